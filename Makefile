@@ -1,0 +1,67 @@
+# make demo     dirty tables into a HubSpot on localhost, through Dagster; ends by itself
+# make ui       the same in Dagster's UI, until Ctrl-C
+# make test     lint, types, tests
+# make help     the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo ui test lint types tests bench torture clean
+
+help:
+	@echo "make demo      dirty tables into a HubSpot on localhost, through Dagster; ends by itself"
+	@echo "make ui        the same in Dagster's UI, until Ctrl-C"
+	@echo "make install   the environment alone, in $(VENV) (PYTHON=python3.12 chooses another Python)"
+	@echo "make test      lint, types, tests (= make lint types tests)"
+	@echo "make bench     rows a second, beside other ways to do it"
+	@echo "make torture   killed processes and broken connections, for minutes"
+	@echo "make clean     remove $(VENV), .demo and caches"
+
+install: $(STAMP)
+
+# Made again when pyproject.toml changes; otherwise this costs nothing.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	    echo "Python 3.10 or newer is needed; $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
+	    echo "Name another one: make install PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); } || { \
+	    echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; \
+	    rm -rf $(VENV); exit 1; }
+	@echo "Installing into $(VENV) (about a minute, once)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/python -m example_project.demo
+
+ui: $(STAMP)
+	@$(BIN)/python -m example_project.ui
+
+test: lint types tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+tests: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+$(VENV)/.installed-bench: $(STAMP)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/run.py
+
+torture: $(STAMP)
+	$(BIN)/python -m tests.torture
+
+clean:
+	rm -rf $(VENV) .demo .hubspot build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

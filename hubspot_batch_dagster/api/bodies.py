@@ -1,0 +1,165 @@
+"""What bodies are made of: strict when we send, tolerant when we receive.
+
+HubSpot asks to treat every field of an error as optional ("Handling errors"). Numbers come where text is documented,
+lists come as null, maps as text. Each type here reads the documented form first and puts the rest right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
+
+
+class Sent(BaseModel):
+    """A body that we write: frozen, and closed to fields that HubSpot does not know."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    def to_json(self) -> bytes:
+        """The body's bytes: wire names, fields without a value left out."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
+
+
+class Received(BaseModel):
+    """A body that we read: frozen, and deaf to fields that we do not use."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+
+class Otherwise:
+    """What a value becomes that is not of the declared type; the declared type stays the quick way."""
+
+    def __init__(self, convert: Any) -> None:
+        self.convert = convert
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        odd = core_schema.no_info_plain_validator_function(self.convert)
+        return core_schema.union_schema([handler(source), odd], mode="left_to_right")
+
+
+class Mended:
+    """A value that is put right and read again, if it cannot be read as it is.
+
+    Unlike a validator that runs before, it costs nothing for what is well formed: the bytes are read without becoming
+    Python objects first.
+    """
+
+    def __init__(self, mend: Any) -> None:
+        self.mend = mend
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        plain = handler(source)
+        mended = core_schema.no_info_before_validator_function(self.mend, plain)
+        return core_schema.union_schema([plain, mended], mode="left_to_right")
+
+
+def _as_text(value: Any) -> str | None:
+    """Any JSON value as the text that HubSpot would have written: `true`, `12`, compact JSON for the rest."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _as_required_text(value: Any) -> str:
+    return _as_text(value) or ""
+
+
+def _as_name(value: Any) -> str | None:
+    """A sub-category: documented as an object, sent as a string."""
+    if isinstance(value, dict):
+        named = value.get("name") or value.get("value")
+        return str(named) if named else None
+    return _as_text(value)
+
+
+_JAVA_MAP = re.compile(r"([^\s{}\[\],=][^{}\[\],=]*)=(?:\[([^\]]*)\]|([^,{}\[\]]*))")
+
+
+def context_lists(value: Any) -> dict[str, list[str]]:
+    """An error's context in one shape, whichever of HubSpot's shapes it came in.
+
+    Args:
+        value: A map of lists (captures), a map of strings (warnings), a string such as
+            `{missingScopes=[a, b]}` (documentation pages), or nothing.
+
+    Returns:
+        Each name with its list of texts. A string that holds no names is kept under `"text"`.
+    """
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        pairs = _JAVA_MAP.findall(value)
+        if not pairs:
+            return {"text": [value]}
+        return {
+            name.strip(): [part.strip() for part in (many or one).split(",") if part.strip()]
+            for name, many, one in pairs
+        }
+    if isinstance(value, dict):
+        return {str(name): _texts(entry) for name, entry in value.items()}
+    return {"text": _texts(value)}
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return [_as_required_text(entry) for entry in value]
+    return [_as_required_text(value)]
+
+
+def as_list(value: Any) -> Any:
+    """A list that HubSpot left null, or an error list that is no list, is an empty one; null entries are dropped."""
+    if not isinstance(value, list | tuple):
+        return []
+    return [entry for entry in value if entry is not None]
+
+
+def _as_text_map(value: Any) -> dict[str, str | None]:
+    return {str(k): _as_text(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _as_map(value: Any) -> Any:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_links(value: Any) -> dict[str, str]:
+    return {str(k): _as_required_text(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+Text = Annotated[str, Otherwise(_as_required_text)]
+OptionalText = Annotated[str | None, Otherwise(_as_text)]
+Name = Annotated[str | None, Otherwise(_as_name)]
+Instant = Annotated[datetime | None, Otherwise(_nothing)]
+Count = Annotated[int | None, Otherwise(_nothing)]
+Flag = Annotated[bool | None, Otherwise(_nothing)]
+Context = Annotated[dict[str, list[str]], Mended(context_lists)]
+Links = Annotated[dict[str, str], Mended(_as_links)]
+Listed = Mended(as_list)
+"""Beside a list type: null is an empty list, and null entries are dropped."""
+Mapped = Mended(_as_map)
+"""Beside a type that is read from a map: anything else is an empty map."""
+Properties = Annotated[dict[str, str | None], Mended(_as_text_map)]
+"""Property name to text. Texts and null, which is what HubSpot sends, are read quickest."""
+
+
+def _as_id(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+RecordId = Annotated[str, BeforeValidator(_as_id), Field(min_length=1)]

@@ -1,0 +1,293 @@
+"""HubSpotClient: the typed endpoints. One request in, one typed answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from typing_extensions import Self
+
+from hubspot_batch_dagster.api.associations import (
+    ArchiveAnswer,
+    AssociationArchiveInput,
+    AssociationInput,
+    AssociationReadInput,
+    CreatedAnswer,
+    DefaultAnswer,
+    DefaultAssociationInput,
+    LabelDefinition,
+    ReadAnswer,
+)
+from hubspot_batch_dagster.api.bodies import Received, Sent
+from hubspot_batch_dagster.api.definitions import (
+    AccountDetails,
+    DailyUsage,
+    ObjectSchema,
+    Pipeline,
+    PropertyBatchAnswer,
+    PropertyCreate,
+    PropertyDefinition,
+)
+from hubspot_batch_dagster.api.endpoints import (
+    Endpoint,
+    ObjectType,
+    association_endpoint,
+    associations_path,
+    definition_path,
+    endpoint,
+    object_type,
+    search_endpoint,
+)
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.models import (
+    ArchiveInput,
+    BatchAnswer,
+    CreateInput,
+    ObjectId,
+    ReadRequest,
+    UpdateInput,
+    UpsertInput,
+)
+from hubspot_batch_dagster.api.search import SearchAnswer, SearchRequest
+from hubspot_batch_dagster.api.wire import Wire, results_of
+
+S = TypeVar("S", bound=Sent)
+M = TypeVar("M", bound=Received)
+
+Type = str | ObjectType
+"""An object type, as `endpoints.object_type` takes it."""
+
+
+class HubSpotClient(Wire):
+    """HubSpot's batch endpoints and definitions, typed.
+
+    One method call is one request. Inputs may be models or plain dicts with HubSpot's own field names; they are checked
+    before anything is sent. Nothing is retried: see `errors` for what each failure means and whether to send again.
+
+    Example:
+        >>> with HubSpotClient("pat-na1-...") as hubspot:              # doctest: +SKIP
+        ...     answer = hubspot.batch_create("leads", [
+        ...         {"properties": {"hs_lead_name": "Ada"}, "objectWriteTraceId": "1",
+        ...          "associations": [{"to": {"id": "101"}, "types": [{"associationTypeId": 578}]}]}])
+        ...     [record.id for record in answer.results]
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def batch_create(self, kind: Type, inputs: Iterable[CreateInput | Mapping[str, Any]]) -> BatchAnswer:
+        """Make up to 100 records.
+
+        Without a unique `objectWriteTraceId` on every input, one bad input fails them all. Sending the same inputs twice
+        makes the records twice.
+
+        Raises:
+            InputError: No inputs, too many, or one that is malformed; nothing was sent.
+            ResponseError: HubSpot refused the whole batch.
+            TransportError: No whole answer.
+        """
+        return self._batch(endpoint(kind, "create", self.version), CreateInput, inputs, BatchAnswer)
+
+    def batch_update(self, kind: Type, inputs: Iterable[UpdateInput | Mapping[str, Any]]) -> BatchAnswer:
+        """Change up to 100 records, by record id or by a unique property. Raises as `batch_create` does."""
+        return self._batch(endpoint(kind, "update", self.version), UpdateInput, inputs, BatchAnswer)
+
+    def batch_upsert(self, kind: Type, inputs: Iterable[UpsertInput | Mapping[str, Any]]) -> BatchAnswer:
+        """Make or change up to 100 records, by a unique property (`idProperty` in each input).
+
+        Each result says in `new` which it was. Raises as `batch_create` does.
+        """
+        return self._batch(endpoint(kind, "upsert", self.version), UpsertInput, inputs, BatchAnswer)
+
+    def batch_read(
+        self,
+        kind: Type,
+        ids: Iterable[str | int],
+        *,
+        properties: Sequence[str] = (),
+        properties_with_history: Sequence[str] = (),
+        id_property: str | None = None,
+        archived: bool = False,
+    ) -> BatchAnswer:
+        """Read up to 100 records, or 50 with history. What does not exist is in `errors`, or silently left out.
+
+        Args:
+            kind: The object type.
+            ids: Record ids, or values of `id_property`.
+            properties: What to bring back; empty brings HubSpot's default properties.
+            properties_with_history: Properties to bring back with their former values.
+            id_property: A unique property that the ids are values of.
+            archived: Read archived records instead of live ones.
+        """
+        found = endpoint(kind, "read", self.version, with_history=bool(properties_with_history))
+        inputs = self._checked(found, ObjectId, map(_as_id_input, ids))
+        request = ReadRequest(
+            inputs=inputs,
+            properties=list(properties),
+            properties_with_history=list(properties_with_history),
+            id_property=id_property,
+        )
+        path = f"{found.path}?archived=true" if archived else found.path
+        return self._request("POST", path, request.to_json(), found.window, found.ok).read(BatchAnswer)
+
+    def batch_archive(self, kind: Type, ids: Iterable[str | int | ArchiveInput | Mapping[str, Any]]) -> None:
+        """Archive up to 100 records by record id. HubSpot does not say which of them existed."""
+        found = endpoint(kind, "archive", self.version)
+        self.send(found, _body(self._checked(found, ArchiveInput, map(_as_id_input, ids))))
+
+    def search(self, kind: Type, request: SearchRequest | Mapping[str, Any]) -> SearchAnswer:
+        """One page of the records that match. What was written in the last seconds may be missing.
+
+        Search has a limit of its own, 5 requests a second for the whole account.
+        """
+        body = as_model(SearchRequest, request).to_json()
+        return self.send(search_endpoint(kind, self.version), body).read(SearchAnswer)
+
+    def association_batch_create(
+        self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
+    ) -> CreatedAnswer:
+        """Associate up to 2,000 pairs with labels. The labels replace those that the pairs had; repeatable."""
+        found = association_endpoint(from_type, to_type, "create", self.version)
+        return self._batch(found, AssociationInput, inputs, CreatedAnswer)
+
+    def association_batch_default(
+        self, from_type: Type, to_type: Type, inputs: Iterable[DefaultAssociationInput | Mapping[str, Any]]
+    ) -> DefaultAnswer:
+        """Associate up to 2,000 pairs without a label. Repeatable; the answer has each pair once per direction."""
+        found = association_endpoint(from_type, to_type, "default", self.version)
+        return self._batch(found, DefaultAssociationInput, inputs, DefaultAnswer)
+
+    def association_batch_read(
+        self,
+        from_type: Type,
+        to_type: Type,
+        inputs: Iterable[str | int | AssociationReadInput | Mapping[str, Any]],
+    ) -> ReadAnswer:
+        """What up to 1,000 records are associated with; plain ids will do. Long lists go on with `after`."""
+        found = association_endpoint(from_type, to_type, "read", self.version)
+        return self._batch(found, AssociationReadInput, map(_as_id_input, inputs), ReadAnswer)
+
+    def association_batch_archive(
+        self, from_type: Type, to_type: Type, inputs: Iterable[AssociationArchiveInput | Mapping[str, Any]]
+    ) -> ArchiveAnswer:
+        """Remove every association between up to 100 records and those named with each of them."""
+        found = association_endpoint(from_type, to_type, "archive", self.version)
+        return self._batch(found, AssociationArchiveInput, inputs, ArchiveAnswer)
+
+    def association_labels_archive(
+        self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
+    ) -> ArchiveAnswer:
+        """Take some labels from up to 100 pairs; the pairs stay associated by the others."""
+        found = association_endpoint(from_type, to_type, "labels_archive", self.version)
+        return self._batch(found, AssociationInput, inputs, ArchiveAnswer)
+
+    def association_labels(self, from_type: Type, to_type: Type) -> list[LabelDefinition]:
+        """What an association from one type to the other can mean, with the numbers of this direction."""
+        path = associations_path(from_type, to_type, self.version)
+        return results_of(self.get(f"{path}/labels"), LabelDefinition)
+
+    def properties(self, kind: Type, *, archived: bool = False) -> list[PropertyDefinition]:
+        """All properties of an object type, in one request."""
+        path = definition_path("properties", self.version, object_type(kind).segment)
+        return results_of(self.get(path, {"archived": archived or None}), PropertyDefinition)
+
+    def create_property(
+        self, kind: Type, definition: PropertyCreate | Mapping[str, Any]
+    ) -> PropertyDefinition:
+        """Make one property.
+
+        Raises:
+            Conflict: There is one of that name. An archived one comes back instead, with its old type.
+        """
+        path = definition_path("properties", self.version, object_type(kind).segment)
+        return self._post(path, as_model(PropertyCreate, definition).to_json(), PropertyDefinition)
+
+    def property_batch_create(
+        self, kind: Type, definitions: Iterable[PropertyCreate | Mapping[str, Any]]
+    ) -> PropertyBatchAnswer:
+        """Make up to 100 properties; those that exist already are in `errors`."""
+        path = definition_path("properties", self.version, f"{object_type(kind).segment}/batch/create")
+        return self._batch(
+            Endpoint(path, "property_create"), PropertyCreate, definitions, PropertyBatchAnswer
+        )
+
+    def schemas(self, *, archived: bool = False) -> list[ObjectSchema]:
+        """The portal's custom object types, with their properties and associations."""
+        path = definition_path("crm-object-schemas", self.version, "schemas")
+        return results_of(self.get(path, {"archived": archived or None}), ObjectSchema)
+
+    def pipelines(self, kind: Type) -> list[Pipeline]:
+        """The pipelines of an object type, with their stages."""
+        path = definition_path("pipelines", self.version, object_type(kind).segment)
+        return results_of(self.get(path), Pipeline)
+
+    def account_details(self) -> AccountDetails:
+        """Which account the token belongs to, and in which time zone its day begins."""
+        path = definition_path("account-info", self.version, "details")
+        return self._request("GET", path, None, "burst", (200,)).read(AccountDetails)
+
+    def daily_usage(self) -> list[DailyUsage]:
+        """How much of the day's requests is used. OAuth apps have no daily limit and get no line."""
+        path = definition_path("account-info", self.version, "api-usage/daily/private-apps")
+        return results_of(self.get(path), DailyUsage)
+
+    def _post(self, path: str, body: bytes, model: type[M]) -> M:
+        return self._request("POST", path, body, "burst", (200, 201)).read(model)
+
+    def _batch(self, found: Endpoint, kind: type[S], inputs: Iterable[Any], model: type[M]) -> M:
+        answer = self.send(found, _body(self._checked(found, kind, inputs)))
+        return model() if answer.status == 204 else answer.read(model)
+
+    @staticmethod
+    def _checked(found: Endpoint, kind: type[S], inputs: Iterable[Any]) -> list[S]:
+        entries = [as_model(kind, entry, index) for index, entry in enumerate(inputs)]
+        if not entries:
+            raise InputError(
+                "There are no inputs.",
+                remedy="Leave the request out: HubSpot would answer it as a success that did nothing.",
+            )
+        if len(entries) > found.max_inputs:
+            raise InputError(
+                f"{len(entries)} inputs are too many for {found.path}.",
+                remedy=f"HubSpot takes at most {found.max_inputs} in one request; send them in parts.",
+            )
+        return entries
+
+
+def _as_id_input(one: Any) -> Any:
+    return {"id": one} if isinstance(one, str | int) else one
+
+
+def _body(inputs: Sequence[Sent]) -> bytes:
+    return b'{"inputs":[' + b",".join(entry.to_json() for entry in inputs) + b"]}"
+
+
+def as_model(kind: type[S], entry: Any, row: int | None = None) -> S:
+    """An input as its model.
+
+    Raises:
+        InputError: A field is missing, unknown or of the wrong type. The message names it, not its value.
+    """
+    if isinstance(entry, kind):
+        return entry
+    data = entry.model_dump(by_alias=True, exclude_none=True) if isinstance(entry, Sent) else entry
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    raise InputError(
+        f"{where or kind.__name__}: {first['msg']}.",
+        row=row,
+        remedy=f"HubSpot takes property values as text. See {kind.__name__} for the fields.",
+    )

@@ -1,0 +1,297 @@
+"""Everything that can go wrong between a row and HubSpot, as one tree::
+
+    HubSpotError
+      InputError              bad input, found before anything was sent
+      StoreError              the journal or an ids table cannot be read or written; nothing was sent
+      ConservationError       the rows out do not add up to the rows in
+      BudgetTimeout           no request became free in time; nothing was sent
+      TransportError          no answer
+        NotConnected            refused, DNS, TLS, connect timeout: HubSpot certainly did not act
+        AnswerLost              read timeout, reset, truncated or non-JSON 2xx: HubSpot perhaps acted
+      ResponseError           an answer that is not a success
+        InvalidBatch            400   some input is wrong
+        NotAuthenticated        401   the token is refused
+          ExpiredToken          401   ... because it is too old
+        MissingScopes           403
+        NotFound                404
+        Conflict                409   a unique value is taken
+        Locked                  423   HubSpot holds a lock for about two seconds
+        RateLimited             429   too many requests in a few seconds
+        DailyLimitReached       429   the day's requests are used up
+        AccountMoving           477   the account is changing its data hosting region
+        ServerTrouble           5xx   HubSpot, or something before it, failed
+        UnexpectedStatus        anything else
+
+Each class says whether the server may have acted (`may_have_acted`), because that decides whether a create may be sent
+again. The statuses and their causes are those of HubSpot's "Handling errors" page.
+
+Errors survive pickling with all their fields and hold neither the request nor its headers, so no token can leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hubspot_batch_dagster.api.models import ErrorDetail, existing_id
+
+
+class HubSpotError(Exception):
+    """The root of the tree. Catch it to catch everything that this package raises on purpose.
+
+    Args:
+        message: What happened, in plain words.
+        status: The HTTP status, if there was an answer.
+        category: HubSpot's `category` (or `errorType`), such as `VALIDATION_ERROR`.
+        sub_category: HubSpot's `subCategory`.
+        correlation_id: What HubSpot's support asks for.
+        row: The row's position in the input, counted from 0, where one row is to blame.
+        column: The column or property that is to blame.
+        remedy: What to do next; each class has its own by default.
+        retry_after: Seconds that HubSpot asked to wait, as it said them: cap them before you sleep.
+        errors: HubSpot's list of reasons.
+        context: HubSpot's context, always as a map of lists.
+
+    Attributes:
+        may_have_acted: False where HubSpot certainly wrote nothing. True means "perhaps": only what is repeatable may
+            be sent again.
+    """
+
+    may_have_acted: bool = False
+    default_remedy = "Look at the message, correct the cause, and run again."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        category: str | None = None,
+        sub_category: str | None = None,
+        correlation_id: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        remedy: str | None = None,
+        retry_after: float | None = None,
+        errors: Sequence[ErrorDetail] = (),
+        context: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.category = category
+        self.sub_category = sub_category
+        self.correlation_id = correlation_id
+        self.row = row
+        self.column = column
+        self.remedy = self.default_remedy if remedy is None else remedy
+        self.retry_after = retry_after
+        self.errors: tuple[ErrorDetail, ...] = tuple(errors)
+        self.context: dict[str, list[str]] = dict(context or {})
+
+    def __str__(self) -> str:
+        where = ", ".join(
+            part
+            for part in (
+                f"row {self.row}" if self.row is not None else "",
+                f"column {self.column!r}" if self.column is not None else "",
+            )
+            if part
+        )
+        parts = [f"{where[:1].upper()}{where[1:]}: {self.message}" if where else self.message]
+        if self.correlation_id:
+            parts.append(f"Correlation id: {self.correlation_id}.")
+        if self.remedy:
+            parts.append(self.remedy)
+        return " ".join(part for part in parts if part)
+
+    def __repr__(self) -> str:
+        shown = {"status": self.status, "category": self.category, "correlation_id": self.correlation_id}
+        fields = "".join(f", {name}={value!r}" for name, value in shown.items() if value is not None)
+        return f"{type(self).__name__}({self.message!r}{fields})"
+
+
+class InputError(HubSpotError, ValueError):
+    """Bad input, found before anything was sent: a wrong column name, a missing key, too many inputs."""
+
+    default_remedy = ""
+
+
+class StoreError(HubSpotError):
+    """The journal, an ids table or a token cache cannot be read or written. Nothing was sent."""
+
+    default_remedy = "Check the path, its permissions and the free space, then run again."
+
+
+class ConservationError(HubSpotError):
+    """The rows out do not add up to the rows in."""
+
+    default_remedy = "Keep the journal and the ids table as they are and report this: it is a defect."
+
+
+class BudgetTimeout(HubSpotError):
+    """No request became free within the longest wait allowed. Nothing was sent."""
+
+    default_remedy = (
+        "Other processes use the same app's limit. Run again later, or give this one a larger share."
+    )
+
+
+class TransportError(HubSpotError):
+    """There was no whole answer."""
+
+
+class NotConnected(TransportError):
+    """The connection was refused, or DNS, TLS or a connect timeout failed: HubSpot certainly did not act."""
+
+    default_remedy = "Nothing was sent. Check the network, the proxy and base_url, then run again."
+
+
+class AnswerLost(TransportError):
+    """The request was sent and its answer did not come whole: HubSpot perhaps acted."""
+
+    may_have_acted = True
+    default_remedy = (
+        "HubSpot may have written these rows. Do not send a create again before looking: "
+        "read the records back by a unique property first."
+    )
+
+
+class ResponseError(HubSpotError):
+    """HubSpot answered, and the answer is not a success."""
+
+    may_have_acted = True
+
+
+class InvalidBatch(ResponseError):
+    """400: some input is wrong, and nothing of the request was written."""
+
+    may_have_acted = False
+    default_remedy = (
+        "Correct what HubSpot names and send again. "
+        "If it names no row, send the batch in halves to find the one that is wrong."
+    )
+
+
+class NotAuthenticated(ResponseError):
+    """401: the token is missing, wrong or withdrawn. Nothing was written."""
+
+    may_have_acted = False
+    default_remedy = "Check that the token is whole, belongs to this account and was not revoked."
+
+
+class ExpiredToken(NotAuthenticated):
+    """401 `EXPIRED_AUTHENTICATION`: the token is too old. HubSpot also says so of a private app token cut short."""
+
+    default_remedy = (
+        "Use OAuthRefresh, which renews tokens by itself. With a private app token or service key, "
+        "check that the whole token was copied: HubSpot calls a broken one expired."
+    )
+
+
+class MissingScopes(ResponseError):
+    """403: the app may not do this. Nothing was written.
+
+    Attributes:
+        scopes: The scopes that HubSpot names; empty when it names none.
+    """
+
+    may_have_acted = False
+    default_remedy = (
+        "Add the missing scopes to the app in HubSpot. An OAuth app must then be installed again."
+    )
+
+    def __init__(self, message: str = "", *, scopes: Sequence[str] = (), **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.scopes: tuple[str, ...] = tuple(scopes)
+
+
+class NotFound(ResponseError):
+    """404: the path, object type or record does not exist. Nothing was written."""
+
+    may_have_acted = False
+    default_remedy = (
+        "Check the object type, the version and base_url; custom object names need their full name or 2-N id."
+    )
+
+
+class Conflict(ResponseError):
+    """409: a unique value is taken. One conflicting row fails the whole batch, and only the first one is named.
+
+    Whether the other rows were written is not documented, so `may_have_acted` is True.
+    """
+
+    default_remedy = "Upsert by the unique property instead of creating, or take the named record's row out."
+
+    @property
+    def existing_id(self) -> str | None:
+        """The record that has the value already, where HubSpot names it."""
+        return existing_id(self.message, self.context)
+
+
+class Locked(ResponseError):
+    """423: HubSpot holds a lock under many writes; it lasts about two seconds. Nothing was written."""
+
+    may_have_acted = False
+    default_remedy = "Wait at least 2 seconds and send the same batch again."
+
+
+class RateLimited(ResponseError):
+    """429: too many requests in a few seconds. Nothing was written.
+
+    Attributes:
+        policy: HubSpot's `policyName`, such as `TEN_SECONDLY_ROLLING` or `SECONDLY`.
+    """
+
+    may_have_acted = False
+    default_remedy = "Wait out the window (10 seconds) and send the same batch again."
+
+    def __init__(self, message: str = "", *, policy: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.policy = policy
+
+
+class DailyLimitReached(ResponseError):
+    """429 `DAILY`: the account's requests for today are used up, or the share of them that this app may use.
+
+    Attributes:
+        policy: `DAILY`.
+        resets_at: When the day ends in the account's time zone, where it is known.
+    """
+
+    may_have_acted = False
+    default_remedy = "Run again after midnight in the account's time zone, when HubSpot starts counting anew."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        policy: str | None = "DAILY",
+        resets_at: datetime | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(message, **fields)
+        self.policy = policy
+        self.resets_at = resets_at
+
+
+class AccountMoving(ResponseError):
+    """477: the account is moving to another data hosting region, for up to 24 hours. Nothing was written."""
+
+    may_have_acted = False
+    default_remedy = "Run again when the move is over; retry_after says how many seconds HubSpot expects."
+
+
+class ServerTrouble(ResponseError):
+    """5xx: HubSpot, or a server before it, failed. The write may have happened, a 524 above all."""
+
+    default_remedy = (
+        "Wait a few seconds. What is repeatable may be sent again; "
+        "before sending a create again, read the records back by a unique property."
+    )
+
+
+class UnexpectedStatus(ResponseError):
+    """A status that HubSpot does not document for this request."""
+
+    default_remedy = "Check base_url, the version and any proxy in between, and look at what was written."

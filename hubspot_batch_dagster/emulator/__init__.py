@@ -1,0 +1,26 @@
+"""HubSpot on localhost: a real HTTP server that behaves as HubSpot's batch API is known to behave.
+
+For demos, for tests of this package, and for tests of yours:
+
+    from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
+"""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.emulator.books import Books, Commit, RequestEntry
+from hubspot_batch_dagster.emulator.faults import Fault, Faults
+from hubspot_batch_dagster.emulator.process import EmulatorProcess, RemoteEmulator
+from hubspot_batch_dagster.emulator.server import Emulator
+from hubspot_batch_dagster.emulator.settings import Settings
+
+__all__ = [
+    "Books",
+    "Commit",
+    "Emulator",
+    "EmulatorProcess",
+    "Fault",
+    "Faults",
+    "RemoteEmulator",
+    "RequestEntry",
+    "Settings",
+]

@@ -1,0 +1,85 @@
+"""The admin API: what tests in another process may ask of the emulator, under `/_emulator`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hubspot_batch_dagster.emulator.exchange import Answer, Refused, error_body
+from hubspot_batch_dagster.emulator.faults import Fault, Faults
+from hubspot_batch_dagster.emulator.limits import Limits
+from hubspot_batch_dagster.emulator.oauth import Credentials
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.schemas import define_object_type
+
+
+class Admin:
+    """Answers the admin API. It needs no token and has no limits: it is there on loopback only."""
+
+    def __init__(self, portal: Portal, credentials: Credentials, faults: Faults, limits: Limits) -> None:
+        self.portal, self.credentials, self.faults, self.limits = portal, credentials, faults, limits
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
+        """Answers one request; a mistake in it is a 400 with a sentence."""
+        parts = path.removeprefix("/_emulator").strip("/").split("/")
+        name = f"{method.lower()}_{parts[0] or 'status'}"
+        handler = getattr(self, f"_{name}", None)
+        if handler is None:
+            return Answer(404, error_body(f"no such admin call: {method} {path}"))
+        try:
+            given = json.loads(body) if body else None
+            return Answer(200, handler(given, *parts[1:]))
+        except Refused as refused:
+            return refused.answer
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return Answer(400, error_body(f"{type(error).__name__}: {error}"))
+
+    def _get_status(self, _: Any) -> Any:
+        return {"portalId": self.portal.settings.portal_id, "requests": self.portal.request_count}
+
+    def _get_books(self, _: Any) -> Any:
+        return self.portal.books.as_json()
+
+    def _delete_books(self, _: Any) -> Any:
+        self.portal.books.clear()
+
+    def _get_faults(self, _: Any) -> Any:
+        return [{"fault": fault.as_json(), "struck": struck} for fault, struck in self.faults.struck()]
+
+    def _post_faults(self, given: Any) -> Any:
+        self.faults.add(*(Fault.from_json(rule) for rule in (given if isinstance(given, list) else [given])))
+
+    def _delete_faults(self, _: Any) -> Any:
+        self.faults.clear()
+
+    def _get_settings(self, _: Any) -> Any:
+        return self.portal.settings.as_json()
+
+    def _post_settings(self, given: Any) -> Any:
+        self.portal.change(given)
+
+    def _post_reset(self, _: Any) -> Any:
+        self.portal.reset()
+        self.faults.clear()
+        self.limits.clear()
+
+    def _get_records(self, _: Any, object_type: str) -> Any:
+        return self.portal.records(object_type)
+
+    def _post_records(self, given: Any, object_type: str) -> Any:
+        return self.portal.seed_records(object_type, given)
+
+    def _post_properties(self, given: Any, object_type: str) -> Any:
+        self.portal.add_property(object_type, **given)
+
+    def _post_types(self, given: Any) -> Any:
+        return define_object_type(self.portal, given).definition.type_id
+
+    def _post_rules(self, given: Any, object_type: str) -> Any:
+        self.portal.admin_rules[self.portal.table(object_type).name] = list(given)
+
+    def _put_clock(self, given: Any) -> Any:
+        self.portal.skew = float(given["skew"])
+
+    def _post_expire(self, _: Any) -> Any:
+        self.credentials.expire_oauth()

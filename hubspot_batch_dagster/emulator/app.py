@@ -1,0 +1,224 @@
+"""The app: one exchange after another, from bytes to bytes, with limits, faults and books around each."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from pydantic_core import to_json
+
+from hubspot_batch_dagster.emulator.admin import Admin
+from hubspot_batch_dagster.emulator.books import RequestEntry
+from hubspot_batch_dagster.emulator.catalogue import all_routes
+from hubspot_batch_dagster.emulator.exchange import Answer, Refused, Request, not_found
+from hubspot_batch_dagster.emulator.faults import Fault, Faults
+from hubspot_batch_dagster.emulator.limits import Limits
+from hubspot_batch_dagster.emulator.oauth import Credentials
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.routes import Found, Router
+from hubspot_batch_dagster.emulator.scopes import needed_scopes
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class App:
+    """An ASGI app that is one HubSpot account.
+
+    Attributes:
+        connections: Open connections by the client's address, kept by the server; faults cut them.
+    """
+
+    def __init__(self, portal: Portal, credentials: Credentials, faults: Faults) -> None:
+        self.portal = portal
+        self.credentials = credentials
+        self.faults = faults
+        self.limits = Limits(portal)
+        self.connections: dict[tuple[str, int], asyncio.Transport] = {}
+        self._router = Router(all_routes(credentials, self.limits))
+        self._admin = Admin(portal, credentials, faults, self.limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        body = await _read(receive)
+        if body is None:
+            return
+        path: str = scope["path"]
+        query = scope["query_string"].decode("latin-1")
+        if path.startswith("/_emulator"):
+            answer = self._admin.answer(scope["method"], path, body)
+            await self._send(send, answer, self.portal.correlation_id(), {})
+            return
+        settings = self.portal.settings
+        if settings.inbound_jitter:
+            await asyncio.sleep(self.portal.random.uniform(0.0, settings.inbound_jitter))
+        self.portal.request_count += 1
+        request = Request(
+            self.portal.request_count, scope["method"], path, query, dict(scope["headers"]), body
+        )
+        self.portal.open_requests.add(request.n)
+        try:
+            await self._exchange(request, scope, receive, send)
+        finally:
+            self.portal.open_requests.discard(request.n)
+
+    async def _exchange(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        request.arrived = self.limits.steady()
+        headers: dict[str, str] = {}
+        fault: Fault | None = None
+        try:
+            found = self._route(request)
+            headers = self._admit(request, found)
+            fault = self.faults.match(request)
+            if fault is not None and fault.action == "slow" and not fault.after_commit:
+                await asyncio.sleep(fault.seconds)
+            if fault is None or fault.works:
+                answer = found.route.handler(self.portal, request)
+            else:
+                answer = fault.made_answer(request)
+        except Refused as refused:
+            answer = refused.answer
+        if fault is not None and fault.after_commit:
+            answer = _altered(answer, fault, request)
+        self._note(request, answer, fault, time.perf_counter() - began)
+        await self._wait(fault)
+        if fault is not None and fault.action in ("drop", "silent"):
+            await self._cut(scope, receive, fault)
+            return
+        cut = fault is not None and fault.action == "truncate"
+        await self._send(send, answer, self.portal.correlation_id(), headers, half=cut)
+        if cut:
+            self._transport(scope).close()
+
+    def _route(self, request: Request) -> Found:
+        found = self._router.find(self.portal, request.method, request.path)
+        if found is None:
+            raise not_found()
+        request.version = found.version
+        request.operation = found.route.operation
+        request.parameters = found.parameters
+        name = found.parameters.get("type") or found.parameters.get("from") or ""
+        table = self.portal.find_table(name) if name else None
+        request.object_type = table.name if table is not None else name
+        return found
+
+    def _admit(self, request: Request, found: Found) -> dict[str, str]:
+        oauth = False
+        if found.route.window != "oauth":
+            scopes = needed_scopes(self.portal, found.route.access, request.object_type)
+            oauth = self.credentials.check(request, scopes).oauth
+        self.limits.take(found.route.window, request.arrived)
+        return self.limits.headers(found.route.window, request.arrived, oauth=oauth)
+
+    async def _wait(self, fault: Fault | None) -> None:
+        settings = self.portal.settings
+        seconds = settings.latency
+        if settings.latency_jitter:
+            seconds *= 1.0 + self.portal.random.uniform(-settings.latency_jitter, settings.latency_jitter)
+        if fault is not None and fault.action == "slow" and fault.after_commit:
+            seconds += fault.seconds
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    async def _cut(self, scope: Scope, receive: Receive, fault: Fault) -> None:
+        transport = self._transport(scope)
+        if fault.action == "silent":
+            await _disconnected(receive, fault.seconds)
+        if fault.reset:
+            wire: socket.socket = transport.get_extra_info("socket")
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+        await _disconnected(receive, 5.0)
+
+    def _transport(self, scope: Scope) -> asyncio.Transport:
+        return self.connections[tuple(scope["client"])]
+
+    def _note(self, request: Request, answer: Answer, fault: Fault | None, seconds: float) -> None:
+        if not self.portal.settings.keep_books:
+            return
+        unsent = fault is not None and fault.action in ("drop", "silent")
+        entry = RequestEntry(
+            n=request.n,
+            time=self.portal.now(),
+            arrived=request.arrived,
+            method=request.method,
+            path=request.path,
+            operation=request.operation,
+            object_type=request.object_type,
+            version=request.version,
+            status=0 if unsent else answer.status,
+            inputs=request.inputs,
+            trace_ids=request.trace_ids,
+            committed=tuple(request.committed),
+            fault=fault.name or fault.action if fault is not None else None,
+            seconds=seconds,
+        )
+        self.portal.books.note_request(entry)
+
+    async def _send(
+        self, send: Send, answer: Answer, correlation_id: str, limits: dict[str, str], *, half: bool = False
+    ) -> None:
+        body = b""
+        if answer.body is not None and answer.status != 204:
+            body = _bytes(answer, correlation_id)
+        headers = [
+            (b"x-hubspot-correlation-id", correlation_id.encode()),
+            (b"x-request-id", correlation_id.encode()),
+        ]
+        headers += [
+            (name.encode(), value.encode()) for name, value in (*limits.items(), *answer.headers.items())
+        ]
+        if answer.status != 204:
+            headers.append((b"content-type", answer.content_type.encode()))
+            headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        part = body[: len(body) // 2] if half else body
+        await send({"type": "http.response.body", "body": part, "more_body": half})
+
+
+def _bytes(answer: Answer, correlation_id: str) -> bytes:
+    body = answer.body
+    if isinstance(body, bytes):
+        return body
+    if answer.status >= 400 and isinstance(body, dict):
+        body = {**body, "correlationId": correlation_id}
+        if body.get("policyName") == "DAILY":
+            body["requestId"] = correlation_id
+    return to_json(body)
+
+
+def _altered(answer: Answer, fault: Fault, request: Request) -> Answer:
+    if fault.action in ("answer", "empty"):
+        return fault.made_answer(request)
+    if fault.action == "omit" and isinstance(answer.body, dict) and answer.body.get("results"):
+        answer.body["results"] = answer.body["results"][fault.rows :]
+    return answer
+
+
+async def _read(receive: Receive) -> bytes | None:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _disconnected(receive: Receive, seconds: float) -> None:
+    async def wait() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(wait(), seconds)
+    except asyncio.TimeoutError:
+        return

@@ -1,0 +1,313 @@
+"""The associations endpoints: batch create, default, read, archive, labels, and one pair at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubspot_batch_dagster.emulator.associations import (
+    LinkType,
+    associate,
+    note_link,
+    read_type,
+    wrong_direction,
+)
+from hubspot_batch_dagster.emulator.batch import envelope
+from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Request, validation, whole
+from hubspot_batch_dagster.emulator.inputs import too_many
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.table import Table
+
+MAX_ARCHIVE_SOURCES = 100
+PAGE = 500
+
+
+def create(portal: Portal, request: Request) -> Answer:
+    """Associates pairs by type. The types of a pair are replaced, not added to."""
+    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    typed = [(item, _types(portal, source, target, item)) for item in inputs]
+    results: list[Json] = []
+    errors: list[Json] = []
+    for item, types in typed:
+        problem = _pair_problem(source, target, item)
+        if problem is not None:
+            errors.append(problem)
+            continue
+        source_id, target_id = _ids(item)
+        _replace(portal, source, source_id, target, target_id, types, request)
+        results.append(_pair(portal, request, source, source_id, target, target_id))
+    return envelope(portal, results, errors, status=200 if request.version == "2026-09" else 201)
+
+
+def create_default(portal: Portal, request: Request) -> Answer:
+    """Associates pairs by the plain type; one result a direction. Doing it twice changes nothing."""
+    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    plain = _plain(portal, source, target)
+    results: list[Json] = []
+    errors: list[Json] = []
+    for item in inputs:
+        problem = _pair_problem(source, target, item)
+        if problem is not None:
+            errors.append(problem)
+            continue
+        source_id, target_id = _ids(item)
+        results += _associate_plain(portal, source, source_id, target, target_id, plain, request)
+    return envelope(portal, results, errors, status=200)
+
+
+def read(portal: Portal, request: Request) -> Answer:
+    """What records are associated with, 500 a page."""
+    source, target, inputs = _start(portal, request, portal.settings.max_association_reads)
+    results: list[Json] = []
+    errors: list[Json] = []
+    for item in inputs:
+        source_id = str(item.get("id", ""))
+        linked = list(portal.links.of(source.name, source_id, target.name).items())
+        if not linked:
+            errors.append(_nothing_found(source, source_id, target))
+            continue
+        results.append(
+            {
+                "from": {"id": source_id},
+                **_page(portal, request, linked, whole(item.get("after") or 0, "after"), PAGE),
+            }
+        )
+    return envelope(portal, results, errors, status=200)
+
+
+def archive(portal: Portal, request: Request) -> Answer:
+    """Takes every type off pairs. 204 in v4, 200 with a body in the dated versions."""
+    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    if len({_id(item.get("from")) for item in inputs}) > MAX_ARCHIVE_SOURCES:
+        raise too_many(MAX_ARCHIVE_SOURCES, "a batch of associations to archive")
+    results = []
+    for item in inputs:
+        for end in item.get("to") or []:
+            source_id, target_id = _id(item.get("from")), _id(end)
+            _dissociate(portal, source, source_id, target, target_id, request)
+            results.append({"from": {"id": source_id}, "to": {"id": target_id}})
+    return _archived(portal, request, results)
+
+
+def archive_labels(portal: Portal, request: Request) -> Answer:
+    """Takes types off pairs; taking the plain type off takes all."""
+    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    typed = [(item, _types(portal, source, target, item)) for item in inputs]
+    results = []
+    for item, types in typed:
+        source_id, target_id = _ids(item)
+        for link_type in types:
+            if link_type.label is None:
+                _dissociate(portal, source, source_id, target, target_id, request)
+            else:
+                portal.links.unlink(link_type, source_id, target_id)
+                note_link(portal, "dissociated", link_type, source_id, target_id, request.n)
+        results.append({"from": {"id": source_id}, "to": {"id": target_id}})
+    return _archived(portal, request, results)
+
+
+def list_one(portal: Portal, request: Request) -> Answer:
+    """What one record is associated with."""
+    source = portal.table(request.parameters["type"])
+    target = portal.table(request.parameters["to"])
+    linked = list(portal.links.of(source.name, request.parameters["id"], target.name).items())
+    page = _page(
+        portal,
+        request,
+        linked,
+        whole(request.query("after", "0") or 0, "after"),
+        whole(request.query("limit", "500"), "limit"),
+    )
+    return Answer(200, {"results": page.pop("to"), **page})
+
+
+def put_default(portal: Portal, request: Request) -> Answer:
+    """Associates one pair by the plain type."""
+    source, source_id, target, target_id = _one_pair(portal, request)
+    plain = _plain(portal, source, target)
+    results = _associate_plain(portal, source, source_id, target, target_id, plain, request)
+    return envelope(portal, results, [], status=200)
+
+
+def put_labels(portal: Portal, request: Request) -> Answer:
+    """Associates one pair by the types in the body, which is a bare list."""
+    source, source_id, target, target_id = _one_pair(portal, request)
+    types = _types(portal, source, target, {"types": request.list_json})
+    _replace(portal, source, source_id, target, target_id, types, request)
+    return Answer(201, _pair(portal, request, source, source_id, target, target_id))
+
+
+def delete_one(portal: Portal, request: Request) -> Answer:
+    """Takes every type off one pair."""
+    source = portal.table(request.parameters["type"])
+    target = portal.table(request.parameters["to"])
+    _dissociate(portal, source, request.parameters["id"], target, request.parameters["to_id"], request)
+    return Answer(204)
+
+
+def _start(portal: Portal, request: Request, most: int) -> tuple[Table, Table, list[Json]]:
+    source, target = portal.table(request.parameters["from"]), portal.table(request.parameters["to"])
+    inputs = request.inputs_json
+    request.inputs = len(inputs)
+    if len(inputs) > most:
+        raise too_many(most)
+    return source, target, inputs
+
+
+def _one_pair(portal: Portal, request: Request) -> tuple[Table, str, Table, str]:
+    source, target = portal.table(request.parameters["type"]), portal.table(request.parameters["to"])
+    item = {"from": {"id": request.parameters["id"]}, "to": {"id": request.parameters["to_id"]}}
+    problem = _pair_problem(source, target, item)
+    if problem is not None:
+        raise Refused(400, problem)
+    return source, request.parameters["id"], target, request.parameters["to_id"]
+
+
+def _id(end: Any) -> str:
+    return str(end.get("id", "")) if isinstance(end, dict) else str(end or "")
+
+
+def _ids(item: Json) -> tuple[str, str]:
+    return _id(item.get("from")), _id(item.get("to"))
+
+
+def _plain(portal: Portal, source: Table, target: Table) -> LinkType:
+    plain = portal.links.plain(source.name, target.name)
+    if plain is None:
+        raise validation(f"{source.type_name} and {target.type_name} cannot be associated")
+    return plain
+
+
+def _types(portal: Portal, source: Table, target: Table, item: Json) -> list[LinkType]:
+    types = []
+    for asked in item.get("types") or []:
+        found = read_type(portal, asked)
+        if isinstance(found, str):
+            raise validation(found)
+        if (found.source, found.target) != (source.name, target.name):
+            raise validation(wrong_direction(portal, found, source.name))
+        types.append(found)
+    if not types:
+        raise validation("Some required fields were not set: [types]")
+    return types
+
+
+def _pair_problem(source: Table, target: Table, item: Json) -> Json | None:
+    source_id, target_id = _ids(item)
+    base = {
+        "status": "error",
+        "category": "VALIDATION_ERROR",
+        "subCategory": "crm.associations.INVALID_IDENTIFIER",
+    }
+    for table, record_id in ((source, source_id), (target, target_id)):
+        if record_id not in table.records:
+            message = f"{table.type_name}={record_id} is not valid"
+            return {**base, "message": message, "context": {"id": [record_id]}}
+    if source is target and source_id == target_id:
+        return {**base, "message": f"{source.type_name}={source_id} cannot be associated with itself"}
+    return None
+
+
+def _replace(
+    portal: Portal,
+    source: Table,
+    source_id: str,
+    target: Table,
+    target_id: str,
+    types: list[LinkType],
+    request: Request,
+) -> None:
+    links = portal.links
+    for category, type_id in list(links.of(source.name, source_id, target.name).get(target_id, ())):
+        held = links.find(category, type_id)
+        if held is not None and held.label is not None and not held.primary and held not in types:
+            links.unlink(held, source_id, target_id)
+    associate(portal, source.name, source_id, target.name, target_id, types)
+    for link_type in types:
+        note_link(portal, "associated", link_type, source_id, target_id, request.n)
+    request.committed.append(source_id)
+
+
+def _associate_plain(
+    portal: Portal,
+    source: Table,
+    source_id: str,
+    target: Table,
+    target_id: str,
+    plain: LinkType,
+    request: Request,
+) -> list[Json]:
+    associate(portal, source.name, source_id, target.name, target_id, [plain])
+    note_link(portal, "associated", plain, source_id, target_id, request.n)
+    request.committed.append(source_id)
+    return [
+        _spec(source_id, target_id, plain.category, plain.type_id),
+        _spec(target_id, source_id, plain.category, plain.inverse),
+    ]
+
+
+def _spec(source_id: str, target_id: str, category: str, type_id: int) -> Json:
+    spec = {"associationCategory": category, "associationTypeId": type_id}
+    return {"from": {"id": source_id}, "to": {"id": target_id}, "associationSpec": spec}
+
+
+def _dissociate(
+    portal: Portal, source: Table, source_id: str, target: Table, target_id: str, request: Request
+) -> None:
+    if portal.links.unlink_all(source.name, source_id, target.name, target_id):
+        note_link(portal, "dissociated", _plain(portal, source, target), source_id, target_id, request.n)
+        request.committed.append(source_id)
+
+
+def _archived(portal: Portal, request: Request, results: list[Json]) -> Answer:
+    return Answer(204) if request.version == "v4" else envelope(portal, results, [], status=200)
+
+
+def shown_id(request: Request, record_id: str) -> int | str:
+    """An id as a version shows it in association answers: a number in v4, text in the dated versions."""
+    return int(record_id) if request.version == "v4" else record_id
+
+
+def _pair(
+    portal: Portal, request: Request, source: Table, source_id: str, target: Table, target_id: str
+) -> Json:
+    held = portal.links.of(source.name, source_id, target.name).get(target_id, set())
+    types = [portal.links.find(*key) for key in held]
+    return {
+        "fromObjectTypeId": source.definition.type_id,
+        "fromObjectId": shown_id(request, source_id),
+        "toObjectTypeId": target.definition.type_id,
+        "toObjectId": shown_id(request, target_id),
+        "labels": sorted(found.label for found in types if found is not None and found.label),
+    }
+
+
+def _page(
+    portal: Portal, request: Request, linked: list[tuple[str, set[tuple[str, int]]]], start: int, limit: int
+) -> Json:
+    if limit > PAGE:
+        raise validation(f"limit must be at most {PAGE}")
+    page: Json = {
+        "to": [
+            {"toObjectId": shown_id(request, target_id), "associationTypes": _shown_types(portal, held)}
+            for target_id, held in linked[start : start + limit]
+        ]
+    }
+    if start + limit < len(linked):
+        page["paging"] = {"next": {"after": str(start + limit)}}
+    return page
+
+
+def _shown_types(portal: Portal, held: set[tuple[str, int]]) -> list[Json]:
+    types = (portal.links.find(*key) for key in sorted(held))
+    return [{"category": t.category, "typeId": t.type_id, "label": t.label} for t in types if t is not None]
+
+
+def _nothing_found(source: Table, source_id: str, target: Table) -> Json:
+    names = source.definition.singular, target.definition.singular
+    return {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+        "message": f"No {names[1]} is associated with {names[0]} {source_id}.",
+        "context": {"fromObjectId": [source_id], "fromObjectType": [names[0]], "toObjectType": [names[1]]},
+    }

@@ -1,0 +1,294 @@
+"""The five batch operations on records: create, update, upsert, read, archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hubspot_batch_dagster.emulator.associations import link_inline
+from hubspot_batch_dagster.emulator.books import Commit
+from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Request, iso
+from hubspot_batch_dagster.emulator.inputs import (
+    Input,
+    check_id_property,
+    check_unique,
+    check_values,
+    conflict,
+    find,
+    identify,
+    read_inputs,
+    refuse_values,
+    too_many,
+    traced,
+)
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.table import Record, Table
+
+
+def create(portal: Portal, request: Request) -> Answer:
+    """Creates records. All or nothing, unless every input has a trace id of its own."""
+    table = portal.table(request.parameters["type"])
+    inputs = read_inputs(portal, request)
+    partial = traced(inputs)
+    check_values(portal, table, inputs, request.version)
+    check_unique(portal, table, inputs)
+    errors = _failed(portal, table, inputs, request, partial=partial)
+    return _written(portal, table, inputs, request, errors, status=portal.settings.create_status)
+
+
+def upsert(portal: Portal, request: Request) -> Answer:
+    """Creates or changes records by a unique property. All or nothing without trace ids, like create."""
+    table = portal.table(request.parameters["type"])
+    inputs = read_inputs(portal, request)
+    identify(portal, table, inputs, "upsert")
+    partial = traced(inputs)
+    unknown = [item for item in inputs if item.record is None and item.id_property in (None, "hs_object_id")]
+    known = [item for item in inputs if item not in unknown] if unknown else inputs
+    for item in known:
+        if item.record is not None and item.record.archived_at is not None:
+            item.conflict = item.record.id
+    check_values(portal, table, known, request.version)
+    check_unique(portal, table, known)
+    errors = _failed(portal, table, known, request, partial=partial)
+    return _written(portal, table, known, request, errors + _unknown_items(table, unknown), upserting=True)
+
+
+def update(portal: Portal, request: Request) -> Answer:
+    """Changes records. Unknown ids are left out and named; a bad value fails the whole batch."""
+    table = portal.table(request.parameters["type"])
+    inputs = read_inputs(portal, request)
+    try:
+        identify(portal, table, inputs, "update")
+    except Refused:
+        if portal.settings.duplicates_commit_rows_before:
+            _commit_first_half(portal, table, inputs, request)
+        raise
+    unknown = [item for item in inputs if item.record is None]
+    known = [item for item in inputs if item.record is not None]
+    check_values(portal, table, known, request.version)
+    check_unique(portal, table, known)
+    partial = traced(inputs) and portal.settings.update_partial_by_trace_id
+    errors = _failed(portal, table, known, request, partial=partial)
+    listed = _unknown_items(table, unknown) if portal.settings.update_unknown_as_error else []
+    return _written(portal, table, known, request, errors + listed, status=207 if unknown else 200)
+
+
+def read(portal: Portal, request: Request) -> Answer:
+    """Reads records by id, or by one unique property for the whole request."""
+    table = portal.table(request.parameters["type"])
+    inputs = request.inputs_json
+    request.inputs = len(inputs)
+    history = _names(request.json.get("propertiesWithHistory"))
+    if len(inputs) > portal.settings.max_inputs:
+        raise too_many(portal.settings.max_inputs)
+    if history and len(inputs) > portal.settings.max_history_inputs:
+        raise too_many(portal.settings.max_history_inputs, "a batch for property histories")
+    id_property = request.json.get("idProperty") or None
+    if id_property is not None:
+        check_id_property(portal, table, id_property, "read")
+    wanted = _names(request.json.get("properties")) or list(table.definition.default_properties)
+    found: dict[str, Record] = {}
+    missing: list[str] = []
+    for item in inputs:
+        key = str(item.get("id", ""))
+        record = _find_for_read(portal, table, key, id_property, request.wants_archived)
+        if record is None:
+            missing.append(key)
+        else:
+            found[record.id] = record
+    results = [shown(portal, table, record, wanted, history) for record in found.values()]
+    errors = [_not_found_item(table, missing)] if missing else []
+    return envelope(portal, results, errors, status=200)
+
+
+def archive(portal: Portal, request: Request) -> Answer:
+    """Archives records. Ids that are unknown or archived already are passed over in silence."""
+    table = portal.table(request.parameters["type"])
+    inputs = read_inputs(portal, request)
+    now = portal.now()
+    for item in inputs:
+        record = table.records.get(str(item.given.get("id", "")))
+        if record is not None:
+            portal.archive_record(table, record, now, request.n)
+            request.committed.append(record.id)
+    return Answer(204)
+
+
+OPERATIONS: dict[str, Callable[[Portal, Request], Answer]] = {
+    "create": create,
+    "update": update,
+    "upsert": upsert,
+    "read": read,
+    "archive": archive,
+}
+
+
+def _names(given: Any) -> list[str]:
+    return [str(name) for name in given] if isinstance(given, list) else []
+
+
+def _find_for_read(
+    portal: Portal, table: Table, key: str, id_property: str | None, archived: bool
+) -> Record | None:
+    if not archived:
+        record = find(portal, table, table.fold(id_property, key) if id_property else key, id_property)
+        return record if record is not None and record.archived_at is None else None
+    if id_property is None or id_property == "hs_object_id":
+        return table.archived.get(key)
+    folded = table.fold(id_property, key)
+    holders = (
+        r
+        for r in table.archived.values()
+        if table.fold(id_property, r.properties.get(id_property, "")) == folded
+    )
+    return next(holders, None)
+
+
+def _failed(
+    portal: Portal, table: Table, inputs: list[Input], request: Request, *, partial: bool
+) -> list[Json]:
+    """The error items of a partial success, or the refusal of the whole batch."""
+    settings = portal.settings
+    bad = [item for item in inputs if not item.fine]
+    if not bad:
+        return []
+    if not partial:
+        value_errors = [error for item in bad for error in item.value_errors]
+        if value_errors:
+            raise refuse_values(value_errors)
+        problem = next((item.problem for item in bad if item.problem is not None), None)
+        if problem is not None:
+            raise Refused(400, dict(problem))
+    first = next((item for item in bad if item.conflict is not None), None)
+    if first is not None and (not partial or settings.conflict_with_trace_ids == "409"):
+        if settings.conflict_commits_rows_before:
+            before = inputs[: inputs.index(first)]
+            _write(portal, table, [item for item in before if item.fine], request, upserting=False)
+        names_id = settings.conflict_names_id and first.conflict in table.records
+        raise conflict(table, first.conflict, names_id)
+    return [item.error_item(table, settings.conflict_names_id) for item in bad]
+
+
+def _commit_first_half(portal: Portal, table: Table, inputs: list[Input], request: Request) -> None:
+    half = [item for item in inputs[: len(inputs) // 2] if item.record is not None]
+    check_values(portal, table, half, request.version)
+    check_unique(portal, table, half)
+    _write(portal, table, [item for item in half if item.fine], request, upserting=False)
+
+
+def _unknown_items(table: Table, unknown: list[Input]) -> list[Json]:
+    return [_not_found_item(table, [item.key for item in unknown])] if unknown else []
+
+
+def _not_found_item(table: Table, ids: list[str]) -> Json:
+    return {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "message": f"Could not get some {table.type_name} objects, they may be deleted or not exist."
+        " Check that ids are valid.",
+        "context": {"ids": ids},
+    }
+
+
+def _written(
+    portal: Portal,
+    table: Table,
+    inputs: list[Input],
+    request: Request,
+    errors: list[Json],
+    *,
+    upserting: bool = False,
+    status: int = 200,
+) -> Answer:
+    fine = [item for item in inputs if item.fine] if errors else inputs
+    results = _write(portal, table, fine, request, upserting=upserting)
+    return envelope(portal, results, errors, status=status)
+
+
+def _write(
+    portal: Portal, table: Table, inputs: list[Input], request: Request, *, upserting: bool
+) -> list[Json]:
+    settings = portal.settings
+    now = portal.now()
+    stamp = iso(now)
+    keep, echo = settings.keep_books, settings.echo_trace_id
+    results = []
+    for item in inputs:
+        record = item.record
+        if record is None:
+            record = table.insert(item.record_id, item.values, now, stamp, request.n)
+            kind, properties = "created", record.properties
+            if item.given.get("associations"):
+                link_inline(portal, table, record.id, item.given["associations"], request.n)
+        else:
+            kind, properties = (
+                "updated",
+                _touched(table, record, table.change(record, item.values, now, stamp)),
+            )
+        request.committed.append(record.id)
+        if keep:
+            portal.books.note_commit(
+                Commit(record.id, table.name, kind, item.trace_id, record.properties, now, request.n)
+            )
+        result: Json = {
+            "id": record.id,
+            "properties": properties,
+            "createdAt": record.created,
+            "updatedAt": stamp,
+            "archived": False,
+            "url": f"https://app.hubspot.com/contacts/{settings.portal_id}/record/{table.definition.type_id}/{record.id}",
+        }
+        if upserting:
+            result["new"] = kind == "created"
+        if echo and item.trace_id is not None:
+            result["objectWriteTraceId"] = item.trace_id
+        if item.warnings:
+            result["warnings"] = item.warnings
+        results.append(result)
+    return results
+
+
+def _touched(table: Table, record: Record, values: dict[str, str]) -> dict[str, str]:
+    definition = table.definition
+    system = (definition.created_property, definition.modified_property, "hs_object_id")
+    return {**values, **{name: record.properties.get(name, "") for name in system}}
+
+
+def shown(portal: Portal, table: Table, record: Record, wanted: list[str], history: list[str]) -> Json:
+    """A record as a read shows it: what was asked for, null where empty, and the three system properties."""
+    definition = table.definition
+    names = dict.fromkeys(
+        (*wanted, definition.created_property, definition.modified_property, "hs_object_id")
+    )
+    result: Json = {
+        "id": record.id,
+        "properties": {name: record.properties.get(name) for name in names if name in table.properties},
+        "createdAt": record.created,
+        "updatedAt": record.updated,
+        "archived": record.archived_at is not None,
+        "url": f"https://app.hubspot.com/contacts/{portal.settings.portal_id}/record/{definition.type_id}/{record.id}",
+    }
+    if record.archived_at is not None:
+        result["archivedAt"] = record.archived_at
+    if history:
+        result["propertiesWithHistory"] = {
+            name: [
+                {"value": record.properties[name], "timestamp": record.updated, "sourceType": "INTEGRATION"}
+            ]
+            for name in history
+            if name in record.properties
+        }
+    return result
+
+
+def envelope(portal: Portal, results: list[Json], errors: list[Json], *, status: int) -> Answer:
+    """The body of a batch answer: results in another order than the inputs, errors counted if there are any."""
+    if portal.settings.shuffle_results and len(results) > 1:
+        portal.random.shuffle(results)
+    stamp = iso(portal.now())
+    body: Json = {"status": "COMPLETE", "results": results, "startedAt": stamp, "completedAt": stamp}
+    if errors or status == 207:
+        body["numErrors"] = len(errors)
+        body["errors"] = errors
+        status = 207
+    return Answer(status, body)

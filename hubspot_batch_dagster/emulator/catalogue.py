@@ -1,0 +1,153 @@
+"""The catalogue: every route the emulator has."""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.emulator import (
+    account,
+    association_batch,
+    association_labels,
+    property_definitions,
+    records,
+    schemas,
+)
+from hubspot_batch_dagster.emulator.exchange import Answer, Request
+from hubspot_batch_dagster.emulator.limits import Limits
+from hubspot_batch_dagster.emulator.oauth import Credentials
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.routes import DATED, Handler, Route, batch_routes
+from hubspot_batch_dagster.emulator.search import search
+
+FOUR = ("v4", *DATED)
+
+
+def all_routes(credentials: Credentials, limits: Limits) -> tuple[Route, ...]:
+    """Every route of a portal; of two that fit a path the first wins."""
+    return (
+        *batch_routes(),
+        *_record_routes(),
+        *_association_routes(),
+        *_property_routes(),
+        *_schema_routes(),
+        *_account_routes(limits),
+        *_oauth_routes(credentials),
+    )
+
+
+def _record_routes() -> tuple[Route, ...]:
+    many, one = "/crm/objects/{type}", "/crm/objects/{type}/{id}"
+    return (
+        Route("POST", f"{many}/search", "search", search, "search"),
+        Route("POST", many, "create_one", records.create_one, access="write"),
+        Route("GET", many, "list", records.list_page),
+        Route("GET", one, "read_one", records.read_one),
+        Route("PATCH", one, "update_one", records.update_one, access="write"),
+        Route("DELETE", one, "archive_one", records.archive_one, access="write"),
+    )
+
+
+def _association_routes() -> tuple[Route, ...]:
+    pair, one = "/crm/associations/{from}/{to}", "/crm/objects/{type}/{id}/associations"
+    batch = {
+        "create": ("batch/create", association_batch.create, "write"),
+        "default": ("batch/associate/default", association_batch.create_default, "write"),
+        "read": ("batch/read", association_batch.read, "read"),
+        "archive": ("batch/archive", association_batch.archive, "write"),
+        "labels_archive": ("batch/labels/archive", association_batch.archive_labels, "write"),
+    }
+    labels = (
+        ("GET", "labels", "labels.list", association_labels.list_labels, "read"),
+        ("POST", "labels", "labels.create", association_labels.create_label, "write"),
+        ("PUT", "labels", "labels.update", association_labels.update_label, "write"),
+        ("DELETE", "labels/{label}", "labels.delete", association_labels.delete_label, "write"),
+    )
+    single = (
+        ("PUT", "default/{to}/{to_id}", "put_default", association_batch.put_default, "write"),
+        ("GET", "{to}", "list_one", association_batch.list_one, "read"),
+        ("PUT", "{to}/{to_id}", "put_one", association_batch.put_labels, "write"),
+        ("DELETE", "{to}/{to_id}", "delete_one", association_batch.delete_one, "write"),
+    )
+    return (
+        *(
+            Route("POST", f"{pair}/{path}", f"associations.{name}", handler, "associations", access, FOUR)
+            for name, (path, handler, access) in batch.items()
+        ),
+        *(
+            Route(method, f"{pair}/{path}", f"associations.{name}", handler, "associations", access, FOUR)
+            for method, path, name, handler, access in labels
+        ),
+        *(
+            Route(method, f"{one}/{path}", f"associations.{name}", handler, "associations", access, FOUR)
+            for method, path, name, handler, access in single
+        ),
+    )
+
+
+def _property_routes() -> tuple[Route, ...]:
+    many, definitions = "/crm/properties/{type}", property_definitions
+    return tuple(
+        Route(method, f"{many}{path}", f"properties.{name}", handler, access=f"schema.{verb}")
+        for method, path, name, handler, verb in (
+            ("POST", "/batch/create", "batch_create", definitions.batch_create, "write"),
+            ("POST", "/batch/read", "batch_read", definitions.batch_read, "read"),
+            ("POST", "/batch/archive", "batch_archive", definitions.batch_archive, "write"),
+            ("GET", "/groups", "groups.list", definitions.list_groups, "read"),
+            ("POST", "/groups", "groups.create", definitions.create_group, "write"),
+            ("GET", "/groups/{name}", "groups.read", definitions.read_group, "read"),
+            ("GET", "", "list", definitions.list_properties, "read"),
+            ("POST", "", "create", definitions.create_property, "write"),
+            ("GET", "/{name}", "read", definitions.read_property, "read"),
+            ("PATCH", "/{name}", "update", definitions.update_property, "write"),
+            ("DELETE", "/{name}", "archive", definitions.archive_property, "write"),
+        )
+    )
+
+
+def _schema_routes() -> tuple[Route, ...]:
+    return tuple(
+        Route(method, f"{many}{path}", f"schemas.{name}", handler, access="none")
+        for many in ("/crm-object-schemas/schemas", "/crm/schemas")
+        for method, path, name, handler in (
+            ("POST", "/batch/read", "batch_read", schemas.batch_read),
+            ("GET", "", "list", schemas.list_schemas),
+            ("POST", "", "create", schemas.create_schema),
+            ("GET", "/{schema}", "read", schemas.read_schema),
+            ("PATCH", "/{schema}", "update", schemas.update_schema),
+            ("DELETE", "/{schema}", "delete", schemas.delete_schema),
+        )
+    )
+
+
+def _account_routes(limits: Limits) -> tuple[Route, ...]:
+    def usage(portal: Portal, _: Request) -> Answer:
+        return account.daily_usage(portal, limits)
+
+    daily = "/account-info/api-usage/daily/private-apps"
+    return (
+        Route("GET", "/account-info/details", "account.details", account.details, access="none"),
+        Route("GET", daily, "account.usage", usage, access="none"),
+        Route("GET", "/crm/owners", "owners.list", account.list_owners, access="none"),
+        Route("GET", "/crm/owners/{owner}", "owners.read", account.read_owner, access="none"),
+        Route("GET", "/crm/pipelines/{type}", "pipelines.list", account.list_pipelines),
+        Route("POST", "/crm/pipelines/{type}", "pipelines.create", account.create_pipeline, access="write"),
+        Route("GET", "/crm/pipelines/{type}/{pipeline}", "pipelines.read", account.read_pipeline),
+    )
+
+
+def _oauth_routes(credentials: Credentials) -> tuple[Route, ...]:
+    versions = ("v1", "v3", *DATED)
+    endpoints = {
+        "/oauth/token": ("oauth.token", credentials.grant),
+        "/oauth/token/introspect": ("oauth.introspect", credentials.introspect),
+        "/oauth/token/revoke": ("oauth.revoke", credentials.revoke),
+    }
+
+    def handler_for(path: str) -> Handler:
+        def handler(_: Portal, request: Request) -> Answer:
+            return endpoints[path][1](request)
+
+        return handler
+
+    return tuple(
+        Route("POST", path, name, handler_for(path), "oauth", "none", versions)
+        for path, (name, _) in endpoints.items()
+    )

@@ -1,0 +1,184 @@
+"""One exchange: the request as the emulator reads it, the answer as it will be sent, and the refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import parse_qs
+
+from pydantic_core import from_json
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, already routed.
+
+    Attributes:
+        n: Its number, counted from 1 over the portal's life.
+        version: `v3`, `v4` or a date, as the path spells it.
+        operation: What it asks for, such as `create` or `associations.read`.
+        object_type: The object type's plural name, or what the path said if there is no such type.
+        parameters: The variable parts of the path.
+        arrived: When it was counted against the limits, in seconds of a steady clock.
+    """
+
+    n: int
+    method: str
+    path: str
+    query_string: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    version: str = ""
+    operation: str = ""
+    object_type: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    arrived: float = 0.0
+    inputs: int = 0
+    trace_ids: tuple[str, ...] = ()
+    committed: list[str] = field(default_factory=list)
+    _parsed: Json | None = None
+
+    @property
+    def json(self) -> Json:
+        """The body as an object.
+
+        Raises:
+            Refused: The body is not a JSON object (HubSpot: 400 without a category).
+        """
+        if self._parsed is None:
+            self._parsed = _parse(self.body)
+        return self._parsed
+
+    def set_json(self, parsed: Json) -> None:
+        """Puts another body in the place of the one that was sent."""
+        self._parsed = parsed
+
+    @property
+    def list_json(self) -> list[Any]:
+        """The body as a list.
+
+        Raises:
+            Refused: The body is not a JSON list.
+        """
+        try:
+            parsed = from_json(self.body)
+        except ValueError:
+            raise invalid_json(_place(self.body)) from None
+        if not isinstance(parsed, list):
+            raise invalid_json("a list was expected")
+        return parsed
+
+    @property
+    def inputs_json(self) -> list[Json]:
+        """The body's `inputs`; none at all if the body has no such key, which HubSpot takes for an empty batch."""
+        inputs = self.json.get("inputs")
+        if inputs is None:
+            return []
+        if not isinstance(inputs, list) or not all(isinstance(item, dict) for item in inputs):
+            raise invalid_json("inputs must be a list of objects")
+        return inputs
+
+    def query_all(self, name: str) -> list[str]:
+        """Every value of a query parameter."""
+        return parse_qs(self.query_string, keep_blank_values=True).get(name, [])
+
+    def query(self, name: str, default: str = "") -> str:
+        """The last value of a query parameter."""
+        if not self.query_string:
+            return default
+        return parse_qs(self.query_string, keep_blank_values=True).get(name, [default])[-1]
+
+    @property
+    def wants_archived(self) -> bool:
+        """Whether the query asks for archived records."""
+        return self.query("archived").lower() == "true"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back: a JSON body, or raw bytes with a content type of their own."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json;charset=utf-8"
+
+
+class Refused(Exception):
+    """A request that gets an error answer instead of an operation."""
+
+    def __init__(self, status: int, body: Json, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, body)
+        self.answer = Answer(status, body, headers or {})
+
+
+def _parse(body: bytes) -> Json:
+    try:
+        parsed = from_json(body) if body else {}
+    except ValueError:
+        raise invalid_json(_place(body)) from None
+    if not isinstance(parsed, dict):
+        raise invalid_json("an object was expected")
+    return parsed
+
+
+def _place(body: bytes) -> str:
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except UnicodeDecodeError:
+        return "line 1, column 1: the body is not UTF-8"
+    return "line 1, column 1: unreadable"
+
+
+def error_body(message: str, category: str | None = None, **more: Any) -> Json:
+    """The body of an error answer; the correlation id is added when it is sent."""
+    body: Json = {"status": "error", "message": message}
+    if category:
+        body["category"] = category
+    body.update(more)
+    return body
+
+
+def invalid_json(place: str) -> Refused:
+    """400 for a body that cannot be read; HubSpot gives it no category."""
+    text = f"Invalid input JSON on {place}" if place.startswith("line") else f"Invalid input JSON: {place}"
+    return Refused(400, error_body(text))
+
+
+def validation(message: str, **more: Any) -> Refused:
+    """400 VALIDATION_ERROR for the whole request."""
+    return Refused(400, error_body(message, "VALIDATION_ERROR", **more))
+
+
+def not_found(message: str = "resource not found") -> Refused:
+    """404; like HubSpot's for an unknown path it has no category."""
+    return Refused(404, error_body(message))
+
+
+def object_not_found(message: str) -> Refused:
+    """404 OBJECT_NOT_FOUND for one record or definition."""
+    return Refused(404, error_body(message, "OBJECT_NOT_FOUND"))
+
+
+def whole(value: Any, name: str) -> int:
+    """A parameter as a whole number.
+
+    Raises:
+        Refused: It is none.
+    """
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise validation(f"{name} must be a whole number") from None
+
+
+def iso(seconds: float) -> str:
+    """A time as HubSpot writes it in envelopes: UTC with three digits of a second."""
+    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

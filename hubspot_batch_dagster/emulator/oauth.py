@@ -1,0 +1,167 @@
+"""Tokens: the portal's own, OAuth access and refresh tokens, and what a request may do with them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Request, error_body
+from hubspot_batch_dagster.emulator.portal import Portal
+
+NOT_FOUND = (
+    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details"
+    " at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token the portal knows.
+
+    Attributes:
+        oauth: An OAuth access token; otherwise a private app's or a service key.
+        expires: When it runs out, by the portal's clock; None for never.
+        scopes: What it may do; None for everything.
+    """
+
+    value: str
+    oauth: bool = False
+    expires: float | None = None
+    scopes: frozenset[str] | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Token('{self.value[:7]}...', oauth={self.oauth}, expires={self.expires}, scopes={self.scopes})"
+        )
+
+
+class Credentials:
+    """Every token of a portal, and the app they belong to."""
+
+    def __init__(self, portal: Portal, token: str | None = None) -> None:
+        self.portal = portal
+        made = random.Random(portal.seed + 77)
+        self._made = made
+        self.token = token or f"pat-na1-{_uuid(made)}"
+        self.client_id = _uuid(made)
+        self.client_secret = _uuid(made)
+        self.refresh_token = f"na1-{_uuid(made)}"
+        self._tokens: dict[str, Token] = {self.token: Token(self.token)}
+
+    def __repr__(self) -> str:
+        return f"Credentials({len(self._tokens)} tokens)"
+
+    def expire_oauth(self) -> None:
+        """Lets every OAuth access token run out now."""
+        now = self.portal.now()
+        for value, token in self._tokens.items():
+            if token.oauth:
+                self._tokens[value] = Token(value, True, now - 7, token.scopes)
+
+    def check(self, request: Request, scopes: tuple[str, ...]) -> Token:
+        """The token of a request.
+
+        Args:
+            request: The request.
+            scopes: Any one of these will do; none are needed if empty.
+
+        Raises:
+            Refused: 401 without a known token or with one that has run out, 403 without the scope.
+        """
+        if not self.portal.settings.check_tokens:
+            return Token("")
+        scheme, _, value = request.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        token = self._tokens.get(value.strip()) if scheme.lower() == "bearer" else None
+        if token is None:
+            raise Refused(401, error_body(NOT_FOUND, "INVALID_AUTHENTICATION"))
+        if token.expires is not None and token.expires <= self.portal.now():
+            raise self._expired(token.expires)
+        granted = token.scopes if token.value != self.token else self.portal.settings.scopes
+        if scopes and granted is not None and not granted.intersection(scopes):
+            raise missing_scopes(scopes)
+        return token
+
+    def _expired(self, expires: float) -> Refused:
+        ago = max(1, int(self.portal.now() - expires))
+        message = f"The OAuth token used to make this call expired {ago} second(s) ago."
+        context = {"expire time": [str(int(expires * 1000))]}
+        return Refused(401, error_body(message, "EXPIRED_AUTHENTICATION", context=context))
+
+    def grant(self, request: Request) -> Answer:
+        """The token endpoint: a refresh token or an authorization code for an access token."""
+        form = {
+            name: values[-1] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()
+        }
+        problem = self._grant_problem(form)
+        if problem is not None:
+            raise Refused(400, problem)
+        value = f"CM{self._made.getrandbits(256):064x}"
+        settings = self.portal.settings
+        self._tokens[value] = Token(value, True, self.portal.now() + settings.token_seconds, settings.scopes)
+        if settings.rotate_refresh_token:
+            self.refresh_token = f"na1-{_uuid(self._made)}"
+        body = {
+            "token_type": "bearer",
+            "access_token": value,
+            "refresh_token": self.refresh_token,
+            "expires_in": int(settings.token_seconds),
+        }
+        if request.version != "v1":
+            body.update({"hub_id": settings.portal_id, "scopes": sorted(settings.scopes or ())})
+        return Answer(200, body)
+
+    def _grant_problem(self, form: dict[str, str]) -> Json | None:
+        if form.get("client_id") != self.client_id:
+            return _grant_error("BAD_CLIENT_ID", "invalid_client", "missing or unknown client id")
+        if form.get("client_secret") != self.client_secret:
+            return _grant_error("BAD_CLIENT_SECRET", "invalid_client", "missing or invalid client secret")
+        if form.get("grant_type") == "authorization_code":
+            return None
+        if form.get("grant_type") != "refresh_token":
+            return _grant_error("BAD_GRANT_TYPE", "unsupported_grant_type", "missing or unknown grant type")
+        if form.get("refresh_token") != self.refresh_token:
+            return _grant_error("BAD_REFRESH_TOKEN", "invalid_grant", "missing or unknown refresh token")
+        return None
+
+    def introspect(self, request: Request) -> Answer:
+        """What a token is good for."""
+        form = parse_qs(request.body.decode("utf-8", "replace"))
+        token = self._tokens.get((form.get("token") or [""])[-1])
+        active = token is not None and (token.expires is None or token.expires > self.portal.now())
+        body: Json = {"active": active}
+        if token is not None and active:
+            body.update({"hub_id": self.portal.settings.portal_id, "token_type": "access_token"})
+        return Answer(200, body)
+
+    def revoke(self, request: Request) -> Answer:
+        """Takes a token back."""
+        form = parse_qs(request.body.decode("utf-8", "replace"))
+        value = (form.get("token") or [""])[-1]
+        self._tokens.pop(value, None)
+        if value == self.refresh_token:
+            self.refresh_token = f"na1-{_uuid(self._made)}"
+        return Answer(204)
+
+
+def missing_scopes(scopes: tuple[str, ...]) -> Refused:
+    """403 naming the scopes that would do."""
+    message = (
+        "This app hasn't been granted all required scopes to make this call."
+        " Read more about required scopes here: https://developers.hubspot.com/scopes."
+    )
+    detail = {
+        "message": "One or more of the following scopes are required.",
+        "context": {"requiredGranularScopes": list(scopes)},
+    }
+    links = {"scopes": "https://developers.hubspot.com/scopes"}
+    return Refused(403, error_body(message, "MISSING_SCOPES", errors=[detail], links=links))
+
+
+def _grant_error(status: str, error: str, message: str) -> Json:
+    return {"status": status, "message": message, "error": error, "error_description": message}
+
+
+def _uuid(made: random.Random) -> str:
+    digits = f"{made.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

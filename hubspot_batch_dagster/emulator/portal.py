@@ -1,0 +1,178 @@
+"""The portal: one account's object types, records, unique keys, clock and books."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hubspot_batch_dagster.emulator.associations import Links
+from hubspot_batch_dagster.emulator.books import Books, Commit
+from hubspot_batch_dagster.emulator.definitions import PropertyDefinition, standard_object_types
+from hubspot_batch_dagster.emulator.exchange import Refused, error_body, iso
+from hubspot_batch_dagster.emulator.pipelines import Pipeline, standard_pipelines
+from hubspot_batch_dagster.emulator.settings import Settings
+from hubspot_batch_dagster.emulator.table import Record, Table
+
+_ID_STEP = 48_271_000_003
+_ID_SPAN = 89_999_999_999
+_ID_FIRST = 10_000_000_000
+
+
+class Portal:
+    """The state of one emulated HubSpot account.
+
+    Args:
+        settings: How it behaves.
+        seed: Makes ids, shuffles and faults repeatable.
+    """
+
+    def __init__(self, settings: Settings, seed: int = 0) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.skew = 0.0
+        self.books = Books()
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to a fresh account: no records, no custom definitions, empty books."""
+        self.random = random.Random(self.seed)
+        self.books.clear()
+        self.request_count = 0
+        self.open_requests: set[int] = set()
+        self.pipelines: dict[str, list[Pipeline]] = standard_pipelines()
+        self.admin_rules: dict[str, list[dict[str, Any]]] = {}
+        self.tables: dict[str, Table] = {}
+        self._by_name: dict[str, Table] = {}
+        self._ids = self.seed * 7919
+        for definition in standard_object_types():
+            self.add_table(Table(definition, self))
+        self.links = Links()
+
+    @property
+    def app_id(self) -> int:
+        """The number of the app that the portal's token belongs to."""
+        return 1_000_000 + self.settings.portal_id % 9_000_000
+
+    def now(self) -> float:
+        """Seconds since 1970 by the portal's clock."""
+        return self.settings.clock() + self.skew
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Changes settings while it runs.
+
+        Raises:
+            ValueError: A name is not a setting.
+        """
+        self.settings = self.settings.changed(changes)
+
+    def add_table(self, table: Table) -> None:
+        """Adds an object type."""
+        self.tables[table.name] = table
+        for name in table.definition.names:
+            self._by_name[name.lower()] = table
+
+    def remove_table(self, table: Table) -> None:
+        """Takes an object type away."""
+        self.tables.pop(table.name, None)
+        self._by_name = {name: known for name, known in self._by_name.items() if known is not table}
+
+    def table(self, name: str) -> Table:
+        """The object type that a path names.
+
+        Raises:
+            Refused: There is none: HubSpot's 400 without a category.
+        """
+        table = self._by_name.get(name) or self._by_name.get(name.lower())
+        if table is None:
+            raise Refused(400, error_body(f"Unable to infer object type from: {name}"))
+        return table
+
+    def find_table(self, name: str) -> Table | None:
+        """The object type that a path names, or None."""
+        return self._by_name.get(name.lower())
+
+    def next_id(self) -> str:
+        """A new record id: eleven digits, never in sequence, never given twice."""
+        self._ids += 1
+        return str(_ID_FIRST + self._ids * _ID_STEP % _ID_SPAN)
+
+    def correlation_id(self) -> str:
+        """A made-up UUID from the portal's own seed."""
+        digits = f"{self.random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+    def note(self, commit: Commit) -> None:
+        """Writes a commit into the books, if they are kept."""
+        if self.settings.keep_books:
+            self.books.note_commit(commit)
+
+    def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
+        """Puts records into the portal without a request, unchecked and at once visible to search.
+
+        Args:
+            object_type: Any name of the type.
+            rows: Property values of each record.
+
+        Returns:
+            The new ids, in the order of the rows.
+        """
+        table = self.table(object_type)
+        now = self.now()
+        ids = []
+        for row in rows:
+            record = table.insert(self.next_id(), dict(row), now, iso(now), 0)
+            record.visible_at = now
+            self.note(Commit(record.id, table.name, "seeded", None, record.properties, now, 0))
+            ids.append(record.id)
+        return ids
+
+    def records(self, object_type: str) -> dict[str, dict[str, str]]:
+        """Living records of a type: id to properties."""
+        table = self.table(object_type)
+        return {record_id: record.properties for record_id, record in list(table.records.items())}
+
+    def add_property(
+        self,
+        object_type: str,
+        name: str,
+        *,
+        kind: str = "string",
+        field_type: str = "",
+        unique: bool = False,
+        options: Iterable[str] = (),
+        read_only: bool = False,
+    ) -> None:
+        """Defines a custom property without a request.
+
+        Args:
+            object_type: Any name of the type.
+            name: Internal name.
+            kind: `string`, `number`, `bool`, `date`, `datetime` or `enumeration`.
+            field_type: Such as `checkbox` for a multiple selection; the usual one for the kind if empty.
+            unique: Whether values must be unique, so that it can be an `idProperty`.
+            options: The values of an enumeration.
+            read_only: Whether the API may not set it.
+        """
+        table = self.table(object_type)
+        usual = {"number": "number", "bool": "booleancheckbox", "date": "date", "datetime": "date"}
+        usual["enumeration"] = "select"
+        given = tuple(options) or (("true", "false") if kind == "bool" else ())
+        table.define(
+            PropertyDefinition(
+                name=name,
+                type=kind,
+                field_type=field_type or usual.get(kind, "text"),
+                label=name,
+                options=tuple((value, value) for value in given),
+                unique=unique,
+                read_only=read_only,
+                hubspot_defined=False,
+                group=next(iter(table.groups)),
+            )
+        )
+
+    def archive_record(self, table: Table, record: Record, now: float, request: int) -> None:
+        """Archives one record and notes it."""
+        table.archive(record, now, keep_keys=not self.settings.email_reuse_after_archive)
+        self.note(Commit(record.id, table.name, "archived", None, record.properties, now, request))

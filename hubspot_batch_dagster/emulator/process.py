@@ -1,0 +1,205 @@
+"""The emulator in a process of its own, spoken to over its admin API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hubspot_batch_dagster.emulator.books import Books
+from hubspot_batch_dagster.emulator.faults import Fault
+from hubspot_batch_dagster.emulator.schemas import schema_for
+from hubspot_batch_dagster.emulator.settings import Settings
+
+
+class RemoteEmulator:
+    """An emulator in another process, by its URL. It offers what `Emulator` offers, apart from `portal`.
+
+    Args:
+        url: Where it listens.
+        token: An access token that it takes.
+    """
+
+    def __init__(self, url: str, token: str = "", portal_id: int = 0) -> None:
+        self.url = url
+        self.token = token
+        self.portal_id = portal_id
+        self.faults = RemoteFaults(self)
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(url='{self.url}', portal_id={self.portal_id})"
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Calls the admin API.
+
+        Raises:
+            ValueError: The emulator did not like the call; the message says why.
+            OSError: It does not answer.
+        """
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data=data, method=method)
+        try:
+            with self._opener.open(request, timeout=30) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.loads(error.read())["message"]) from None
+        return json.loads(content) if content else None
+
+    @property
+    def books(self) -> Books:
+        """The books as they are now: a copy that does not change."""
+        return Books.from_json(self.call("GET", "books"))
+
+    def change(self, **settings: Any) -> None:
+        """Changes settings while it runs."""
+        changes = {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in settings.items()}
+        self.call("POST", "settings", changes)
+
+    def reset(self) -> None:
+        """Back to a fresh account: no records, books, faults or counted requests; settings and token stay."""
+        self.call("POST", "reset")
+
+    def records(self, object_type: str) -> dict[str, dict[str, str]]:
+        """Living records of a type: id to properties."""
+        found: dict[str, dict[str, str]] = self.call("GET", f"records/{object_type}")
+        return found
+
+    def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
+        """Puts records into the account without a request; returns their ids."""
+        ids: list[str] = self.call("POST", f"records/{object_type}", [dict(row) for row in rows])
+        return ids
+
+    def add_property(self, object_type: str, name: str, **fields: Any) -> None:
+        """Defines a custom property without a request; `unique=True` makes it fit for `idProperty`."""
+        self.call("POST", f"properties/{object_type}", {"name": name, **fields})
+
+    def add_object_type(
+        self,
+        name: str,
+        properties: Iterable[Mapping[str, Any]],
+        *,
+        required: Iterable[str] = (),
+        associated: Iterable[str] = ("contacts", "companies"),
+    ) -> str:
+        """Defines a custom object type without a request; returns its object type id."""
+        schema = schema_for(name, properties, required, associated)
+        type_id: str = self.call("POST", "types", schema)
+        return type_id
+
+    def set_rules(self, object_type: str, rules: list[dict[str, Any]]) -> None:
+        """Sets the admin rules of an object type; see `Emulator.set_rules`."""
+        self.call("POST", f"rules/{object_type}", rules)
+
+    def skew_clock(self, seconds: float) -> None:
+        """Moves the account's clock by so many seconds."""
+        self.call("PUT", "clock", {"skew": seconds})
+
+    def expire_tokens(self) -> None:
+        """Lets every OAuth access token run out now."""
+        self.call("POST", "expire")
+
+
+class RemoteFaults:
+    """The fault rules of an emulator in another process."""
+
+    def __init__(self, emulator: RemoteEmulator) -> None:
+        self._emulator = emulator
+
+    def add(self, *faults: Fault) -> None:
+        """Adds rules."""
+        self._emulator.call("POST", "faults", [fault.as_json() for fault in faults])
+
+    def clear(self) -> None:
+        """Takes all rules away."""
+        self._emulator.call("DELETE", "faults")
+
+    def struck(self) -> list[tuple[Fault, int]]:
+        """Each rule and how many requests it has struck."""
+        listed = self._emulator.call("GET", "faults")
+        return [(Fault.from_json(entry["fault"]), entry["struck"]) for entry in listed]
+
+
+class EmulatorProcess(RemoteEmulator):
+    """A HubSpot account on localhost in a process of its own: for load, and for tests that kill their client.
+
+        with EmulatorProcess(settings=Settings(burst_limit=190)) as hubspot:
+            ...
+
+    The process ends with `stop`, and also when this process ends in whatever way.
+
+    Args:
+        settings: How the account behaves; its clock is not passed on.
+        port: The port to listen on; 0 takes a free one.
+        seed: Makes ids, shuffles and faults repeatable.
+        token: The account's access token; None makes one up.
+    """
+
+    def __init__(
+        self, *, settings: Settings | None = None, port: int = 0, seed: int = 0, token: str | None = None
+    ) -> None:
+        super().__init__("")
+        self.client_id = self.client_secret = self.refresh_token = ""
+        self._arguments = ["--port", str(port), "--seed", str(seed), "--stop-with-parent"]
+        self._arguments += ["--settings", json.dumps((settings or Settings()).as_json())]
+        self._arguments += ["--token", token] if token else []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> EmulatorProcess:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> EmulatorProcess:
+        """Starts the process; returns when it listens.
+
+        Raises:
+            RuntimeError: It ended, or did not come up within 20 seconds.
+        """
+        with tempfile.TemporaryDirectory(prefix="hubspot-emulator-") as folder:
+            ready_file = Path(folder, "ready.json")
+            command = [sys.executable, "-m", "hubspot_batch_dagster.emulator", *self._arguments]
+            self._process = subprocess.Popen(
+                [*command, "--ready-file", str(ready_file)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            )
+            ready = self._wait_for(ready_file)
+        self.url, self.token, self.portal_id = ready["url"], ready["token"], ready["portal_id"]
+        self.client_id, self.client_secret = ready["client_id"], ready["client_secret"]
+        self.refresh_token = ready["refresh_token"]
+        return self
+
+    def _wait_for(self, ready_file: Path) -> dict[str, Any]:
+        process, give_up = self._process, time.monotonic() + 20.0
+        while process is not None and process.poll() is None and time.monotonic() < give_up:
+            if ready_file.exists():
+                ready: dict[str, Any] = json.loads(ready_file.read_text())
+                return ready
+            time.sleep(0.02)
+        self.stop()
+        raise RuntimeError("the emulator process did not start")
+
+    def stop(self) -> None:
+        """Ends the process. Stopping twice is fine."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5.0)
+        if process.stdin is not None:
+            process.stdin.close()

@@ -1,0 +1,85 @@
+"""Records one at a time: create, read, update, archive and list."""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.emulator import batch
+from hubspot_batch_dagster.emulator.exchange import Answer, Json, Request, object_not_found, validation, whole
+from hubspot_batch_dagster.emulator.inputs import check_id_property, find
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.table import Record, Table
+
+MAX_PAGE = 100
+
+
+def create_one(portal: Portal, request: Request) -> Answer:
+    """Creates one record; 201 with the record."""
+    single = _single(request, dict(request.json))
+    return Answer(201, batch.create(portal, single).body["results"][0])
+
+
+def update_one(portal: Portal, request: Request) -> Answer:
+    """Changes one record; 404 if there is none."""
+    table = portal.table(request.parameters["type"])
+    record = _one(portal, table, request)
+    single = _single(request, {**request.json, "id": record.id})
+    return Answer(200, batch.update(portal, single).body["results"][0])
+
+
+def read_one(portal: Portal, request: Request) -> Answer:
+    """Reads one record by id or, with the query parameter `idProperty`, by a unique property."""
+    table = portal.table(request.parameters["type"])
+    record = _one(portal, table, request)
+    return Answer(200, batch.shown(portal, table, record, wanted(table, request), []))
+
+
+def archive_one(portal: Portal, request: Request) -> Answer:
+    """Archives one record; 204 whether it was there or not."""
+    table = portal.table(request.parameters["type"])
+    record = table.records.get(request.parameters["id"])
+    if record is not None:
+        portal.archive_record(table, record, portal.now(), request.n)
+        request.committed.append(record.id)
+    return Answer(204)
+
+
+def list_page(portal: Portal, request: Request) -> Answer:
+    """One page of all records, oldest first."""
+    table = portal.table(request.parameters["type"])
+    limit = whole(request.query("limit", "10"), "limit")
+    if not 0 < limit <= MAX_PAGE:
+        raise validation(f"limit must be between 1 and {MAX_PAGE}")
+    records = list((table.archived if request.wants_archived else table.records).values())
+    start = whole(request.query("after", "0") or 0, "after")
+    page = records[start : start + limit]
+    names = wanted(table, request)
+    body: Json = {"results": [batch.shown(portal, table, record, names, []) for record in page]}
+    if start + limit < len(records):
+        body["paging"] = {"next": {"after": str(start + limit)}}
+    return Answer(200, body)
+
+
+def wanted(table: Table, request: Request) -> list[str]:
+    """The properties that the query asks for, or the type's defaults."""
+    asked = [name for value in request.query_all("properties") for name in value.split(",") if name]
+    return asked or list(table.definition.default_properties)
+
+
+def _single(request: Request, item: Json) -> Request:
+    """The same request as a batch of one; errors then come as they do without trace ids."""
+    item.pop("objectWriteTraceId", None)
+    request.set_json({"inputs": [item]})
+    return request
+
+
+def _one(portal: Portal, table: Table, request: Request) -> Record:
+    key, id_property = request.parameters["id"], request.query("idProperty") or None
+    if id_property is not None:
+        check_id_property(portal, table, id_property, request.operation.removesuffix("_one"))
+        key = table.fold(id_property, key)
+    records = table.archived if request.wants_archived else table.records
+    record = records.get(key) if id_property is None else find(portal, table, key, id_property)
+    if record is None:
+        raise object_not_found(
+            f"Object not found. objectId are usually numeric. {table.type_name} {key} is not known."
+        )
+    return record

@@ -1,0 +1,256 @@
+"""The server: HubSpot on a loopback port, in a thread of this process or in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from hubspot_batch_dagster.emulator.app import App
+from hubspot_batch_dagster.emulator.books import Books
+from hubspot_batch_dagster.emulator.faults import Faults
+from hubspot_batch_dagster.emulator.oauth import Credentials
+from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.schemas import define_object_type, schema_for
+from hubspot_batch_dagster.emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
+else:
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as HttpProtocol
+    except ImportError:  # httptools is quicker, and optional
+        from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
+
+HOST = "127.0.0.1"
+
+
+class Emulator:
+    """A HubSpot account on localhost.
+
+        with Emulator() as hubspot:
+            requests.post(f"{hubspot.url}/crm/v3/objects/contacts/batch/create", headers=..., json=...)
+            assert hubspot.books.created_count("contacts") == 1
+
+    It runs in a thread of this process. State outlives `stop`: start it again and it is the same account on the
+    same port, which is how a test makes HubSpot unreachable for a while.
+
+    Args:
+        settings: How the account behaves.
+        port: The port to listen on; 0 takes a free one.
+        seed: Makes ids, shuffles and faults repeatable.
+        token: The account's access token; None makes one up.
+
+    Attributes:
+        url: Where it listens; use it as the base URL.
+        token: An access token that it takes.
+        portal: The account, to look into from a test in this process.
+        faults: Add `Fault` rules here.
+    """
+
+    def __init__(
+        self, *, settings: Settings | None = None, port: int = 0, seed: int = 0, token: str | None = None
+    ) -> None:
+        self.portal = Portal(settings or Settings(), seed)
+        self.credentials = Credentials(self.portal, token)
+        self.faults = Faults()
+        self.app = App(self.portal, self.credentials, self.faults)
+        self._port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        state = "running" if self._thread is not None else "stopped"
+        return f"Emulator(url='{self.url}', portal_id={self.portal_id}, {state})"
+
+    def __enter__(self) -> Emulator:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The base URL; its port is known once it has been started."""
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """An access token that it takes."""
+        return self.credentials.token
+
+    @property
+    def portal_id(self) -> int:
+        """The account's number."""
+        return self.portal.settings.portal_id
+
+    @property
+    def books(self) -> Books:
+        """Every request and every commit so far."""
+        return self.portal.books
+
+    def start(self) -> Emulator:
+        """Starts listening; returns when it does.
+
+        Raises:
+            OSError: The port is taken.
+            RuntimeError: It did not come up within 10 seconds.
+        """
+        listener = self._listen()
+        self._server = _server(self.app)
+        target, ready = self._server, threading.Event()
+        self._thread = threading.Thread(
+            target=_run, args=(target, listener, ready), name="hubspot-emulator", daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(10.0):
+            raise RuntimeError("the emulator did not start within 10 seconds")
+        return self
+
+    def stop(self) -> None:
+        """Stops listening and cuts what is still open. Stopping twice is fine."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join(10.0)
+        self._server = self._thread = None
+
+    def serve(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serves in this thread until SIGINT or SIGTERM.
+
+        Args:
+            ready: Called once it listens.
+        """
+        listener = self._listen()
+        server = _server(self.app)
+        server.force_exit = True
+        ready()
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(server.serve(sockets=[listener]))
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, self._port))
+        except OSError:
+            listener.close()
+            raise
+        listener.listen(2048)
+        self._port = listener.getsockname()[1]
+        return listener
+
+    def change(self, **settings: Any) -> None:
+        """Changes settings while it runs.
+
+        Raises:
+            ValueError: A name is not a setting.
+        """
+        self.portal.change(settings)
+
+    def reset(self) -> None:
+        """Back to a fresh account: no records, books, faults or counted requests; settings and token stay."""
+        self.portal.reset()
+        self.faults.clear()
+        self.app.limits.clear()
+
+    def records(self, object_type: str) -> dict[str, dict[str, str]]:
+        """Living records of a type: id to properties."""
+        return self.portal.records(object_type)
+
+    def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
+        """Puts records into the account without a request; returns their ids."""
+        return self.portal.seed_records(object_type, rows)
+
+    def add_property(self, object_type: str, name: str, **fields: Any) -> None:
+        """Defines a custom property without a request; `unique=True` makes it fit for `idProperty`."""
+        self.portal.add_property(object_type, name, **fields)
+
+    def add_object_type(
+        self,
+        name: str,
+        properties: Iterable[Mapping[str, Any]],
+        *,
+        required: Iterable[str] = (),
+        associated: Iterable[str] = ("contacts", "companies"),
+    ) -> str:
+        """Defines a custom object type without a request.
+
+        Args:
+            name: Internal name.
+            properties: Definitions such as `{"name": "vin", "hasUniqueValue": True}`; the first one is what the
+                UI shows.
+            required: Names of properties that a create needs, where that is enforced.
+            associated: Object types it can be associated with, beside activities.
+
+        Returns:
+            Its object type id, `2-N`.
+        """
+        table = define_object_type(self.portal, schema_for(name, properties, required, associated))
+        return table.definition.type_id
+
+    def set_rules(self, object_type: str, rules: list[dict[str, Any]]) -> None:
+        """Sets the admin rules of an object type, enforced on the versions in `required_properties`.
+
+        Args:
+            object_type: Any name of the type.
+            rules: `{"property": "firstname"}` makes a property required on create;
+                `{"property": "closed_lost_reason", "when": {"dealstage": "closedlost"}}` whenever that is written.
+        """
+        self.portal.admin_rules[self.portal.table(object_type).name] = list(rules)
+
+    def skew_clock(self, seconds: float) -> None:
+        """Moves the account's clock by so many seconds against its settings' clock."""
+        self.portal.skew = seconds
+
+    def expire_tokens(self) -> None:
+        """Lets every OAuth access token run out now."""
+        self.credentials.expire_oauth()
+
+
+def _server(app: App) -> uvicorn.Server:
+    class Connection(HttpProtocol):
+        """Tells the app about connections, so that a fault can cut one."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            app.connections[transport.get_extra_info("peername")] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            app.connections.pop(self.transport.get_extra_info("peername"), None)
+            super().connection_lost(exc)
+
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=120,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
+def _run(server: uvicorn.Server, listener: socket.socket, ready: threading.Event) -> None:
+    async def main() -> None:
+        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        ready.set()
+        await serving
+
+    asyncio.run(main())

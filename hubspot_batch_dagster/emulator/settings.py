@@ -1,0 +1,151 @@
+"""Settings: what the emulated portal does where HubSpot leaves a choice or is not fully known."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ADMIN_RULE_VERSIONS = frozenset({"2026-09", "2026-09-beta", "2027-03-beta"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the emulated portal behaves.
+
+    Each default is what HubSpot documents, or what was seen on live accounts. A field whose real
+    behaviour is unknown or disputed says "uncertain": test both values.
+
+    Limits (HubSpot's usage guidelines)
+
+    Attributes:
+        burst_limit: Requests allowed in any rolling window, search excluded. 100, 190 or 250 on real
+            accounts. None: no limit and no rate limit headers.
+        burst_window: Length of that window in seconds.
+        daily_limit: Requests a day for the whole account, reset at midnight in `time_zone`. None: no limit.
+        search_limit: Searches allowed in any rolling second. None: no limit.
+        association_limit: A window of their own for the associations endpoints, as long as `burst_window`.
+            None: they count in the burst window. Uncertain which.
+        oauth_limit: Requests to the token endpoint in any rolling 10 seconds.
+        max_inputs: Inputs a batch may hold; one more is a 400.
+        max_history_inputs: The same for a batch read with `propertiesWithHistory`.
+        max_association_inputs: Inputs an association create may hold.
+        max_association_reads: Inputs an association read may hold.
+
+    The way there and back
+
+    Attributes:
+        latency: Seconds between a request and its answer, spent after the work is done.
+        latency_jitter: Share of `latency` by which an answer may come earlier or later (0.3: plus or minus 30 %).
+        inbound_jitter: Seconds, drawn evenly from 0 to this, that a request spends before it is counted.
+
+    Answers
+
+    Attributes:
+        shuffle_results: Results come in another order than the inputs, as HubSpot's do.
+        echo_trace_id: Results carry the `objectWriteTraceId` of their input. Uncertain outside upsert.
+        create_status: Status of a create without errors; some real endpoints moved from 201 to 200.
+        conflict_with_trace_ids: "207" puts a CONFLICT beside its trace id; "409" fails the whole batch
+            although trace ids were sent. Uncertain for upsert.
+        conflict_names_id: A conflict's message and context name the record that is in the way.
+        conflict_commits_rows_before: A whole-batch 409 has already written the rows before the conflict. Uncertain.
+        duplicates_commit_rows_before: A 400 for two inputs that turn out to be one record has already written
+            the first half of the batch. Seen once.
+        update_unknown_as_error: An update of unknown ids answers 207 with OBJECT_NOT_FOUND; off, it answers 207
+            with neither results nor errors for them.
+        update_partial_by_trace_id: Trace ids make an update with a bad value answer 207; off, the whole batch is
+            a 400. Uncertain.
+        null_value: What a JSON null as a property value does: "clear" the property, "ignore" it, or "refuse".
+            Uncertain.
+        mixed_id_property: One batch may use several `idProperty` values. Uncertain.
+        concurrent_upsert: What a second request does with a key that a first one, not answered yet, has just
+            created: "serialise" finds it, "409" conflicts, "duplicate" makes a second record. Uncertain.
+        hs_object_id_as_id_property: `hs_object_id` is taken as `idProperty`; live portals refuse it.
+
+    Portal
+
+    Attributes:
+        portal_id: The account's number.
+        time_zone: The account's time zone; its midnight resets the day's limit.
+        search_lag: Seconds until a write shows in search. Batch read sees it at once.
+        required_properties: Versions on whose paths required properties and admin rules are enforced.
+        normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
+        lead_requires_contact: A lead cannot be created without its contact.
+        email_reuse_after_archive: The email of an archived contact may be used again. Uncertain.
+        check_tokens: Requests need a known token.
+        scopes: Scopes of the portal's own token. None: all of them.
+        token_seconds: How long an OAuth access token lives.
+        rotate_refresh_token: Each refresh gives a new refresh token and the old one ends.
+        keep_books: Every request and commit is kept in the books. Off saves memory in long load tests.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    burst_limit: int | None = None
+    burst_window: float = 10.0
+    daily_limit: int | None = None
+    search_limit: int | None = None
+    association_limit: int | None = None
+    oauth_limit: int | None = None
+    max_inputs: int = 100
+    max_history_inputs: int = 50
+    max_association_inputs: int = 2000
+    max_association_reads: int = 1000
+
+    latency: float = 0.0
+    latency_jitter: float = 0.0
+    inbound_jitter: float = 0.0
+
+    shuffle_results: bool = True
+    echo_trace_id: bool = True
+    create_status: int = 201
+    conflict_with_trace_ids: Literal["207", "409"] = "207"
+    conflict_names_id: bool = True
+    conflict_commits_rows_before: bool = False
+    duplicates_commit_rows_before: bool = False
+    update_unknown_as_error: bool = True
+    update_partial_by_trace_id: bool = False
+    null_value: Literal["clear", "ignore", "refuse"] = "clear"
+    mixed_id_property: bool = True
+    concurrent_upsert: Literal["serialise", "409", "duplicate"] = "serialise"
+    hs_object_id_as_id_property: bool = False
+
+    portal_id: int = 48_211_907
+    time_zone: str = "US/Eastern"
+    search_lag: float = 5.0
+    required_properties: frozenset[str] = ADMIN_RULE_VERSIONS
+    normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS
+    lead_requires_contact: bool = True
+    email_reuse_after_archive: bool = True
+    check_tokens: bool = True
+    scopes: frozenset[str] | None = None
+    token_seconds: float = 1800.0
+    rotate_refresh_token: bool = False
+    keep_books: bool = True
+    clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
+
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """These settings with some fields replaced.
+
+        Args:
+            changes: Field names and new values; lists become sets where the field is a set.
+
+        Raises:
+            ValueError: A name is not a setting; the message lists those that are.
+        """
+        known = {f.name for f in dataclasses.fields(self)}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
+        fields: dict[str, Any] = {
+            name: frozenset(value) if isinstance(value, list) else value for name, value in changes.items()
+        }
+        return dataclasses.replace(self, **fields)
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as plain JSON values, without the clock."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "clock"}
+        return {
+            name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()
+        }

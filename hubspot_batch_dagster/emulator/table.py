@@ -1,0 +1,269 @@
+"""The table: all records of one object type in a portal, their properties' checks and unique keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hubspot_batch_dagster.emulator.definitions import ObjectTypeDefinition, PropertyDefinition
+from hubspot_batch_dagster.emulator.exchange import Json, iso
+from hubspot_batch_dagster.emulator.values import MAX_STRING, Check, ValueRefused, check_for, too_long
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.emulator.portal import Portal
+
+STAGES = (
+    "subscriber",
+    "lead",
+    "marketingqualifiedlead",
+    "salesqualifiedlead",
+    "opportunity",
+    "customer",
+    "evangelist",
+    "other",
+)
+
+
+class Record:
+    """One record. Its properties are replaced as a whole when they change, never altered in place."""
+
+    __slots__ = ("archived_at", "created", "id", "properties", "request", "stale", "updated", "visible_at")
+
+    def __init__(self, record_id: str, properties: dict[str, str], created: str, request: int) -> None:
+        self.id = record_id
+        self.properties = properties
+        self.created = self.updated = created
+        self.archived_at: str | None = None
+        self.request = request
+        self.visible_at = 0.0
+        self.stale: tuple[dict[str, str], float] | None = None
+
+
+class Table:
+    """All records of one object type."""
+
+    def __init__(self, definition: ObjectTypeDefinition, portal: Portal) -> None:
+        self.definition = definition
+        self.portal = portal
+        self.name = definition.name
+        self.properties: dict[str, PropertyDefinition] = {}
+        self.archived_properties: dict[str, PropertyDefinition] = {}
+        self.groups: dict[str, str] = {
+            f"{definition.singular}information": f"{definition.labels[0]} information"
+        }
+        self.records: dict[str, Record] = {}
+        self.archived: dict[str, Record] = {}
+        self.unique: dict[str, dict[str, Record]] = {}
+        self._checks: dict[str, Check | None] = {}
+        self._checkboxes: set[str] = set()
+        for prop in definition.properties:
+            self.define(prop)
+
+    @property
+    def type_name(self) -> str:
+        """The type as HubSpot's messages spell it, such as `CONTACT`."""
+        return self.definition.singular.upper()
+
+    def define(self, prop: PropertyDefinition) -> None:
+        """Adds or replaces a property."""
+        self.properties[prop.name] = prop
+        self.archived_properties.pop(prop.name, None)
+        if prop.read_only:
+            self._checks.pop(prop.name, None)
+            return
+        self._checks[prop.name] = check_for(prop, self._allowed(prop))
+        if prop.field_type == "checkbox" or prop.rule == "emails":
+            self._checkboxes.add(prop.name)
+        if prop.unique:
+            self.unique.setdefault(prop.name, {})
+
+    def undefine(self, name: str) -> None:
+        """Archives a property: it can no longer be written."""
+        prop = self.properties.pop(name, None)
+        if prop is not None:
+            self.archived_properties[name] = prop
+            self._checks.pop(name, None)
+
+    def _allowed(self, prop: PropertyDefinition) -> list[str] | None:
+        pipelines = self.portal.pipelines.get(self.name, [])
+        if prop.rule == "pipeline":
+            return [pipeline.id for pipeline in pipelines]
+        if prop.rule == "stage":
+            return [stage.id for pipeline in pipelines for stage in pipeline.stages]
+        return None
+
+    def fold(self, property_name: str, value: str) -> str:
+        """A key as it is compared: emails trimmed and in lower case, everything else as it is."""
+        prop = self.properties.get(property_name)
+        return value.strip().lower() if prop is not None and prop.rule == "email" else value
+
+    def checked(
+        self, given: Any, *, normalise: bool
+    ) -> tuple[dict[str, str], list[Json], list[dict[str, Any]]]:
+        """Checks the property values of one input.
+
+        Args:
+            given: What the input had under `properties`.
+            normalise: Whether a date with a time of day is corrected with a warning or refused.
+
+        Returns:
+            The values to keep, what is wrong, and the warnings.
+        """
+        kept: dict[str, str] = {}
+        errors: list[Json] = []
+        warnings: list[dict[str, Any]] = []
+        checks = self._checks
+        for name, raw in given.items():
+            value = raw if raw.__class__ is str else self._text(name, raw, errors)
+            if value is None:
+                continue
+            if name not in checks:
+                errors.append(self._not_writable(name, value))
+                continue
+            check = checks[name]
+            if value == "" or check is None:
+                if len(value) > MAX_STRING:
+                    errors.append(_value_error(name, value, too_long(value)))
+                kept[name] = value
+                continue
+            try:
+                kept[name] = check(value)
+            except ValueRefused as refused:
+                if normalise and refused.corrected is not None:
+                    kept[name] = refused.corrected
+                    warnings.append(_warning(name, value, refused.corrected))
+                else:
+                    errors.append(_value_error(name, value, refused))
+        return kept, errors, warnings
+
+    def _text(self, name: str, raw: Any, errors: list[Json]) -> str | None:
+        if raw is None:
+            choice = self.portal.settings.null_value
+            if choice == "refuse":
+                errors.append(_value_error(name, "null", ValueRefused("INVALID_NULL", "null is not a value")))
+            return "" if choice == "clear" else None
+        if isinstance(raw, bool):
+            return "true" if raw else "false"
+        if isinstance(raw, (int, float)):
+            return str(raw)
+        refused = ValueRefused("INVALID_VALUE", "A property value must be a string, a number or a boolean")
+        errors.append(_value_error(name, str(raw)[:100], refused))
+        return None
+
+    def _not_writable(self, name: str, value: str) -> Json:
+        prop = self.properties.get(name)
+        if prop is None:
+            message = f'Property "{name}" does not exist'
+            return _value_error(name, value, ValueRefused("PROPERTY_DOESNT_EXIST", message))
+        kind = "calculated" if prop.calculated else "read only"
+        message = f'"{name}" is a {kind} property; its value cannot be set.'
+        return _value_error(name, value, ValueRefused("READ_ONLY_VALUE", message))
+
+    def insert(self, record_id: str, values: dict[str, str], now: float, stamp: str, request: int) -> Record:
+        """Creates a record with its system properties."""
+        definition = self.definition
+        properties = {name: value for name, value in values.items() if value != ""}
+        for name in self._checkboxes & properties.keys():
+            properties[name] = merged_options("", properties[name])
+        properties.setdefault(definition.created_property, stamp)
+        properties[definition.modified_property] = stamp
+        properties["hs_object_id"] = record_id
+        properties["hs_object_source"] = "INTEGRATION"
+        properties["hs_object_source_id"] = str(self.portal.app_id)
+        properties["hs_object_source_label"] = "INTEGRATION"
+        if self.name == "contacts":
+            _add_calculated(properties)
+        record = Record(record_id, properties, stamp, request)
+        record.visible_at = now + self.portal.settings.search_lag
+        self.records[record_id] = record
+        self._index(record, properties)
+        return record
+
+    def change(self, record: Record, values: dict[str, str], now: float, stamp: str) -> dict[str, str]:
+        """Changes a record.
+
+        Returns:
+            The values as they now are, for the properties that were sent.
+        """
+        before = record.properties
+        properties = dict(before)
+        for name, value in values.items():
+            if name in self._checkboxes and value:
+                value = merged_options(before.get(name, ""), value)
+            elif name == "lifecyclestage" and _goes_back(before.get(name, ""), value):
+                continue
+            if value == "":
+                properties.pop(name, None)
+            else:
+                properties[name] = value
+        properties[self.definition.modified_property] = stamp
+        if self.name == "contacts":
+            _add_calculated(properties)
+        self._unindex(record, before)
+        record.stale = (before, now + self.portal.settings.search_lag)
+        record.properties = properties
+        record.updated = stamp
+        self._index(record, properties)
+        return {name: properties.get(name, "") for name in values}
+
+    def archive(self, record: Record, now: float, *, keep_keys: bool) -> None:
+        """Archives a record; its keys become free unless they are kept."""
+        record.archived_at = record.updated = iso(now)
+        self.records.pop(record.id, None)
+        self.archived[record.id] = record
+        if not keep_keys:
+            self._unindex(record, record.properties)
+
+    def _keys(self, properties: dict[str, str], name: str) -> list[str]:
+        value = properties.get(name)
+        keys = [self.fold(name, value)] if value else []
+        if name == "email" and properties.get("hs_additional_emails"):
+            keys += properties["hs_additional_emails"].split(";")
+        return keys
+
+    def _index(self, record: Record, properties: dict[str, str]) -> None:
+        for name, index in self.unique.items():
+            for key in self._keys(properties, name):
+                index[key] = record
+
+    def _unindex(self, record: Record, properties: dict[str, str]) -> None:
+        for name, index in self.unique.items():
+            for key in self._keys(properties, name):
+                if index.get(key) is record:
+                    del index[key]
+
+
+def merged_options(before: str, value: str) -> str:
+    """A multiple selection after a write: a leading semicolon appends, anything else replaces."""
+    parts = (before.split(";") if value.startswith(";") else []) + value.split(";")
+    return ";".join(dict.fromkeys(part for part in parts if part))
+
+
+def _goes_back(before: str, after: str) -> bool:
+    return before in STAGES and after in STAGES and STAGES.index(after) < STAGES.index(before)
+
+
+def _add_calculated(properties: dict[str, str]) -> None:
+    email = properties.get("email", "")
+    if email:
+        properties["hs_email_domain"] = email.rpartition("@")[2]
+    name = f"{properties.get('firstname', '')} {properties.get('lastname', '')}".strip()
+    if name or email:
+        properties["hs_full_name_or_email"] = name or email
+
+
+def _value_error(name: str, value: str, refused: ValueRefused) -> Json:
+    return {
+        "isValid": False,
+        "message": refused.message,
+        "error": refused.code,
+        "name": name,
+        "propertyValue": value[:200],
+    }
+
+
+def _warning(name: str, raw: str, kept: str) -> dict[str, Any]:
+    return {
+        "category": "PROPERTY_VALUE_NORMALIZED",
+        "message": f"The value of {name} was normalized from {raw} to {kept}.",
+        "context": {"rawValue": raw, "normalizedValue": kept, "propertyName": name},
+    }

@@ -1,0 +1,174 @@
+"""Property values: what each kind of property accepts, and the form in which it is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from datetime import date, datetime, timedelta, timezone
+
+from hubspot_batch_dagster.emulator.definitions import PropertyDefinition
+
+Check = Callable[[str], str]
+
+MAX_STRING = 65_536
+DAY_MS = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_DATETIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)", re.ASCII
+)
+_EMAIL = re.compile(r"[^\s@,;:<>()\[\]\\\"]+@(?:[^\s@.,;:<>()\[\]\\\"_]+\.)+[^\W\d_][\w-]+")
+
+
+class ValueRefused(Exception):
+    """A value that a property does not take.
+
+    Attributes:
+        code: HubSpot's code, such as `INVALID_OPTION`.
+        corrected: What the versions that normalise dates keep instead, or None.
+    """
+
+    def __init__(self, code: str, message: str, corrected: str | None = None) -> None:
+        super().__init__(code, message)
+        self.code, self.message, self.corrected = code, message, corrected
+
+
+def check_for(prop: PropertyDefinition, allowed: Collection[str] | None = None) -> Check | None:
+    """The check for one property's values; None if any text of bearable length will do.
+
+    Args:
+        prop: The property.
+        allowed: The values that count as options now (pipelines, stages); None takes the property's own.
+    """
+    if prop.rule == "email":
+        return _email
+    if prop.rule == "emails":
+        return lambda value: ";".join(_email(part) for part in value.split(";") if part)
+    if prop.rule == "owner":
+        return _owners if prop.field_type == "checkbox" else _owner
+    if prop.type == "number":
+        return _number
+    if prop.type == "date":
+        return _date
+    if prop.type == "datetime":
+        return _datetime
+    if prop.type in ("enumeration", "bool"):
+        options = frozenset(allowed if allowed is not None else (value for value, _ in prop.options))
+        return _options(options) if prop.field_type == "checkbox" else _option(options)
+    return None
+
+
+def too_long(value: str) -> ValueRefused:
+    """The refusal of a text over HubSpot's 65,536 characters."""
+    return ValueRefused(
+        "INVALID_STRING_LENGTH", f"Property value was {len(value)} characters long, {MAX_STRING} is the most"
+    )
+
+
+def _option(options: frozenset[str]) -> Check:
+    def check(value: str) -> str:
+        if value in options:
+            return value
+        raise _not_an_option(value, options)
+
+    return check
+
+
+def _options(options: frozenset[str]) -> Check:
+    def check(value: str) -> str:
+        for part in value.split(";"):
+            if part not in options and part:
+                raise _not_an_option(part, options)
+        return value
+
+    return check
+
+
+def _not_an_option(value: str, options: frozenset[str]) -> ValueRefused:
+    listed = ", ".join(sorted(options))
+    return ValueRefused("INVALID_OPTION", f"{value} was not one of the allowed options: [{listed}]")
+
+
+def _email(value: str) -> str:
+    folded = value.strip().lower()
+    if _EMAIL.fullmatch(folded):
+        return folded
+    raise ValueRefused("INVALID_EMAIL", f"Email address {value} is invalid")
+
+
+def _owner(value: str) -> str:
+    if _WHOLE.fullmatch(value):
+        return value
+    raise ValueRefused("INVALID_LONG", f"{value} was not a valid long.")
+
+
+def _owners(value: str) -> str:
+    for part in value.split(";"):
+        if part:
+            _owner(part)
+    return value
+
+
+def _number(value: str) -> str:
+    if _NUMBER.fullmatch(value):
+        return value
+    raise ValueRefused("INVALID_NUMBER", f"{value} was not a valid number.")
+
+
+def _date(value: str) -> str:
+    match = _DATE.fullmatch(value)
+    if match:
+        try:
+            date(int(match[1]), int(match[2]), int(match[3]))
+        except ValueError:
+            raise ValueRefused("INVALID_DATE", f"{value} was not a valid date.") from None
+        return value
+    moment = _moment(value, "date")
+    day = moment.strftime("%Y-%m-%d").rjust(10, "0")
+    if moment.hour or moment.minute or moment.second or moment.microsecond:
+        raise ValueRefused(
+            "INVALID_DATE", f"{value} is at {moment:%H:%M:%S} and not at midnight.", corrected=day
+        )
+    return day
+
+
+def _datetime(value: str) -> str:
+    if _WHOLE.fullmatch(value) and 0 < abs(int(value)) < 100 * 1_000_000_000 and int(value) % DAY_MS:
+        corrected = _written(_moment(str(int(value) * 1000), "datetime"))
+        raise ValueRefused(
+            "INVALID_DATE", f"{value} was not a valid time in milliseconds.", corrected=corrected
+        )
+    if _DATE.fullmatch(value):
+        return _date(value) + "T00:00:00Z"
+    return _written(_moment(value, "datetime"))
+
+
+def _moment(value: str, kind: str) -> datetime:
+    refused = ValueRefused("INVALID_DATE", f"{value} was not a valid {kind}.")
+    try:
+        if _WHOLE.fullmatch(value):
+            return _EPOCH + timedelta(milliseconds=int(value))
+        match = _DATETIME.fullmatch(value)
+        if match is None:
+            raise refused
+        year, month, day, hour, minute = (int(part) for part in match.groups()[:5])
+        fraction = int((match[7] or "0").ljust(6, "0")[:6])
+        naive = datetime(year, month, day, hour, minute, int(match[6] or 0), fraction, tzinfo=timezone.utc)
+        return naive - _offset(match[8])
+    except (ValueError, OverflowError):
+        raise refused from None
+
+
+def _offset(zone: str) -> timedelta:
+    if zone == "Z":
+        return timedelta()
+    sign = -1 if zone[0] == "-" else 1
+    return sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+
+
+def _written(moment: datetime) -> str:
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    millis = moment.microsecond // 1000
+    return f"{text}.{millis:03d}Z" if millis else f"{text}Z"

@@ -1,0 +1,96 @@
+"""A batch: the rows of one request, and the bytes that carry them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from hubspot_batch_dagster.sync.journal import Intent
+from hubspot_batch_dagster.sync.operations import Action
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Up to 100 rows for one request; each list has one item for each row.
+
+    Attributes:
+        action: The batch verb.
+        run: Prefix of the trace ids; unique for each run.
+        rows: Positions in the user's table (rows that left the source are numbered behind the last one).
+        keys: Row keys.
+        digests: Hashes of what is sent.
+        ids: Record ids or values of ``id_property``; ``None`` for a create.
+        properties: JSON text of each row's properties, as the wire wants it.
+        associations: JSON text of each row's associations, or ``None``.
+        id_property: The unique property that ``ids`` are values of; ``None`` for record ids.
+    """
+
+    action: Action
+    run: str
+    rows: list[int]
+    keys: list[str]
+    digests: list[str]
+    ids: list[str | None]
+    properties: list[str] = field(repr=False)
+    associations: list[str | None] = field(repr=False)
+    id_property: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def trace_id(self, index: int) -> str:
+        """The trace id of the row at ``index``: the run and the row's position."""
+        return f"{self.run}-{self.rows[index]}"
+
+    def pick(self, indexes: Sequence[int]) -> Batch:
+        """The same batch with only the rows at ``indexes``."""
+        return replace(
+            self,
+            rows=[self.rows[i] for i in indexes],
+            keys=[self.keys[i] for i in indexes],
+            digests=[self.digests[i] for i in indexes],
+            ids=[self.ids[i] for i in indexes],
+            properties=[self.properties[i] for i in indexes],
+            associations=[self.associations[i] for i in indexes],
+        )
+
+    def without(self, indexes: Sequence[int]) -> Batch:
+        """The same batch without the rows at ``indexes``."""
+        gone = set(indexes)
+        return self.pick([i for i in range(len(self)) if i not in gone])
+
+    def body(self) -> bytes:
+        """The request body. The properties were encoded column by column and are put in as they are."""
+        return ('{"inputs":[' + ",".join([self._input(i) for i in range(len(self))]) + "]}").encode()
+
+    def size(self) -> int:
+        """About how many bytes the body has."""
+        return (
+            sum(map(len, self.properties))
+            + sum(len(each or "") for each in self.associations)
+            + 120 * len(self)
+        )
+
+    def intent(self, intent_id: str, sent_at: float, *, with_bodies: bool) -> Intent:
+        """What the journal must know before the request leaves."""
+        return Intent(
+            id=intent_id,
+            action=self.action,
+            sent_at=sent_at,
+            rows=self.rows,
+            keys=self.keys,
+            digests=self.digests,
+            ids=self.ids,
+            bodies=self.properties if with_bodies else [],
+        )
+
+    def _input(self, i: int) -> str:
+        if self.action == "archive":
+            return f'{{"id":{json.dumps(self.ids[i])}}}'
+        trace = f'"properties":{self.properties[i]},"objectWriteTraceId":"{self.run}-{self.rows[i]}"'
+        if self.action == "create":
+            associations = self.associations[i]
+            return f'{{"associations":{associations},{trace}}}' if associations else f"{{{trace}}}"
+        by = f'"idProperty":{json.dumps(self.id_property)},' if self.id_property else ""
+        return f'{{"id":{json.dumps(self.ids[i], ensure_ascii=False)},{by}{trace}}}'

@@ -1,0 +1,93 @@
+"""From an operation to the columns of a table: which column is the key, which are sent, which make links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hubspot_batch_dagster.api.association_types import default_association
+from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.ids_table import check_key_names
+from hubspot_batch_dagster.sync.operations import Archive, Association, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.table.encode import Encoder, Field, Layout, Property, Target
+from hubspot_batch_dagster.table.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+
+def bind(
+    operation: Operation, schema: pa.Schema, definitions: Mapping[str, Property] | None = None
+) -> Encoder:
+    """The encoder for a table of this schema.
+
+    Args:
+        operation: What the user asks for.
+        schema: The columns of the table.
+        definitions: The portal's properties by name, where they are known: they decide how values are written.
+
+    Raises:
+        InputError: A column does not exist, or cannot be what the operation wants it to be.
+    """
+    check_key_names(operation.key_columns, record_id=operation.record_id_column)
+    mapping = operation.property_columns
+    if mapping is None:
+        mapping = {name: name for name in schema.names if name not in _not_sent(operation)}
+    known = definitions or {}
+    fields = tuple(Field(name, column, known.get(name)) for name, column in mapping.items())
+    fold = [
+        name for name, column in mapping.items() if (column,) == operation.key_columns and name == "email"
+    ]
+    layout = Layout(
+        fields=fields,
+        key=operation.key_columns,
+        key_fold="email" if fold or operation.id_property_name == "email" else None,
+        record_id=operation.record_id_column,
+        id_property=operation.id_property_name,
+        targets=tuple(_target(operation.object_type, each) for each in _associations(operation)),
+        on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
+    )
+    with as_input_error():
+        return layout.bind(schema, model=operation.model)
+
+
+@contextmanager
+def as_input_error() -> Iterator[None]:
+    """The table room's errors as members of the one error tree."""
+    try:
+        yield
+    except TableError as error:
+        raise InputError(error.message, column=error.column, row=error.row, remedy=error.remedy) from None
+
+
+def _associations(operation: Operation) -> Sequence[Association]:
+    return operation.associations if isinstance(operation, Create | Upsert) else ()
+
+
+def _not_sent(operation: Operation) -> set[str]:
+    """Columns that are no property unless the user says so."""
+    columns = {each.column for each in _associations(operation)}
+    if operation.id_property_name is None or isinstance(operation, Archive):
+        columns |= {*operation.key_columns}
+    if operation.record_id_column is not None:
+        columns.add(operation.record_id_column)
+    return columns
+
+
+def _target(source: str, association: Association) -> Target:
+    if association.type is not None:
+        types = ((str(association.category), association.type),)
+    else:
+        found = default_association(object_type(source).name, object_type(association.to).name)
+        if found is None:
+            raise InputError(
+                f"The association type from {source} to {association.to} is not known here.",
+                column=association.column,
+                remedy="Give type=: HubSpot lists the ids under association labels of the two object types.",
+            )
+        types = (("HUBSPOT_DEFINED", found),)
+    return Target(column=association.column, types=types, required=association.required)

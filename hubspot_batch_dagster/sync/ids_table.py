@@ -1,0 +1,240 @@
+"""The ids table as the state of a sync: what is known of each row key.
+
+One Parquet file for a sync, one line for each key that HubSpot ever gave a verdict on. A run reads it as the DuckDB view
+``known``, overlaid with what the journal holds from a run that did not come to its end, and writes it anew when
+it is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.stage import Stage
+
+FORMAT = 1
+META = b"hubspot_batch_dagster"
+
+RESERVED = (
+    "hs_object_id",
+    "outcome",
+    "synced_at",
+    "error_category",
+    "error_code",
+    "error_property",
+    "error_message",
+    "correlation_id",
+    "warning",
+)
+"""The columns that stand beside the key columns, under these names, in every ids table."""
+
+_COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
+    category, code, property, message, correlation_id, warning"""
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL wants it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
+    """Refuse key columns that have the name of one of our own.
+
+    Raises:
+        InputError: With the name and what to do.
+    """
+    for name in columns:
+        if (name in RESERVED and name != record_id) or name.startswith("_"):
+            raise InputError(
+                f"The key column {name!r} has the name of a column of the ids table.",
+                column=name,
+                remedy="Rename it in the table that you return.",
+            )
+
+
+def attach(stage: Stage, path: Path | None, object_type: str, recovered: Iterable[Outcomes]) -> None:
+    """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
+
+    Args:
+        stage: The stage of the run; its ``staged`` table has the types of the key columns.
+        path: The ids table's file, or ``None`` before the first run.
+        object_type: Where the records live; an ids table is of one object type.
+        recovered: Outcomes that the file does not have yet, oldest first.
+
+    Raises:
+        StoreError: The file cannot be read, or was written by a newer version.
+        InputError: The file is of another key or object type.
+    """
+    db = stage.db
+    stage.make_outcome_table("recovered")
+    group: list[Outcomes] = []
+    for outcomes in recovered:
+        group.append(outcomes)
+        if len(group) == 256:
+            stage.insert_outcomes("recovered", group)
+            group = []
+    stage.insert_outcomes("recovered", group)
+    struct = str(
+        db.execute("SELECT column_type FROM (DESCRIBE staged) WHERE column_name = 'keys'").fetchall()[0][0]
+    )
+    if path is None:
+        db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
+    else:
+        _check(path, stage.key_columns, object_type)
+        keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
+        location = str(path).replace("'", "''")
+        db.execute(
+            f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
+            hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
+            error_category AS category, error_code AS code, error_property AS property, error_message AS message,
+            correlation_id, warning FROM read_parquet('{location}')"""
+        )
+    if stage.count("SELECT count(*) FROM recovered") == 0:
+        db.execute("CREATE VIEW known AS FROM base")
+        return
+    db.execute(
+        f"""CREATE TABLE known AS
+        WITH last AS (SELECT key, max(seq) AS seq FROM recovered GROUP BY key),
+        fresh AS (SELECT r.* FROM recovered r JOIN last USING (key, seq)),
+        found AS (SELECT key, arg_max(id, seq) AS id FROM recovered WHERE id IS NOT NULL GROUP BY key)
+        SELECT {_COLUMNS} FROM base ANTI JOIN fresh USING (key)
+        UNION ALL
+        SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
+            f.outcome, f.digest, '' AS definition, f.settled_at,
+            f.category, f.code, f.property, f.message, f.correlation_id, f.warning
+        FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
+    )
+
+
+def detach(stage: Stage) -> None:
+    """Take the view ``known`` away, to attach it anew with what was found out since."""
+    for name, kind in stage.db.execute(
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ('known', 'base', 'recovered')"
+    ).fetchall():
+        stage.db.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {name} CASCADE")
+
+
+def attach_other(stage: Stage, path: Path | None, sync: str, key_columns: tuple[str, ...]) -> None:
+    """Make the view ``others`` (key, id) of another sync's ids table, to find record ids by its keys.
+
+    Raises:
+        InputError: That sync has no ids table, or one with another number of key columns.
+    """
+    if path is None:
+        raise InputError(
+            f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
+        )
+    found = _described(path)["key"]
+    if len(found) != len(key_columns):
+        raise InputError(
+            f"The ids table of {sync!r} has the key {found}, and this operation gives {list(key_columns)}.",
+            remedy="Give key= as many columns, in the same order.",
+        )
+    location = str(path).replace("'", "''")
+    stage.db.execute(
+        f"""CREATE VIEW others AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
+        WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
+    )
+
+
+def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
+    """Write the new ids table: the known lines, with those that this run moved in their place.
+
+    A record that another key claims now leaves its former line without an id.
+    """
+    keys = ", ".join(
+        f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
+    )
+    meta = json.dumps({"format": FORMAT, "key": list(stage.key_columns), "object_type": object_type}).replace(
+        "'", "''"
+    )
+    target = str(path).replace("'", "''")
+    known = "keys." + quoted("hs_object_id") if "hs_object_id" in stage.key_columns else "NULL"
+    stage.db.execute(
+        f"""COPY (
+            WITH moved AS (
+                SELECT f.key, f.keys, f.id, f.outcome, f.digest, '{definition}' AS definition, f.settled_at AS synced_at,
+                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning
+                FROM final f WHERE f.moved),
+            taken AS (SELECT id, key FROM moved WHERE id IS NOT NULL AND outcome <> 'archived'),
+            kept AS (
+                SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id)
+                FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id),
+            every AS (SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved)
+            SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
+                category AS error_category, code AS error_code, property AS error_property, message AS error_message,
+                correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition
+            FROM every
+        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
+    )
+
+
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {}).get(META, b"{}"))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise StoreError(
+            f"The ids table {path} cannot be read: {error}.",
+            remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
+        ) from None
+    if found.get("format", 0) > FORMAT:
+        raise StoreError(
+            f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {FORMAT}).",
+            remedy="Upgrade hubspot-batch-dagster, or give this deployment a store of its own.",
+        )
+    if "key" not in found:
+        raise StoreError(
+            f"The file {path} is not an ids table of this package.",
+            remedy="Move it away, or give the resource another store=.",
+        )
+    return found
+
+
+def _check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+    found = _described(path)
+    if tuple(found["key"]) != key_columns:
+        raise InputError(
+            f"The ids table of this sync has the key {found['key']}, and the operation has {list(key_columns)}.",
+            remedy="Keep the key, or give the sync another name: its rows would not be recognised.",
+        )
+    if found["object_type"] != object_type:
+        raise InputError(
+            f"The ids table of this sync holds {found['object_type']}, and the operation is about {object_type}.",
+            remedy="Give the sync another name.",
+        )
+
+
+def _nothing(struct: str) -> str:
+    empty = "".join(
+        f", NULL::VARCHAR AS {name}"
+        for name in (
+            "id",
+            "outcome",
+            "digest",
+            "definition",
+            "category",
+            "code",
+            "property",
+            "message",
+            "correlation_id",
+            "warning",
+        )
+    )
+    return f"SELECT NULL::VARCHAR AS key, NULL::{struct} AS keys, NULL::TIMESTAMPTZ AS synced_at{empty}"
+
+
+def _keys_from_text(columns: tuple[str, ...], struct: str) -> str:
+    """Key columns of a row that only the journal knows, from the text of its key."""
+    if len(columns) == 1:
+        return f"TRY_CAST(struct_pack({quoted(columns[0])} := f.key) AS {struct})"
+    parts = ", ".join(
+        f"{quoted(name)} := json_extract_string(f.key, '$[{i}]')" for i, name in enumerate(columns)
+    )
+    return f"TRY_CAST(struct_pack({parts}) AS {struct})"

@@ -1,0 +1,322 @@
+"""The journal: what may have been sent, durable before it is sent, and what became of it.
+
+An *intent* is written before the first request of a batch leaves: which rows, with which trace ids and, for creates
+that HubSpot could not recognise a second time, which values. *Outcomes* are written as soon as an answer has been read. An intent that still
+has unsettled rows is *open*; the next run settles it before it sends anything.
+
+SQLite serves one host and Postgres several, both through SQLAlchemy. Commits are grouped: whichever thread
+gets the writer commits for all that wait, so a slow disk costs latency and not throughput.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+import pydantic_core
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.operations import Action
+
+SCHEMA_VERSION = 1
+
+_metadata = sa.MetaData()
+_version = sa.Table("hubspot_journal_version", _metadata, sa.Column("version", sa.Integer, nullable=False))
+_intents = sa.Table(
+    "hubspot_intents",
+    _metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("sync", sa.Text, nullable=False, index=True),
+    sa.Column("run", sa.String(32), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("sent_at", sa.Float(53), nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+_outcomes = sa.Table(
+    "hubspot_outcomes",
+    _metadata,
+    sa.Column(
+        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    sa.Column("sync", sa.Text, nullable=False, index=True),
+    sa.Column("run", sa.String(32), nullable=False),
+    sa.Column("settled_at", sa.Float(53), nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """The rows of one batch that may have reached HubSpot; each list has one item for each row.
+
+    ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
+    recognise a record, and is empty otherwise.
+    """
+
+    id: str
+    action: Action
+    sent_at: float
+    rows: list[int]
+    keys: list[str]
+    digests: list[str]
+    ids: list[str | None]
+    bodies: list[str] = field(default_factory=list, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pick(self, indexes: Sequence[int]) -> Intent:
+        """The same intent with only the rows at ``indexes``."""
+        return replace(
+            self,
+            rows=[self.rows[i] for i in indexes],
+            keys=[self.keys[i] for i in indexes],
+            digests=[self.digests[i] for i in indexes],
+            ids=[self.ids[i] for i in indexes],
+            bodies=[self.bodies[i] for i in indexes] if self.bodies else [],
+        )
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of some rows; each list has one item for each row. Columns, so that Arrow can take them as they are."""
+
+    rows: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    categories: list[str | None] = field(default_factory=list)
+    codes: list[str | None] = field(default_factory=list)
+    properties: list[str | None] = field(default_factory=list)
+    messages: list[str | None] = field(default_factory=list)
+    correlation_ids: list[str | None] = field(default_factory=list)
+    warnings: list[str | None] = field(default_factory=list)
+    settled_at: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+_INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies")
+_OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class _Waiting:
+    work: Callable[[sa.Connection], None]
+    done: bool = False
+    error: BaseException | None = None
+
+
+class Journal:
+    """The journal of one store; safe for threads, shared by all syncs of the store.
+
+    Args:
+        url: A SQLAlchemy URL: ``sqlite:///…/journal.db`` or ``postgresql+psycopg://…``.
+        clock: Seconds since 1970; injectable.
+
+    Raises:
+        StoreError: The database cannot be opened, is damaged, or was written by a newer version.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._mutex = threading.Lock()
+        self._writer = threading.Lock()
+        self._where = sa.engine.make_url(url).render_as_string(hide_password=True)
+        with self._explained("open"):
+            self._engine = _engine(url)
+            self._migrate()
+
+    def __repr__(self) -> str:
+        return f"Journal({self._where!r})"
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, for locks that live where the journal lives."""
+        return self._engine
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def intend(self, sync: str, run: str, intent: Intent) -> None:
+        """Make the intent durable. When this returns, the request may leave.
+
+        Raises:
+            StoreError: It could not be written; nothing may be sent.
+        """
+        values = {
+            "id": intent.id,
+            "sync": sync,
+            "run": run,
+            "action": intent.action,
+            "sent_at": intent.sent_at,
+            "payload": _pack(intent, _INTENT_COLUMNS),
+        }
+        self._commit(lambda connection: connection.execute(sa.insert(_intents), values))
+
+    def settle(
+        self, sync: str, run: str, outcomes: Outcomes, *, intent_id: str | None, left: Intent | None = None
+    ) -> None:
+        """Make outcomes durable and, in the same transaction, close their intent or shrink it to the rows ``left``.
+
+        Raises:
+            StoreError: It could not be written; the intent stays open and the next run settles it.
+        """
+        values = {
+            "sync": sync,
+            "run": run,
+            "settled_at": outcomes.settled_at,
+            "payload": _pack(outcomes, _OUTCOME_COLUMNS),
+        }
+
+        def work(connection: sa.Connection) -> None:
+            if len(outcomes):
+                connection.execute(sa.insert(_outcomes), values)
+            if intent_id is not None and left is None:
+                connection.execute(sa.delete(_intents).where(_intents.c.id == intent_id))
+            elif left is not None:
+                payload = _pack(left, _INTENT_COLUMNS)
+                connection.execute(
+                    sa.update(_intents).where(_intents.c.id == left.id).values(payload=payload)
+                )
+
+        self._commit(work)
+
+    def open_intents(self, sync: str) -> list[Intent]:
+        """Intents with rows whose outcome is not known, oldest first."""
+        query = sa.select(_intents).where(_intents.c.sync == sync).order_by(_intents.c.sent_at, _intents.c.id)
+        with self._explained("read"), self._engine.connect() as connection:
+            return [
+                Intent(id=line.id, action=line.action, sent_at=line.sent_at, **_unpack(line.payload))
+                for line in connection.execute(query)
+            ]
+
+    def outcomes(self, sync: str) -> Iterator[Outcomes]:
+        """Outcomes since the ids table was last written, in the order in which they happened."""
+        query = sa.select(_outcomes).where(_outcomes.c.sync == sync).order_by(_outcomes.c.seq)
+        with self._explained("read"), self._engine.connect() as connection:
+            for line in connection.execution_options(yield_per=500).execute(query):
+                yield Outcomes(settled_at=line.settled_at, **_unpack(line.payload))
+
+    def forget(self, sync: str) -> None:
+        """Drop the outcomes of a sync: its ids table holds them now."""
+        self._commit(
+            lambda connection: connection.execute(sa.delete(_outcomes).where(_outcomes.c.sync == sync))
+        )
+
+    def summary(self) -> list[tuple[str, int, int]]:
+        """For each sync: its name, its open intents and the outcome batches not yet in the ids table."""
+        with self._explained("read"), self._engine.connect() as connection:
+            opened, settled = (
+                {
+                    str(sync): int(n)
+                    for sync, n in connection.execute(
+                        sa.select(table.c.sync, sa.func.count()).group_by(table.c.sync)
+                    )
+                }
+                for table in (_intents, _outcomes)
+            )
+            return [(sync, opened.get(sync, 0), settled.get(sync, 0)) for sync in sorted({*opened, *settled})]
+
+    def _commit(self, work: Callable[[sa.Connection], Any]) -> None:
+        mine = _Waiting(work)
+        with self._mutex:
+            self._waiting.append(mine)
+        with self._writer:
+            if not mine.done:
+                with self._mutex:
+                    group, self._waiting = self._waiting, []
+                self._commit_group(group)
+        if mine.error is not None:
+            raise mine.error
+
+    def _commit_group(self, group: list[_Waiting]) -> None:
+        try:
+            with self._explained("write"), self._engine.begin() as connection:
+                for each in group:
+                    each.work(connection)
+        except BaseException as error:
+            for each in group:
+                each.error = error
+            if not isinstance(error, StoreError):
+                raise
+        finally:
+            for each in group:
+                each.done = True
+
+    def _migrate(self) -> None:
+        with self._engine.begin() as connection:
+            if self.dialect == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(727274)"))
+            _metadata.create_all(connection)
+            found = connection.execute(sa.select(_version.c.version)).scalar()
+            if found is None:
+                connection.execute(sa.insert(_version).values(version=SCHEMA_VERSION))
+            elif found > SCHEMA_VERSION:
+                raise StoreError(
+                    f"The journal {self._where} was written by a newer version (format {found}, this one reads {SCHEMA_VERSION}).",
+                    remedy="Upgrade hubspot-batch-dagster, or give this deployment a store of its own.",
+                )
+            else:
+                for version in range(found, SCHEMA_VERSION):
+                    MIGRATIONS[version](connection)
+                connection.execute(sa.update(_version).values(version=SCHEMA_VERSION))
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            reason = (
+                str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__ + ": " + str(error)
+            )
+            raise StoreError(
+                f"Cannot {verb} the journal {self._where}: {reason}",
+                remedy="Check that its disk has room, that the file or database may be written, and that it is a journal. "
+                "A damaged file: move it away and adopt the records from the portal.",
+            ) from None
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
+"""Format version -> what brings a journal of that version to the next."""
+
+
+def _engine(url: str) -> sa.Engine:
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def _durable(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA busy_timeout=30000")
+            cursor.close()
+
+    return engine
+
+
+def _pack(value: Any, columns: tuple[str, ...]) -> bytes:
+    return pydantic_core.to_json({name: getattr(value, name) for name in columns})
+
+
+def _unpack(payload: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = pydantic_core.from_json(payload)
+    return found

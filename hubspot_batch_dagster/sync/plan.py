@@ -1,0 +1,172 @@
+"""The plan: what becomes of each row before anything is sent.
+
+Every row gets one action. ``create``, ``upsert``, ``update``, ``archive`` are sent. The others are verdicts: ``unchanged``, ``rejected``
+(HubSpot said no to this very content before), ``unknown`` (an earlier answer is still open) and ``missing`` (no
+record to update).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.stage import Stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many rows get which action.
+
+    Attributes:
+        actions: Action -> rows.
+        gone: Known records whose rows left the source and that will be archived.
+        requests: Batch requests that it takes, if HubSpot refuses nothing.
+    """
+
+    actions: dict[str, int]
+    gone: int
+    requests: int
+
+
+def make_plan(
+    stage: Stage, operation: Operation, *, definition: str, held: Iterable[str], full_refresh: bool, size: int
+) -> Plan:
+    """Decide for each staged row, in DuckDB.
+
+    Args:
+        stage: The rows, with the view ``known`` (and ``others`` for a key of another sync).
+        operation: What the user asks for.
+        definition: Hash of the operation; rows rejected under another one are sent again.
+        held: Keys of creates whose answer is still open.
+        full_refresh: Send unchanged and formerly rejected rows too.
+        size: Rows in a batch.
+
+    Raises:
+        InputError: More records would be archived than the operation allows.
+    """
+    db = stage.db
+    _reject_duplicates(stage, operation)
+    db.execute("CREATE TABLE held (key VARCHAR)")
+    keys = list(dict.fromkeys(held))
+    if keys:
+        db.execute("INSERT INTO held SELECT unnest(?)", [keys])
+    through = " LEFT JOIN others o USING (key)" if _through(operation) else ""
+    db.execute(
+        f"""CREATE TABLE plan AS
+        SELECT row, key, digest, action, known_id,
+            CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
+        FROM (
+            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, {"o.id" if through else "NULL"} AS other_id,
+                {_action(operation, definition, full_refresh)} AS action
+            FROM staged s LEFT JOIN known k USING (key) LEFT JOIN held h USING (key){through})"""
+    )
+    actions = {
+        str(name): int(n)
+        for name, n in db.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall()
+    }
+    gone = _guarded_gone(stage, operation)
+    sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive")]
+    return Plan(actions=actions, gone=gone, requests=sum(-(-n // size) for n in [*sent, gone]))
+
+
+def plan_gone(stage: Stage) -> int:
+    """Add the records whose rows left the source, as rows behind the last one. A record that a row of this run claims is not gone.
+
+    Returns:
+        How many.
+    """
+    stage.flush()
+    db = stage.db
+    db.execute(
+        f"""CREATE TABLE gone AS
+        SELECT {stage.rows_in} + row_number() OVER (ORDER BY key) - 1 AS row, keys, key, id
+        FROM ({_GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
+    )
+    db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")
+    db.execute("INSERT INTO plan SELECT row, key, '', 'gone', id, id FROM gone")
+    return stage.count("SELECT count(*) FROM gone")
+
+
+_GONE = """SELECT k.key, k.keys, k.id FROM known k
+    WHERE k.id IS NOT NULL AND k.outcome <> 'archived'
+    AND k.key NOT IN (SELECT key FROM staged) AND k.key NOT IN (SELECT key FROM rejected WHERE key IS NOT NULL)"""
+
+
+def _guarded_gone(stage: Stage, operation: Operation) -> int:
+    if not isinstance(operation, Upsert) or operation.when_gone != "archive":
+        return 0
+    known = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
+    gone = stage.count(f"SELECT count(*) FROM ({_GONE})")
+    if not gone:
+        return 0
+    keyless = stage.count("SELECT count(*) FROM rejected WHERE key IS NULL")
+    if stage.rows_in == 0 or keyless or gone > operation.max_gone * known:
+        why = (
+            "the source is empty"
+            if stage.rows_in == 0
+            else f"{keyless} rows have no key and cannot be told apart from rows that are gone"
+            if keyless
+            else f"that is more than max_gone={operation.max_gone:g} of the {known} known records"
+        )
+        raise InputError(
+            f"{gone} rows left the source and their records would be archived, but {why}. Nothing was sent.",
+            remedy="If this is meant, raise max_gone for one run (1 allows all); an empty source never archives.",
+        )
+    return gone
+
+
+def _reject_duplicates(stage: Stage, operation: Operation) -> None:
+    keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT"}[operation.on_duplicate]
+    stage.db.execute(
+        f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key HAVING count(*) > 1"
+    )
+    if stage.count("SELECT count(*) FROM doubled") == 0:
+        return
+    said = (
+        "'Row ' || kept || ' has the same key and was sent instead. Make the key unique, or choose with on_duplicate.'"
+        if operation.on_duplicate != "reject"
+        else "'Other rows have the same key, the first of them row ' || first_row || '. Make the key unique, or choose with on_duplicate.'"
+    )
+    column = operation.key_columns[0].replace("'", "''")
+    extra = "SELECT s.row FROM staged s JOIN doubled d USING (key) WHERE d.kept IS NULL OR s.row <> d.kept"
+    stage.db.execute(
+        f"""INSERT INTO rejected
+        SELECT s.row, s.keys, s.key, '{column}', NULL, 'DUPLICATE_KEY', {said}
+        FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
+    )
+    stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
+
+
+def _through(operation: Operation) -> bool:
+    return isinstance(operation, Update | Archive) and operation.key is not None
+
+
+def _id_to_update(operation: Operation) -> str:
+    return "known_id" if isinstance(operation, Upsert) else _id_to_send(operation)
+
+
+def _id_to_send(operation: Operation) -> str:
+    return "other_id" if _through(operation) else "own_id"
+
+
+def _action(operation: Operation, definition: str, full_refresh: bool) -> str:
+    """The SQL that decides for one row."""
+    live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
+    cases = ["WHEN h.key IS NOT NULL THEN 'unknown'"]
+    if _through(operation):
+        cases.append("WHEN o.id IS NULL THEN 'missing'")
+    if isinstance(operation, Create):
+        cases.append(f"WHEN {live} THEN 'unchanged'")
+    if not full_refresh:
+        done = "'archived'" if isinstance(operation, Archive) else "'created', 'updated', 'unchanged'"
+        cases.append(
+            f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' THEN 'rejected'"
+        )
+        cases.append(f"WHEN k.outcome IN ({done}) AND k.digest = s.digest THEN 'unchanged'")
+    if isinstance(operation, Upsert) and operation.key is not None:
+        cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")
+    else:
+        cases.append(f"ELSE '{operation.action}'")
+    return "CASE " + " ".join(cases) + " END"

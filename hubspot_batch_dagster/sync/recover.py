@@ -1,0 +1,98 @@
+"""What was left open, settled: by an earlier run before this one sends anything, and by this run at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
+from hubspot_batch_dagster.sync.lookup import Lookup
+from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.wire import Wire
+
+
+@dataclass
+class Recovery:
+    """Settles open intents.
+
+    Attributes:
+        journal: Where the intents are.
+        sync: Whose.
+        run: Id of this run.
+        wire: The requests.
+        lookup: Finds records.
+        clock: Seconds since 1970, by HubSpot's clock.
+        settled: What was found out; durable already.
+        held: Creates that HubSpot may still carry out; they must not be sent.
+        suspects: Keys of creates that may be sent again because HubSpot would refuse a second record.
+    """
+
+    journal: Journal
+    sync: str
+    run: str
+    wire: Wire
+    lookup: Lookup
+    clock: Callable[[], float]
+    settled: list[Outcomes] = field(default_factory=list)
+    held: list[Intent] = field(default_factory=list)
+    suspects: set[str] = field(default_factory=set)
+
+    def look_up_by_value(self) -> None:
+        """Settle what can be settled at once: repeatable rows become ``unknown`` lines, which the plan sends again, and creates
+        with a unique value are read back.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked; nothing was sent.
+        """
+        for intent in self.journal.open_intents(self.sync):
+            if intent.action == "create":
+                self._read_back(intent)
+            else:
+                stale = replace(intent, digests=[""] * len(intent))
+                self._close(
+                    stale, {i: Verdict(outcome="unknown", message=_AGAIN) for i in range(len(intent))}
+                )
+
+    def search(self) -> None:
+        """Search for the creates that are still held, once the index has caught up; waits no longer than its lag.
+
+        A create that is not found stays held until its request is certain to be over. Then it was never
+        carried out, and may be sent.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked; the creates stay held.
+        """
+        intents, self.held = self.held, []
+        if not intents:
+            return
+        patience = self.wire.patience
+        newest = max(each.sent_at for each in intents)
+        self.wire.halt.wait(max(0.0, min(patience.index_lag, newest + patience.index_lag - self.clock())))
+        try:
+            found = self.lookup.by_search(intents)
+        except BaseException:
+            self.held = intents
+            raise
+        for intent in intents:
+            left = [i for i in range(len(intent)) if i not in found[intent.id]]
+            if self.clock() - intent.sent_at >= patience.certain_after:
+                left = []
+            self._close(intent, found[intent.id], left)
+
+    def _read_back(self, intent: Intent) -> None:
+        keyed = self.lookup.keyed(intent.bodies)
+        found = self.lookup.by_unique_value(intent.bodies, keyed) if keyed else {}
+        self.suspects.update(intent.keys[i] for i in keyed if i not in found)
+        self._close(intent, found, [i for i in range(len(intent)) if i not in keyed])
+
+    def _close(self, intent: Intent, verdicts: dict[int, Verdict], left: Sequence[int] = ()) -> None:
+        """Make the verdicts durable and close the intent but for the rows ``left``, which stay held."""
+        outcomes = outcomes_of(intent, verdicts, self.clock())
+        rest = intent.pick(left) if left else None
+        self.journal.settle(self.sync, self.run, outcomes, intent_id=intent.id, left=rest)
+        self.settled.append(outcomes)
+        if rest is not None:
+            self.held.append(rest)
+
+
+_AGAIN = "An earlier run sent this row and lost the answer."

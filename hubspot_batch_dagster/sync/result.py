@@ -1,0 +1,203 @@
+"""What became of every row: ids table, rejected rows, counts, and the conservation law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError
+from hubspot_batch_dagster.sync.ids_table import quoted
+from hubspot_batch_dagster.sync.stage import Stage
+
+LIVE = "('created', 'updated', 'unchanged')"
+"""Outcomes of rows that have a record, as SQL."""
+
+OUTCOMES = ("created", "updated", "archived", "unchanged", "rejected", "unknown", "unsent")
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What became of the rows of one run.
+
+    Attributes:
+        name: The sync: whose ids table and journal were used.
+        run: Id of the run.
+        rows: Rows that came in, and known records whose rows left the source and were archived.
+        counts: Outcome -> rows. The seven outcomes are always there, and their sum is ``rows``.
+        reasons: Error code -> rejected rows.
+        requests: Requests made, retries and reads included.
+        retries: Requests that were sent again.
+        seconds: Wall time.
+        ids_path: The ids table of this run, one line for each row, as a Parquet file.
+        rejected_path: The rejected rows with their reasons, as a Parquet file.
+        stopped: Why the run ended before all rows were sent, or ``None``.
+    """
+
+    name: str
+    run: str
+    rows: int
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int]
+    requests: int
+    retries: int
+    seconds: float
+    ids_path: str
+    rejected_path: str
+    stopped: HubSpotError | None = None
+
+    @property
+    def ids(self) -> pa.Table:
+        """The ids table, read from its file: key columns, ``hs_object_id`` (text), ``outcome``, ``synced_at``, and for what
+        failed ``error_category``, ``error_code``, ``error_property``, ``error_message``, ``correlation_id``.
+
+        A row that failed has no ``hs_object_id`` unless an earlier run made its record.
+        """
+        return _table(self.ids_path)
+
+    @property
+    def rejected(self) -> pa.Table:
+        """The rejected rows, read from their file: position in the table, key columns, column and reason."""
+        return _table(self.rejected_path)
+
+    def raise_for_failures(self) -> None:
+        """Raise unless every row is created, updated, archived or unchanged.
+
+        Raises:
+            HubSpotError: What stopped the run, else how many rows failed and the commonest reasons.
+        """
+        if self.stopped is not None:
+            raise self.stopped
+        failed = {name: self.counts[name] for name in ("rejected", "unknown", "unsent") if self.counts[name]}
+        if failed:
+            said = ", ".join(f"{n} {name}" for name, n in failed.items())
+            most = ", ".join(
+                f"{code} ({n})" for code, n in sorted(self.reasons.items(), key=lambda each: -each[1])[:5]
+            )
+            raise HubSpotError(
+                f"{self.name}: of {self.rows} rows {said}." + (f" Reasons: {most}." if most else ""),
+                remedy=f"The rejected rows and their reasons are in {self.rejected_path}.",
+            )
+
+
+def conclude(stage: Stage, *, gone: int) -> None:
+    """Make the table ``final``: one line for each row, with its outcome; and check the conservation law.
+
+    Raises:
+        ConservationError: The outcomes do not add up to the rows.
+    """
+    stage.flush()
+    db = stage.db
+    db.execute(
+        f"""CREATE TABLE claims AS
+        SELECT row FROM (
+            SELECT row, row_number() OVER (PARTITION BY id ORDER BY row) AS place
+            FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE})
+        WHERE place > 1
+        UNION SELECT o.row FROM settled o JOIN plan p ON p.known_id = o.id
+        WHERE p.action = 'unchanged' AND o.outcome IN {LIVE}"""
+    )
+    db.execute(
+        f"""CREATE TABLE final AS
+        SELECT s.row, s.keys, s.key, s.digest,
+            CASE WHEN c.row IS NOT NULL THEN NULL ELSE coalesce(o.id, p.known_id) END AS id,
+            {_OUTCOME} AS outcome,
+            coalesce(o.settled_at, k.synced_at) AS settled_at,
+            CASE WHEN c.row IS NULL THEN coalesce(o.category, {_BEFORE}k.category END) END AS category,
+            CASE WHEN c.row IS NOT NULL THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
+                ELSE coalesce(o.code, {_BEFORE}k.code END) END AS code,
+            coalesce(o.property, {_BEFORE}k.property END) AS property,
+            CASE WHEN c.row IS NOT NULL THEN 'HubSpot says that this row and an earlier one are the same record ' || o.id
+                    || '. Its values were written last. Leave one of the two rows out.'
+                WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
+                WHEN p.action = 'unknown' THEN {_HELD}
+                ELSE coalesce(o.message, {_BEFORE}k.message END) END AS message,
+            coalesce(o.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
+            o.warning AS warning, NULL::VARCHAR AS column_name,
+            o.outcome IS NOT NULL AS moved
+        FROM staged s JOIN plan p USING (row)
+        LEFT JOIN settled o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
+        LEFT JOIN known k ON k.key = s.key
+        UNION ALL
+        SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
+            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false
+        FROM rejected r LEFT JOIN known k USING (key)"""
+    )
+    _check_law(stage, gone)
+
+
+def write_tables(stage: Stage, folder: Path) -> tuple[Path, Path]:
+    """Write the ids table and the rejected rows of the run; returns their paths."""
+    ids, rejected = folder / "ids.parquet", folder / "rejected.parquet"
+    keys = [f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns]
+    own = "" if "hs_object_id" in stage.key_columns else "id AS hs_object_id, "
+    errors = """category AS error_category, code AS error_code, property AS error_property, message AS error_message,
+        correlation_id, warning"""
+    for path, query in (
+        (
+            ids,
+            f"SELECT {', '.join(keys)}, {own}outcome, settled_at AS synced_at, {errors} FROM final ORDER BY row",
+        ),
+        (
+            rejected,
+            f"""SELECT row, {", ".join(keys)}, column_name AS "column", {errors} FROM final
+            WHERE outcome = 'rejected' ORDER BY row""",
+        ),
+    ):
+        target = str(path).replace("'", "''")
+        stage.db.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    return ids, rejected
+
+
+def counts(stage: Stage) -> dict[str, int]:
+    """Outcome -> rows, all seven of them."""
+    found = dict(stage.db.execute("SELECT outcome, count(*) FROM final GROUP BY outcome").fetchall())
+    return {name: int(found.get(name, 0)) for name in OUTCOMES}
+
+
+def reasons(stage: Stage) -> dict[str, int]:
+    """Error code -> rejected rows, the commonest first."""
+    query = """SELECT coalesce(code, category, 'UNKNOWN') AS reason, count(*) AS n FROM final
+        WHERE outcome = 'rejected' GROUP BY reason ORDER BY n DESC, reason"""
+    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+
+
+_BEFORE = "CASE WHEN p.action = 'rejected' THEN "
+_HELD = """'An earlier run sent this row and lost the answer. HubSpot does not show the record yet; the next run looks again.'"""
+_OUTCOME = """CASE
+    WHEN c.row IS NOT NULL THEN 'rejected'
+    WHEN o.outcome IS NOT NULL THEN o.outcome
+    WHEN p.action IN ('unchanged', 'rejected', 'unknown') THEN p.action
+    WHEN p.action = 'missing' THEN 'rejected'
+    WHEN l.row IS NOT NULL THEN 'unknown'
+    ELSE 'unsent' END"""
+
+
+def _check_law(stage: Stage, gone: int) -> None:
+    expected = stage.rows_in + gone
+    lines = stage.count("SELECT count(*) FROM final")
+    rows = stage.count("SELECT count(DISTINCT row) FROM final")
+    if not expected == lines == rows:
+        raise ConservationError(
+            f"{stage.rows_in} rows came in and {gone} left the source, but {lines} outcomes for {rows} rows came out.",
+        )
+    twice = stage.db.execute(
+        f"""SELECT id FROM final WHERE outcome IN {LIVE} AND id IN (SELECT id FROM settled)
+        GROUP BY id HAVING count(*) > 1 LIMIT 5"""
+    ).fetchall()
+    if twice:
+        raise ConservationError(
+            f"Records stand for more than one row: {', '.join(str(each[0]) for each in twice)}."
+        )
+
+
+def _table(path: str) -> pa.Table:
+    if "://" not in path:
+        return pq.read_table(path)
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        return pq.read_table(file)

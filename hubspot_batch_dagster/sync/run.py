@@ -1,0 +1,265 @@
+"""The one way through: rows -> encode -> plan -> deliver -> settle -> result.
+
+Everything a run does happens here in order, under the sync's lock. What may go wrong at each step
+leaves the journal and the ids table so that the next run can go on.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
+from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.sync import ids_table, result
+from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.columns import as_input_error, bind
+from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.deliver import Courier
+from hubspot_batch_dagster.sync.halt import Halt
+from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.lookup import Lookup
+from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.plan import Plan, make_plan, plan_gone
+from hubspot_batch_dagster.sync.progress import Progress
+from hubspot_batch_dagster.sync.recover import Recovery
+from hubspot_batch_dagster.sync.result import SyncResult
+from hubspot_batch_dagster.sync.send import Sender
+from hubspot_batch_dagster.sync.stage import Stage
+from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.wire import Wire
+from hubspot_batch_dagster.table.rows import record_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run behaves; what it does is the operation's business.
+
+    Attributes:
+        full_refresh: Send unchanged and formerly rejected rows too.
+        memory: What DuckDB may use for keys, hashes and outcomes.
+        patience: The waits.
+        batch_size: Rows in a request; HubSpot takes 100.
+        on_progress: Called every few seconds with how far the run is.
+    """
+
+    full_refresh: bool = False
+    memory: str = "512MB"
+    patience: Patience = field(default_factory=Patience)
+    batch_size: int = 100
+    on_progress: Callable[[Progress], None] | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end, or was interrupted and saved what it knew.
+
+    Attributes:
+        result: What became of the rows.
+        plan: What was meant to happen.
+        interruption: What the caller must raise once the result is put away; ``None`` if nothing interrupted.
+    """
+
+    result: SyncResult
+    plan: Plan
+    interruption: BaseException | None = None
+
+
+def run_sync(
+    rows: object,
+    operation: Operation,
+    *,
+    client: HubSpotClient,
+    store: Store,
+    name: str,
+    options: Options | None = None,
+) -> Finished:
+    """Bring the rows to HubSpot, once each.
+
+    Args:
+        rows: Any frame; see :func:`hubspot_batch_dagster.table.rows.record_batches`.
+        operation: What to do with them.
+        client: The way to HubSpot.
+        store: Where the ids table and the journal are.
+        name: Of the sync; the same name is the same ids table.
+        options: How to go about it.
+
+    Raises:
+        InputError: The rows or the operation cannot be meant; nothing was sent.
+        StoreError: The journal or the ids table cannot be read or written. What was sent is
+            in the journal, and the next run settles it.
+        ConservationError: The outcomes do not add up to the rows.
+    """
+    operation.check_version(client.version)
+    with store.lock(name), store.scratch(name) as folder:
+        store.check_writable(name)
+        return _Run(rows, operation, client, store, name, options or Options(), folder).go()
+
+
+class _Run:
+    def __init__(
+        self,
+        rows: object,
+        operation: Operation,
+        client: HubSpotClient,
+        store: Store,
+        name: str,
+        options: Options,
+        folder: Path,
+    ) -> None:
+        self.operation = operation
+        self.store = store
+        self.name = name
+        self.options = options
+        self.folder = folder
+        self.started = time.monotonic()
+        self.id = uuid.uuid4().hex[:12]
+        self.halt = Halt()
+        self.clock = client.server_time
+        self.wire = Wire(client, halt=self.halt, patience=options.patience, version=operation.version)
+        self.object_type = object_type_of(operation.object_type).name
+        with as_input_error():
+            self.source = record_batches(rows)
+        self.encoder = bind(operation, self.source.schema)
+
+    def go(self) -> Finished:
+        with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
+            with as_input_error():
+                for batch in self.source:
+                    stage.add(self.encoder.encode(batch, stage.rows_in))
+            lookup = Lookup(
+                self.object_type, self.wire, getattr(self.operation, "creation_key", None), stage.claimed
+            )
+            recovery = Recovery(self.store.journal, self.name, self.id, self.wire, lookup, self.clock)
+            with self.store.local_ids(self.name) as known:
+                plan = self._plan(stage, recovery, known)
+                gone, interruption = self._deliver(stage, plan, recovery, lookup)
+                result.conclude(stage, gone=gone)
+                return Finished(self._save(stage, gone), plan, interruption)
+
+    def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
+        recovery.look_up_by_value()
+        if recovery.held:
+            ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
+            recovery.search()
+            ids_table.detach(stage)
+        ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
+        with self._others() as path:
+            if isinstance(self.operation, Update | Archive) and self.operation.through is not None:
+                ids_table.attach_other(stage, path, self.operation.through, self.operation.key_columns)
+            return make_plan(
+                stage,
+                self.operation,
+                definition=self.operation.definition(),
+                held=chain.from_iterable(intent.keys for intent in recovery.held),
+                full_refresh=self.options.full_refresh,
+                size=self.options.batch_size,
+            )
+
+    def _deliver(
+        self, stage: Stage, plan: Plan, recovery: Recovery, lookup: Lookup
+    ) -> tuple[int, BaseException | None]:
+        """Send what the plan says; returns how many records left the source, and what interrupted."""
+        sender = Sender(
+            object_type=self.object_type,
+            sync=self.name,
+            run=self.id,
+            wire=self.wire,
+            journal=self.store.journal,
+            lookup=lookup,
+            recreate=isinstance(self.operation, Upsert) and self.operation.if_missing == "recreate",
+            clock=self.clock,
+            suspects=frozenset(recovery.suspects),
+        )
+        progress = Progress.begin(plan, self.options.on_progress)
+
+        def on_outcomes(outcomes: Outcomes) -> None:
+            stage.settled(outcomes)
+            progress.note(len(outcomes), self.wire.tally.requests)
+
+        courier = Courier(sender, on_outcomes, _as_new)
+        gone, size = 0, self.options.batch_size
+        try:
+            courier.deliver(stage.batches(self.id, size))
+            if plan.gone and not self.halt:
+                gone = plan_gone(stage)
+                courier.deliver(stage.archives(self.id, size))
+            recovery.held = courier.lost
+            if not self.halt:
+                self._settle_lost(recovery, stage)
+        except Exception:
+            raise
+        except BaseException as interruption:
+            stage.lost(recovery.held or courier.lost)
+            return gone, interruption
+        stage.lost(recovery.held)
+        return gone, None
+
+    def _settle_lost(self, recovery: Recovery, stage: Stage) -> None:
+        """Creates whose answer was lost in this run: look once more before it ends."""
+        before = len(recovery.settled)
+        try:
+            recovery.search()
+        except StoreError:
+            raise
+        except HubSpotError as error:
+            self.halt.now(error)
+        for outcomes in recovery.settled[before:]:
+            stage.settled(outcomes)
+
+    @contextmanager
+    def _others(self) -> Iterator[Path | None]:
+        through = getattr(self.operation, "through", None)
+        if through is None:
+            yield None
+            return
+        other: AbstractContextManager[Path | None] = self.store.local_ids(through)
+        with other as path:
+            yield path
+
+    def _save(self, stage: Stage, gone: int) -> SyncResult:
+        ids, rejected = result.write_tables(stage, self.folder)
+        ids_path = self.store.put(self.name, ids, "runs", self.id, "ids.parquet")
+        rejected_path = self.store.put(self.name, rejected, "runs", self.id, "rejected.parquet")
+        written = self.folder / "state.parquet"
+        ids_table.write(stage, written, self.object_type, self.operation.definition())
+        self.store.replace_ids(self.name, written)
+        self.store.journal.forget(self.name)
+        self.store.forget_old_runs(self.name)
+        return SyncResult(
+            name=self.name,
+            run=self.id,
+            rows=stage.rows_in + gone,
+            counts=result.counts(stage),
+            reasons=result.reasons(stage),
+            requests=self.wire.tally.requests,
+            retries=self.wire.tally.retries,
+            seconds=time.monotonic() - self.started,
+            ids_path=ids_path,
+            rejected_path=rejected_path,
+            stopped=self.halt.error,
+        )
+
+
+def _as_new(batch: Batch) -> Batch:
+    """Rows whose record is gone, as rows to create."""
+    return Batch(
+        action="create",
+        run=batch.run,
+        rows=batch.rows,
+        keys=batch.keys,
+        digests=batch.digests,
+        ids=[None] * len(batch),
+        properties=batch.properties,
+        associations=batch.associations,
+    )

@@ -1,0 +1,301 @@
+"""One batch, from its intent to the last of its rows: retries, splitting, and what stays unknown.
+
+The intent is durable before the first request; each answer is durable before the next request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
+from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.decide import Again, Decision, Examine, Split, Stop, decide
+from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
+from hubspot_batch_dagster.sync.lookup import Lookup
+from hubspot_batch_dagster.sync.settle import Verdict, named_rows, outcomes_of, rejection
+from hubspot_batch_dagster.sync.wire import Wire
+
+MANY = 10
+"""From this many rows on, a batch in which every single row is refused for one reason stops the run."""
+
+
+@dataclass
+class Delivery:
+    """What became of a batch.
+
+    Attributes:
+        outcomes: What is settled; durable already.
+        again: Rows to send in another way: the record to update is gone and may be made anew.
+        lost: The intent that is still open, with its rows that HubSpot perhaps wrote.
+    """
+
+    outcomes: list[Outcomes] = field(default_factory=list)
+    again: Batch | None = None
+    lost: Intent | None = None
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends batches; one for a run, used by all of its threads.
+
+    Attributes:
+        object_type: Where the records go.
+        sync: Name of the sync, for the journal.
+        run: Id of the run.
+        wire: The requests.
+        journal: Where intents and outcomes become durable.
+        lookup: Finds out what HubSpot did.
+        recreate: Rows whose record is gone are handed back instead of being rejected.
+        clock: Seconds since 1970, by HubSpot's clock as far as it is known.
+        suspects: Keys of creates that an earlier run perhaps sent: a conflict may be with its own record.
+    """
+
+    object_type: str
+    sync: str
+    run: str
+    wire: Wire
+    journal: Journal
+    lookup: Lookup
+    recreate: bool
+    clock: Callable[[], float]
+    suspects: frozenset[str] = frozenset()
+
+    def deliver(self, batch: Batch) -> Delivery:
+        """Send the batch and settle every row that can be settled now.
+
+        Raises:
+            StoreError: The journal could not be written; nothing more may be sent.
+        """
+        if self.wire.halt:
+            return Delivery()
+        intent = batch.intent(
+            f"{self.run}-{batch.action[0]}{batch.rows[0]}", self.clock(), with_bodies=batch.action == "create"
+        )
+        self.journal.intend(self.sync, self.run, intent)
+        return _Attempt(self, batch, intent).run()
+
+
+class _Attempt:
+    """The state of one batch under way."""
+
+    def __init__(self, sender: Sender, batch: Batch, intent: Intent) -> None:
+        self.sender = sender
+        self.wire = sender.wire
+        self.batch = batch
+        self.intent = intent
+        self.repeatable = batch.action != "create"
+        self.open = set(range(len(batch)))
+        self.touched = {i for i, key in enumerate(batch.keys) if key in sender.suspects}
+        self.lost: set[int] = set()
+        self.missing: set[int] = set()
+        self.resent: Counter[int] = Counter()
+        self.delivery = Delivery()
+        self.refusals: Counter[str] = Counter()
+        self.deadline = time.monotonic() + sender.wire.patience.total
+
+    def run(self) -> Delivery:
+        work = [sorted(self.open)]
+        try:
+            while work and not self.wire.halt:
+                work += self._send(work.pop())
+        except StoreError:
+            raise
+        except HubSpotError as error:
+            self.wire.halt.now(error)
+        self._stop_if_hopeless()
+        self._close()
+        return self.delivery
+
+    def _send(self, indexes: list[int]) -> list[list[int]]:
+        """Send some rows, again if that is safe; returns the groups of rows that must be sent next."""
+        part = self.batch.pick(indexes)
+        for attempt in range(1, self.wire.patience.tries + 1):
+            try:
+                verdicts = self.wire.send(self.sender.object_type, part, retry=attempt > 1)
+            except HubSpotError as error:
+                if error.may_have_acted:
+                    self.touched.update(indexes)
+                decision = self._decide(error, attempt)
+                if not isinstance(decision, Again):
+                    return self._after(error, decision, indexes, part)
+                self._pause(decision)
+                if self.wire.halt:
+                    return []
+            else:
+                self.touched.update(indexes)
+                return self._answered(verdicts, indexes, part)
+        return []
+
+    def _decide(self, error: HubSpotError, attempt: int) -> Decision:
+        decision = decide(error, repeatable=self.repeatable, attempt=attempt, patience=self.wire.patience)
+        if isinstance(decision, Again) and time.monotonic() + decision.pause > self.deadline:
+            return Stop()
+        return decision
+
+    def _answered(self, verdicts: dict[int, Verdict], indexes: list[int], part: Batch) -> list[list[int]]:
+        verdicts = self._reconsider(verdicts, part)
+        found = {indexes[i]: verdict for i, verdict in verdicts.items()}
+        if self.sender.recreate and part.action == "update":
+            self.missing |= {i for i, verdict in found.items() if verdict.category == "OBJECT_NOT_FOUND"}
+            found = {i: verdict for i, verdict in found.items() if i not in self.missing}
+        self._settle(found)
+        omitted = [i for i in indexes if i not in found and i not in self.missing]
+        if not omitted:
+            return []
+        return self._not_too_often(omitted) if self.repeatable else self._look_up(omitted)
+
+    def _after(
+        self, error: HubSpotError, decision: Decision, indexes: list[int], part: Batch
+    ) -> list[list[int]]:
+        if isinstance(decision, Split):
+            return self._split(error, indexes, part)
+        if isinstance(decision, Examine):
+            return (
+                self._conflict(error, indexes, part)
+                if isinstance(error, Conflict)
+                else self._look_up(indexes)
+            )
+        self.wire.halt.now(error)
+        return []
+
+    def _split(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:
+        """Reject the rows that HubSpot names and send the others; if it names none, halve."""
+        named = [0] if len(indexes) == 1 else named_rows(part, error)
+        if not named:
+            return _halves(indexes)
+        verdict = rejection(error, error.correlation_id)
+        self.refusals[verdict.message or ""] += len(named)
+        rejected = self._reconsider(dict.fromkeys(named, verdict), part)
+        self._settle({indexes[i]: each for i, each in rejected.items()})
+        rest = [each for i, each in enumerate(indexes) if i not in set(named)]
+        return [rest] if rest else []
+
+    def _conflict(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:
+        """A 409 for a batch of creates: whether the other rows were written is not documented, so look before sending again."""
+        if len(indexes) == 1:
+            return self._split(error, indexes, part)
+        keyed = self.sender.lookup.keyed(part.properties)
+        found = self.sender.lookup.by_unique_value(part.properties, keyed) if keyed else {}
+        if len(keyed) < len(part):
+            self.wire.halt.wait(self.wire.patience.index_lag)
+            searched = self.sender.lookup.by_search(
+                [part.without(list(keyed)).intent("", self.intent.sent_at, with_bodies=True)]
+            )
+            rest = [i for i in range(len(part)) if i not in keyed]
+            found = {**found, **{rest[i]: verdict for i, verdict in searched[""].items()}}
+        self._settle({indexes[i]: verdict for i, verdict in found.items()})
+        left = [each for i, each in enumerate(indexes) if i not in found]
+        return _halves(left) if left else []
+
+    def _look_up(self, indexes: list[int]) -> list[list[int]]:
+        """Creates whose answer was lost: read them back by a unique value; what has none stays open for the search.
+
+        A row with a unique value that HubSpot does not have may be sent again: were the lost request still
+        to be carried out, HubSpot would refuse the second record.
+        """
+        part = self.batch.pick(indexes)
+        keyed = self.sender.lookup.keyed(part.properties)
+        self.lost.update(indexes[i] for i in range(len(part)) if i not in keyed)
+        if not keyed:
+            return []
+        found = self.sender.lookup.by_unique_value(part.properties, keyed)
+        self._settle({indexes[i]: verdict for i, verdict in found.items()})
+        return self._not_too_often([indexes[i] for i in keyed if i not in found])
+
+    def _not_too_often(self, indexes: list[int]) -> list[list[int]]:
+        """Rows to send again after a pause, without those that were sent often enough: they stay open."""
+        self.resent.update(indexes)
+        tired = {i for i in indexes if self.resent[i] >= self.wire.patience.tries}
+        self.lost |= tired
+        rest = [i for i in indexes if i not in tired]
+        if not rest:
+            return []
+        self._pause(Again(self.wire.patience.backoff * 2 ** (max(self.resent[i] for i in rest) - 1)))
+        return [rest]
+
+    def _reconsider(self, verdicts: dict[int, Verdict], part: Batch) -> dict[int, Verdict]:
+        """A create that HubSpot refuses because the value exists may be our own, written a moment ago."""
+        if part.action != "create":
+            return verdicts
+        doubtful = [
+            i for i, verdict in verdicts.items() if verdict.outcome == "rejected" and _is_conflict(verdict)
+        ]
+        doubtful = [
+            i
+            for i in doubtful
+            if self.sender.lookup.adopts or self.batch.rows.index(part.rows[i]) in self.touched
+        ]
+        keyed = self.sender.lookup.keyed(part.properties)
+        doubtful = [i for i in doubtful if i in keyed]
+        if not doubtful:
+            return verdicts
+        return {
+            **verdicts,
+            **self.sender.lookup.by_unique_value(part.properties, {i: keyed[i] for i in doubtful}),
+        }
+
+    def _settle(self, verdicts: dict[int, Verdict]) -> None:
+        if not verdicts:
+            return
+        self.open -= verdicts.keys()
+        outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
+        done = not self.open
+        left = None if done else self._left(sorted(self.open))
+        self.sender.journal.settle(
+            self.sender.sync, self.sender.run, outcomes, intent_id=self.intent.id if done else None, left=left
+        )
+        self.delivery.outcomes.append(outcomes)
+
+    def _left(self, indexes: list[int]) -> Intent:
+        return self.batch.pick(indexes).intent(
+            self.intent.id, self.intent.sent_at, with_bodies=self.batch.action == "create"
+        )
+
+    def _close(self) -> None:
+        """Say of each open row whether HubSpot may have it; what it cannot have is simply not sent."""
+        if not self.open:
+            return
+        perhaps = sorted((self.lost | (self.open & self.touched)) & self.open - self.missing)
+        journal, sync, run = self.sender.journal, self.sender.sync, self.sender.run
+        if self.missing & self.open:
+            self.delivery.again = self.batch.pick(sorted(self.missing & self.open))
+        if perhaps and not self.repeatable:
+            self.delivery.lost = self._left(perhaps)
+            journal.settle(sync, run, Outcomes(), intent_id=None, left=self.delivery.lost)
+            return
+        verdict = Verdict(outcome="unknown", message="The answer was lost; the next run sends the row again.")
+        outcomes = outcomes_of(self.batch, dict.fromkeys(perhaps, verdict), self.sender.clock())
+        journal.settle(sync, run, outcomes, intent_id=self.intent.id)
+        if perhaps:
+            self.delivery.outcomes.append(outcomes)
+
+    def _stop_if_hopeless(self) -> None:
+        """Every row refused alone, for one reason: the operation is wrong and not the rows; do not go on like this."""
+        if len(self.refusals) == 1 and sum(self.refusals.values()) == len(self.batch) >= MANY:
+            reason = next(iter(self.refusals))
+            self.wire.halt.now(
+                InvalidBatch(
+                    f"HubSpot refused all {len(self.batch)} rows of a batch, one by one, for the same reason: {reason}",
+                    status=400,
+                    remedy="Correct the operation or the column that it names, then run again; the other rows were not sent.",
+                )
+            )
+
+    def _pause(self, decision: Again) -> None:
+        self.wire.pause(decision)
+
+
+def _halves(indexes: list[int]) -> list[list[int]]:
+    middle = len(indexes) // 2
+    return [indexes[middle:], indexes[:middle]]
+
+
+def _is_conflict(verdict: Verdict) -> bool:
+    return verdict.category == "CONFLICT" or verdict.code in (
+        "CONFLICTING_UNIQUE_VALUE",
+        "CONFLICT",
+        "OBJECT_ALREADY_EXISTS",
+    )

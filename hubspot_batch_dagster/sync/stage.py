@@ -1,0 +1,316 @@
+"""The stage: all rows of a run, encoded and on disk, so that no run needs them in memory.
+
+What is sent (the property texts) lies in an Arrow file and is read once, in order. What must be seen as a whole (keys,
+hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from typing_extensions import Self
+
+from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.journal import Intent, Outcomes
+from hubspot_batch_dagster.table.encode import Encoded, Encoder
+
+if TYPE_CHECKING:
+    import duckdb
+
+DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
+"""The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
+
+MAX_BYTES = 4_000_000
+"""Bytes in one request. HubSpot documents no limit; a hundred long texts could reach many megabytes."""
+
+_SPOOLED = pa.schema(
+    [pa.field("row", pa.int64()), pa.field("properties", pa.string()), pa.field("associations", pa.string())]
+)
+
+
+class Stage:
+    """Rows on their way.
+
+    Args:
+        encoder: What the rows were encoded with.
+        folder: Where the files go; the caller deletes it.
+        memory: DuckDB's memory limit, such as ``"512MB"``.
+    """
+
+    def __init__(self, encoder: Encoder, folder: Path, *, memory: str = "512MB") -> None:
+        self.db = _database(folder, memory)
+        self.key_columns = encoder.layout.key
+        self._id_property = encoder.layout.id_property
+        self.rows_in = 0
+        self._spool_path = folder / "rows.arrow"
+        self._spool = pa.ipc.new_stream(
+            pa.OSFile(str(self._spool_path), "wb"),
+            _SPOOLED,
+            options=pa.ipc.IpcWriteOptions(compression="lz4"),
+        )
+        self._settled: list[Outcomes] = []
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._make_tables(encoder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+        self.db.close()
+
+    def add(self, encoded: Encoded) -> None:
+        """Take a batch of encoded rows in."""
+        self.rows_in += encoded.good.num_rows + encoded.rejected.num_rows
+        if encoded.good.num_rows:
+            self._spool.write_batch(encoded.good.select(_SPOOLED.names))
+            self._insert("staged", encoded.good, f"row, keys, key, id, {DIGEST}")
+        if encoded.rejected.num_rows:
+            self._insert("rejected", encoded.rejected, "*")
+
+    def settled(self, outcomes: Outcomes) -> None:
+        """Take outcomes in; they reach the database in groups."""
+        with self._lock:
+            self._settled.append(outcomes)
+            if len(self._settled) >= 64:
+                self._flush()
+
+    def flush(self) -> None:
+        """Bring all outcomes to the database."""
+        with self._lock:
+            self._flush()
+
+    def insert_outcomes(self, table: str, several: Sequence[Outcomes]) -> None:
+        """Append outcomes to a table made by :meth:`make_outcome_table`; later ones have a higher ``seq``."""
+        self._insert(table, outcome_table(several, self._sequence), "*")
+        self._sequence += len(several)
+
+    def lost(self, intents: Sequence[Intent]) -> None:
+        """Note the rows whose fate is not known."""
+        rows = [row for intent in intents for row in intent.rows]
+        self._insert("lost", pa.table({"row": pa.array(rows, pa.int64())}), "*")
+
+    def claimed(self, ids: Sequence[str]) -> set[str]:
+        """Which of some record ids belong to a row already, by the ids table or by this run."""
+        query = (
+            "SELECT id FROM known WHERE id IN (SELECT unnest(?)) AND outcome <> 'archived' "
+            "UNION SELECT id FROM settled WHERE id IN (SELECT unnest(?))"
+        )
+        with self._lock:
+            self._flush()
+            return {each for (each,) in self.db.execute(query, [list(ids), list(ids)]).fetchall()}
+
+    def batches(self, run: str, size: int) -> Iterator[Batch]:
+        """What the plan wants sent, in the order of the rows, in batches of one action each."""
+        self._spool.close()
+        planned = self._stream(
+            "SELECT row, key, digest, action, send_id FROM plan "
+            "WHERE action IN ('create', 'upsert', 'update', 'archive') ORDER BY row",
+            16_384,
+        )
+        pending: dict[str, Batch] = {}
+        for chunk in _joined(planned, self._spool_path):
+            actions: list[Any] = chunk.column("action").unique().to_pylist()
+            for action in actions:
+                rows = chunk.filter(pc.equal(chunk.column("action"), action))
+                for batch in _sliced(pending.pop(action, None), rows, action, run, self._id_property, size):
+                    if action in pending:
+                        yield pending.pop(action)
+                    if len(batch) < size:
+                        pending[action] = batch
+                    else:
+                        yield batch
+        yield from pending.values()
+
+    def archives(self, run: str, size: int) -> Iterator[Batch]:
+        """The records whose rows left the source, as batches to archive."""
+        reader = self._stream(
+            "SELECT row, key, digest, send_id FROM plan WHERE action = 'gone' ORDER BY row", size
+        )
+        for chunk in reader:
+            columns = chunk.to_pydict()
+            nothing = [None] * chunk.num_rows
+            yield Batch(
+                action="archive",
+                run=run,
+                rows=columns["row"],
+                keys=columns["key"],
+                digests=columns["digest"],
+                ids=columns["send_id"],
+                properties=["{}"] * chunk.num_rows,
+                associations=list(nothing),
+            )
+
+    def count(self, query: str, parameters: Sequence[Any] = ()) -> int:
+        """The single number that a query gives."""
+        found = self.db.execute(query, list(parameters)).fetchone()
+        return int(found[0]) if found and found[0] is not None else 0
+
+    def make_outcome_table(self, name: str) -> None:
+        """An empty table for outcomes."""
+        self._register(outcome_table([], 0))
+        self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
+
+    def _stream(self, query: str, rows: int) -> pa.RecordBatchReader:
+        """The rows of a query as they are asked for; on a connection of its own, which other queries do not disturb."""
+        relation: Any = self.db.cursor().sql(query)
+        # DuckDB 2 renamed the method, and warns of the former name.
+        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_record_batch
+        found: pa.RecordBatchReader = read(rows)
+        return found
+
+    def _flush(self) -> None:
+        if self._settled:
+            self.insert_outcomes("settled", self._settled)
+            self._settled = []
+
+    def _make_tables(self, encoder: Encoder) -> None:
+        self._register(pa.Table.from_batches([], encoder.encoded_schema))
+        self.db.execute(
+            "CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest FROM incoming LIMIT 0"
+        )
+        self._register(pa.Table.from_batches([], encoder.rejected_schema))
+        self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
+        self.db.execute("CREATE TABLE lost (row BIGINT)")
+        self.make_outcome_table("settled")
+
+    def _insert(self, table: str, rows: pa.RecordBatch | pa.Table, columns: str) -> None:
+        self._register(rows)
+        self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
+
+    def _register(self, rows: pa.RecordBatch | pa.Table) -> None:
+        self.db.register(
+            "incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
+        )
+
+
+def outcome_table(several: Sequence[Outcomes], first: int) -> pa.Table:
+    """Outcomes as Arrow, numbered from ``first`` in the order in which they happened."""
+    text = (
+        "keys",
+        "digests",
+        "outcomes",
+        "ids",
+        "categories",
+        "codes",
+        "properties",
+        "messages",
+        "correlation_ids",
+        "warnings",
+    )
+    names = (
+        "key",
+        "digest",
+        "outcome",
+        "id",
+        "category",
+        "code",
+        "property",
+        "message",
+        "correlation_id",
+        "warning",
+    )
+    columns: dict[str, Any] = {"row": pa.array([row for each in several for row in each.rows], pa.int64())}
+    for attribute, name in zip(text, names, strict=True):
+        columns[name] = pa.array(
+            [value for each in several for value in getattr(each, attribute)], pa.string()
+        )
+    at = [int(each.settled_at * 1e6) for each in several for _ in each.rows]
+    columns["settled_at"] = pa.array(at, pa.timestamp("us", tz="UTC"))
+    columns["seq"] = pa.array([n for n, each in enumerate(several, first) for _ in each.rows], pa.int64())
+    return pa.table(columns)
+
+
+def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    import duckdb  # costs 60 ms: only a run pays for it
+
+    return duckdb.connect(
+        str(folder / "stage.duckdb"),
+        config={
+            "memory_limit": memory,
+            "temp_directory": str(folder),
+            "threads": 2,
+            "preserve_insertion_order": False,
+        },
+    )
+
+
+def _joined(planned: pa.RecordBatchReader, spool: Path) -> Iterator[pa.Table]:
+    """The planned rows with their texts: both come in the order of the rows, so one pass over each is enough."""
+    waiting = pa.Table.from_batches([], planned.schema)
+    rest = iter(planned)
+    with pa.OSFile(str(spool), "rb") as file, pa.ipc.open_stream(file) as texts:
+        for part in texts:
+            last = part.column("row")[-1].as_py()
+            while waiting.num_rows == 0 or waiting.column("row")[-1].as_py() < last:
+                more = next(rest, None)
+                if more is None:
+                    break
+                waiting = pa.concat_tables([waiting, pa.Table.from_batches([more])])
+            now = int(pc.sum(pc.cast(pc.less_equal(waiting.column("row"), last), pa.int64())).as_py() or 0)
+            if now:
+                chosen = waiting.slice(0, now)
+                waiting = waiting.slice(now)
+                place = pc.index_in(chosen.column("row").combine_chunks(), value_set=part.column("row"))
+                yield chosen.append_column("properties", part.column("properties").take(place)).append_column(
+                    "associations", part.column("associations").take(place)
+                )
+
+
+def _sliced(
+    begun: Batch | None, rows: pa.Table, action: Any, run: str, id_property: str | None, size: int
+) -> Iterator[Batch]:
+    """Batches of up to ``size`` rows and ``MAX_BYTES``; the first continues the batch that was begun."""
+    columns: dict[str, list[Any]] = {
+        name: rows.column(name).to_pylist()
+        for name in ("row", "key", "digest", "send_id", "properties", "associations")
+    }
+    start = 0
+    while start < rows.num_rows:
+        taken = min(size - (len(begun) if begun else 0), rows.num_rows - start)
+        batch = Batch(
+            action=action,
+            run=run,
+            rows=columns["row"][start : start + taken],
+            keys=columns["key"][start : start + taken],
+            digests=columns["digest"][start : start + taken],
+            ids=columns["send_id"][start : start + taken],
+            properties=columns["properties"][start : start + taken],
+            associations=columns["associations"][start : start + taken],
+            id_property=id_property if action != "create" else None,
+        )
+        start += taken
+        yield from _within_bytes(batch if begun is None else _appended(begun, batch))
+        begun = None
+
+
+def _within_bytes(batch: Batch) -> Iterator[Batch]:
+    if len(batch) == 1 or batch.size() <= MAX_BYTES:
+        yield batch
+        return
+    middle = len(batch) // 2
+    yield from _within_bytes(batch.pick(range(middle)))
+    yield from _within_bytes(batch.pick(range(middle, len(batch))))
+
+
+def _appended(first: Batch, second: Batch) -> Batch:
+    return Batch(
+        action=first.action,
+        run=first.run,
+        rows=first.rows + second.rows,
+        keys=first.keys + second.keys,
+        digests=first.digests + second.digests,
+        ids=first.ids + second.ids,
+        properties=first.properties + second.properties,
+        associations=first.associations + second.associations,
+        id_property=first.id_property,
+    )

@@ -1,0 +1,198 @@
+"""The requests that a sync makes, and nothing else of the client: send a batch, read records, search.
+
+Answers are parsed only as far as settling needs them. Where an answer leaves out trace ids, it is read
+again in full.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.endpoints import Endpoint, endpoint, search_endpoint
+from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.models import BatchAnswer, ErrorItem, ObjectId, ReadRequest, Record, Warning_
+from hubspot_batch_dagster.api.rate_limit import SharedBudget
+from hubspot_batch_dagster.api.search import (
+    SearchAnswer,
+    SearchFilter,
+    SearchFilterGroup,
+    SearchRequest,
+    SearchSort,
+)
+from hubspot_batch_dagster.api.settlement import Settlement
+from hubspot_batch_dagster.api.wire import Answer
+from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.decide import Again, Patience, decide
+from hubspot_batch_dagster.sync.halt import Halt
+from hubspot_batch_dagster.sync.settle import Verdict, Written, settle
+
+T = TypeVar("T")
+
+
+@dataclass
+class Tally:
+    """Requests and retries of a run; the one thing that all of its threads count on."""
+
+    requests: int = 0
+    retries: int = 0
+    busy_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def add(self, *, retry: bool = False, seconds: float = 0.0) -> None:
+        """Count one request, and whether it was sent again."""
+        with self._lock:
+            self.requests += 1
+            self.retries += retry
+            self.busy_seconds += seconds
+
+    @property
+    def latency(self) -> float:
+        """Mean seconds from request to answer so far."""
+        return self.busy_seconds / self.requests if self.requests else 0.0
+
+
+class Wire:
+    """The client as a sync uses it.
+
+    Args:
+        client: Any :class:`HubSpotClient`.
+        version: API version of this operation; ``None`` for the client's.
+        halt: Stops everybody.
+        patience: The waits.
+    """
+
+    def __init__(
+        self, client: HubSpotClient, *, halt: Halt, patience: Patience, version: str | None = None
+    ) -> None:
+        self.client = client
+        self.halt = halt
+        self.patience = patience
+        self.version = version or client.version
+        self.tally = Tally()
+        self._rate: float | None = None
+        self._rate_until = 0.0
+
+    def requests_per_second(self) -> float | None:
+        """What the budget allows at present; ``None`` if nothing limits. Looked up every two seconds."""
+        if isinstance(self.client.budget, SharedBudget) and time.monotonic() >= self._rate_until:
+            state = self.client.budget.state()
+            self._rate = state.ceiling / state.window_seconds
+            self._rate_until = time.monotonic() + 2.0
+        return self._rate
+
+    def pause(self, decision: Again) -> None:
+        """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run stops."""
+        if decision.everybody:
+            self.client.budget.pause(decision.pause)
+        self.halt.wait(decision.pause)
+
+    def send(self, object_type: str, batch: Batch, *, retry: bool = False) -> dict[int, Verdict]:
+        """Send a batch once and settle its rows from the answer; rows that the answer omits are missing.
+
+        Raises:
+            HubSpotError: The answer was not a success, or there was none.
+        """
+        where = endpoint(object_type, batch.action, self.version)
+        started = time.perf_counter()
+        try:
+            answer = self.client.send(where, batch.body())
+        finally:
+            self.tally.add(retry=retry, seconds=time.perf_counter() - started)
+        if batch.action == "archive" and not answer.body:
+            return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
+        return settle(batch, *_results(answer))
+
+    def read(
+        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None
+    ) -> list[Record]:
+        """Read up to 100 records by id or unique property; those that do not exist are left out."""
+        where = endpoint(object_type, "read", self.version)
+        inputs = [ObjectId(id=each) for each in ids]
+        request = ReadRequest(inputs=inputs, properties=list(properties), id_property=id_property)
+        return self._patiently(lambda: self.client.send(where, request.to_json()).read(BatchAnswer)).results
+
+    def created_since(self, object_type: str, since: float, properties: Sequence[str]) -> Iterator[Record]:
+        """Records made at or after ``since`` (seconds since 1970), as far as the search index knows them, oldest first."""
+        where = search_endpoint(object_type, self.version)
+        name = "createdate" if object_type in _CREATEDATE else "hs_createdate"
+        seen: set[str] = set()
+        start = int(since * 1000)
+        while True:
+            page_end, fresh = start, 0
+            after: str | None = None
+            for _page in range(_LAST_PAGE):
+                query = SearchRequest(
+                    filter_groups=[
+                        SearchFilterGroup(
+                            filters=[SearchFilter(property_name=name, operator="GTE", value=str(start))]
+                        )
+                    ],
+                    sorts=[SearchSort(property_name=name)],
+                    properties=[*properties, name],
+                    limit=where.max_inputs,
+                    after=after,
+                ).to_json()
+                found = self._patiently(partial(self._search, where, query))
+                for record in found.results:
+                    if record.created_at is not None:
+                        page_end = max(page_end, int(record.created_at.timestamp() * 1000))
+                    if record.id not in seen:
+                        seen.add(record.id)
+                        fresh += 1
+                        yield record
+                after = found.after
+                if not after:
+                    return
+            if not fresh or page_end == start:
+                return
+            start = page_end
+
+    def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
+        return self.client.send(where, query).read(SearchAnswer)
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """Reads do no harm: repeat them as often as the patience allows."""
+        attempt = 0
+        while True:
+            attempt += 1
+            self.tally.add(retry=attempt > 1)
+            try:
+                return read()
+            except HubSpotError as error:
+                decision = decide(error, repeatable=True, attempt=attempt, patience=self.patience)
+                if not isinstance(decision, Again) or self.halt:
+                    raise
+                self.pause(decision)
+
+
+_CREATEDATE = frozenset({"contacts", "companies", "deals", "tickets"})
+_LAST_PAGE = 50
+"""HubSpot's search shows 10,000 results of a query: 50 pages of 200."""
+
+
+def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:
+    slim = answer.read(Settlement)
+    if slim.status in ("PENDING", "PROCESSING", "CANCELED"):
+        raise answer.lost(f"it says {slim.status} instead of COMPLETE")
+    if all(each.object_write_trace_id for each in slim.results):
+        return [
+            Written(each.id, each.object_write_trace_id, each.new, {}, _texts(each.warnings))
+            for each in slim.results
+        ], slim.errors
+    whole = answer.read(BatchAnswer)
+    return [
+        Written(each.id, each.object_write_trace_id, each.new, each.properties, _texts(each.warnings))
+        for each in whole.results
+    ], whole.errors
+
+
+def _texts(warnings: Sequence[Warning_]) -> tuple[str, ...]:
+    return tuple(each.message or each.category or "" for each in warnings)

@@ -1,0 +1,220 @@
+"""Record batches into HubSpot's property text: what is sent, and what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import (
+    INVALID_RECORD_ID,
+    MISSING_KEY,
+    MISSING_RECORD_ID,
+    Rejections,
+    check_with_model,
+    problem,
+)
+from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
+from hubspot_batch_dagster.table.kernels import Array, pc
+from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, record_ids
+from hubspot_batch_dagster.table.layout import Field, Layout, Property, Target
+from hubspot_batch_dagster.table.targets import associations_of
+from hubspot_batch_dagster.table.text import Text
+from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["Encoded", "Encoder", "Field", "Layout", "Property", "Target", "encoded_schema", "rejected_schema"]
+
+
+def encoded_schema(keys: pa.DataType) -> pa.Schema:
+    """The columns of rows that can be sent.
+
+    `row` is the position in the user's table, `keys` the key columns as they came, `key` their canonical
+    text (a JSON array for several columns), `id` the record id or the id property's text, `properties` one
+    JSON object of texts and `associations` a JSON array: both exactly as they are sent.
+    """
+    return pa.schema(
+        [
+            ("row", pa.int64()),
+            ("keys", keys),
+            ("key", pa.string()),
+            ("id", pa.string()),
+            ("properties", pa.string()),
+            ("associations", pa.string()),
+        ]
+    )
+
+
+def rejected_schema(keys: pa.DataType) -> pa.Schema:
+    """The columns of rows that cannot be sent: where the row is, and the first reason why."""
+    return pa.schema(
+        [
+            ("row", pa.int64()),
+            ("keys", keys),
+            ("key", pa.string()),
+            ("column", pa.string()),
+            ("property", pa.string()),
+            ("code", pa.string()),
+            ("message", pa.string()),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One batch of rows: `good` has the schema `encoded_schema`, `rejected` has `rejected_schema`.
+
+    Together they hold each row once, both in the table's order.
+    """
+
+    good: pa.RecordBatch
+    rejected: pa.RecordBatch
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A field with its place in the batch and its way into text."""
+
+    field: Field
+    index: int
+    encode: Encode
+    is_email: bool
+    is_id: bool
+
+
+class Encoder:
+    """Encodes the batches of one table; made by `Layout.bind`, which has checked the columns.
+
+    Attributes:
+        layout: What is encoded.
+        schema: The schema of the batches it takes.
+        encoded_schema: The schema of the rows that can be sent.
+        rejected_schema: The schema of those that cannot.
+    """
+
+    def __init__(self, layout: Layout, schema: pa.Schema, *, model: type[BaseModel] | None = None) -> None:
+        self.layout = layout
+        self.schema = schema
+        self._model = model
+        keys = pa.struct([(name, schema.field(name).type) for name in layout.key])
+        self.encoded_schema = encoded_schema(keys)
+        self.rejected_schema = rejected_schema(keys)
+        self._keys = [schema.get_field_index(name) for name in layout.key]
+        self._columns = [self._column(each) for each in sorted(layout.fields, key=lambda each: each.property)]
+
+    def _column(self, field: Field) -> _Column:
+        return _Column(
+            field=field,
+            index=self.schema.get_field_index(field.column),
+            encode=encoder_for(field.definition),
+            is_email=field.property in self.layout.emails,
+            is_id=field.property == self.layout.id_property,
+        )
+
+    def encode(self, batch: pa.RecordBatch, first_row: int) -> Encoded:
+        """Encodes one batch.
+
+        Args:
+            batch: Rows with the bound schema.
+            first_row: The position of its first row in the whole table.
+
+        Returns:
+            The rows that can be sent and those that cannot. No row stops another.
+
+        Raises:
+            TableError: The batch has another schema than the one bound.
+        """
+        if batch.schema.names != self.schema.names or batch.schema.types != self.schema.types:
+            raise TableError(f"A batch has the columns {batch.schema.names}, not {self.schema.names}.")
+        rejections = Rejections(batch.num_rows)
+        key = self._key(batch, rejections)
+        identity = self._record_id(batch, rejections)
+        properties, id_text = self._properties(batch, rejections)
+        if self.layout.id_property is not None:
+            identity = self._property_id(batch, id_text, rejections)
+        associations = self._associations(batch, rejections)
+        if self._model is not None:
+            for column, found in check_with_model(self._model, batch):
+                rejections.add(column, self._property_of(column), [found])
+        rows = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
+        keys = pa.StructArray.from_arrays(
+            [batch.column(index) for index in self._keys], fields=list(self.encoded_schema.field("keys").type)
+        )
+        every = pa.RecordBatch.from_arrays(
+            [rows, keys, key, identity, properties, associations], schema=self.encoded_schema
+        )
+        return self._divided(every, rejections)
+
+    def _divided(self, every: pa.RecordBatch, rejections: Rejections) -> Encoded:
+        bad = pa.array(rejections.positions(), pa.int64())
+        rejected = pa.RecordBatch.from_arrays(
+            [*(every.column(name).take(bad) for name in ("row", "keys", "key")), *rejections.columns()],
+            schema=self.rejected_schema,
+        )
+        good = every if not rejections else every.take(pa.array(rejections.good(), pa.int64()))
+        return Encoded(good, rejected)
+
+    def _key(self, batch: pa.RecordBatch, rejections: Rejections) -> Array:
+        parts = []
+        for name, index in zip(self.layout.key, self._keys, strict=True):
+            text = key_text(batch.column(index), fold=self.layout.key_fold == "email")
+            rejections.add(name, self._property_of(name), text.problems)
+            parts.append(text.values)
+        return joined_keys(parts)
+
+    def _record_id(self, batch: pa.RecordBatch, rejections: Rejections) -> Array:
+        name = self.layout.record_id
+        if name is None:
+            return pa.nulls(batch.num_rows, pa.string())
+        text = record_ids(batch.column(name), INVALID_RECORD_ID)
+        rejections.add(name, None, [*text.problems, *problem(text.values.is_null(), MISSING_RECORD_ID)])
+        return text.values
+
+    def _properties(self, batch: pa.RecordBatch, rejections: Rejections) -> tuple[Array, Array | None]:
+        members, id_text = [], None
+        for column in self._columns:
+            text = self._text(column, batch.column(column.index))
+            rejections.add(column.field.column, column.field.property, text.problems)
+            if column.is_id:
+                id_text = text.values
+            if self.layout.on_null == "clear":
+                text = Text(pc.fill_null(text.values, ""), text.problems, text.plain)
+            members.append(member(column.field.property, text))
+        return json_objects(members, batch.num_rows), id_text
+
+    def _text(self, column: _Column, array: Array) -> Text:
+        text = column.encode(array)
+        if not column.is_email:
+            return text
+        values = folded_email(text.values) if column.is_id else text.values
+        return Text(values, [*text.problems, *not_emails(values)])
+
+    def _property_id(self, batch: pa.RecordBatch, id_text: Array | None, rejections: Rejections) -> Array:
+        name = self.layout.id_column()
+        assert name is not None  # `Layout.bind` has checked it
+        if id_text is None:
+            text = encoder_for(None)(batch.column(name))
+            is_email = self.layout.id_property in self.layout.emails
+            id_text = folded_email(text.values) if is_email else text.values
+            rejections.add(name, self.layout.id_property, text.problems)
+        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(id_text), ""), True)
+        if name not in self.layout.key:
+            rejections.add(name, self.layout.id_property, list(problem(blank, MISSING_KEY)))
+        return id_text
+
+    def _associations(self, batch: pa.RecordBatch, rejections: Rejections) -> Array:
+        if not self.layout.targets:
+            return pa.nulls(batch.num_rows, pa.string())
+        parts = []
+        for target in self.layout.targets:
+            text = associations_of(batch.column(target.column), target)
+            rejections.add(target.column, None, text.problems)
+            parts.append(text.values)
+        return json_arrays(parts)
+
+    def _property_of(self, column: str | None) -> str | None:
+        return next((each.property for each in self.layout.fields if each.column == column), None)

@@ -1,0 +1,85 @@
+"""Row keys and record ids: the texts that say which row and which record is meant."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, problem
+from hubspot_batch_dagster.table.json_text import escaped
+from hubspot_batch_dagster.table.kernels import Array, emptied, pc, prefixed, suffixed
+from hubspot_batch_dagster.table.text import Text, text_of, unsupported, without
+
+_RECORD_ID = "^[0-9]{1,20}$"
+_TRAILING_ZEROS = r"^(-?[0-9]+)\.0*$|^(-?[0-9]+\.[0-9]*[1-9])0*$"
+
+
+def folded_email(text: Array) -> Array:
+    """Emails as HubSpot compares them: trimmed and lower-cased."""
+    return pc.utf8_lower(pc.utf8_trim_whitespace(text))
+
+
+def key_text(array: Array, *, fold: bool) -> Text:
+    """One key column as canonical text: the same value gives the same text whatever type carried it.
+
+    The integer 7, the float 7.0 and the decimal 7.00 are one key; so are timestamps of any unit, to the
+    nanosecond. Empty keys and floats that are not whole are problems.
+    """
+    text = _canonical(array)
+    values = folded_email(text.values) if fold else text.values
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(values), ""), True)
+    accounted = [each.mask for each in text.problems]
+    for mask in accounted:
+        blank = pc.and_not(blank, mask)
+    return Text(values, [*text.problems, *problem(blank, MISSING_KEY)])
+
+
+def _canonical(array: Array) -> Text:
+    types = pa.types
+    if types.is_timestamp(array.type):
+        return _exact_timestamps(array)
+    text = text_of(array)
+    if types.is_floating(array.type):
+        broken = [*problem(pc.match_substring(text.values, "."), INVALID_KEY, array)]
+        return Text(text.values, [*text.problems, *broken])
+    if types.is_decimal(array.type):
+        return Text(pc.replace_substring_regex(text.values, _TRAILING_ZEROS, r"\1\2"), text.problems)
+    return text
+
+
+def _exact_timestamps(array: Array) -> Text:
+    """Timestamps with as many places as they need, three at least."""
+    coarse = text_of(array)
+    if array.type.unit in ("s", "ms"):
+        return coarse
+    array = without(array, coarse.problems)
+    text = array.view(pa.int64()).view(pa.timestamp(array.type.unit)).cast(pa.string())
+    text = pc.binary_replace_slice(text, 10, 11, "T")
+    text = pc.replace_substring_regex(text, r"(\.\d{3}\d*?)0*$", r"\1Z")
+    return Text(text, coarse.problems)
+
+
+def joined_keys(parts: list[Array]) -> Array:
+    """The key of a row: the text itself, or a JSON array of the texts of several columns."""
+    if len(parts) == 1:
+        return parts[0]
+    inside = pc.binary_join_element_wise(*(escaped(part) for part in parts), '","')
+    return suffixed(prefixed(inside, '["'), '"]')
+
+
+def record_ids(array: Array, code: Code) -> Text:
+    """Record ids (text, integers, whole floats) as text; empty text is null, all else that is no id a problem."""
+    types = pa.types
+    kind = array.type
+    if not (
+        types.is_string(kind)
+        or types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_decimal(kind)
+        or types.is_null(kind)
+    ):
+        return unsupported(array)
+    text = _canonical(array).values
+    text = pc.utf8_trim_whitespace(text)
+    text = emptied(pc.equal(text, ""), text)
+    wrong = pc.invert(pc.match_substring_regex(text, _RECORD_ID))
+    return Text(text, list(problem(wrong, code, array)))

@@ -1,0 +1,204 @@
+"""Columns as property text, by their Arrow type alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import (
+    INVALID_DATE,
+    INVALID_DATETIME,
+    INVALID_NUMBER,
+    SEPARATOR_IN_VALUE,
+    UNSUPPORTED_TYPE,
+    Problem,
+    nan_to_null,
+    problem,
+)
+from hubspot_batch_dagster.table.kernels import (
+    Array,
+    anywhere,
+    cells,
+    emptied,
+    ends,
+    floor_divided,
+    nowhere_null,
+    pc,
+    suffixed,
+)
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970-01-01
+_SECONDS_PER_DAY = 86_400
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_LAST_INT64 = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Text:
+    """A column as text.
+
+    Attributes:
+        values: Null stays null.
+        problems: What is to be rejected.
+        plain: The values hold nothing that JSON escapes and are short: digits, dates, true and false.
+    """
+
+    values: Array
+    problems: list[Problem]
+    plain: bool = False
+
+
+def text_of(array: Array) -> Text:
+    """`array` as HubSpot writes its values.
+
+    Text stays as it is. Numbers are plain digits: the shortest that read back as the same float, a decimal
+    with the places it has. Dates are YYYY-MM-DD; timestamps ISO 8601 in UTC with milliseconds (cut, not
+    rounded), where a timestamp without zone is taken as UTC. Lists are joined by `;`. NaN is null.
+    """
+    kind, types = array.type, pa.types
+    if types.is_string(kind):
+        return Text(array, [])
+    if types.is_integer(kind) or types.is_boolean(kind):
+        return Text(array.cast(pa.string()), [], plain=True)
+    if types.is_null(kind):
+        return Text(pa.nulls(len(array), pa.string()), [], plain=True)
+    if types.is_floating(kind):
+        return _float_text(array)
+    if types.is_decimal(kind):
+        return Text(_without_exponent(array.cast(pa.string()), "E"), [], plain=True)
+    if types.is_date(kind):
+        return date_text(array)
+    if types.is_timestamp(kind):
+        return timestamp_text(array)
+    if types.is_list(kind):
+        return list_text(array, text_of)
+    return unsupported(array)
+
+
+def unsupported(array: Array) -> Text:
+    """Every value is a problem: HubSpot has no text for the type."""
+    where, kind = array.is_valid(), array.type
+    found = [
+        Problem(each.mask, each.code, lambda _: f"a value of type {kind} {UNSUPPORTED_TYPE.meaning}.")
+        for each in problem(where, UNSUPPORTED_TYPE)
+    ]
+    return Text(pa.nulls(len(array), pa.string()), found)
+
+
+def without(array: Array, problems: list[Problem]) -> Array:
+    """`array` with null where it has a problem."""
+    for each in problems:
+        array = emptied(each.mask, array)
+    return array
+
+
+def _float_text(array: Array) -> Text:
+    array = nan_to_null(array)
+    found = list(problem(pc.is_inf(array), INVALID_NUMBER, array))
+    array = without(array, found)
+    whole = _small_whole(array)
+    if whole is not None:
+        return Text(whole.cast(pa.string()), found, plain=True)
+    text = _without_exponent(array.cast(pa.string()), "e")
+    tail = pc.ends_with(text, ".0")
+    if anywhere(tail):
+        text = pc.if_else(tail, pc.utf8_slice_codeunits(text, 0, -2), text)
+    return Text(pc.if_else(pc.equal(text, "-0"), "0", text), found, plain=True)
+
+
+def _small_whole(array: Array) -> Array | None:
+    """The column as integers where every float is one whose digits are all significant."""
+    exact = 2**24 if pa.types.is_float32(array.type) else 2**53
+    smallest, largest = ends(array)
+    if smallest is not None and not -exact < smallest <= largest < exact:
+        return None
+    try:
+        return array.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def _without_exponent(text: Array, mark: str) -> Array:
+    has = pc.match_substring(text, mark)
+    if not anywhere(has):
+        return text
+    plain = [format(Decimal(value), "f") for value in cells(text.filter(has))]
+    return pc.replace_with_mask(text, nowhere_null(has), pa.array(plain, pa.string()))
+
+
+def date_text(array: Array) -> Text:
+    """A date32 column as YYYY-MM-DD; years outside 1 to 9999 are a problem."""
+    days = array.view(pa.int32())
+    outside = pc.or_(pc.less(days, _FIRST_DAY), pc.greater(days, _LAST_DAY))
+    found = list(problem(outside, INVALID_DATE, days))
+    return Text(without(array, found).cast(pa.string()), found, plain=True)
+
+
+def timestamp_text(array: Array) -> Text:
+    """A timestamp column as `2024-01-31T12:00:00.000Z`; years outside 1 to 9999 are a problem."""
+    instants, found = instants_of(array)
+    millis = _millis(instants, PER_SECOND[array.type.unit])
+    text = millis.view(pa.timestamp("ms")).cast(pa.string())
+    return Text(suffixed(pc.binary_replace_slice(text, 10, 11, "T"), "Z"), found, plain=True)
+
+
+def instants_of(array: Array) -> tuple[Array, list[Problem]]:
+    """The int64 counts since 1970 UTC of a timestamp column, null where the year is not 1 to 9999."""
+    instants = array.view(pa.int64())
+    per_day = PER_SECOND[array.type.unit] * _SECONDS_PER_DAY
+    first, last = _FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day
+    if last > _LAST_INT64:
+        return instants, []
+    outside = pc.or_(pc.less(instants, first), pc.greater_equal(instants, last))
+    found = list(problem(outside, INVALID_DATETIME, instants))
+    return without(instants, found), found
+
+
+def _millis(instants: Array, per_second: int) -> Array:
+    if per_second == PER_SECOND["s"]:
+        return pc.multiply(instants, PER_SECOND["ms"])
+    if per_second == PER_SECOND["ms"]:
+        return instants
+    return floor_divided(instants, per_second // PER_SECOND["ms"])
+
+
+def list_text(array: Array, encode: Callable[[Array], Text]) -> Text:
+    """A list column as `a;b`, its elements encoded by `encode`.
+
+    Null and empty elements are left out; a list with nothing left is null. Lists of lists are unsupported.
+    """
+    if pa.types.is_nested(array.type.value_type):
+        return unsupported(array)
+    elements = encode(pc.list_flatten(array))
+    found = [
+        *elements.problems,
+        *problem(pc.match_substring(elements.values, ";"), SEPARATOR_IN_VALUE, elements.values),
+    ]
+    parents = pc.list_parent_indices(array)
+    parts = suffixed(elements.values, ";")
+    parts = pc.if_else(pc.fill_null(pc.equal(elements.values, ""), True), "", parts)
+    joined = pc.utf8_rtrim(pc.binary_join(_regrouped(array, parts), ""), ";")
+    text = emptied(pc.equal(joined, ""), joined)
+    return Text(text, [_of_rows(each, parents, len(array)) for each in found])
+
+
+def _regrouped(array: Array, elements: Array) -> Array:
+    """`elements` in lists of the lengths of `array`; a null list becomes an empty one."""
+    lengths = pc.fill_null(pc.list_value_length(array), 0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+    return cast(
+        "Array", pa.ListArray.from_arrays(cast("pa.Int32Array", offsets), cast("pa.StringArray", elements))
+    )
+
+
+def _of_rows(found: Problem, parents: Array, rows: int) -> Problem:
+    """A problem of list elements as a problem of the rows that hold them."""
+    first: dict[int, int] = {}
+    for element in found.positions():
+        first.setdefault(parents[element].as_py(), element)
+    mask = pa.array([at in first for at in range(rows)], pa.bool_())
+    return Problem(mask, found.code, lambda at: found.says(first[at]))

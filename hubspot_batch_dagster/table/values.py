@@ -1,0 +1,125 @@
+"""Columns as property text, by the property's own type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import (
+    INVALID_BOOL,
+    INVALID_EMAIL,
+    INVALID_NUMBER,
+    INVALID_OPTION,
+    TOO_LONG,
+    Code,
+    Problem,
+    problem,
+)
+from hubspot_batch_dagster.table.dates import date_property_text, datetime_property_text
+from hubspot_batch_dagster.table.kernels import Array, by_value, cells, ends, pc
+from hubspot_batch_dagster.table.layout import Property
+from hubspot_batch_dagster.table.options import Options
+from hubspot_batch_dagster.table.text import Text, list_text, text_of
+
+LONGEST_TEXT = 65_536
+_NUMBER = r"^(-?[0-9]*\.?[0-9]+)?$"
+_BOOL = r"^(true|false)?$"
+_EMAIL = r"^([^\s@]+@[^\s@]+\.[^\s@]+)?$"
+
+Encode = Callable[[Array], Text]
+
+
+def encoder_for(definition: Property | None) -> Encode:
+    """The function that turns a column into text for a property, and finds what HubSpot would refuse.
+
+    Empty text is let through for every type: it clears the property. Surrounding spaces are dropped except
+    in text properties. A list column is encoded element by element.
+    """
+    longest = LONGEST_TEXT if definition is None or definition.max_length is None else definition.max_length
+    one = _by_type(definition)
+
+    def encode(array: Array) -> Text:
+        whole = list_text(array, one) if pa.types.is_list(array.type) else one(array)
+        if whole.plain:
+            return whole
+        return Text(whole.values, [*whole.problems, *too_long(whole.values, longest)])
+
+    return encode
+
+
+def too_long(text: Array, longest: int) -> list[Problem]:
+    """Texts of more than `longest` characters."""
+    _, most = ends(pc.binary_length(text))
+    if most is None or most <= longest:
+        return []
+    lengths = pc.utf8_length(text)
+    return [
+        Problem(each.mask, each.code, lambda at: f"{lengths[at]} characters, the property holds {longest}.")
+        for each in problem(pc.greater(lengths, longest), TOO_LONG)
+    ]
+
+
+def not_emails(text: Array) -> list[Problem]:
+    """Texts that HubSpot would certainly not take as an email address."""
+    good = pc.match_substring_regex(pc.utf8_trim_whitespace(text), _EMAIL)
+    return list(problem(pc.invert(good), INVALID_EMAIL, text))
+
+
+def _by_type(definition: Property | None) -> Encode:
+    if definition is None:
+        return text_of
+    if definition.type == "enumeration" and definition.options:
+        return _enumeration(definition)
+    by_type: dict[str, Encode] = {
+        "number": _number,
+        "bool": _bool,
+        "date": date_property_text,
+        "datetime": datetime_property_text,
+    }
+    return by_type.get(definition.type, text_of)
+
+
+def _number(array: Array) -> Text:
+    types, kind = pa.types, array.type
+    if types.is_string(kind):
+        return _matching(pc.utf8_trim_whitespace(array), _NUMBER, INVALID_NUMBER, array)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
+        return text_of(array)
+    return _refused(array, INVALID_NUMBER)
+
+
+def _bool(array: Array) -> Text:
+    types, kind = pa.types, array.type
+    if types.is_boolean(kind) or types.is_null(kind):
+        return text_of(array)
+    if types.is_string(kind):
+        return _matching(pc.utf8_lower(pc.utf8_trim_whitespace(array)), _BOOL, INVALID_BOOL, array)
+    return _refused(array, INVALID_BOOL)
+
+
+def _refused(array: Array, code: Code) -> Text:
+    return Text(pa.nulls(len(array), pa.string()), list(problem(array.is_valid(), code, array)))
+
+
+def _matching(text: Array, pattern: str, code: Code, original: Array) -> Text:
+    """`text` where it matches; a blank cell that was not empty does not."""
+    unfit = pc.invert(pc.match_substring_regex(text, pattern))
+    blank = pc.and_(pc.equal(text, ""), pc.not_equal(original, ""))
+    return Text(text, list(problem(pc.or_(unfit, blank), code, original)))
+
+
+def _enumeration(definition: Property) -> Encode:
+    options = Options(definition.options, several=definition.field_type == "checkbox")
+
+    def encode(array: Array) -> Text:
+        plain = text_of(array)
+        text = by_value(plain.values, options.internal)
+        wrong = pc.and_(text.is_null(), plain.values.is_valid())
+        found = [
+            Problem(each.mask, each.code, lambda at: options.complaint(cells(plain.values.slice(at, 1))[0]))
+            for each in problem(wrong, INVALID_OPTION)
+        ]
+        return Text(text, [*plain.problems, *found])
+
+    return encode

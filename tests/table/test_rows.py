@@ -1,0 +1,372 @@
+"""Any frame as a stream of record batches."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import pickle
+import uuid
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from table_helpers import encode
+
+from hubspot_batch_dagster.table.encode import Field, Layout
+from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.rows import record_batches
+
+ROWS = [
+    {
+        "mail": "Zoë@x.org",
+        "n": 7,
+        "f": 0.5,
+        "b": True,
+        "at": dt.datetime(2024, 2, 29, 12, 30),
+        "t": ["a", "b"],
+    },
+    {"mail": "o'hara@x.org", "n": None, "f": None, "b": None, "at": None, "t": None},
+    {"mail": "😀@x.org", "n": -3, "f": 1e22, "b": False, "at": dt.datetime(1969, 1, 1), "t": []},
+]
+TYPES = pa.schema(
+    [
+        ("mail", pa.string()),
+        ("n", pa.int64()),
+        ("f", pa.float64()),
+        ("b", pa.bool_()),
+        ("at", pa.timestamp("us")),
+        ("t", pa.list_(pa.string())),
+    ]
+)
+EXPECTED = [
+    '{"at":"2024-02-29T12:30:00.000Z","b":"true","f":"0.5","mail":"Zoë@x.org","n":"7","t":"a;b"}',
+    """{"mail":"o'hara@x.org"}""",
+    '{"at":"1969-01-01T00:00:00.000Z","b":"false","f":"10000000000000000000000","mail":"😀@x.org","n":"-3"}',
+]
+LAYOUT = Layout(tuple(Field(name, name) for name in TYPES.names), ("mail",))
+
+
+def _table() -> pa.Table:
+    return pa.Table.from_pylist(ROWS, TYPES)
+
+
+def _pandas() -> pd.DataFrame:
+    frame = pd.DataFrame(ROWS)
+    return frame.astype({"n": "Int64", "b": "boolean"})
+
+
+def _duckdb() -> duckdb.DuckDBPyRelation:
+    return duckdb.connect().from_arrow(_table())
+
+
+FRAMES = {
+    "pandas": _pandas,
+    "pandas filtered": lambda: pd.concat([_pandas(), _pandas()]).iloc[:3][lambda frame: frame["mail"] != ""],
+    "pandas from arrow": lambda: _table().to_pandas(types_mapper=pd.ArrowDtype),
+    "pyarrow table": _table,
+    "pyarrow batch": lambda: _table().to_batches()[0],
+    "reader": lambda: _table().to_reader(),
+    "polars": lambda: pl.from_arrow(_table()),
+    "duckdb": _duckdb,
+    "list of dicts": lambda: ROWS,
+    "tuple of dicts": lambda: tuple(ROWS),
+    "generator of dicts": lambda: (row for row in ROWS),
+    "generator of batches": lambda: iter(_table().to_batches(max_chunksize=1)),
+    "list of tables": lambda: [_table().slice(0, 1), _table().slice(1)],
+    "views": lambda: _table().cast(TYPES.set(0, pa.field("mail", pa.string_view()))),
+    "large": lambda: _table().cast(
+        TYPES.set(0, pa.field("mail", pa.large_string())).set(
+            5, pa.field("t", pa.large_list(pa.large_string()))
+        )
+    ),
+    "dictionary": lambda: _table().set_column(0, "mail", _table()["mail"].dictionary_encode()),
+    "categorical": lambda: _pandas().astype({"mail": "category"}),
+}
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES.keys())
+def test_every_kind_of_frame_gives_the_same_text(make):
+    encoded = encode(make(), LAYOUT)
+    assert encoded.rejected.num_rows == 0
+    assert encoded.good["properties"].to_pylist() == EXPECTED
+    assert encoded.good["row"].to_pylist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("max_rows", [1, 2, 3, 100])
+def test_batches_hold_at_most_max_rows_and_lose_none(max_rows):
+    reader = record_batches(_table(), max_rows=max_rows)
+    sizes = [batch.num_rows for batch in reader]
+    assert max(sizes) <= max_rows
+    assert sum(sizes) == 3
+
+
+def test_long_texts_make_shorter_batches():
+    text = pa.array(["x" * 1_000_000] * 150, pa.large_string())
+    sizes = [batch.nbytes for batch in record_batches(pa.table({"a": text}))]
+    assert len(sizes) > 1
+    assert max(sizes) <= 64 * 2**20
+
+
+def test_a_stream_is_read_only_as_far_as_it_is_asked_for():
+    made = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(50):
+            made.append(number)
+            yield pa.record_batch({"a": [number] * 100})
+
+    reader = record_batches(batches())
+    for number, batch in enumerate(reader):
+        assert batch["a"][0].as_py() == number
+        assert len(made) <= number + 2
+    assert len(made) == 50
+
+
+def test_a_generator_of_dicts_is_read_chunk_by_chunk():
+    made = []
+
+    def rows() -> Iterator[dict[str, int]]:
+        for number in range(100):
+            made.append(number)
+            yield {"a": number}
+
+    reader = record_batches(rows(), max_rows=10)
+    assert len(made) <= 10
+    reader.read_next_batch()
+    assert len(made) <= 20
+    assert sum(batch.num_rows for batch in reader) == 90
+
+
+def test_the_unnamed_index_of_pandas_is_left_out_and_a_named_one_kept():
+    frame = pd.DataFrame({"a": [1, 2, 3]})
+    assert record_batches(frame[frame.a > 1]).schema.names == ["a"]
+    named = frame.set_index(pd.Index(["x", "y", "z"], name="id"))
+    assert record_batches(named).schema.names == ["a", "id"]
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        pa.table({"a": pa.array([], pa.string())}),
+        pd.DataFrame({"a": pd.Series([], dtype=str)}),
+        pl.DataFrame({"a": []}, schema={"a": pl.String}),
+    ],
+    ids=["pyarrow", "pandas", "polars"],
+)
+def test_no_rows_is_fine(empty):
+    reader = record_batches(empty)
+    assert reader.schema.names == ["a"]
+    assert sum(batch.num_rows for batch in reader) == 0
+
+
+@pytest.mark.parametrize("empty", [[], iter([]), ()], ids=["list", "iterator", "tuple"])
+def test_an_empty_list_encodes_to_nothing_with_any_layout(empty):
+    encoded = encode(empty, LAYOUT)
+    assert encoded.good.num_rows == encoded.rejected.num_rows == 0
+
+
+@pytest.mark.parametrize("frame", [pa.table({}), pd.DataFrame(index=[1, 2]), pl.DataFrame()])
+def test_a_frame_without_columns_is_refused(frame):
+    with pytest.raises(TableError, match="no columns"):
+        record_batches(frame)
+
+
+def test_a_list_of_dicts_has_the_columns_of_all_its_rows():
+    batch = record_batches([{"a": 1}, {"b": "x"}, {}]).read_next_batch()
+    assert batch.to_pylist() == [{"a": 1, "b": None}, {"a": None, "b": "x"}, {"a": None, "b": None}]
+
+
+def test_a_generators_later_key_is_refused_by_row_and_name():
+    rows = ({"a": 1, "new": 2} if number == 5 else {"a": 1} for number in range(8))
+    with pytest.raises(TableError, match="Row 5 has the new key 'new'") as caught:
+        record_batches(rows, max_rows=2).read_all()
+    assert (caught.value.row, caught.value.column) == (5, "new")
+
+
+def test_a_generators_later_type_is_refused_by_column_and_row():
+    rows = ({"a": "x" if number == 5 else number} for number in range(8))
+    with pytest.raises(TableError, match="'a' mixes types: row 5") as caught:
+        record_batches(rows, max_rows=4).read_all()
+    assert (caught.value.row, caught.value.column) == (5, "a")
+
+
+def test_a_generators_column_that_was_empty_at_first_says_so():
+    rows = ({"a": None if number < 4 else number} for number in range(8))
+    with pytest.raises(TableError, match="'a' was null in the first rows; from row 4"):
+        record_batches(rows, max_rows=4).read_all()
+
+
+MIXED = {
+    "number and text": ([1, 2, "x"], 2),
+    "nulls skipped": ([None, float("nan"), 1, pd.NA, "x"], 4),
+    "bool and number": ([True, 1], 1),
+    "text and bytes": ([1, b"x"], 1),
+    "list and text": ([["a"], "b"], 1),
+    "dict and text": ([{"a": 1}, "b"], 1),
+    "date and datetime": ([dt.date(2024, 1, 1), dt.datetime(2024, 1, 1, 5)], 1),
+    "own class": ([1, object()], 1),
+}
+
+
+@pytest.mark.parametrize(("values", "row"), MIXED.values(), ids=MIXED.keys())
+@pytest.mark.parametrize("kind", ["pandas", "dicts"])
+def test_a_column_of_mixed_types_is_refused_by_name_and_row(kind, values, row):
+    frame = pd.DataFrame({"ok": 1, "amount": pd.Series(values, dtype=object)})
+    rows = frame if kind == "pandas" else [{"ok": 1, "amount": value} for value in values]
+    with pytest.raises(TableError, match="'amount'") as caught:
+        record_batches(rows).read_all()
+    assert caught.value.column == "amount"
+    assert caught.value.row == row
+    assert "Cast" in str(caught.value) or "Make" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "dicts"])
+def test_a_column_of_unreadable_objects_is_refused_by_name(kind):
+    values = [object(), object()]
+    rows = pd.DataFrame({"x": values}) if kind == "pandas" else [{"x": value} for value in values]
+    with pytest.raises(TableError, match="Column 'x' cannot be read"):
+        record_batches(rows)
+
+
+def test_text_that_is_no_unicode_is_refused_by_column():
+    with pytest.raises(TableError, match="'a'"):
+        record_batches([{"a": "broken \ud800"}])
+    with pytest.raises(TableError):
+        record_batches(pd.DataFrame({"a": pd.Series(["broken \ud800"], dtype=object)}))
+
+
+def test_wide_integers_in_dicts_pass_up_to_64_bits():
+    assert record_batches([{"a": 2**64 - 1}]).read_all()["a"].to_pylist() == [2**64 - 1]
+    with pytest.raises(TableError, match="more than 64 bits") as caught:
+        record_batches([{"a": 1}, {"a": 2**64}])
+    assert caught.value.row == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame([[1, 2]], columns=["a", "a"]),
+        pa.table([[1], [2]], names=["a", "a"]),
+        pa.table([[1], [2]], names=["a", "a"]).to_reader(),
+    ],
+    ids=["pandas", "pyarrow", "reader"],
+)
+def test_two_columns_of_one_name_are_refused(frame):
+    with pytest.raises(TableError, match="more than once in the table: 'a'"):
+        record_batches(frame)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        5,
+        None,
+        "text",
+        b"bytes",
+        {"a": [1, 2]},
+        object(),
+        pd.Series([1, 2]),
+        pl.Series([1, 2]),
+        iter([1, 2]),
+        pl.LazyFrame({"a": [1]}),
+        pa.array([1, 2]),
+    ],
+    ids=lambda rows: type(rows).__name__,
+)
+def test_anything_else_is_refused_with_what_is_accepted(rows):
+    with pytest.raises(TableError, match="list of dicts"):
+        record_batches(rows)
+
+
+def test_a_lazy_frame_is_told_to_collect():
+    with pytest.raises(TableError, match=r"collect\(\)"):
+        record_batches(pl.LazyFrame({"a": [1]}))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [([{"a": 1}, 5], "Row 1 is a int, not a dict"), ([{1: "x"}], "Column names must be text")],
+)
+def test_a_list_that_is_not_all_dicts_is_refused_by_row(rows, message):
+    with pytest.raises(TableError, match=message):
+        record_batches(rows)
+
+
+def test_batches_of_another_schema_are_refused_by_number():
+    batches = iter([pa.record_batch({"a": [1]}), pa.record_batch({"a": ["x"]})])
+    with pytest.raises(TableError, match="Record batch 2 has the columns a: string, the first has a: int64"):
+        record_batches(batches).read_all()
+
+
+def test_an_object_with_only_the_array_protocol_is_one_batch():
+    class One:
+        def __arrow_c_array__(self, requested_schema=None):
+            return pa.record_batch({"a": [1, 2]}).__arrow_c_array__(requested_schema)
+
+    assert record_batches(One()).read_all().to_pydict() == {"a": [1, 2]}
+
+
+UNWRAPPED = {
+    "run end": (pa.RunEndEncodedArray.from_arrays([2, 3], ["x", "y"]), pa.string(), ["x", "x", "y"]),
+    "list view": (pa.array([["a"], None], pa.list_view(pa.string())), pa.list_(pa.string()), [["a"], None]),
+    "fixed list": (
+        pa.array([["a", "b"], None], pa.list_(pa.string(), 2)),
+        pa.list_(pa.string()),
+        [["a", "b"], None],
+    ),
+    "list of categories": (
+        pa.array([["a"], ["b"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        pa.list_(pa.string()),
+        [["a"], ["b"]],
+    ),
+    "binary view": (pa.array([b"x"], pa.binary_view()), pa.binary(), [b"x"]),
+    "half float": (pa.array([np.float16(1.5)], pa.float16()), pa.float32(), [1.5]),
+    "date64": (pa.array([dt.date(2024, 1, 2)], pa.date64()), pa.date32(), [dt.date(2024, 1, 2)]),
+    "uuid": (
+        pa.array([uuid.UUID(int=5).bytes, None], pa.uuid()),
+        pa.string(),
+        ["00000000-0000-0000-0000-000000000005", None],
+    ),
+    "json": (pa.array(['{"a":1}'], pa.json_(pa.string())), pa.string(), ['{"a":1}']),
+    "bool8": (
+        pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())),
+        pa.bool_(),
+        [True, False],
+    ),
+    "nested dictionary": (
+        pa.DictionaryArray.from_arrays(
+            pa.array([1, None], pa.int8()), pa.array(["a", "b"], pa.large_string())
+        ),
+        pa.string(),
+        ["b", None],
+    ),
+}
+
+
+@pytest.mark.parametrize(("array", "kind", "values"), UNWRAPPED.values(), ids=UNWRAPPED.keys())
+def test_unusual_types_become_plain_ones_with_the_same_values(array, kind, values):
+    table = record_batches(pa.table({"a": array})).read_all()
+    assert table.schema.field("a").type == kind
+    assert table["a"].to_pylist() == values
+
+
+def test_decimals_and_schema_metadata_survive_as_values_only():
+    table = pa.table({"a": pa.array([decimal.Decimal("1.50")], pa.decimal64(5, 2))})
+    plain = record_batches(table.replace_schema_metadata({"x": "y"})).read_all()
+    assert plain["a"].to_pylist() == [decimal.Decimal("1.50")]
+    assert plain.schema.metadata is None
+
+
+def test_the_error_keeps_its_parts_through_pickle():
+    error = TableError("Column 'a' is wrong.", column="a", row=3, remedy="Cast it.")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.column, copy.row, copy.remedy) == (
+        "Column 'a' is wrong. Cast it.",
+        "a",
+        3,
+        "Cast it.",
+    )
