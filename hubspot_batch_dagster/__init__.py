@@ -1,0 +1,63 @@
+"""Tables into HubSpot from Dagster: every row accounted for, no record made twice.
+
+Names are loaded when first used, so that ``import hubspot_batch_dagster.api`` costs neither Dagster nor Arrow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.api.client import HubSpotClient
+    from hubspot_batch_dagster.asset import hubspot_asset
+    from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
+    from hubspot_batch_dagster.op import hubspot_op
+    from hubspot_batch_dagster.resource import HubSpotResource
+    from hubspot_batch_dagster.sync.operations import Archive, Association, Create, Update, Upsert
+    from hubspot_batch_dagster.sync.prepare import prepare
+    from hubspot_batch_dagster.sync.result import SyncResult
+
+__all__ = [
+    "Archive",
+    "ArrowParquetIOManager",
+    "Association",
+    "Create",
+    "HubSpotClient",
+    "HubSpotResource",
+    "SyncResult",
+    "Update",
+    "Upsert",
+    "hubspot_asset",
+    "hubspot_op",
+    "prepare",
+]
+
+_HOME = {
+    "Archive": "sync.operations",
+    "ArrowParquetIOManager": "io_manager",
+    "Association": "sync.operations",
+    "Create": "sync.operations",
+    "HubSpotClient": "api.client",
+    "HubSpotResource": "resource",
+    "SyncResult": "sync.result",
+    "Update": "sync.operations",
+    "Upsert": "sync.operations",
+    "hubspot_asset": "asset",
+    "hubspot_op": "op",
+    "prepare": "sync.prepare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hubspot-batch-dagster")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -143,6 +143,8 @@ class App:
     def _note(self, request: Request, answer: Answer, fault: Fault | None, seconds: float) -> None:
         if not self.portal.settings.keep_books:
             return
+        if not request.inputs:
+            request.count_inputs()
         unsent = fault is not None and fault.action in ("drop", "silent")
         entry = RequestEntry(
             n=request.n,

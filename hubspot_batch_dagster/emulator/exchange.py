@@ -82,6 +82,17 @@ class Request:
             raise invalid_json("inputs must be a list of objects")
         return inputs
 
+    def count_inputs(self) -> None:
+        """Counts the inputs of a request that was turned away before its operation could."""
+        try:
+            inputs = self.inputs_json
+        except Refused:
+            return
+        self.inputs = len(inputs)
+        self.trace_ids = tuple(
+            str(item["objectWriteTraceId"]) for item in inputs if "objectWriteTraceId" in item
+        )
+
     def query_all(self, name: str) -> list[str]:
         """Every value of a query parameter."""
         return parse_qs(self.query_string, keep_blank_values=True).get(name, [])

@@ -32,7 +32,7 @@ class Code:
 
 
 MISSING_KEY = Code("MISSING_KEY", "the key is empty", "Fill it, or leave the row out.")
-INVALID_KEY = Code("INVALID_KEY", "is not a whole number", "Use text or integers as keys.")
+INVALID_KEY = Code("INVALID_KEY", "is not an exact whole number", "Use text or integers as keys.")
 MISSING_RECORD_ID = Code("MISSING_RECORD_ID", "the record id is empty", "Fill it, or leave the row out.")
 INVALID_RECORD_ID = Code("INVALID_RECORD_ID", "is not a record id", "Record ids are digits.")
 INVALID_NUMBER = Code(
@@ -52,6 +52,9 @@ INVALID_DATETIME = Code(
     "Send a timestamp, ISO 8601 text or epoch milliseconds; years 1 to 9999.",
 )
 INVALID_OPTION = Code("INVALID_OPTION", "is not an option", "Use an internal value or its label.")
+INVALID_OWNER = Code(
+    "INVALID_OWNER", "is not the id of an owner", "Use the owner's id (digits), not a user id, email or name."
+)
 INVALID_EMAIL = Code("INVALID_EMAIL", "is not an email address", "Correct it, or leave it empty.")
 TOO_LONG = Code("TOO_LONG", "is longer than the property holds", "Shorten it.")
 SEPARATOR_IN_VALUE = Code(
@@ -74,6 +77,7 @@ CODES: tuple[Code, ...] = (
     INVALID_DATE,
     INVALID_DATETIME,
     INVALID_OPTION,
+    INVALID_OWNER,
     INVALID_EMAIL,
     TOO_LONG,
     SEPARATOR_IN_VALUE,

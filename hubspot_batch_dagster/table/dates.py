@@ -24,6 +24,7 @@ _EPOCH = re.compile(r"-?[0-9]{1,15}")
 _MILLIS_PER_DAY = 86_400_000
 _FIRST_MILLI, _END_MILLI = -62_135_596_800_000, 253_402_300_800_000  # years 1 to 9999
 _SECONDS_LOOK_ALIKE = 100_000_000_000
+_MIDNIGHT = "T00:00:00.000Z"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MOMENT = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -34,8 +35,8 @@ _MOMENT = (
 def date_property_text(array: Array) -> Text:
     """A column for a date property.
 
-    Dates, timestamps at midnight UTC, and text or integers that are YYYY-MM-DD or epoch milliseconds at
-    midnight UTC. HubSpot refuses times that are not midnight, so they are problems here.
+    Dates, timestamps at midnight UTC, text that is YYYY-MM-DD or ISO 8601 at midnight UTC, and epoch
+    milliseconds at midnight UTC. HubSpot refuses times that are not midnight, so they are problems here.
     """
     types, kind = pa.types, array.type
     if types.is_date(kind) or types.is_null(kind):
@@ -53,15 +54,15 @@ def datetime_property_text(array: Array) -> Text:
     """A column for a datetime property.
 
     Timestamps, dates (midnight UTC), ISO 8601 text with or without a zone (without: UTC), and epoch
-    milliseconds as integers or text. Counts below 100,000,000,000 other than 0 are refused although HubSpot
-    would take them: they are far likelier seconds than milliseconds before 1973.
+    milliseconds as integers or text. Counts below 100,000,000,000 are refused unless they are midnights:
+    they are far likelier seconds than milliseconds before 1973.
     """
     types, kind = pa.types, array.type
     if types.is_timestamp(kind) or types.is_null(kind):
         return text_of(array)
     if types.is_date(kind):
         dates = text_of(array)
-        return Text(suffixed(dates.values, "T00:00:00.000Z"), dates.problems, plain=True)
+        return Text(suffixed(dates.values, _MIDNIGHT), dates.problems, plain=True)
     if types.is_integer(kind):
         return _integers(array, INVALID_DATETIME, _is_instant)
     if types.is_string(kind):
@@ -90,7 +91,9 @@ def _is_midnight(millis: int) -> bool:
 
 
 def _is_instant(millis: int) -> bool:
-    return _FIRST_MILLI <= millis < _END_MILLI and (millis == 0 or abs(millis) >= _SECONDS_LOOK_ALIKE)
+    return (
+        _is_midnight(millis) or abs(millis) >= _SECONDS_LOOK_ALIKE
+    ) and _FIRST_MILLI <= millis < _END_MILLI
 
 
 def _parsed(array: Array, pattern: str, kinds: tuple[pa.DataType, ...]) -> Text | None:
@@ -118,10 +121,8 @@ def _date_cell(cell: str) -> str | None:
         return None if cell else ""
     if _EPOCH.fullmatch(text):
         return text if _is_midnight(int(text)) else None
-    try:
-        return text if re.fullmatch(_DAY, text) and dt.date.fromisoformat(text) else None
-    except ValueError:
-        return None
+    moment = _datetime_cell(text)
+    return moment[:10] if moment is not None and moment.endswith(_MIDNIGHT) else None
 
 
 def _datetime_cell(cell: str) -> str | None:

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, problem
 from hubspot_batch_dagster.table.json_text import escaped
-from hubspot_batch_dagster.table.kernels import Array, emptied, pc, prefixed, suffixed
-from hubspot_batch_dagster.table.text import Text, text_of, unsupported, without
+from hubspot_batch_dagster.table.kernels import Array, emptied, nowhere_null, pc, prefixed, suffixed
+from hubspot_batch_dagster.table.text import Text, exact_below, text_of, unsupported, without
 
 _RECORD_ID = "^[0-9]{1,20}$"
 _TRAILING_ZEROS = r"^(-?[0-9]+)\.0*$|^(-?[0-9]+\.[0-9]*[1-9])0*$"
@@ -39,8 +39,9 @@ def _canonical(array: Array) -> Text:
         return _exact_timestamps(array)
     text = text_of(array)
     if types.is_floating(array.type):
-        broken = [*problem(pc.match_substring(text.values, "."), INVALID_KEY, array)]
-        return Text(text.values, [*text.problems, *broken])
+        doubtful = pc.greater_equal(pc.abs(array), exact_below(array.type))
+        broken = pc.and_(pc.or_(pc.match_substring(text.values, "."), doubtful), text.values.is_valid())
+        return Text(text.values, [*text.problems, *problem(broken, INVALID_KEY, array)])
     if types.is_decimal(array.type):
         return Text(pc.replace_substring_regex(text.values, _TRAILING_ZEROS, r"\1\2"), text.problems)
     return text
@@ -78,8 +79,10 @@ def record_ids(array: Array, code: Code) -> Text:
         or types.is_null(kind)
     ):
         return unsupported(array)
-    text = _canonical(array).values
-    text = pc.utf8_trim_whitespace(text)
+    canonical = _canonical(array)
+    text = pc.utf8_trim_whitespace(canonical.values)
     text = emptied(pc.equal(text, ""), text)
-    wrong = pc.invert(pc.match_substring_regex(text, _RECORD_ID))
+    wrong = nowhere_null(pc.invert(pc.match_substring_regex(text, _RECORD_ID)))
+    for each in canonical.problems:
+        wrong = pc.or_(wrong, each.mask)
     return Text(text, list(problem(wrong, code, array)))

@@ -33,6 +33,7 @@ class Property:
         read_only: HubSpot refuses writes; a column for it is refused by `Layout.bind`.
         calculated: HubSpot computes it; refused likewise.
         unique: HubSpot keeps its values unique (`hasUniqueValue`).
+        owner: The values are ids of HubSpot owners.
         max_length: The longest text in characters; None means HubSpot's general limit of 65,536.
     """
 
@@ -43,6 +44,7 @@ class Property:
     read_only: bool = False
     calculated: bool = False
     unique: bool = False
+    owner: bool = False
     max_length: int | None = None
 
 

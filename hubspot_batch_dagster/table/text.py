@@ -112,7 +112,7 @@ def _float_text(array: Array) -> Text:
 
 def _small_whole(array: Array) -> Array | None:
     """The column as integers where every float is one whose digits are all significant."""
-    exact = 2**24 if pa.types.is_float32(array.type) else 2**53
+    exact = exact_below(array.type)
     smallest, largest = ends(array)
     if smallest is not None and not -exact < smallest <= largest < exact:
         return None
@@ -120,6 +120,11 @@ def _small_whole(array: Array) -> Array | None:
         return array.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
+
+
+def exact_below(kind: pa.DataType) -> int:
+    """Floats of a type are exact integers below this; from it on, neighbours share one float."""
+    return 2**24 if pa.types.is_float32(kind) else 2**53
 
 
 def _without_exponent(text: Array, mark: str) -> Array:

@@ -11,6 +11,7 @@ from hubspot_batch_dagster.table.check import (
     INVALID_EMAIL,
     INVALID_NUMBER,
     INVALID_OPTION,
+    INVALID_OWNER,
     TOO_LONG,
     Code,
     Problem,
@@ -23,9 +24,11 @@ from hubspot_batch_dagster.table.options import Options
 from hubspot_batch_dagster.table.text import Text, list_text, text_of
 
 LONGEST_TEXT = 65_536
-_NUMBER = r"^(-?[0-9]*\.?[0-9]+)?$"
+_NUMBER = r"^(-?([0-9]+\.?[0-9]*|\.[0-9]+))?$"
+_OWNERS = r"^(;?[0-9]+(;[0-9]+)*)?$"
 _BOOL = r"^(true|false)?$"
-_EMAIL = r"^([^\s@]+@[^\s@]+\.[^\s@]+)?$"
+_NOT_IN_EMAILS = r'\s\pZ\pC@,;:<>()\[\]\\"'
+_EMAIL = rf"^([^{_NOT_IN_EMAILS}]+@([^{_NOT_IN_EMAILS}._]+\.)+\pL[\pL\pN-]+)?$"
 
 Encode = Callable[[Array], Text]
 
@@ -69,6 +72,8 @@ def not_emails(text: Array) -> list[Problem]:
 def _by_type(definition: Property | None) -> Encode:
     if definition is None:
         return text_of
+    if definition.owner:
+        return _owner
     if definition.type == "enumeration" and definition.options:
         return _enumeration(definition)
     by_type: dict[str, Encode] = {
@@ -87,6 +92,12 @@ def _number(array: Array) -> Text:
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
         return text_of(array)
     return _refused(array, INVALID_NUMBER)
+
+
+def _owner(array: Array) -> Text:
+    text = text_of(array)
+    ids = _matching(pc.utf8_trim_whitespace(text.values), _OWNERS, INVALID_OWNER, text.values)
+    return Text(ids.values, [*text.problems, *ids.problems])
 
 
 def _bool(array: Array) -> Text:

@@ -1,0 +1,1 @@
+"""The assets: the warehouse's tables (``source``) and what becomes of them in HubSpot (``crm``)."""

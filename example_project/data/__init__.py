@@ -1,0 +1,1 @@
+"""Made-up tables, one module each. Every module has ``ROWS``, ``DIRT``, ``SCHEMA`` and ``table()``."""

@@ -1,0 +1,59 @@
+"""The warehouse: a DuckDB file, built the first time that somebody asks for a table."""
+
+import os
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from example_project.data import accounts, customers, fair_leads, phone_log, price_list, sales_sheet
+from example_project.places import WAREHOUSE
+
+TABLES = {
+    "accounts": accounts,
+    "customers": customers,
+    "sales_sheet": sales_sheet,
+    "fair_leads": fair_leads,
+    "phone_log": phone_log,
+    "price_list": price_list,
+}
+
+
+def read(table: str, path: Path = WAREHOUSE) -> pa.Table:
+    """A table of the warehouse as Arrow; the file is built if it is missing."""
+    # Read-only: DuckDB lets many processes read a file but only one write it, and Dagster runs steps in processes.
+    with duckdb.connect(str(build(path)), read_only=True) as warehouse:
+        return warehouse.sql(f'from "{table}"').to_arrow_table()
+
+
+def build(path: Path = WAREHOUSE) -> Path:
+    """Build the file unless it is there.
+
+    Two processes may do so at once: each writes a file of its own, and the last one stays.
+    """
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    unfinished.unlink(missing_ok=True)
+    with duckdb.connect(str(unfinished)) as warehouse:
+        for name, module in TABLES.items():
+            rows = module.table()
+            warehouse.register("made_up", rows)
+            warehouse.execute(f'create table "{name}" as select {_columns(rows)} from made_up')
+            warehouse.unregister("made_up")
+    unfinished.replace(path)
+    return path
+
+
+def _columns(rows: pa.Table) -> str:
+    """The table's columns, with its categories kept as ENUMs: DuckDB would store them as plain text."""
+    columns = []
+    for field in rows.schema:
+        if pa.types.is_dictionary(field.type):
+            values = rows[field.name].unify_dictionaries().chunk(0).dictionary.to_pylist()
+            choice = ", ".join(f"'{value}'" for value in values)
+            columns.append(f'"{field.name}"::enum({choice}) as "{field.name}"')
+        else:
+            columns.append(f'"{field.name}"')
+    return ", ".join(columns)

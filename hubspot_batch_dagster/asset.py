@@ -1,0 +1,175 @@
+"""hubspot_asset: an asset whose rows go to HubSpot and whose value is the ids table."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from hubspot_batch_dagster.api.errors import (
+    AnswerLost,
+    BudgetTimeout,
+    HubSpotError,
+    InputError,
+    Locked,
+    NotConnected,
+    RateLimited,
+    ServerTrouble,
+)
+from hubspot_batch_dagster.checks import check_max_rejected, check_results, check_specs
+from hubspot_batch_dagster.metadata import materialization_metadata
+from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.result import SyncResult
+
+
+class HubSpotRunConfig(dg.Config):
+    """What a run of a HubSpot asset or op can be told in the launchpad.
+
+    An asset with a ``config`` parameter of its own keeps these by deriving from this class.
+    """
+
+    full_refresh: bool = False
+    """Send unchanged and formerly rejected rows too."""
+
+
+def hubspot_asset(
+    operation: Operation, *, max_rejected: float = 0.05, resource: str = "hubspot", **asset_options: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Make an asset of a function that returns rows: the rows go to HubSpot, the ids table is the asset's value.
+
+    Thin over :func:`dagster.asset`. The function may take ``context``, ``config``, upstream assets and
+    resources as usual, and may return anything with an Arrow C stream (pandas, polars, pyarrow, DuckDB), a record
+    batch reader, a list of dicts, or be a generator of any of them.
+
+    The asset reports three checks: ``rows_accounted_for``, ``rows_rejected`` and ``rows_unknown``.
+
+    Args:
+        operation: What to do with the rows: ``Create``, ``Upsert``, ``Update`` or ``Archive``.
+        max_rejected: Up to so many rejected rows the check only warns; above, the step fails after the value
+            was saved, and nothing downstream runs. A number of rows, or a share of them (default 5 %).
+        resource: Key of the :class:`HubSpotResource`.
+        **asset_options: Passed to :func:`dagster.asset`. By default ``pool="hubspot"`` and the kind ``hubspot``.
+
+    Raises:
+        InputError: The operation does not exist for the object type.
+
+    Example:
+        >>> import pandas as pd
+        >>> from hubspot_batch_dagster import Upsert, hubspot_asset
+        >>> @hubspot_asset(Upsert("contacts", id_property="email"), group_name="crm")
+        ... def contacts(customers: pd.DataFrame) -> pd.DataFrame:
+        ...     return customers[["email", "firstname"]]
+    """
+    check_max_rejected(max_rejected)
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        options = dict(asset_options)
+        key = _key(function, options)
+        options.setdefault("pool", "hubspot")
+        options["kinds"] = {"hubspot", *options.get("kinds", ())}
+        options["check_specs"] = [*check_specs(key), *options.get("check_specs", ())]
+        options.setdefault("description", inspect.getdoc(function))
+        body = step(
+            function,
+            resource,
+            lambda context, rows, hubspot, config: _materialize(
+                context, rows, hubspot, config, operation, max_rejected
+            ),
+        )
+        return dg.asset(**options)(body)
+
+    return decorate
+
+
+def step(
+    function: Callable[..., Any],
+    resource: str,
+    send: Callable[[Any, object, HubSpotResource, Any], Iterator[Any]],
+) -> Callable[..., Iterator[Any]]:
+    """A function with the parameters of ``function`` and those that sending needs, which sends what it returns."""
+    given = inspect.signature(function)
+    names = list(given.parameters)
+    own = [each for name, each in given.parameters.items() if name not in ("context", resource, "config")]
+    first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    annotations = {
+        name: each.annotation for name, each in given.parameters.items() if each.annotation is not each.empty
+    }
+    config_type = annotations.get("config", HubSpotRunConfig)
+    parameters = [
+        given.parameters.get("context", first),
+        inspect.Parameter("config", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=config_type),
+        *own,
+        inspect.Parameter(resource, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HubSpotResource),
+    ]
+
+    def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        bound = signature.bind(*args, **kwargs).arguments
+        rows = function(**{name: bound[name] for name in names})
+        yield from send(bound["context"], rows, bound[resource], bound["config"])
+
+    signature = inspect.Signature(parameters)
+    body.__name__ = function.__name__
+    body.__qualname__ = function.__qualname__
+    body.__module__ = function.__module__
+    body.__doc__ = function.__doc__
+    body.__signature__ = signature  # type: ignore[attr-defined]
+    body.__annotations__ = {
+        each.name: each.annotation for each in parameters if each.annotation is not each.empty
+    }
+    return body
+
+
+def _materialize(
+    context: dg.AssetExecutionContext,
+    rows: object,
+    hubspot: HubSpotResource,
+    config: Any,
+    operation: Operation,
+    max_rejected: float,
+) -> Iterator[dg.MaterializeResult[pa.Table]]:
+    finished = hubspot.run(
+        rows, operation, context=context, full_refresh=getattr(config, "full_refresh", False)
+    )
+    result = finished.result
+    context.log.info(summary(result))
+    if result.stopped is not None and worth_a_retry(result.stopped) and finished.interruption is None:
+        raise result.stopped
+    yield dg.MaterializeResult(
+        asset_key=context.asset_key,
+        value=result.ids,
+        metadata=materialization_metadata(result, operation, hubspot),
+        check_results=check_results(result, context.asset_key, max_rejected),
+    )
+    if finished.interruption is not None:
+        raise finished.interruption
+
+
+def summary(result: SyncResult) -> str:
+    """One line for the log."""
+    said = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "nothing to do"
+    return f"{result.name}: {result.rows:,} rows: {said}. {result.requests:,} requests in {result.seconds:.1f} s."
+
+
+def worth_a_retry(error: HubSpotError) -> bool:
+    """Whether another attempt of the step may get further. Then the error is raised, so that a RetryPolicy makes one.
+
+    What was done is in the ids table and the journal, and the next attempt goes on from there. An error
+    that a retry cannot mend fails the check ``rows_accounted_for`` instead, which Dagster does not retry.
+    """
+    return (
+        isinstance(error, ServerTrouble | NotConnected | AnswerLost | Locked | BudgetTimeout)
+        or type(error) is RateLimited
+    )
+
+
+def _key(function: Callable[..., Any], options: dict[str, Any]) -> dg.AssetKey:
+    if options.get("key") is not None:
+        return dg.AssetKey.from_coercible(options["key"])
+    prefix = options.get("key_prefix") or []
+    parts = [prefix] if isinstance(prefix, str) else list(prefix)
+    name = options.get("name") or getattr(function, "__name__", None)
+    if not isinstance(name, str):
+        raise InputError("The asset has no name.", remedy="Decorate a function, or give name=.")
+    return dg.AssetKey([*parts, name])

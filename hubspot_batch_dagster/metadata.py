@@ -1,0 +1,64 @@
+"""What a materialization shows: the same keys in every run, so that Dagster can plot them."""
+
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+
+from hubspot_batch_dagster.api.rate_limit import SharedBudget
+from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.result import SyncResult
+
+
+def materialization_metadata(
+    result: SyncResult, operation: Operation, hubspot: HubSpotResource
+) -> dict[str, Any]:
+    """Counts, speed, and where to look.
+
+    Args:
+        result: The run.
+        operation: What it did.
+        hubspot: Whose budget it used.
+    """
+    seconds = result.seconds
+    metadata: dict[str, Any] = {
+        "dagster/row_count": result.rows,
+        "dagster/column_schema": _schema(result.ids_path),
+        **{name: int(n) for name, n in result.counts.items()},
+        "requests": result.requests,
+        "retries": result.retries,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
+        "object_type": operation.object_type,
+        "operation": type(operation).__name__,
+        "ids_path": dg.MetadataValue.path(result.ids_path),
+        "rejected_path": dg.MetadataValue.path(result.rejected_path),
+    }
+    metadata.update(_budget(hubspot))
+    if result.stopped is not None:
+        metadata["stopped"] = dg.MetadataValue.text(str(result.stopped))
+    return metadata
+
+
+def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
+    budget = hubspot.client.budget
+    if not isinstance(budget, SharedBudget):
+        return {}
+    state = budget.state()
+    found: dict[str, Any] = {"limit_per_10_s": state.ceiling}
+    if state.daily_limit:
+        found["daily_requests_left"] = state.daily_remaining
+    return found
+
+
+def _schema(path: str) -> dg.TableSchema:
+    import fsspec
+
+    with fsspec.open(path, "rb") as file:
+        schema = pq.read_schema(file)
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name, str(kind)) for name, kind in zip(schema.names, schema.types, strict=True)
+        ]
+    )

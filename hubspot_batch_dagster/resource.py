@@ -1,0 +1,264 @@
+"""HubSpotResource: one HubSpot account for Dagster, and for scripts."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
+from hubspot_batch_dagster.api.transport import Timeout
+from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.result import SyncResult
+from hubspot_batch_dagster.sync.run import Finished, Options, run_sync
+from hubspot_batch_dagster.sync.store import Store
+
+Log = Callable[[str], None]
+
+
+class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
+    """One HubSpot account: its token, its limits, and where the ids tables live.
+
+    Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in errors.
+
+    Example:
+        >>> import dagster as dg
+        >>> from hubspot_batch_dagster import HubSpotResource
+        >>> HubSpotResource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"), share=0.6)  # leaves 40 % to other apps
+        HubSpotResource(base_url='https://api.hubapi.com', version='2026-03', store='', share=0.6)
+
+    In a script::
+
+        with HubSpotResource(access_token=..., store="ids").open() as hubspot:
+            hubspot.sync(rows, Create("calls", key="call_id"), name="calls").raise_for_failures()
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    access_token: str = Field(
+        repr=False,
+        description="Access token of a private app or a service key.",
+        json_schema_extra={"dagster__is_secret": True},
+    )
+    base_url: str = Field(
+        default="https://api.hubapi.com",
+        description="Where HubSpot is; the emulator's URL in tests and demos.",
+    )
+    version: str = Field(
+        default=DEFAULT_VERSION, description="API version of every request: v3, 2025-09, 2026-03 or 2026-09."
+    )
+    store: str = Field(
+        default="",
+        description="Folder or fsspec URL of the ids tables. By default hubspot/ in DAGSTER_HOME, else .hubspot/.",
+    )
+    journal: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several hosts.",
+        repr=False,
+        json_schema_extra={"dagster__is_secret": True},
+    )
+    limit: int | None = Field(
+        default=None, description="Requests in any 10 s. By default what HubSpot's own headers say."
+    )
+    share: float = Field(
+        default=1.0, description="Part of the limit that this deployment may use; the rest is for other apps."
+    )
+    daily_share: float = Field(
+        default=1.0, description="Part of the day's requests that this deployment may use."
+    )
+    budget_url: str | None = Field(
+        default=None,
+        description="Redis URL of the request budget, where steps run on several hosts. By default a file on this host.",
+        repr=False,
+        json_schema_extra={"dagster__is_secret": True},
+    )
+    memory: str = Field(
+        default="512MB", description="Memory for keys and hashes of a run; more rows go to disk."
+    )
+    timeout: float = Field(
+        default=110.0, description="Seconds to wait for an answer. HubSpot itself gives up after 100 s."
+    )
+    patience: float = Field(
+        default=600.0,
+        description="Seconds that one batch may take with all its retries before the run stops.",
+    )
+    index_lag: float = Field(
+        default=30.0,
+        description="Seconds after which HubSpot's search shows a new record: for creates whose answer was lost.",
+    )
+    certain_after: float = Field(
+        default=300.0,
+        description="Age in seconds at which a create that search does not show was never carried out and may be sent again.",
+    )
+    backoff: float = Field(
+        default=1.0, description="Seconds of the first pause after server trouble; it doubles, with jitter."
+    )
+
+    _client: HubSpotClient | None = PrivateAttr(default=None)
+    _store: Store | None = PrivateAttr(default=None)
+
+    @classmethod
+    def _is_dagster_maintained(cls) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        shown = {"base_url": self.base_url, "version": self.version, "store": self.store, "share": self.share}
+        return f"HubSpotResource({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    __str__ = __repr__
+
+    @contextmanager
+    def yield_for_execution(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+    ) -> Generator["HubSpotResource", None, None]:
+        """Open the connection, the budget and the store for the time of a step; Dagster calls this."""
+        client = self._open_client()
+        self._client = client
+        try:
+            yield self
+        finally:
+            client.close()
+            if isinstance(client.budget, SharedBudget):
+                client.budget.close()
+            if self._store is not None:
+                self._store.close()
+            self._client = self._store = None
+
+    @contextmanager
+    def open(self) -> Iterator["HubSpotResource"]:
+        """Use the resource in a script, without Dagster running it."""
+        with self.process_config_and_initialize_cm() as ready:
+            yield ready
+
+    @property
+    def client(self) -> HubSpotClient:
+        """The typed batch endpoints of this account, within its budget.
+
+        Raises:
+            InputError: The resource is not open.
+        """
+        if self._client is None:
+            raise InputError(
+                "The HubSpot resource is not open.",
+                remedy="In an asset or op, take it as a parameter. In a script: with HubSpotResource(...).open() as hubspot:",
+            )
+        return self._client
+
+    @property
+    def ids(self) -> Store:
+        """Where the ids tables and the journal are; opened when first used.
+
+        Raises:
+            StoreError: The folder cannot be written or the journal cannot be opened.
+        """
+        if self._store is None:
+            self._store = Store(
+                self.store or _default_store(), journal_url=self.journal, clock=self.client.server_time
+            )
+        return self._store
+
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = None,
+        context: Any = None,
+        full_refresh: bool = False,
+    ) -> SyncResult:
+        """Bring rows to HubSpot, once each, inside any asset, op or script.
+
+        Args:
+            rows: A frame (pandas, polars, pyarrow, DuckDB), a record batch reader, or a list of dicts.
+            operation: What to do with them: ``Create``, ``Upsert``, ``Update`` or ``Archive``.
+            name: The sync, that is whose ids table and journal are used. In an asset its key is the default.
+            context: Dagster's context, for the default name and for progress in its log.
+            full_refresh: Send unchanged and formerly rejected rows too.
+
+        Returns:
+            What became of each row. Nothing is raised for single rows: look at ``counts``, or call
+            ``raise_for_failures()``.
+
+        Raises:
+            InputError: The rows or the operation cannot be meant; nothing was sent.
+            StoreError: The ids table or the journal cannot be read or written.
+        """
+        finished = self.run(rows, operation, name=name, context=context, full_refresh=full_refresh)
+        if finished.interruption is not None:
+            raise finished.interruption
+        return finished.result
+
+    def run(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = None,
+        context: Any = None,
+        full_refresh: bool = False,
+    ) -> Finished:
+        """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
+        log: Log | None = context.log.info if context is not None else None
+        patience = replace(
+            Patience(),
+            total=self.patience,
+            index_lag=self.index_lag,
+            certain_after=self.certain_after,
+            backoff=self.backoff,
+        )
+        options = Options(
+            full_refresh=full_refresh,
+            memory=self.memory,
+            patience=patience,
+            on_progress=None if log is None else lambda progress: log(str(progress)),
+        )
+        return run_sync(
+            rows,
+            operation,
+            client=self.client,
+            store=self.ids,
+            name=name or _name_from(context),
+            options=options,
+        )
+
+    def _open_client(self) -> HubSpotClient:
+        client = HubSpotClient(
+            self.access_token,
+            base_url=self.base_url,
+            version=self.version,
+            timeout=Timeout(
+                connect=min(5.0, self.timeout), read=self.timeout, total=max(180.0, 1.5 * self.timeout)
+            ),
+        )
+        # Two portals never share a token, but an emulator and HubSpot might.
+        client.budget = open_budget(
+            f"{client.fingerprint}@{self.base_url}",
+            url=self.budget_url,
+            limit=self.limit,
+            share=self.share,
+            daily_share=self.daily_share,
+        )
+        return client
+
+
+def _default_store() -> str:
+    home = os.environ.get("DAGSTER_HOME")
+    return str(Path(home) / "hubspot") if home else ".hubspot"
+
+
+def _name_from(context: Any) -> str:
+    if context is not None and getattr(context, "has_assets_def", False):
+        return "/".join(context.asset_key.path)
+    raise InputError(
+        "The sync has no name.",
+        remedy="Pass context=context inside an asset, or name='...': the name says whose ids table is used.",
+    )
