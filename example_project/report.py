@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
+from textwrap import shorten, wrap
 
 import dagster as dg
 import duckdb
@@ -13,11 +13,11 @@ WIDTH = 96
 
 @dataclass(frozen=True)
 class Reason:
-    """Why rows were rejected: how many, the code, the property (or column), and the message of one of them."""
+    """Why rows were rejected: how many, the code, the column (or property), and the message of one of them."""
 
     rows: int
     code: str
-    property: str
+    column: str
     message: str
 
 
@@ -28,6 +28,7 @@ class Sent:
     Args:
         asset: Its name.
         counts: Outcome to number of rows.
+        requests: How many requests it took.
         seconds: How long sending took.
         colour: What the asset's checks say in Dagster: ``green``, ``yellow`` (warned) or ``red`` (failed).
         rejected_path: The Parquet file of the rejected rows, if there are any.
@@ -35,6 +36,7 @@ class Sent:
 
     asset: str
     counts: Mapping[str, int]
+    requests: int
     seconds: float
     colour: str
     rejected_path: str | None
@@ -49,7 +51,7 @@ class Sent:
         if self.rejected_path is None:
             return []
         query = """
-            select count(*) as rows, error_code, coalesce(error_property, ''), min(error_message)
+            select count(*) as rows, error_code, coalesce("column", error_property, ''), min(error_message)
             from read_parquet(?) group by all order by rows desc, error_code
         """
         with duckdb.connect() as memory:
@@ -57,31 +59,44 @@ class Sent:
 
 
 def sent(result: dg.ExecuteInProcessResult) -> list[Sent]:
-    """What a run sent to HubSpot, in the order in which it did."""
+    """What a run sent to HubSpot, in the order of the assets' names."""
     colours = _colours(result)
-    found = []
-    for event in result.get_asset_materialization_events():
-        asset = event.asset_key.to_user_string()
-        metadata = {name: value.value for name, value in event.materialization.metadata.items()}
-        if asset in colours:
-            counts = {outcome: int(metadata.get(outcome, 0)) for outcome in (*OUTCOMES, "archived", "unsent")}
-            found.append(
-                Sent(asset, counts, float(metadata["seconds"]), colours[asset], metadata.get("rejected_path"))
-            )
-    return found
+    materialized = [event.materialization for event in result.get_asset_materialization_events()]
+    found = [
+        _sent(each.asset_key.to_user_string(), each.metadata, colours)
+        for each in materialized
+        if each.asset_key.to_user_string() in colours
+    ]
+    return sorted(found, key=lambda sync: sync.asset)
+
+
+def _sent(asset: str, metadata: Mapping[str, dg.MetadataValue], colours: Mapping[str, str]) -> Sent:
+    value = {name: entry.value for name, entry in metadata.items()}
+    return Sent(
+        asset=asset,
+        counts={outcome: value[outcome] for outcome in (*OUTCOMES, "archived", "unsent")},
+        requests=value["requests"],
+        seconds=value["seconds"],
+        colour=colours[asset],
+        rejected_path=value.get("rejected_path"),
+    )
 
 
 def table(syncs: Sequence[Sent]) -> Iterator[str]:
     """One line for each asset."""
-    yield (
-        f"  {'asset':<10}{'rows':>8}"
-        + "".join(f"{name:>11}" for name in OUTCOMES)
-        + f"{'seconds':>9}{'rows/s':>8}  check"
-    )
+    yield _line("asset", "rows", *OUTCOMES, "requests", "seconds", "rows/s", "check")
     for sync in syncs:
-        numbers = "".join(f"{sync.counts[name]:>11,}" for name in OUTCOMES)
-        speed = sync.rows / sync.seconds if sync.seconds else 0
-        yield f"  {sync.asset:<10}{sync.rows:>8,}{numbers}{sync.seconds:>9.1f}{speed:>8,.0f}  {sync.colour}"
+        counts = [f"{sync.counts[name]:,}" for name in OUTCOMES]
+        speed = f"{sync.rows / sync.seconds:,.0f}" if sync.seconds else ""
+        yield _line(
+            sync.asset,
+            f"{sync.rows:,}",
+            *counts,
+            str(sync.requests),
+            f"{sync.seconds:.1f}",
+            speed,
+            sync.colour,
+        )
 
 
 def reasons(syncs: Sequence[Sent]) -> Iterator[str]:
@@ -91,16 +106,22 @@ def reasons(syncs: Sequence[Sent]) -> Iterator[str]:
             share = sync.counts["rejected"] / sync.rows
             yield f"  {sync.asset}: {sync.counts['rejected']:,} of {sync.rows:,} rows ({share:.1%})"
         for reason in sync.reasons():
-            head = f"  {reason.rows:>6,}  {reason.code:<20} {reason.property:<18} "
-            yield head + shorten(reason.message, WIDTH - len(head), placeholder=" …")
+            text = f"{reason.rows:>7,}  {reason.code}, {reason.column}: {shorten(reason.message, 150, placeholder=' ...')}"
+            yield from wrap(text, WIDTH, subsequent_indent=" " * 9, drop_whitespace=False)
+
+
+def _line(asset: str, *cells: str) -> str:
+    widths = (8, 9, 9, 11, 10, 9, 10, 9, 8, 8)
+    return f"  {asset:<10}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _colours(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """What Dagster's UI would show for each asset that has checks."""
     colours: dict[str, str] = {}
     for check in result.get_asset_check_evaluations():
         asset = check.asset_key.to_user_string()
-        if not check.passed:
-            worse = "red" if check.severity is dg.AssetCheckSeverity.ERROR else "yellow"
-            colours[asset] = "red" if colours.get(asset) == "red" else worse
-        colours.setdefault(asset, "green")
+        colour = (
+            "green" if check.passed else "red" if check.severity is dg.AssetCheckSeverity.ERROR else "yellow"
+        )
+        colours[asset] = max(colour, colours.get(asset, "green"), key=("green", "yellow", "red").index)
     return colours

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
+
 from example_project.demo import materialize, point_at, say, start_afresh
 from example_project.local_hubspot import local_hubspot
 
@@ -23,7 +25,8 @@ def main() -> int:
             f"A HubSpot on this machine: {hubspot.url}",
             "Filling it once, so that there is something to see ...",
         )
-        materialize()
+        with dg.DagsterInstance.get() as instance:
+            materialize(instance)
         port = free(DAGSTER_PORT)
         say(f"Dagster's UI, in a few seconds: http://127.0.0.1:{port}/asset-groups  (Ctrl-C stops both)", "")
         return dagster_dev(port)

@@ -46,6 +46,25 @@ def build(path: Path = WAREHOUSE) -> Path:
     return path
 
 
+def next_day(path: Path = WAREHOUSE) -> str:
+    """Let a day pass; returns what happened, as a sentence."""
+    with duckdb.connect(str(path)) as warehouse:
+        for change in _NEXT_DAY:
+            warehouse.execute(change)
+    return (
+        "40 customers have moved, 25 calls are new, and somebody has put 13 dates of the sales sheet right."
+    )
+
+
+_NEXT_DAY = (
+    "update customers set town = 'Łódź' where customer_id <= 40",
+    "update sales_sheet set closes_on = '2026-12-31' where closes_on = '31.12.2026'",
+    """insert into phone_log
+    select * replace (call_id + 20000 as call_id, started_at + interval 1 year as started_at)
+    from phone_log where status = 'COMPLETED' and direction = 'INBOUND' and length(notes) < 100 order by call_id limit 25""",
+)
+
+
 def _columns(rows: pa.Table) -> str:
     """The table's columns, with its categories kept as ENUMs: DuckDB would store them as plain text."""
     columns = []

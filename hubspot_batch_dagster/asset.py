@@ -78,7 +78,8 @@ def hubspot_asset(
                 context, rows, hubspot, config, operation, max_rejected
             ),
         )
-        return dg.asset(**options)(body)
+        asset: dg.AssetsDefinition = dg.asset(**options)(body)
+        return asset
 
     return decorate
 

@@ -4,11 +4,11 @@ A blocking check is how a step says "not all is well" without losing what was do
 the step is red, nothing downstream runs, and both of Dagster's retry strategies run the step again.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.result import SyncResult
@@ -151,24 +151,23 @@ def _rejection_metadata(result: SyncResult) -> dict[str, dg.MetadataValue]:
     }
     keys = [name for name in table.column_names if name not in known]
     reasons = [dg.TableRecord({"code": code, "rows": n}) for code, n in result.reasons.items()]
-    # One of each reason first, so that the sample shows them all.
-    order = pc.sort_indices(
-        pa.table({"place": _place_in_group(table.column("error_code"))}), [("place", "ascending")]
-    )
+    sample = rejected_sample(table.take(pa.array(_places(table), pa.int64())), keys)
     return {
         "rejected": dg.MetadataValue.int(result.counts["rejected"]),
         "reasons": dg.MetadataValue.table(
             reasons, schema=dg.TableSchema(columns=[dg.TableColumn("code"), dg.TableColumn("rows", "int")])
         ),
-        "sample": dg.MetadataValue.table(rejected_sample(table.take(order), keys), schema=_SCHEMA),
+        "sample": dg.MetadataValue.table(sample, schema=_SCHEMA),
         "rejected_path": dg.MetadataValue.path(result.rejected_path),
     }
 
 
-def _place_in_group(codes: pa.ChunkedArray) -> pa.Array:
-    seen: dict[object, int] = {}
-    places = []
-    for code in codes.to_pylist():
-        seen[code] = seen.get(code, 0) + 1
-        places.append(seen[code])
-    return pa.array(places, pa.int64())
+def _places(rejected: pa.Table) -> list[int]:
+    """The rows of the sample: the first of each reason, then the second of each, and so on."""
+    seen: Counter[object] = Counter()
+    order = []
+    for place, code in enumerate(rejected.column("error_code").to_pylist()):
+        seen[code] += 1
+        if seen[code] <= SAMPLE:
+            order.append((seen[code], place))
+    return [place for _, place in sorted(order)[:SAMPLE]]

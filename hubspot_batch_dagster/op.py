@@ -54,7 +54,8 @@ def hubspot_op(
         ) -> Iterator[Any]:
             yield from _send(context, rows, hubspot, config, operation, max_rejected, str(name))
 
-        return dg.op(**options)(step(function, resource, send))
+        made: dg.OpDefinition = dg.op(**options)(step(function, resource, send))
+        return made
 
     return decorate
 

@@ -15,6 +15,7 @@ from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
 from hubspot_batch_dagster.api.transport import Timeout
+from hubspot_batch_dagster.sync.adopt import unique_property
 from hubspot_batch_dagster.sync.decide import Patience
 from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.result import SyncResult
@@ -197,6 +198,39 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             raise finished.interruption
         return finished.result
 
+    def adopt(
+        self, rows: object, operation: Operation, *, name: str | None = None, context: Any = None
+    ) -> SyncResult:
+        """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
+
+        For a lost ids table, or records that were made by other means. The operation needs a unique property:
+        ``id_property``, or ``creation_key``. Rows that HubSpot has as they are become ``unchanged``; the next sync
+        sends the others.
+
+        Args:
+            rows: The rows, as for :meth:`sync`.
+            operation: The operation that will be used.
+            name: As for :meth:`sync`.
+            context: As for :meth:`sync`.
+
+        Raises:
+            InputError: The operation has no unique property.
+        """
+        if unique_property(operation) is None:
+            raise InputError(
+                "Records can be adopted only by a property with unique values.",
+                remedy="Give the operation id_property= or creation_key=.",
+            )
+        options = replace(self._options(context), adopt=True)
+        return run_sync(
+            rows,
+            operation,
+            client=self.client,
+            store=self.ids,
+            name=name or _name_from(context),
+            options=options,
+        ).result
+
     def run(
         self,
         rows: object,
@@ -207,20 +241,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         full_refresh: bool = False,
     ) -> Finished:
         """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
-        log: Log | None = context.log.info if context is not None else None
-        patience = replace(
-            Patience(),
-            total=self.patience,
-            index_lag=self.index_lag,
-            certain_after=self.certain_after,
-            backoff=self.backoff,
-        )
-        options = Options(
-            full_refresh=full_refresh,
-            memory=self.memory,
-            patience=patience,
-            on_progress=None if log is None else lambda progress: log(str(progress)),
-        )
+        options = replace(self._options(context), full_refresh=full_refresh)
         return run_sync(
             rows,
             operation,
@@ -229,6 +250,17 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             name=name or _name_from(context),
             options=options,
         )
+
+    def _options(self, context: Any) -> Options:
+        log: Log | None = context.log.info if context is not None else None
+        patience = Patience(
+            total=self.patience,
+            index_lag=self.index_lag,
+            certain_after=self.certain_after,
+            backoff=self.backoff,
+        )
+        on_progress = None if log is None else lambda progress: log(str(progress))
+        return Options(memory=self.memory, patience=patience, on_progress=on_progress)
 
     def _open_client(self) -> HubSpotClient:
         client = HubSpotClient(

@@ -32,6 +32,9 @@ from hubspot_batch_dagster.api.models import ErrorBody
 SHOWN = 300
 """Characters of HubSpot's message that are kept: it can list every allowed option of a property."""
 
+_KEPT = 100_000
+"""Characters of it that an error carries for settling: 100 rows' reasons, and no page without an end."""
+
 _BY_STATUS: Mapping[int, tuple[type[ResponseError], str]] = {
     400: (InvalidBatch, "HubSpot refused the request"),
     401: (NotAuthenticated, "HubSpot does not accept the token"),
@@ -75,6 +78,7 @@ def error_from_answer(
         "retry_after": parse_retry_after(lowered.get("retry-after"), now=now),
         "errors": tuple(parsed.errors),
         "context": parsed.context,
+        "said": said[:_KEPT],
     }
     if issubclass(kind, MissingScopes):
         fields["scopes"] = missing = _scopes(parsed)

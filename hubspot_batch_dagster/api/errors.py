@@ -52,6 +52,7 @@ class HubSpotError(Exception):
         retry_after: Seconds that HubSpot asked to wait, as it said them: cap them before you sleep.
         errors: HubSpot's list of reasons.
         context: HubSpot's context, always as a map of lists.
+        said: HubSpot's message as it came. It may list values of rows: it is for settling, and not shown.
 
     Attributes:
         may_have_acted: False where HubSpot certainly wrote nothing. True means "perhaps": only what is repeatable may
@@ -75,6 +76,7 @@ class HubSpotError(Exception):
         retry_after: float | None = None,
         errors: Sequence[ErrorDetail] = (),
         context: Mapping[str, list[str]] | None = None,
+        said: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -88,6 +90,7 @@ class HubSpotError(Exception):
         self.retry_after = retry_after
         self.errors: tuple[ErrorDetail, ...] = tuple(errors)
         self.context: dict[str, list[str]] = dict(context or {})
+        self.said = said
 
     def __str__(self) -> str:
         where = ", ".join(

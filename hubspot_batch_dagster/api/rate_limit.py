@@ -11,6 +11,10 @@ The log is our own and not pyrate-limiter's (4.5.1), because of what was measure
 - after the system clock went back a minute it wanted 70 s of waiting;
 - its Redis bucket trusts each host's clock: with two clocks 20 ms apart a window of 190 let 242 through;
 - it has no place for what must change in the same step: a pause, the day's count, a limit found by another process.
+
+Ours in the same setting: never more than 189, 0.36 ms CPU per request with 64 threads waiting and 0.09 ms with none.
+It cannot use all of the limit: 189 of 190 requests in 10.1 s are 98.5 % in the long run, and the missing 1.5 % is what
+keeps a request that is slow on its way from being one too many.
 """
 
 from __future__ import annotations

@@ -222,7 +222,6 @@ class Transport:
         except BaseException:
             response.raw.close()
             raise
-        response.raw.release_conn()
         return RawAnswer(response.status_code, response.headers, body, time.monotonic() - started)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hubspot_batch_dagster.emulator.books import Books, Commit, RequestEntry
 from hubspot_batch_dagster.emulator.faults import Fault, Faults
+from hubspot_batch_dagster.emulator.foreground import serve
 from hubspot_batch_dagster.emulator.process import EmulatorProcess, RemoteEmulator
 from hubspot_batch_dagster.emulator.server import Emulator
 from hubspot_batch_dagster.emulator.settings import Settings
@@ -23,4 +24,5 @@ __all__ = [
     "RemoteEmulator",
     "RequestEntry",
     "Settings",
+    "serve",
 ]

@@ -6,11 +6,10 @@ import argparse
 import json
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
-from hubspot_batch_dagster.emulator.server import Emulator
+from hubspot_batch_dagster.emulator.foreground import serve
 from hubspot_batch_dagster.emulator.settings import Settings
 
 
@@ -33,51 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
     serve(given.port, settings, token=given.token, seed=given.seed, ready_file=given.ready_file)
 
 
-def serve(
-    port: int,
-    settings: Settings | None = None,
-    *,
-    token: str | None = None,
-    seed: int = 0,
-    ready_file: Path | None = None,
-) -> None:
-    """Serves in the foreground until SIGINT or SIGTERM; prints URL and token first.
-
-    Args:
-        port: Port to listen on; 0 takes a free one.
-        settings: How the account behaves.
-        token: Access token to take; made up if None.
-        seed: Makes ids and shuffles repeatable.
-        ready_file: Where to write `{"url", "token", "portal_id", "pid"}` as JSON once it listens.
-    """
-    emulator = Emulator(settings=settings, port=port, seed=seed, token=token)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    emulator.serve(lambda: _announce(emulator, ready_file))
-
-
 def _stop_at_end_of_input() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _announce(emulator: Emulator, ready_file: Path | None) -> None:
-    print(f"HubSpot emulator on {emulator.url}", flush=True)
-    print(f"Access token: {emulator.token}", flush=True)
-    if ready_file is not None:
-        credentials = emulator.credentials
-        ready = {
-            "url": emulator.url,
-            "token": emulator.token,
-            "portal_id": emulator.portal_id,
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-            "refresh_token": credentials.refresh_token,
-            "pid": os.getpid(),
-        }
-        unfinished = ready_file.with_suffix(".part")
-        unfinished.write_text(json.dumps(ready))
-        unfinished.replace(ready_file)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ class Fault:
         nth: Only the nth fitting request (from 1), or a pair (first, last) of them.
         times: At most so many requests.
         probability: The share of fitting requests it strikes.
-        row: Property values; an input that has all of them must be in the batch. A value of None means
-            that the property is sent at all.
+        row: Property values, or `id` and `objectWriteTraceId`; an input that has all of them must be in the
+            batch. A value of None means that it is sent at all.
         after_commit: The work is done before the trouble comes.
         seconds: How long a slow or silent answer takes; silence ends after 300 seconds at most.
         rows: How many results are left out.
@@ -164,7 +164,7 @@ class Fault:
         return any(self._is_row(item) for item in inputs)
 
     def _is_row(self, item: Mapping[str, Any]) -> bool:
-        properties = item.get("properties") or {}
+        properties = {**item, **(item.get("properties") or {})}
         return all(
             name in properties if value is None else str(properties.get(name)) == value
             for name, value in (self.row or {}).items()

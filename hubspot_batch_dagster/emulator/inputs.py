@@ -108,7 +108,7 @@ def identify(portal: Portal, table: Table, inputs: list[Input], operation: str) 
     properties = set()
     for item in inputs:
         given = item.given.get("id")
-        if given is None or isinstance(given, (dict, list)):
+        if given in (None, "") or isinstance(given, (dict, list)):
             raise validation("Some required fields were not set: [id]")
         item.id_property = item.given.get("idProperty") or None
         properties.add(item.id_property)

@@ -98,12 +98,14 @@ class Emulator:
         return self.portal.books
 
     def start(self) -> Emulator:
-        """Starts listening; returns when it does.
+        """Starts listening; returns when it does. Starting twice is fine.
 
         Raises:
             OSError: The port is taken.
             RuntimeError: It did not come up within 10 seconds.
         """
+        if self._thread is not None:
+            return self
         listener = self._listen()
         self._server = _server(self.app)
         target, ready = self._server, threading.Event()

@@ -112,7 +112,7 @@ class Settings:
     hs_object_id_as_id_property: bool = False
 
     portal_id: int = 48_211_907
-    time_zone: str = "US/Eastern"
+    time_zone: str = "America/New_York"
     search_lag: float = 5.0
     required_properties: frozenset[str] = ADMIN_RULE_VERSIONS
     normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS

@@ -8,15 +8,36 @@ from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.journal import Intent, Outcomes
 from hubspot_batch_dagster.sync.send import Delivery, Sender
 
 FEWEST, MOST = 4, 64
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_parallel(work: Callable[[T], R], items: Iterable[T], width: int = 16) -> Iterator[R]:
+    """Do work on items in threads, ``width`` at a time, and give the results in the order of the items."""
+    with ThreadPoolExecutor(width, thread_name_prefix="hubspot") as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= width:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
 
 
 @dataclass

@@ -37,7 +37,10 @@ class Prepared:
     def _input(self, row: dict[str, Any]) -> dict[str, Any]:
         if self.action == "archive":
             return {"id": row["id"]}
-        body: dict[str, Any] = {"properties": pydantic_core.from_json(row["properties"]), "objectWriteTraceId": str(row["row"])}
+        body: dict[str, Any] = {
+            "properties": pydantic_core.from_json(row["properties"]),
+            "objectWriteTraceId": str(row["row"]),
+        }
         if row["associations"] is not None:
             body["associations"] = pydantic_core.from_json(row["associations"])
         if row["id"] is not None:

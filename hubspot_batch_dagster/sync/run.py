@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
-from hubspot_batch_dagster.sync import ids_table, result
+from hubspot_batch_dagster.api.rate_limit import SharedBudget
+from hubspot_batch_dagster.sync import adopt, ids_table, result
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.columns import as_input_error, bind
 from hubspot_batch_dagster.sync.decide import Patience
@@ -49,6 +50,7 @@ class Options:
         full_refresh: Send unchanged and formerly rejected rows too.
         memory: What DuckDB may use for keys, hashes and outcomes.
         patience: The waits.
+        adopt: Read the rows' records from the portal into the ids table, and send nothing.
         batch_size: Rows in a request; HubSpot takes 100.
         on_progress: Called every few seconds with how far the run is.
     """
@@ -56,6 +58,7 @@ class Options:
     full_refresh: bool = False
     memory: str = "512MB"
     patience: Patience = field(default_factory=Patience)
+    adopt: bool = False
     batch_size: int = 100
     on_progress: Callable[[Progress], None] | None = None
 
@@ -103,7 +106,22 @@ def run_sync(
     operation.check_version(client.version)
     with store.lock(name), store.scratch(name) as folder:
         store.check_writable(name)
-        return _Run(rows, operation, client, store, name, options or Options(), folder).go()
+        with _stoppable(client) as halt:
+            return _Run(rows, operation, client, store, name, options or Options(), folder, halt).go()
+
+
+@contextmanager
+def _stoppable(client: HubSpotClient) -> Iterator[Halt]:
+    """A halt that also ends the waiting for a turn in the budget."""
+    halt, budget = Halt(), client.budget
+    if not isinstance(budget, SharedBudget):
+        yield halt
+        return
+    before, budget.stop = budget.stop, halt.event
+    try:
+        yield halt
+    finally:
+        budget.stop = before
 
 
 class _Run:
@@ -116,6 +134,7 @@ class _Run:
         name: str,
         options: Options,
         folder: Path,
+        halt: Halt,
     ) -> None:
         self.operation = operation
         self.store = store
@@ -124,7 +143,7 @@ class _Run:
         self.folder = folder
         self.started = time.monotonic()
         self.id = uuid.uuid4().hex[:12]
-        self.halt = Halt()
+        self.halt = halt
         self.clock = client.server_time
         self.wire = Wire(client, halt=self.halt, patience=options.patience, version=operation.version)
         self.object_type = object_type_of(operation.object_type).name
@@ -143,17 +162,14 @@ class _Run:
             recovery = Recovery(self.store.journal, self.name, self.id, self.wire, lookup, self.clock)
             with self.store.local_ids(self.name) as known:
                 plan = self._plan(stage, recovery, known)
-                gone, interruption = self._deliver(stage, plan, recovery, lookup)
+                gone, interruption = 0, None
+                if not self.options.adopt:
+                    gone, interruption = self._deliver(stage, plan, recovery, lookup)
                 result.conclude(stage, gone=gone)
                 return Finished(self._save(stage, gone), plan, interruption)
 
     def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
-        recovery.look_up_by_value()
-        if recovery.held:
-            ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
-            recovery.search()
-            ids_table.detach(stage)
-        ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
+        self._attach(stage, recovery, known)
         with self._others() as path:
             if isinstance(self.operation, Update | Archive) and self.operation.through is not None:
                 ids_table.attach_other(stage, path, self.operation.through, self.operation.key_columns)
@@ -165,6 +181,36 @@ class _Run:
                 full_refresh=self.options.full_refresh,
                 size=self.options.batch_size,
             )
+
+    def _attach(self, stage: Stage, recovery: Recovery, path: Path | None) -> None:
+        """Bring together what is known of the rows: ids table, journal, open intents and, if asked, the portal itself."""
+        journal = self.store.journal
+
+        def attach(*more: Iterable[Outcomes]) -> None:
+            ids_table.detach(stage)
+            ids_table.attach(stage, path, self.object_type, chain(journal.outcomes(self.name), *more))
+
+        recovery.look_up_by_value()
+        attach()
+        if recovery.held:
+            recovery.search()
+            attach()
+        for look in self._looks(stage, fresh=path is None):
+            seen = list(look)
+            attach(seen)
+
+    def _looks(self, stage: Stage, *, fresh: bool) -> Iterator[Iterator[Outcomes]]:
+        """What to read from the portal before planning."""
+        operation, size = self.operation, self.options.batch_size
+        unique = adopt.unique_property(operation)
+        portal = isinstance(operation, Upsert) and operation.compare == "portal"
+        adopting = self.options.adopt or (
+            fresh and isinstance(operation, Upsert) and operation.adopt_existing
+        )
+        if unique is not None and (adopting or (portal and operation.id_property_name is not None)):
+            yield adopt.by_unique_property(stage, self.wire, self.object_type, unique, size)
+        elif portal:
+            yield adopt.by_record_id(stage, self.wire, self.object_type, size)
 
     def _deliver(
         self, stage: Stage, plan: Plan, recovery: Recovery, lookup: Lookup

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
 from hubspot_batch_dagster.sync.batch import Batch
@@ -71,11 +71,44 @@ class Sender:
         """
         if self.wire.halt:
             return Delivery()
+        found: list[Outcomes] = []
+        if batch.action == "archive" and batch.id_property is not None:
+            batch = self._by_record_id(batch, found)
+            if not len(batch):
+                return Delivery(outcomes=found)
         intent = batch.intent(
             f"{self.run}-{batch.action[0]}{batch.rows[0]}", self.clock(), with_bodies=batch.action == "create"
         )
         self.journal.intend(self.sync, self.run, intent)
-        return _Attempt(self, batch, intent).run()
+        delivery = _Attempt(self, batch, intent).run()
+        delivery.outcomes += found
+        return delivery
+
+    def _by_record_id(self, batch: Batch, settled: list[Outcomes]) -> Batch:
+        """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""
+        name = batch.id_property
+        assert name is not None
+        values = [each or "" for each in batch.ids]
+        try:
+            records = self.wire.read(self.object_type, values, [name], name)
+        except HubSpotError as error:
+            self.wire.halt.now(error)
+            return batch.pick([])
+        by_value = {(each.properties.get(name) or "").strip().lower(): each.id for each in records}
+        ids = [by_value.get(value.strip().lower()) for value in values]
+        missing = [i for i, each in enumerate(ids) if each is None]
+        if missing:
+            verdict = Verdict(
+                outcome="rejected",
+                category="OBJECT_NOT_FOUND",
+                code="NO_RECORD",
+                property=name,
+                message=f"No record has this {name}.",
+            )
+            outcomes = outcomes_of(batch, dict.fromkeys(missing, verdict), self.clock())
+            self.journal.settle(self.sync, self.run, outcomes, intent_id=None)
+            settled.append(outcomes)
+        return replace(batch, ids=ids, id_property=None).without(missing)
 
 
 class _Attempt:

@@ -80,7 +80,7 @@ def settle(batch: Batch, written: Sequence[Written], errors: Sequence[ErrorItem]
 
 def rejection(error: ErrorItem | HubSpotError, correlation_id: str | None) -> Verdict:
     """HubSpot's no to one row, with its reason."""
-    text = error.message or ""
+    text = _said(error)
     detail = error.errors[0] if error.errors else None
     reasons = listed_reasons(_said(error))
     first = reasons[0] if reasons else {}
@@ -182,7 +182,7 @@ def _accepted(batch: Batch, result: Written) -> Verdict:
 
 
 def _said(error: ErrorItem | HubSpotError) -> str:
-    return getattr(error, "said", None) or error.message or ""
+    return (isinstance(error, HubSpotError) and error.said) or error.message or ""
 
 
 def _rows_of_error(batch: Batch, error: ErrorItem, traces: dict[str, int]) -> Iterable[int]:

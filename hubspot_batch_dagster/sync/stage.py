@@ -29,9 +29,12 @@ DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
 MAX_BYTES = 4_000_000
 """Bytes in one request. HubSpot documents no limit; a hundred long texts could reach many megabytes."""
 
-_SPOOLED = pa.schema(
-    [pa.field("row", pa.int64()), pa.field("properties", pa.string()), pa.field("associations", pa.string())]
-)
+_SPOOL_FIELDS: dict[str, pa.DataType] = {
+    "row": pa.int64(),
+    "properties": pa.string(),
+    "associations": pa.string(),
+}
+_SPOOLED = pa.schema(_SPOOL_FIELDS)
 
 
 class Stage:
@@ -111,12 +114,23 @@ class Stage:
 
     def batches(self, run: str, size: int) -> Iterator[Batch]:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
-        self._spool.close()
-        planned = self._stream(
+        query = (
             "SELECT row, key, digest, action, send_id FROM plan "
-            "WHERE action IN ('create', 'upsert', 'update', 'archive') ORDER BY row",
-            16_384,
+            "WHERE action IN ('create', 'upsert', 'update', 'archive') ORDER BY row"
         )
+        yield from self._batched(query, run, size)
+
+    def staged(self, size: int, *, known: bool = False) -> Iterator[Batch]:
+        """All rows, to look them up: with the id they came with, or (``known``) with the record id that the ids table has."""
+        query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged ORDER BY row"
+        if known:
+            query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
+                FROM staged s JOIN known k USING (key) WHERE k.id IS NOT NULL AND k.outcome <> 'archived' ORDER BY s.row"""
+        yield from self._batched(query, "", size)
+
+    def _batched(self, query: str, run: str, size: int) -> Iterator[Batch]:
+        self._spool.close()
+        planned = self._stream(query, 16_384)
         pending: dict[str, Batch] = {}
         for chunk in _joined(planned, self._spool_path):
             actions: list[Any] = chunk.column("action").unique().to_pylist()
@@ -152,8 +166,8 @@ class Stage:
 
     def count(self, query: str, parameters: Sequence[Any] = ()) -> int:
         """The single number that a query gives."""
-        found = self.db.execute(query, list(parameters)).fetchone()
-        return int(found[0]) if found and found[0] is not None else 0
+        found = self.db.execute(query, list(parameters)).fetchall()
+        return int(found[0][0] or 0)
 
     def make_outcome_table(self, name: str) -> None:
         """An empty table for outcomes."""

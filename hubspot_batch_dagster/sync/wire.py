@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import Endpoint, endpoint, search_endpoint
-from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.errors import DailyLimitReached, HubSpotError
 from hubspot_batch_dagster.api.models import BatchAnswer, ErrorItem, ObjectId, ReadRequest, Record, Warning_
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.api.search import (
@@ -104,6 +104,9 @@ class Wire:
         started = time.perf_counter()
         try:
             answer = self.client.send(where, batch.body())
+        except DailyLimitReached as error:
+            self._note_day(error)
+            raise
         finally:
             self.tally.add(retry=retry, seconds=time.perf_counter() - started)
         if batch.action == "archive" and not answer.body:
@@ -154,6 +157,12 @@ class Wire:
             if not fresh or page_end == start:
                 return
             start = page_end
+
+    def _note_day(self, error: DailyLimitReached) -> None:
+        """Tell every process of the app that HubSpot's day is over."""
+        budget = self.client.budget
+        if error.status == 429 and isinstance(budget, SharedBudget):
+            budget.note_daily(budget.state().daily_limit or 1, 0)
 
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
         return self.client.send(where, query).read(SearchAnswer)

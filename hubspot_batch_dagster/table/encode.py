@@ -17,7 +17,7 @@ from hubspot_batch_dagster.table.check import (
 )
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
-from hubspot_batch_dagster.table.kernels import Array, pc
+from hubspot_batch_dagster.table.kernels import Array, counted, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, record_ids
 from hubspot_batch_dagster.table.layout import Field, Layout, Property, Target
 from hubspot_batch_dagster.table.targets import associations_of
@@ -73,6 +73,10 @@ class Encoded:
 
     good: pa.RecordBatch
     rejected: pa.RecordBatch
+
+    def __repr__(self) -> str:
+        """Counts only: an error or a log that shows this must not show people's data."""
+        return f"Encoded(good={self.good.num_rows} rows, rejected={self.rejected.num_rows} rows)"
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class Encoder:
         if self._model is not None:
             for column, found in check_with_model(self._model, batch):
                 rejections.add(column, self._property_of(column), [found])
-        rows = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
+        rows = counted(first_row, batch.num_rows)
         keys = pa.StructArray.from_arrays(
             [batch.column(index) for index in self._keys], fields=list(self.encoded_schema.field("keys").type)
         )

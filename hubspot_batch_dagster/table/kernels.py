@@ -59,6 +59,11 @@ def floor_divided(array: Array, by: int) -> Array:
     return pc.subtract(cut, below.cast(array.type)) if anywhere(below) else cut
 
 
+def counted(first: int, rows: int) -> Array:
+    """The numbers `first`, `first + 1`, ..., one for each row."""
+    return pc.add(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), rows)), first - 1)
+
+
 def prefixed(text: Array, by: str) -> Array:
     """Text with `by` before it; a third of the cost of joining."""
     return pc.binary_replace_slice(text, 0, 0, by)

@@ -55,14 +55,23 @@ def plain_array(array: Array, kind: pa.DataType) -> Array:
         return _plain_extension_array(cast("pa.ExtensionArray[Any]", array), kind)
     if pa.types.is_run_end_encoded(array.type):
         return plain_array(pc.call_function("run_end_decode", [array]), kind)
-    if pa.types.is_list_view(array.type) or pa.types.is_large_list_view(array.type):
-        return _list_of_view(array, kind)
+    if pa.types.is_dictionary(array.type):
+        return _looked_up(cast("pa.DictionaryArray[Any, Any]", array), kind)
+    if pa.types.is_list(kind):
+        return _plain_lists(array, kind)
     # A slice keeps the offsets of the whole; copied first, only its own length counts against 2 GB.
     return pa.concat_arrays([array]).cast(kind)
 
 
-def _list_of_view(array: Array, kind: pa.DataType) -> Array:
-    """The cast from list views fails on some slices, so the lists are put together anew."""
+def _looked_up(array: pa.DictionaryArray[Any, Any], kind: pa.DataType) -> Array:
+    values = array.dictionary
+    if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
+        values = plain_array(values, kind)  # the kernels cannot take from views
+    return plain_array(values.take(array.indices), kind)
+
+
+def _plain_lists(array: Array, kind: pa.DataType) -> Array:
+    """Lists put together anew from plain elements: the casts between kinds of lists refuse some of them."""
     lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int32())
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
     elements = plain_array(pc.list_flatten(array), cast("pa.ListType[pa.DataType]", kind).value_type)

@@ -72,12 +72,28 @@ def _plain_batches(
 
 def _plain_pieces(batch: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     try:
-        yield plain_batch(batch, schema)
-    except pa.ArrowInvalid:  # more than 2 GB of text do not fit one `string` array
+        plain = plain_batch(batch, schema)
+    except pa.ArrowInvalid as error:  # more than 2 GB of text do not fit one `string` array
         if batch.num_rows <= 1:
-            raise
+            raise TableError(f"A row cannot be read as Arrow: {str(error)[:200]}") from error
         for half in _halves(batch):
             yield from _plain_pieces(half, schema)
+        return
+    _refuse_broken_text(plain)
+    yield plain
+
+
+def _refuse_broken_text(batch: pa.RecordBatch) -> None:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_string(column.type):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise TableError(
+                    f"Column '{name}' holds text that is not valid UTF-8.",
+                    column=name,
+                    remedy="Decode it before it is returned.",
+                ) from error
 
 
 def _light_pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

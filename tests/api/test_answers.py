@@ -217,6 +217,8 @@ def test_a_long_message_is_cut() -> None:
     error = read(400, {"message": "option " * 5000})
     assert len(error.message) < SHOWN + 100
     assert "..." in error.message
+    assert error.said == "option " * 5000, "settling reads all of it"
+    assert len(read(400, {"message": "x" * 1_000_000}).said) == 100_000
 
 
 def test_shown_text_is_one_line_without_control_characters() -> None:
@@ -321,6 +323,7 @@ def test_every_error_survives_pickling_with_all_its_fields(kind: type[HubSpotErr
         retry_after=2.5,
         errors=(errors.ErrorDetail(message="m", code="X"),),
         context={"ids": ["1"]},
+        said="everything",
         **extra,
     )
     error.may_have_acted = not kind.may_have_acted

@@ -334,6 +334,18 @@ def test_a_cache_that_is_broken_or_somebody_elses_is_replaced(tmp_path: Path, te
     assert json.loads((tmp_path / "t").read_text())["access"] == "a-1"
 
 
+def test_tokens_of_another_credential_in_the_same_file_are_not_used(tmp_path: Path) -> None:
+    TokenCache(tmp_path / "t", "somebody else").write(Tokens("theirs", "theirs", time.time() + 1000))
+    with WireServer(script=granting()) as server:
+        assert oauth(server, cache=tmp_path / "t").token() == "a-1"
+    assert parse_qs(server.last.body.decode())["refresh_token"] == [REFRESH]
+
+
+def test_a_token_pasted_with_its_header_is_refused_by_that_reason() -> None:
+    with pytest.raises(InputError, match="starts with 'Bearer'"):
+        AccessToken(f"Bearer {TOKEN}")
+
+
 def test_a_cache_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with WireServer(script=granting()) as server:

@@ -36,11 +36,19 @@ class Caller:
         return self.send("GET", path, **options)
 
     def batch(
-        self, object_type: str, operation: str, inputs: Iterable[Any], version: str = "v3", **more: Any
+        self,
+        object_type: str,
+        operation: str,
+        inputs: Iterable[Any],
+        version: str = "v3",
+        *,
+        timeout: float = 10.0,
+        **more: Any,
     ) -> requests.Response:
         """Sends a batch in the path family of a version."""
         base = "/crm/v3/objects" if version == "v3" else f"/crm/objects/{version}"
-        return self.post(f"{base}/{object_type}/batch/{operation}", {"inputs": list(inputs), **more})
+        body = {"inputs": list(inputs), **more}
+        return self.post(f"{base}/{object_type}/batch/{operation}", body, timeout=timeout)
 
 
 def rows(*properties: Mapping[str, Any], trace: bool = True) -> list[dict[str, Any]]:

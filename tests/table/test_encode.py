@@ -173,6 +173,11 @@ def test_a_batch_of_another_schema_is_refused():
         encoder.encode(pa.record_batch({"x": ["a"]}), 0)
 
 
+def test_an_encoded_batch_prints_counts_and_no_data():
+    encoded = encode(pa.table({"k": ["secret", None]}), Layout((), ("k",)))
+    assert repr(encoded) == "Encoded(good=1 rows, rejected=1 rows)"
+
+
 def test_the_result_has_the_promised_schemas():
     layout = Layout((), ("a", "b"))
     encoder = layout.bind(pa.schema({"a": pa.string(), "b": pa.int32()}))

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from table_helpers import encode
 
+from hubspot_batch_dagster.table import rows as rows_module
 from hubspot_batch_dagster.table.encode import Field, Layout
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.rows import record_batches
@@ -239,6 +240,32 @@ def test_text_that_is_no_unicode_is_refused_by_column():
         record_batches(pd.DataFrame({"a": pd.Series(["broken \ud800"], dtype=object)}))
 
 
+def test_bytes_that_pose_as_text_are_refused_by_column():
+    broken = pa.array([b"fine", b"\xff\xfe"]).view(pa.string())
+    with pytest.raises(TableError, match="'a' holds text that is not valid UTF-8"):
+        record_batches(pa.table({"a": broken})).read_all()
+
+
+def test_texts_too_large_for_one_array_are_divided_and_at_last_refused(monkeypatch):
+    def fits_two(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        if batch.num_rows > 2:
+            raise pa.ArrowInvalid("input array too large")
+        return batch.cast(schema)
+
+    monkeypatch.setattr(rows_module, "plain_batch", fits_two)
+    reader = record_batches(pa.table({"a": [str(at) for at in range(9)]}))
+    batches = list(reader)
+    assert max(batch.num_rows for batch in batches) == 2
+    assert [value for batch in batches for value in batch["a"].to_pylist()] == [str(at) for at in range(9)]
+
+    def fits_none(*_: object) -> pa.RecordBatch:
+        raise pa.ArrowInvalid("input array too large")
+
+    monkeypatch.setattr(rows_module, "plain_batch", fits_none)
+    with pytest.raises(TableError, match="too large"):
+        record_batches(pa.table({"a": ["x", "y"]})).read_all()
+
+
 def test_wide_integers_in_dicts_pass_up_to_64_bits():
     assert record_batches([{"a": 2**64 - 1}]).read_all()["a"].to_pylist() == [2**64 - 1]
     with pytest.raises(TableError, match="more than 64 bits") as caught:
@@ -336,6 +363,25 @@ UNWRAPPED = {
         pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())),
         pa.bool_(),
         [True, False],
+    ),
+    "polars category": (
+        pl.Series(["b", None, "b"], dtype=pl.Categorical).to_arrow(compat_level=pl.CompatLevel.newest()),
+        pa.string(),
+        ["b", None, "b"],
+    ),
+    "polars list of categories": (
+        pl.Series([["b", "a"], None, []], dtype=pl.List(pl.Categorical)).to_arrow(
+            compat_level=pl.CompatLevel.newest()
+        ),
+        pa.list_(pa.string()),
+        [["b", "a"], None, []],
+    ),
+    "large list of views": (
+        pl.Series([["b", None], None], dtype=pl.List(pl.String)).to_arrow(
+            compat_level=pl.CompatLevel.newest()
+        ),
+        pa.list_(pa.string()),
+        [["b", None], None],
     ),
     "nested dictionary": (
         pa.DictionaryArray.from_arrays(

@@ -1,0 +1,91 @@
+"""What HubSpot has already: record ids and current values of the rows, read and not written.
+
+It rebuilds a lost ids table (``adopt``), and it is what ``compare="portal"`` judges a row by.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.deliver import in_parallel
+from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, same_values
+from hubspot_batch_dagster.sync.stage import Stage
+from hubspot_batch_dagster.sync.wire import Wire
+
+
+def unique_property(operation: Operation) -> str | None:
+    """The property by which the records of an operation can be found in the portal."""
+    return operation.id_property_name or getattr(operation, "creation_key", None)
+
+
+def by_unique_property(
+    stage: Stage, wire: Wire, object_type: str, name: str, size: int
+) -> Iterator[Outcomes]:
+    """The records that rows have in the portal already, found by a property with unique values.
+
+    Args:
+        stage: The rows.
+        wire: The requests; one for each ``size`` rows.
+        object_type: Where the records are.
+        name: The unique property; rows that do not send it are left out.
+        size: Rows in a request.
+
+    Yields:
+        Outcomes ``unchanged`` with the record id. The hash is the row's if HubSpot has all its values, and
+        empty if not: then the plan sends the row.
+    """
+
+    def look(batch: Batch) -> Outcomes:
+        values = {i: json.loads(text).get(name) or batch.ids[i] for i, text in enumerate(batch.properties)}
+        wanted = {i: value for i, value in values.items() if value}
+        found = (
+            wire.read(object_type, sorted(set(wanted.values())), _names(batch, name), name) if wanted else []
+        )
+        records = {}
+        for record in found:
+            aliases = (
+                (record.properties.get("hs_additional_emails") or "").split(";") if name == "email" else []
+            )
+            for value in (record.properties.get(name), *aliases):
+                if value:
+                    records[_folded(value)] = record
+        matched = {i: records[_folded(value)] for i, value in wanted.items() if _folded(value) in records}
+        return _compared(batch, {i: (each.id, each.properties) for i, each in matched.items()})
+
+    yield from in_parallel(look, stage.staged(size))
+
+
+def by_record_id(stage: Stage, wire: Wire, object_type: str, size: int) -> Iterator[Outcomes]:
+    """The current values of the records that the ids table names; a record that is gone is left out."""
+
+    def look(batch: Batch) -> Outcomes:
+        ids = [each for each in batch.ids if each]
+        records = {each.id: each for each in wire.read(object_type, ids, _names(batch))}
+        matched = {i: records[each] for i, each in enumerate(batch.ids) if each in records}
+        return _compared(batch, {i: (each.id, each.properties) for i, each in matched.items()})
+
+    yield from in_parallel(look, stage.staged(size, known=True))
+
+
+def _compared(batch: Batch, found: dict[int, tuple[str, dict[str, str | None]]]) -> Outcomes:
+    verdicts = {i: Verdict(outcome="unchanged", id=record_id) for i, (record_id, _) in found.items()}
+    digests = [
+        digest if i in found and same_values(json.loads(batch.properties[i]), found[i][1]) else ""
+        for i, digest in enumerate(batch.digests)
+    ]
+    outcomes = outcomes_of(batch, verdicts, 0.0)
+    return Outcomes(**{**outcomes.__dict__, "digests": [digests[i] for i in sorted(verdicts)]})
+
+
+def _names(batch: Batch, *more: str) -> list[str]:
+    names = {name for text in batch.properties for name in json.loads(text)}
+    extra = {"hs_additional_emails"} if "email" in more else set()
+    return sorted(names | set(more) | extra)
+
+
+def _folded(value: str) -> str:
+    return value.strip().lower()

@@ -1,0 +1,56 @@
+"""The emulator is a judge of its own: it shares no code with what it judges."""
+
+from __future__ import annotations
+
+import ast
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hubspot_batch_dagster.emulator
+
+FOLDER = Path(hubspot_batch_dagster.emulator.__file__).parent
+ALLOWED = {"hubspot_batch_dagster", "pydantic_core", "uvicorn"}
+
+
+@pytest.mark.parametrize("module", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_a_module_imports_the_standard_library_uvicorn_and_its_own_room(module: Path) -> None:
+    for node in ast.walk(ast.parse(module.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            top = name.partition(".")[0]
+            assert top in ALLOWED or top in sys.stdlib_module_names, name
+            if top == "hubspot_batch_dagster":
+                assert name.startswith("hubspot_batch_dagster.emulator"), name
+
+
+@pytest.mark.parametrize("module", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_a_module_stays_under_400_lines(module: Path) -> None:
+    assert len(module.read_text().splitlines()) < 400
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_prints_its_url_and_token_and_ends_cleanly(
+    ending: signal.Signals, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "hubspot_batch_dagster.emulator", "--token", "pat-na1-mine"]
+    command += ["--burst-limit", "9", "--latency", "0.01", "--ready-file", str(tmp_path / "ready.json")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("HubSpot emulator on http://127.0.0.1:")
+        assert process.stdout.readline() == "Access token: pat-na1-mine\n"
+        process.send_signal(ending)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait(5)
+        if process.stdout is not None:
+            process.stdout.close()
