@@ -39,7 +39,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m example_project.demo
 
 ui: $(STAMP)
-	@$(BIN)/python -m example_project.ui
+	@EXAMPLE_HOME=.demo/ui $(BIN)/python -m example_project.ui
 
 test: lint types tests
 

@@ -10,4 +10,6 @@ defs = dg.Definitions(
     assets=dg.load_assets_from_modules([source, crm]),
     resources=resources,
     schedules=[nightly],
+    # Twelve short steps: a process for each, as is Dagster's habit, would take longer than the work itself.
+    executor=dg.in_process_executor,
 )

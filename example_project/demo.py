@@ -10,7 +10,7 @@ import dagster as dg
 
 from example_project import report, warehouse
 from example_project.local_hubspot import EmulatorProcess, local_hubspot
-from example_project.places import DAGSTER_HOME, HOME, STORE, WAREHOUSE
+from example_project.places import STORE, VALUES, WAREHOUSE
 
 RED = "vehicles"  # the asset that fails on purpose
 OBJECT_TYPES = ("calls", "companies", "contacts", "deals", "leads", "vehicles")
@@ -24,13 +24,13 @@ def main() -> int:
         say(f"HubSpot on this machine: {hubspot.url} (made up; nothing leaves your computer)")
         say(f"The tables, dirty on purpose: {nice(WAREHOUSE)}")
 
-        say("", "FIRST NIGHT: everything is new.", "")
+        say("", "FIRST NIGHT:", "  Everything is new.", "")
         first = materialize(instance)
         say(*report.table(report.sent(first)))
         say("", "Why rows were rejected, each with the words for one of them:", "")
         say(*report.reasons(report.sent(first)))
 
-        say("", f"SECOND NIGHT: {warehouse.next_day()}", "")
+        say("", "SECOND NIGHT:", f"  {warehouse.next_day()}", "")
         second = materialize(instance)
         say(*report.table(report.sent(second)))
 
@@ -41,9 +41,9 @@ def main() -> int:
 
 def start_afresh() -> None:
     """Remove what an earlier local HubSpot left: its record ids mean nothing to a new one."""
-    shutil.rmtree(HOME, ignore_errors=True)
-    DAGSTER_HOME.mkdir(parents=True)
-    shutil.copy(Path(__file__).with_name("dagster.yaml"), DAGSTER_HOME)
+    for folder in (STORE, VALUES):
+        shutil.rmtree(folder, ignore_errors=True)
+    WAREHOUSE.unlink(missing_ok=True)
     warehouse.build()
 
 
@@ -51,7 +51,6 @@ def point_at(hubspot: EmulatorProcess) -> None:
     """Point Dagster at the local HubSpot, as one would in a shell, before the definitions are loaded."""
     os.environ["HUBSPOT_BASE_URL"] = hubspot.url
     os.environ["HUBSPOT_ACCESS_TOKEN"] = hubspot.token
-    os.environ["DAGSTER_HOME"] = str(DAGSTER_HOME)
 
 
 def materialize(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:

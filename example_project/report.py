@@ -106,12 +106,18 @@ def reasons(syncs: Sequence[Sent]) -> Iterator[str]:
             share = sync.counts["rejected"] / sync.rows
             yield f"  {sync.asset}: {sync.counts['rejected']:,} of {sync.rows:,} rows ({share:.1%})"
         for reason in sync.reasons():
-            text = f"{reason.rows:>7,}  {reason.code}, {reason.column}: {shorten(reason.message, 150, placeholder=' ...')}"
-            yield from wrap(text, WIDTH, subsequent_indent=" " * 9, drop_whitespace=False)
+            message = shorten(reason.message, 150, placeholder=" ...")
+            where = "" if message.startswith(reason.column) else f"{reason.column}: "
+            yield from wrap(
+                f"{reason.code}, {where}{message}",
+                WIDTH,
+                initial_indent=f"{reason.rows:>7,}  ",
+                subsequent_indent=" " * 9,
+            )
 
 
 def _line(asset: str, *cells: str) -> str:
-    widths = (8, 9, 9, 11, 10, 9, 10, 9, 8, 8)
+    widths = (7, 8, 8, 10, 9, 8, 9, 8, 7, 8)
     return f"  {asset:<10}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 

@@ -1,5 +1,8 @@
 """`make ui`: the local HubSpot, filled once, and Dagster's UI over the same project, until Ctrl-C."""
 
+import contextlib
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +13,7 @@ import dagster as dg
 
 from example_project.demo import materialize, point_at, say, start_afresh
 from example_project.local_hubspot import local_hubspot
+from example_project.places import DAGSTER_HOME
 
 ROOT = Path(__file__).parent.parent
 HUBSPOT_PORT = 8585
@@ -18,37 +22,62 @@ DAGSTER_PORT = 3000
 
 def main() -> int:
     """Start both, wait, stop both."""
-    start_afresh()
-    with local_hubspot(free(HUBSPOT_PORT)) as hubspot:
-        point_at(hubspot)
-        say(
-            f"A HubSpot on this machine: {hubspot.url}",
-            "Filling it once, so that there is something to see ...",
-        )
-        with dg.DagsterInstance.get() as instance:
-            materialize(instance)
-        port = free(DAGSTER_PORT)
-        say(f"Dagster's UI, in a few seconds: http://127.0.0.1:{port}/asset-groups  (Ctrl-C stops both)", "")
-        return dagster_dev(port)
+    # `kill`, or a terminal that closes, should stop both just as Ctrl-C does.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        start_afresh()
+        make_dagster_home()
+        with local_hubspot(free(HUBSPOT_PORT)) as hubspot:
+            point_at(hubspot)
+            say(
+                f"HubSpot on this machine: {hubspot.url}", "Filling it, so that there is something to see ..."
+            )
+            with dg.DagsterInstance.get() as instance:
+                materialize(instance)
+            port = free(DAGSTER_PORT)
+            say(
+                f"Dagster's UI, in a few seconds: http://127.0.0.1:{port}/asset-groups (Ctrl-C stops both)",
+                "",
+            )
+            return dagster_dev(port)
+    except KeyboardInterrupt:
+        return 0
+
+
+def make_dagster_home() -> None:
+    """A home for Dagster's history, as fresh as the local HubSpot, with the settings of the example."""
+    shutil.rmtree(DAGSTER_HOME, ignore_errors=True)
+    DAGSTER_HOME.mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("dagster.yaml"), DAGSTER_HOME)
+    os.environ["DAGSTER_HOME"] = str(DAGSTER_HOME)
 
 
 def dagster_dev(port: int) -> int:
-    """Run ``dagster dev`` over the workspace until it ends or somebody presses Ctrl-C."""
-    dagster = Path(sys.executable).with_name("dagster")
-    command = [str(dagster), "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, start_new_session=True) as running:
-        # Terminate (from `kill` or a closing terminal) should stop both just as Ctrl-C does.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            return running.wait()
-        except KeyboardInterrupt:
-            say("", "Stopping ...")
-            running.send_signal(signal.SIGINT)
-            try:
-                running.wait(20)
-            except subprocess.TimeoutExpired:
-                running.kill()
-            return 0
+    """Run ``dagster dev`` over the workspace until it ends or is interrupted; nothing of it stays."""
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    running = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, start_new_session=True)
+    try:
+        return running.wait()
+    finally:
+        say("", "Stopping ...")
+        running.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(15)
+        # The server that holds the code waits for the UI to come back; it is in the same session, and so are runs.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
 
 
 def free(port: int) -> int:

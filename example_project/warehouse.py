@@ -51,9 +51,7 @@ def next_day(path: Path = WAREHOUSE) -> str:
     with duckdb.connect(str(path)) as warehouse:
         for change in _NEXT_DAY:
             warehouse.execute(change)
-    return (
-        "40 customers have moved, 25 calls are new, and somebody has put 13 dates of the sales sheet right."
-    )
+    return "40 customers have moved, 25 calls are new, and 13 dates of the sales sheet have been put right."
 
 
 _NEXT_DAY = (

@@ -75,7 +75,11 @@ class App:
         fault: Fault | None = None
         try:
             found = self._route(request)
-            headers = self._admit(request, found)
+            oauth = self._authenticate(request, found)
+            try:
+                self.limits.take(found.route.window, request.arrived)
+            finally:
+                headers = self.limits.headers(found.route.window, request.arrived, oauth=oauth)
             fault = self.faults.match(request)
             if fault is not None and fault.action == "slow" and not fault.after_commit:
                 await asyncio.sleep(fault.seconds)
@@ -94,8 +98,9 @@ class App:
             return
         cut = fault is not None and fault.action == "truncate"
         await self._send(send, answer, self.portal.correlation_id(), headers, half=cut)
-        if cut:
-            self._transport(scope).close()
+        transport = self._transport(scope)
+        if cut and transport is not None:
+            transport.close()
 
     def _route(self, request: Request) -> Found:
         found = self._router.find(self.portal, request.method, request.path)
@@ -109,13 +114,11 @@ class App:
         request.object_type = table.name if table is not None else name
         return found
 
-    def _admit(self, request: Request, found: Found) -> dict[str, str]:
-        oauth = False
-        if found.route.window != "oauth":
-            scopes = needed_scopes(self.portal, found.route.access, request.object_type)
-            oauth = self.credentials.check(request, scopes).oauth
-        self.limits.take(found.route.window, request.arrived)
-        return self.limits.headers(found.route.window, request.arrived, oauth=oauth)
+    def _authenticate(self, request: Request, found: Found) -> bool:
+        if found.route.window == "oauth":
+            return False
+        scopes = needed_scopes(self.portal, found.route.access, request.object_type)
+        return self.credentials.check(request, scopes).oauth
 
     async def _wait(self, fault: Fault | None) -> None:
         settings = self.portal.settings
@@ -128,17 +131,20 @@ class App:
             await asyncio.sleep(seconds)
 
     async def _cut(self, scope: Scope, receive: Receive, fault: Fault) -> None:
-        transport = self._transport(scope)
         if fault.action == "silent":
             await _disconnected(receive, fault.seconds)
+        transport = self._transport(scope)
+        if transport is None:
+            return
         if fault.reset:
             wire: socket.socket = transport.get_extra_info("socket")
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
         await _disconnected(receive, 5.0)
 
-    def _transport(self, scope: Scope) -> asyncio.Transport:
-        return self.connections[tuple(scope["client"])]
+    def _transport(self, scope: Scope) -> asyncio.Transport | None:
+        """The connection a request came by; None if the client has closed it."""
+        return self.connections.get(tuple(scope["client"]))
 
     def _note(self, request: Request, answer: Answer, fault: Fault | None, seconds: float) -> None:
         if not self.portal.settings.keep_books:

@@ -228,7 +228,9 @@ def _server(app: App) -> uvicorn.Server:
             app.connections[transport.get_extra_info("peername")] = transport
 
         def connection_lost(self, exc: Exception | None) -> None:
-            app.connections.pop(self.transport.get_extra_info("peername"), None)
+            peer = self.transport.get_extra_info("peername")
+            if app.connections.get(peer) is self.transport:
+                del app.connections[peer]
             super().connection_lost(exc)
 
     config = uvicorn.Config(

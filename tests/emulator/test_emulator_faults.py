@@ -27,6 +27,7 @@ def test_a_rolling_window_refuses_what_is_over_the_limit_and_says_so_in_headers(
     assert (body["policyName"], body["errorType"]) == ("TEN_SECONDLY_ROLLING", "RATE_LIMIT")
     assert "category" not in body
     assert "Retry-After" not in answers[-1].headers
+    assert answers[-1].headers["X-HubSpot-RateLimit-Remaining"] == "0"
     time.sleep(0.45)
     assert call.batch("contacts", "read", []).status_code == 200
     assert hubspot.books.refused == 2
@@ -164,6 +165,20 @@ def test_a_rule_can_wait_for_a_row_an_operation_a_type_and_a_turn(call: Caller, 
     ]
     assert statuses == [201, 201, 201, 400, 400, 201]
     assert hubspot.faults.struck() == [(poison, 2)]
+
+
+def test_a_rule_can_wait_for_an_id_and_strikes_only_while_the_client_is_there(
+    call: Caller, hubspot: Emulator
+) -> None:
+    hubspot.faults.add(Fault.locked(row={"id": "7"}), Fault.drop(row={"id": "8"}, times=1))
+    assert call.batch("contacts", "read", [{"id": "6"}]).status_code == 207
+    assert call.batch("contacts", "read", [{"id": "7"}]).status_code == 423
+    hubspot.change(latency=0.3)
+    with pytest.raises(requests.ReadTimeout):
+        call.batch("contacts", "read", [{"id": "8"}], timeout=0.1)
+    hubspot.change(latency=0.0)
+    time.sleep(0.3)
+    assert call.batch("contacts", "read", [{"id": "8"}]).status_code == 207
 
 
 def test_chance_is_the_same_for_the_same_seed(call: Caller, hubspot: Emulator) -> None:

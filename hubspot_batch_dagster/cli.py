@@ -1,0 +1,123 @@
+"""The command line: ``hubspot-batch-dagster emulator | ids | journal``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hubspot_batch_dagster.api.errors import HubSpotError
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.store import Store
+
+_STORE = click.option(
+    "--store",
+    default=None,
+    metavar="FOLDER",
+    help="Where the ids tables are. By default hubspot/ in DAGSTER_HOME, else .hubspot/.",
+)
+_JOURNAL = click.option(
+    "--journal", default=None, metavar="URL", help="SQLAlchemy URL of the journal, if it is not in the store."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hubspot-batch-dagster")
+def cli() -> None:
+    """Look after tables that go to HubSpot."""
+
+
+@cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def emulator(options: tuple[str, ...]) -> None:
+    """Run a HubSpot on this machine, until Ctrl-C. `emulator --help` lists its options."""
+    try:
+        from hubspot_batch_dagster.emulator.__main__ import main as serve
+    except ImportError as error:
+        raise click.ClickException(
+            f"The emulator needs {error.name}. Run: pip install 'hubspot-batch-dagster[emulator]'"
+        ) from None
+    serve(list(options))
+
+
+@cli.command()
+@click.argument("sync", required=False)
+@click.option("--limit", default=20, show_default=True, help="Lines to show.")
+@click.option("--outcome", default=None, help="Only lines with this outcome, such as rejected.")
+@_STORE
+@_JOURNAL
+def ids(sync: str | None, limit: int, outcome: str | None, store: str | None, journal: str | None) -> None:
+    """List the syncs of a store, or show the ids table of one."""
+    opened = _open(store, journal)
+    if sync is None:
+        for name in opened.syncs():
+            with opened.local_ids(name) as path:
+                click.echo(f"{name}: {_counts(path)}")
+        return
+    with opened.local_ids(sync) as path:
+        if path is None:
+            raise click.ClickException(
+                f"{sync!r} has no ids table in {opened.root}. There are: {', '.join(opened.syncs()) or 'none'}."
+            )
+        click.echo(_lines(path, limit, outcome))
+
+
+@cli.command(name="journal")
+@_STORE
+@_JOURNAL
+def journal_(store: str | None, journal: str | None) -> None:
+    """Show what the next runs have to settle: batches whose answer was lost, and outcomes not yet in the ids table."""
+    found = _open(store, journal).journal.summary()
+    if not found:
+        click.echo("Nothing is open: every row that was sent is in an ids table.")
+    for sync, opened, settled in found:
+        click.echo(
+            f"{sync}: {opened} batches without an answer, {settled} outcomes not yet in the ids table."
+        )
+
+
+def main() -> None:
+    """The entry point: errors of ours are shown as sentences, not as tracebacks."""
+    try:
+        cli(prog_name="hubspot-batch-dagster", standalone_mode=True)
+    except HubSpotError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+def _open(store: str | None, journal: str | None) -> Store:
+    from hubspot_batch_dagster.sync.store import Store
+
+    home = os.environ.get("DAGSTER_HOME")
+    root = store or (str(Path(home) / "hubspot") if home else ".hubspot")
+    if "://" not in root and not Path(root).is_dir():
+        raise click.ClickException(f"There is no store at {root}. Name it with --store.")
+    return Store(root, journal_url=journal)
+
+
+def _counts(path: Path | None) -> str:
+    import duckdb
+
+    query = "SELECT outcome, count(*) FROM read_parquet(?) GROUP BY outcome ORDER BY outcome"
+    found = duckdb.execute(query, [str(path)]).fetchall()
+    return ", ".join(f"{n:,} {outcome}" for outcome, n in found) or "empty"
+
+
+def _lines(path: Path, limit: int, outcome: str | None) -> str:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    if outcome is not None:
+        table = table.filter(pc.equal(table.column("outcome"), outcome))
+    shown = table.slice(0, limit).select([name for name in table.column_names if not name.startswith("_")])
+    lines = [" | ".join(shown.column_names)]
+    lines += [
+        " | ".join("" if value is None else str(value) for value in row.values()) for row in shown.to_pylist()
+    ]
+    if table.num_rows > limit:
+        lines.append(f"... and {table.num_rows - limit:,} more lines (--limit)")
+    return "\n".join(lines)

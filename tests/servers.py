@@ -1,0 +1,140 @@
+"""Servers that tests start for themselves, from what is installed on the machine."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TRIES = 3
+
+
+class Postgres:
+    """A Postgres of our own on a free loopback port, gone with its data when it is stopped.
+
+    Attributes:
+        url: SQLAlchemy URL of its database.
+    """
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        self._folder = Path(tempfile.mkdtemp(prefix="hubspot-postgres-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        try:
+            self._init()
+            for _ in range(TRIES):
+                if self._started():
+                    return
+            raise RuntimeError(f"Postgres did not start: {self._log().read_text()[-2000:]}")
+        except BaseException:
+            self.stop()
+            raise
+
+    @classmethod
+    def reason_to_skip(cls) -> str | None:
+        """Why there can be none here, or ``None``."""
+        if installed_binaries() is None:
+            return "Postgres is not installed (Debian: apt-get install postgresql)"
+        if os.geteuid() == 0 and not _has_user("postgres"):
+            return "Postgres does not run as root, and there is no user postgres"
+        return None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://{self._user}@127.0.0.1:{self.port}/postgres"
+
+    def stop(self) -> None:
+        """End the server and delete its data. Stopping twice is fine."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _init(self) -> None:
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(self._user)
+            os.chown(self._folder, entry.pw_uid, entry.pw_gid)
+        command = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", self._user]
+        done = subprocess.run(
+            [*command, "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"],
+            capture_output=True,
+            timeout=60,
+            **self._as_user(),
+        )
+        if done.returncode:
+            raise RuntimeError(f"initdb failed: {done.stderr.decode()[-2000:]}")
+
+    def _started(self) -> bool:
+        self.port = _free_port()
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self._folder),
+            "fsync": "off",
+            "max_connections": "60",
+            "shared_buffers": "16MB",
+        }
+        command = [str(self._binaries / "postgres"), "-D", str(self._data)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with self._log().open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_user())
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends and self._process.poll() is None:
+            if self._ready():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _ready(self) -> bool:
+        command = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, timeout=10).returncode == 0
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _log(self) -> Path:
+        return self._folder / "log"
+
+    def _as_user(self) -> dict[str, object]:
+        """Postgres refuses to run as root."""
+        if os.geteuid() != 0:
+            return {"cwd": self._folder}
+        entry = pwd.getpwnam(self._user)
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": self._folder}
+
+
+def installed_binaries() -> Path | None:
+    """The folder of the newest Postgres that is installed."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: each.parent.name.zfill(4))
+    folders.insert(0, Path(shutil.which("postgres") or "/nowhere").resolve().parent)
+    wanted = ("initdb", "postgres", "pg_isready")
+    return next((each for each in reversed(folders) if all((each / name).exists() for name in wanted)), None)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
