@@ -117,8 +117,8 @@ def reasons(syncs: Sequence[Sent]) -> Iterator[str]:
 
 
 def _line(asset: str, *cells: str) -> str:
-    widths = (7, 8, 8, 10, 9, 8, 9, 8, 7, 8)
-    return f"  {asset:<10}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    widths = (8, 9, 9, 11, 10, 9, 10, 9, 8, 8)
+    return f"{asset:<9}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _colours(result: dg.ExecuteInProcessResult) -> dict[str, str]:

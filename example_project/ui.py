@@ -55,19 +55,9 @@ def make_dagster_home() -> None:
 
 def dagster_dev(port: int) -> int:
     """Run ``dagster dev`` over the workspace until it ends or is interrupted; nothing of it stays."""
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-w",
-        "workspace.yaml",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
-    running = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, start_new_session=True)
+    where = ["-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "dagster", "dev", *where, "--log-level", "warning"]
+    running = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         return running.wait()
     finally:
@@ -83,6 +73,8 @@ def dagster_dev(port: int) -> int:
 def free(port: int) -> int:
     """The port if nobody has it, else any free one."""
     with socket.socket() as probe:
+        # A port that was closed a moment ago is free: without this it would seem taken for a minute.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -54,7 +55,7 @@ class Postgres:
         """End the server and delete its data. Stopping twice is fine."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # does not wait for clients to leave
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

@@ -6,126 +6,27 @@ defined and not at two in the morning.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-import pydantic
-
-from hubspot_batch_dagster.api.endpoints import endpoint, object_type
+from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.operation import (
+    Action,
+    Association,
+    OnNull,
+    Operation,
+    Properties,
+    columns,
+    exactly_one,
+    known_property,
+    mapping,
+    one_of,
+    refuse_record_id_property,
+)
 
-Properties = Mapping[str, str] | Sequence[str]
-OnNull = Literal["omit", "clear"]
-OnDuplicate = Literal["first", "last", "reject"]
-
-Action = Literal["create", "upsert", "update", "archive"]
-
-
-@dataclass(frozen=True)
-class Association:
-    """A link that a created record gets to records that exist already.
-
-    Args:
-        to: Object type of the target, such as ``"contacts"``.
-        column: Column with the target's record id. A list column makes several links. A null cell makes none.
-        type: Association type id, such as ``194`` (call to contact). ``None`` takes HubSpot's unlabelled type
-            for the pair where it is known.
-        category: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``.
-        required: A row whose cell is null is rejected instead of being sent without the link.
-    """
-
-    to: str
-    column: str
-    type: int | None = None
-    category: Literal["HUBSPOT_DEFINED", "USER_DEFINED", "INTEGRATOR_DEFINED", "WORK"] = "HUBSPOT_DEFINED"
-    required: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.column:
-            raise InputError(
-                f"The association to {self.to!r} names no column.",
-                remedy="Name the column that holds the target's record ids: Association(to=..., column=...).",
-            )
-        if self.type is None and self.category != "HUBSPOT_DEFINED":
-            raise InputError(
-                f"The association to {self.to!r} is {self.category} and names no type.",
-                remedy="Give type= the label's association type id (HubSpot shows it under association labels).",
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """What every operation shares; use one of its four subclasses."""
-
-    action: ClassVar[Action]
-
-    object_type: str = field(kw_only=False)
-    on_duplicate: OnDuplicate = "first"
-    model: type[pydantic.BaseModel] | None = None
-    version: str | None = None
-
-    def __post_init__(self) -> None:
-        object_type(self.object_type)
-        _one_of("on_duplicate", self.on_duplicate, ("first", "last", "reject"))
-        self._check()
-
-    def _check(self) -> None:
-        """Refuse what cannot be meant; each subclass knows its own."""
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The batch verbs that this operation may send."""
-        return (self.action,)
-
-    def check_version(self, default: str) -> None:
-        """Refuse an operation that the object type does not have in the API version, naming those it has."""
-        for action in self.actions:
-            endpoint(self.object_type, action, self.version or default)
-
-    @property
-    def key_columns(self) -> tuple[str, ...]:
-        """The columns that identify a row from one run to the next."""
-        raise NotImplementedError
-
-    @property
-    def id_property_name(self) -> str | None:
-        """The unique property by which HubSpot itself finds the record, if the operation uses one."""
-        return None
-
-    @property
-    def record_id_column(self) -> str | None:
-        """The column of record ids, if the operation uses one."""
-        return None
-
-    @property
-    def property_columns(self) -> dict[str, str] | None:
-        """Property -> column as the user gave it; ``None`` means every other column under its own name."""
-        return None
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether sending a row twice leaves the same record as sending it once."""
-        return True
-
-    def definition(self) -> str:
-        """A short hash of all that decides what is sent and how.
-
-        A row that HubSpot rejected is sent again when this changes.
-        """
-        parts: dict[str, Any] = {"class": type(self).__name__}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name in _NOT_PART_OF_THE_WIRE:
-                continue
-            parts[each.name] = value.__qualname__ if isinstance(value, type) else _plain(value)
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-_NOT_PART_OF_THE_WIRE = frozenset({"on_duplicate", "when_gone", "max_gone", "adopt_existing", "compare"})
+__all__ = ["Action", "Archive", "Association", "Create", "Operation", "Update", "Upsert"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +51,9 @@ class Create(Operation):
             ``"reject"`` them all. Those not sent are rejected with ``DUPLICATE_KEY``.
         model: A pydantic model that each row must satisfy. Its errors reject the row; its values are not used.
         version: API version for this operation alone, such as ``"2025-09"``.
+        max_created: The most records that one run may make: a number, or a share of the rows as a float. A run that
+            would make more stops before its first write.
+        max_changed: The same for known records that are changed.
 
     Source: HubSpot, "Using object APIs" and each object's guide (batch create).
     """
@@ -163,19 +67,19 @@ class Create(Operation):
     on_null: OnNull = "omit"
 
     def _check(self) -> None:
-        _columns("key", self.key)
-        _one_of("on_null", self.on_null, ("omit", "clear"))
-        _known_property("creation_key", self.creation_key, self.property_columns)
+        columns("key", self.key)
+        one_of("on_null", self.on_null, ("omit", "clear"))
+        known_property("creation_key", self.creation_key, self.property_columns)
         if isinstance(self.associations, Association):
             raise InputError("associations takes a list.", remedy="Write associations=[Association(...)].")
 
     @property
     def key_columns(self) -> tuple[str, ...]:
-        return _columns("key", self.key)
+        return columns("key", self.key)
 
     @property
     def property_columns(self) -> dict[str, str] | None:
-        return _mapping(self.properties)
+        return mapping(self.properties)
 
     @property
     def repeatable(self) -> bool:
@@ -213,6 +117,8 @@ class Upsert(Operation):
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
+        max_created: As for :class:`Create`.
+        max_changed: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch upsert); contacts guide.
     """
@@ -232,20 +138,20 @@ class Upsert(Operation):
     compare: Literal["ids", "portal"] = "ids"
 
     def _check(self) -> None:
-        _exactly_one(self, "id_property", "key")
-        _one_of("on_null", self.on_null, ("omit", "clear"))
-        _one_of("if_missing", self.if_missing, ("report", "recreate"))
-        _one_of("when_gone", self.when_gone, ("keep", "archive"))
-        _one_of("compare", self.compare, ("ids", "portal"))
+        exactly_one(self, "id_property", "key")
+        one_of("on_null", self.on_null, ("omit", "clear"))
+        one_of("if_missing", self.if_missing, ("report", "recreate"))
+        one_of("when_gone", self.when_gone, ("keep", "archive"))
+        one_of("compare", self.compare, ("ids", "portal"))
         if not 0 < self.max_gone <= 1:
             raise InputError(
                 f"max_gone is a share above 0 and up to 1, not {self.max_gone!r}.",
                 remedy="Use 1 for no limit.",
             )
-        _known_property("id_property", self.id_property, self.property_columns)
-        _known_property("creation_key", self.creation_key, self.property_columns)
+        known_property("id_property", self.id_property, self.property_columns)
+        known_property("creation_key", self.creation_key, self.property_columns)
         if self.id_property is not None:
-            _refuse_record_id_property(self.id_property)
+            refuse_record_id_property(self.id_property)
             for name in ("associations", "creation_key"):
                 if getattr(self, name):
                     raise InputError(
@@ -266,7 +172,7 @@ class Upsert(Operation):
     @property
     def key_columns(self) -> tuple[str, ...]:
         if self.id_property is None:
-            return _columns("key", self.key or ())
+            return columns("key", self.key or ())
         return ((self.property_columns or {}).get(self.id_property, self.id_property),)
 
     @property
@@ -275,7 +181,7 @@ class Upsert(Operation):
 
     @property
     def property_columns(self) -> dict[str, str] | None:
-        return _mapping(self.properties)
+        return mapping(self.properties)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,9 +194,9 @@ class _ByRecord(Operation):
     through: str | None = None
 
     def _check(self) -> None:
-        _exactly_one(self, "record_id", "id_property", "key")
+        exactly_one(self, "record_id", "id_property", "key")
         if self.id_property is not None:
-            _refuse_record_id_property(self.id_property)
+            refuse_record_id_property(self.id_property)
         if self.through is not None and self.key is None:
             raise InputError(
                 "through names the sync whose ids table knows the key.", remedy="Give key= with it."
@@ -304,7 +210,7 @@ class _ByRecord(Operation):
     @property
     def key_columns(self) -> tuple[str, ...]:
         if self.key is not None:
-            return _columns("key", self.key)
+            return columns("key", self.key)
         if self.record_id is not None:
             return (self.record_id,)
         assert self.id_property is not None
@@ -336,6 +242,8 @@ class Update(_ByRecord):
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
+        max_created: As for :class:`Create`.
+        max_changed: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch update).
     """
@@ -347,8 +255,8 @@ class Update(_ByRecord):
 
     def _check(self) -> None:
         super()._check()
-        _one_of("on_null", self.on_null, ("omit", "clear"))
-        _known_property("id_property", self.id_property, self.property_columns)
+        one_of("on_null", self.on_null, ("omit", "clear"))
+        known_property("id_property", self.id_property, self.property_columns)
         if self.id_property == "email" and object_type(self.object_type).name == "contacts":
             raise InputError(
                 "HubSpot's batch update of contacts refuses email as id_property.",
@@ -357,7 +265,7 @@ class Update(_ByRecord):
 
     @property
     def property_columns(self) -> dict[str, str] | None:
-        return _mapping(self.properties)
+        return mapping(self.properties)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,6 +285,8 @@ class Archive(_ByRecord):
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
+        max_created: As for :class:`Create`.
+        max_changed: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch archive).
     """
@@ -386,72 +296,3 @@ class Archive(_ByRecord):
     @property
     def property_columns(self) -> dict[str, str]:
         return {} if self.id_property is None else {self.id_property: self.id_property}
-
-
-def _columns(what: str, value: str | Sequence[str]) -> tuple[str, ...]:
-    columns = (value,) if isinstance(value, str) else tuple(value)
-    if not columns or not all(isinstance(column, str) and column for column in columns):
-        raise InputError(f"{what} names no column.", remedy=f"Give {what} a column name or a list of them.")
-    if len(set(columns)) != len(columns):
-        raise InputError(f"{what} names a column twice: {list(columns)}.", remedy="Name each column once.")
-    return columns
-
-
-def _mapping(properties: Properties | None) -> dict[str, str] | None:
-    if properties is None:
-        return None
-    if isinstance(properties, str):
-        raise InputError(
-            f"properties is a list or a mapping, not the text {properties!r}.",
-            remedy=f"Write properties=[{properties!r}].",
-        )
-    if isinstance(properties, Mapping):
-        return dict(properties)
-    names = list(properties)
-    if len(set(names)) != len(names):
-        raise InputError(f"properties names a property twice: {names}.", remedy="Name each property once.")
-    return {name: name for name in names}
-
-
-def _known_property(what: str, name: str | None, properties: dict[str, str] | None) -> None:
-    if name is not None and properties is not None and name not in properties:
-        raise InputError(
-            f"{what}={name!r} is not among the properties that are sent: {sorted(properties)}.",
-            remedy=f"Add {name!r} to properties, with the column that holds it.",
-        )
-
-
-def _refuse_record_id_property(name: str) -> None:
-    if name == "hs_object_id":
-        raise InputError(
-            "HubSpot does not take hs_object_id as id_property.",
-            remedy="Use Update(..., record_id='<column with record ids>').",
-        )
-
-
-def _exactly_one(operation: Operation, *names: str) -> None:
-    given = [name for name in names if getattr(operation, name)]
-    if len(given) != 1:
-        choice = " or ".join(f"{name}=" for name in names)
-        found = "none" if not given else " and ".join(given)
-        raise InputError(
-            f"{type(operation).__name__} takes exactly one of {choice}; {found} given.",
-            remedy="See the docstring for which one fits the object type.",
-        )
-
-
-def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InputError(
-            f"{what} is one of {', '.join(allowed)}, not {value!r}.", remedy="Check the spelling."
-        )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Association):
-        return [value.to, value.column, value.type, value.category, value.required]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
-    return value

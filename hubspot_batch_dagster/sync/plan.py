@@ -7,10 +7,11 @@ record to update).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.stage import Stage
 
@@ -21,11 +22,15 @@ class Plan:
 
     Attributes:
         actions: Action -> rows.
+        new: Rows without a known record: to be created, or upserted for the first time.
+        changed: Rows whose known record will be changed.
         gone: Known records whose rows left the source and that will be archived.
         requests: Batch requests that it takes, if HubSpot refuses nothing.
     """
 
     actions: dict[str, int]
+    new: int
+    changed: int
     gone: int
     requests: int
 
@@ -44,7 +49,7 @@ def make_plan(
         size: Rows in a batch.
 
     Raises:
-        InputError: More records would be archived than the operation allows.
+        InputError: More records would be made, changed or archived than the operation allows.
     """
     db = stage.db
     _reject_duplicates(stage, operation)
@@ -66,9 +71,26 @@ def make_plan(
         str(name): int(n)
         for name, n in db.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall()
     }
-    gone = _guarded_gone(stage, operation)
+    new = stage.count(
+        "SELECT count(*) FROM plan WHERE action = 'create' OR (action = 'upsert' AND known_id IS NULL)"
+    )
+    changed = actions.get("update", 0) + actions.get("upsert", 0) + actions.get("create", 0) - new
+    guard_size(stage, operation, new, changed)
+    gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive")]
-    return Plan(actions=actions, gone=gone, requests=sum(-(-n // size) for n in [*sent, gone]))
+    requests = sum(-(-n // size) for n in [*sent, gone])
+    return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
+
+
+def plan_hash(stage: Stage, definition: str) -> str:
+    """What stands for the plan as a whole: the same rows with the same texts and actions give the same 16 hex digits."""
+    part = "md5_number_lower(concat_ws(chr(31), action, key, digest, coalesce(known_id, '')))"
+    gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({GONE})"
+    rows = stage.db.execute(
+        f"""SELECT count(*), coalesce(bit_xor({part}), 0) FROM (
+            SELECT action, key, digest, known_id FROM plan UNION ALL {gone})"""
+    ).fetchall()
+    return hashlib.sha256(f"{rows[0][0]} {rows[0][1]} {definition}".encode()).hexdigest()[:16]
 
 
 def plan_gone(stage: Stage) -> int:
@@ -82,39 +104,11 @@ def plan_gone(stage: Stage) -> int:
     db.execute(
         f"""CREATE TABLE gone AS
         SELECT {stage.rows_in} + row_number() OVER (ORDER BY key) - 1 AS row, keys, key, id
-        FROM ({_GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
+        FROM ({GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
     )
     db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")
     db.execute("INSERT INTO plan SELECT row, key, '', 'gone', id, id FROM gone")
     return stage.count("SELECT count(*) FROM gone")
-
-
-_GONE = """SELECT k.key, k.keys, k.id FROM known k
-    WHERE k.id IS NOT NULL AND k.outcome <> 'archived'
-    AND k.key NOT IN (SELECT key FROM staged) AND k.key NOT IN (SELECT key FROM rejected WHERE key IS NOT NULL)"""
-
-
-def _guarded_gone(stage: Stage, operation: Operation) -> int:
-    if not isinstance(operation, Upsert) or operation.when_gone != "archive":
-        return 0
-    known = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
-    gone = stage.count(f"SELECT count(*) FROM ({_GONE})")
-    if not gone:
-        return 0
-    keyless = stage.count("SELECT count(*) FROM rejected WHERE key IS NULL")
-    if stage.rows_in == 0 or keyless or gone > operation.max_gone * known:
-        why = (
-            "the source is empty"
-            if stage.rows_in == 0
-            else f"{keyless} rows have no key and cannot be told apart from rows that are gone"
-            if keyless
-            else f"that is more than max_gone={operation.max_gone:g} of the {known} known records"
-        )
-        raise InputError(
-            f"{gone} rows left the source and their records would be archived, but {why}. Nothing was sent.",
-            remedy="If this is meant, raise max_gone for one run (1 allows all); an empty source never archives.",
-        )
-    return gone
 
 
 def _reject_duplicates(stage: Stage, operation: Operation) -> None:

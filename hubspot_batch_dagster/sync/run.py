@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
-from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.sync import adopt, ids_table, result
 from hubspot_batch_dagster.sync.batch import Batch
@@ -28,7 +28,8 @@ from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.journal import Outcomes
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
-from hubspot_batch_dagster.sync.plan import Plan, make_plan, plan_gone
+from hubspot_batch_dagster.sync.plan import Plan, make_plan, plan_gone, plan_hash
+from hubspot_batch_dagster.sync.preview import SyncPlan, preview
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.recover import Recovery
 from hubspot_batch_dagster.sync.result import SyncResult
@@ -50,6 +51,7 @@ class Options:
         full_refresh: Send unchanged and formerly rejected rows too.
         memory: What DuckDB may use for keys, hashes and outcomes.
         patience: The waits.
+        approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
         adopt: Read the rows' records from the portal into the ids table, and send nothing.
         batch_size: Rows in a request; HubSpot takes 100.
         on_progress: Called every few seconds with how far the run is.
@@ -58,6 +60,7 @@ class Options:
     full_refresh: bool = False
     memory: str = "512MB"
     patience: Patience = field(default_factory=Patience)
+    approve: str | None = None
     adopt: bool = False
     batch_size: int = 100
     on_progress: Callable[[Progress], None] | None = None
@@ -76,6 +79,31 @@ class Finished:
     result: SyncResult
     plan: Plan
     interruption: BaseException | None = None
+
+
+def plan_sync(
+    rows: object,
+    operation: Operation,
+    *,
+    client: HubSpotClient,
+    store: Store,
+    name: str,
+    options: Options | None = None,
+    show_values: bool = False,
+) -> SyncPlan:
+    """Say what :func:`run_sync` would do, and write nothing: not to HubSpot, and not to the ids table.
+
+    Args:
+        show_values: Show the values of the sample of changes instead of masking them.
+
+    Raises:
+        InputError: As for :func:`run_sync`; a guard of the operation is one of them.
+    """
+    operation.check_version(client.version)
+    with store.lock(name), store.scratch(name) as folder, _stoppable(client) as halt:
+        return _Run(rows, operation, client, store, name, options or Options(), folder, halt).look(
+            show_values
+        )
 
 
 def run_sync(
@@ -151,11 +179,29 @@ class _Run:
             self.source = record_batches(rows)
         self.encoder = bind(operation, self.source.schema)
 
-    def go(self) -> Finished:
+    def look(self, show_values: bool) -> SyncPlan:
+        """Plan, and describe the plan."""
+        with self._staged() as stage, self.store.local_ids(self.name) as known:
+            intents = self.store.journal.open_intents(self.name)
+            ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
+            plan = self._decide(
+                stage, chain.from_iterable(each.keys for each in intents if each.action == "create")
+            )
+            definition = self.operation.definition()
+            return preview(
+                stage, plan, self.wire, self.object_type, self.name, definition, show_values=show_values
+            )
+
+    @contextmanager
+    def _staged(self) -> Iterator[Stage]:
         with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
             with as_input_error():
                 for batch in self.source:
                     stage.add(self.encoder.encode(batch, stage.rows_in))
+            yield stage
+
+    def go(self) -> Finished:
+        with self._staged() as stage:
             lookup = Lookup(
                 self.object_type, self.wire, getattr(self.operation, "creation_key", None), stage.claimed
             )
@@ -170,6 +216,19 @@ class _Run:
 
     def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
         self._attach(stage, recovery, known)
+        plan = self._decide(stage, chain.from_iterable(intent.keys for intent in recovery.held))
+        if self.options.approve is not None:
+            self._check_approval(plan_hash(stage, self.operation.definition()))
+        return plan
+
+    def _check_approval(self, found: str) -> None:
+        if found != self.options.approve:
+            raise InputError(
+                f"The plan is {found}, and {self.options.approve} was approved: the source or the portal moved. Nothing was sent.",
+                remedy="Look at the new plan with dry_run, and approve that.",
+            )
+
+    def _decide(self, stage: Stage, held: Iterable[str]) -> Plan:
         with self._others() as path:
             if isinstance(self.operation, Update | Archive) and self.operation.through is not None:
                 ids_table.attach_other(stage, path, self.operation.through, self.operation.key_columns)
@@ -177,7 +236,7 @@ class _Run:
                 stage,
                 self.operation,
                 definition=self.operation.definition(),
-                held=chain.from_iterable(intent.keys for intent in recovery.held),
+                held=held,
                 full_refresh=self.options.full_refresh,
                 size=self.options.batch_size,
             )

@@ -15,7 +15,7 @@ from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.decide import Again, Decision, Examine, Split, Stop, decide
 from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
 from hubspot_batch_dagster.sync.lookup import Lookup
-from hubspot_batch_dagster.sync.settle import Verdict, named_rows, outcomes_of, rejection
+from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, refusals, rejection
 from hubspot_batch_dagster.sync.wire import Wire
 
 MANY = 10
@@ -158,7 +158,6 @@ class _Attempt:
                 if self.wire.halt:
                     return []
             else:
-                self.touched.update(indexes)
                 return self._answered(verdicts, indexes, part)
         return []
 
@@ -169,7 +168,10 @@ class _Attempt:
         return decision
 
     def _answered(self, verdicts: dict[int, Verdict], indexes: list[int], part: Batch) -> list[list[int]]:
-        verdicts = self._reconsider(verdicts, part)
+        try:
+            verdicts = self._reconsider(verdicts, part)
+        finally:
+            self.touched.update(indexes)
         found = {indexes[i]: verdict for i, verdict in verdicts.items()}
         if self.sender.recreate and part.action == "update":
             self.missing |= {i for i, verdict in found.items() if verdict.category == "OBJECT_NOT_FOUND"}
@@ -196,14 +198,13 @@ class _Attempt:
 
     def _split(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:
         """Reject the rows that HubSpot names and send the others; if it names none, halve."""
-        named = [0] if len(indexes) == 1 else named_rows(part, error)
+        named = {0: rejection(error, error.correlation_id)} if len(indexes) == 1 else refusals(part, error)
         if not named:
             return _halves(indexes)
-        verdict = rejection(error, error.correlation_id)
-        self.refusals[verdict.message or ""] += len(named)
-        rejected = self._reconsider(dict.fromkeys(named, verdict), part)
+        self.refusals.update(verdict.message or "" for verdict in named.values())
+        rejected = self._reconsider(named, part)
         self._settle({indexes[i]: each for i, each in rejected.items()})
-        rest = [each for i, each in enumerate(indexes) if i not in set(named)]
+        rest = [each for i, each in enumerate(indexes) if i not in named]
         return [rest] if rest else []
 
     def _conflict(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from hubspot_batch_dagster.api.errors import HubSpotError
@@ -103,26 +103,27 @@ def conflicting_record(error: ErrorItem | HubSpotError) -> str | None:
     return existing_id(_said(error), error.context)
 
 
-def named_rows(batch: Batch, error: HubSpotError) -> list[int]:
-    """The rows that the refusal of a whole batch names: by trace id, by id, or by property and value.
+def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
+    """The rows that the refusal of a whole batch names, by trace id, by id, or by property and value, each with its reason.
 
-    Of rows with an id that HubSpot calls duplicated the first is not named: sent without the others it is fine.
+    Of rows with an id that HubSpot calls duplicated the first is not named: sent without the others it is fine. The
+    same goes for rows that share a value which may be there once.
     """
+    whole = rejection(error, error.correlation_id)
     traces = {batch.trace_id(i): i for i in range(len(batch))}
     named = [traces[trace] for trace in error.context.get("objectWriteTraceId", []) if trace in traces]
+    if not named:
+        named = _repeated_rows(batch, _duplicated_ids(error))
     if named:
-        return named
-    ids = _duplicated_ids(error)
-    if ids:
-        again: list[int] = []
-        seen: set[str] = set()
-        for i, each in enumerate(batch.ids):
-            if each in ids and each in seen:
-                again.append(i)
-            if each is not None:
-                seen.add(each)
-        return again
-    return [i for reason in listed_reasons(_said(error)) for i in _rows_with_value(batch, reason)]
+        return dict.fromkeys(named, whole)
+    found: dict[int, Verdict] = {}
+    for reason in listed_reasons(_said(error)):
+        rows = _rows_with_value(batch, reason)
+        if reason.get("error") == "CONFLICTING_UNIQUE_VALUE":
+            rows = rows[1:] or rows
+        for i in rows:
+            found.setdefault(i, _because(whole, reason))
+    return found
 
 
 class Rows(Protocol):
@@ -251,7 +252,8 @@ def _folded(value: str) -> str:
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?$")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dt\d\d:\d\d")
+_UTC = re.compile(r"(z|\+00:00)$")
 
 
 def _meaning(value: str) -> str:
@@ -259,7 +261,8 @@ def _meaning(value: str) -> str:
     if _NUMBER.match(text):
         return text.rstrip("0").rstrip(".").lstrip("+") if "." in text else text.lstrip("+")
     if _INSTANT.match(text):
-        return re.sub(r"(\.\d+)?(z|\+00:00)?$", "", text)
+        instant = _UTC.sub("", text)
+        return instant.rstrip("0").rstrip(".") if "." in instant else instant
     return text
 
 
@@ -271,6 +274,27 @@ def _duplicated_ids(error: HubSpotError) -> set[str]:
     if not found:
         return set()
     return {*error.context.get("ids", []), *(each.strip() for each in found.group(1).split(","))}
+
+
+def _repeated_rows(batch: Batch, ids: set[str]) -> list[int]:
+    again: list[int] = []
+    seen: set[str] = set()
+    for i, each in enumerate(batch.ids):
+        if each in ids and each in seen:
+            again.append(i)
+        if each is not None:
+            seen.add(each)
+    return again
+
+
+def _because(whole: Verdict, reason: dict[str, Any]) -> Verdict:
+    """The verdict with the one reason of several that is about the row."""
+    return replace(
+        whole,
+        code=reason.get("error") or whole.code,
+        property=reason["name"],
+        message=str(reason.get("message") or whole.message)[:MESSAGE_LENGTH],
+    )
 
 
 def _rows_with_value(batch: Batch, reason: dict[str, Any]) -> list[int]:

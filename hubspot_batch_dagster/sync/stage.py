@@ -128,6 +128,16 @@ class Stage:
                 FROM staged s JOIN known k USING (key) WHERE k.id IS NOT NULL AND k.outcome <> 'archived' ORDER BY s.row"""
         yield from self._batched(query, "", size)
 
+    def changed(self, size: int) -> Iterator[Batch]:
+        """Rows whose known record would change, with its id; then rows that are new."""
+        query = """SELECT row, key, digest, 'update' AS action, known_id AS send_id FROM plan
+            WHERE action IN ('update', 'upsert') AND known_id IS NOT NULL ORDER BY row"""
+        yield from self._batched(query, "", size)
+
+    def table(self, query: str) -> pa.Table:
+        """The rows of a query, all at once."""
+        return self._stream(query, 65_536).read_all()
+
     def _batched(self, query: str, run: str, size: int) -> Iterator[Batch]:
         self._spool.close()
         planned = self._stream(query, 16_384)

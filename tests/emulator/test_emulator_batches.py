@@ -116,6 +116,13 @@ def test_an_existing_email_with_trace_ids_is_a_conflict_beside_its_row(
     assert errors["t2"]["context"]["existingId"] == [body["results"][0]["id"]]
 
 
+def test_a_refused_row_does_not_take_the_email_of_a_good_one(call: Caller) -> None:
+    bad = {"email": "a@example.com", "lifecyclestage": "no such stage"}
+    body = call.batch("contacts", "create", rows(bad, {"email": "a@example.com"})).json()
+    assert [error["context"]["objectWriteTraceId"] for error in body["errors"]] == [["t0"]]
+    assert [result["objectWriteTraceId"] for result in body["results"]] == ["t1"]
+
+
 def test_a_custom_unique_property_refuses_a_second_record_with_its_value(
     call: Caller, hubspot: Emulator
 ) -> None:

@@ -12,7 +12,7 @@ from sync_helpers import SETTINGS, Bench
 from hubspot_batch_dagster.emulator import Emulator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from servers import Postgres, installed_binaries  # noqa: E402
+from servers import Postgres, installed_binaries
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,13 @@ class Bench:
         self.store.close()
 
     def finish(
-        self, rows: object, operation: Operation, name: str = "sync", *, patience: Patience = QUICK, **options: Any
+        self,
+        rows: object,
+        operation: Operation,
+        name: str = "sync",
+        *,
+        patience: Patience = QUICK,
+        **options: Any,
     ) -> Finished:
         """Run, and give everything back."""
         return run_sync(

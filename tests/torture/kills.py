@@ -106,9 +106,7 @@ def _choose(rng: random.Random, batches: int) -> Kill:
         return Kill(kind, seconds=rng.uniform(0.0, 0.35))
     if kind == "request":
         after = rng.random() < 0.5
-        return Kill(
-            kind, nth=rng.randint(1, batches), after=after, lost=not after and rng.random() < 0.4
-        )
+        return Kill(kind, nth=rng.randint(1, batches), after=after, lost=not after and rng.random() < 0.4)
     step = rng.choice(list(STEPS))
     most = {"intend": batches, "settle": batches, "put": 4, "fsync": 8}.get(step, 1)
     return Kill(kind, nth=rng.randint(1, most), step=step, after=rng.random() < 0.5)

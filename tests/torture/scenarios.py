@@ -115,9 +115,7 @@ SCENARIOS = (
         refused=("bad", "keyless", "double", "missing"),
         maker=True,
     ),
-    Scenario(
-        "archive by record id", Archive("deals", record_id="rid"), "archive", refused=(), existing=True
-    ),
+    Scenario("archive by record id", Archive("deals", record_id="rid"), "archive", refused=(), existing=True),
     Scenario(
         "archive by unique",
         Archive("companies", id_property="ext_id"),

@@ -36,17 +36,15 @@ class Trouble:
     settings: dict[str, Any] = field(default_factory=dict)
     needs_values: bool = False
 
-    def rules(self, rng: random.Random, source: Source) -> list[Fault]:
+    def rules(self, rng: random.Random, source: Source, operations: str = WRITES) -> list[Fault]:
         """The rules of a seed: one to three occurrences at requests of its choice."""
         if self.fault is None:
             return []
         if self.needs_values:
-            return [
-                self.fault(operation=WRITES, row={"marker": row.marker}) for row in source.of("poison")
-            ]
+            return [self.fault(operation=operations, row={"marker": row.marker}) for row in source.of("poison")]
         batches = len(source.rows) // 100 + 2
         turns = rng.sample(range(1, batches + 2), k=rng.randint(1, min(3, batches)))
-        return [self.fault(operation=WRITES, nth=turn) for turn in sorted(turns)]
+        return [self.fault(operation=operations, nth=turn) for turn in sorted(turns)]
 
 
 def _answer(status: int, **more: Any) -> Callable[..., Fault]:
@@ -80,7 +78,9 @@ TROUBLES = (
     Trouble("409 once", _with(Fault.conflict)),
     Trouble("409 after commit", _with(Fault.conflict, after_commit=True)),
     Trouble("409 batch", None, {"conflict_with_trace_ids": "409"}),
-    Trouble("409 batch, half", None, {"conflict_with_trace_ids": "409", "conflict_commits_rows_before": True}),
+    Trouble(
+        "409 batch, half", None, {"conflict_with_trace_ids": "409", "conflict_commits_rows_before": True}
+    ),
     Trouble("207", None, {"update_partial_by_trace_id": True}),
     Trouble("omitted rows", _with(Fault.omit, 3)),
     Trouble("empty", _with(Fault.empty)),
@@ -90,5 +90,7 @@ TROUBLES = (
 
 def read_trouble(rng: random.Random) -> list[Fault]:
     """One failing read or search, for seeds that have bad luck there too."""
-    make = rng.choice([_with(Fault.drop), _answer(503), _with(Fault.rate_limited), _with(Fault.expired_token)])
+    make = rng.choice(
+        [_with(Fault.drop), _answer(503), _with(Fault.rate_limited), _with(Fault.expired_token)]
+    )
     return [make(operation=READS, nth=rng.randint(1, 4))]

@@ -1,0 +1,215 @@
+"""What every operation shares: the base class, associations, and the checks of what a user writes down."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+import pydantic
+
+from hubspot_batch_dagster.api.endpoints import endpoint, object_type
+from hubspot_batch_dagster.api.errors import InputError
+
+Properties = Mapping[str, str] | Sequence[str]
+OnNull = Literal["omit", "clear"]
+OnDuplicate = Literal["first", "last", "reject"]
+
+Action = Literal["create", "upsert", "update", "archive"]
+
+
+@dataclass(frozen=True)
+class Association:
+    """A link that a created record gets to records that exist already.
+
+    Args:
+        to: Object type of the target, such as ``"contacts"``.
+        column: Column with the target's record id. A list column makes several links. A null cell makes none.
+        type: Association type id, such as ``194`` (call to contact). ``None`` takes HubSpot's unlabelled type
+            for the pair where it is known.
+        category: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``.
+        required: A row whose cell is null is rejected instead of being sent without the link.
+    """
+
+    to: str
+    column: str
+    type: int | None = None
+    category: Literal["HUBSPOT_DEFINED", "USER_DEFINED", "INTEGRATOR_DEFINED", "WORK"] = "HUBSPOT_DEFINED"
+    required: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.column:
+            raise InputError(
+                f"The association to {self.to!r} names no column.",
+                remedy="Name the column that holds the target's record ids: Association(to=..., column=...).",
+            )
+        if self.type is None and self.category != "HUBSPOT_DEFINED":
+            raise InputError(
+                f"The association to {self.to!r} is {self.category} and names no type.",
+                remedy="Give type= the label's association type id (HubSpot shows it under association labels).",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What every operation shares; use one of its four subclasses."""
+
+    action: ClassVar[Action]
+
+    object_type: str = field(kw_only=False)
+    on_duplicate: OnDuplicate = "first"
+    model: type[pydantic.BaseModel] | None = None
+    version: str | None = None
+    max_created: float | None = None
+    max_changed: float | None = None
+
+    def __post_init__(self) -> None:
+        object_type(self.object_type)
+        for name in ("max_created", "max_changed"):
+            _count_or_share(name, getattr(self, name))
+        one_of("on_duplicate", self.on_duplicate, ("first", "last", "reject"))
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse what cannot be meant; each subclass knows its own."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The batch verbs that this operation may send."""
+        return (self.action,)
+
+    def check_version(self, default: str) -> None:
+        """Refuse an operation that the object type does not have in the API version, naming those it has."""
+        for action in self.actions:
+            endpoint(self.object_type, action, self.version or default)
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns that identify a row from one run to the next."""
+        raise NotImplementedError
+
+    @property
+    def id_property_name(self) -> str | None:
+        """The unique property by which HubSpot itself finds the record, if the operation uses one."""
+        return None
+
+    @property
+    def record_id_column(self) -> str | None:
+        """The column of record ids, if the operation uses one."""
+        return None
+
+    @property
+    def property_columns(self) -> dict[str, str] | None:
+        """Property -> column as the user gave it; ``None`` means every other column under its own name."""
+        return None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending a row twice leaves the same record as sending it once."""
+        return True
+
+    def definition(self) -> str:
+        """A short hash of all that decides what is sent and how.
+
+        A row that HubSpot rejected is sent again when this changes.
+        """
+        parts: dict[str, Any] = {"class": type(self).__name__}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in _NOT_PART_OF_THE_WIRE:
+                continue
+            parts[each.name] = value.__qualname__ if isinstance(value, type) else _plain(value)
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_NOT_PART_OF_THE_WIRE = frozenset(
+    {"on_duplicate", "when_gone", "max_gone", "adopt_existing", "compare", "max_created", "max_changed"}
+)
+
+
+def columns(what: str, value: str | Sequence[str]) -> tuple[str, ...]:
+    """One column name or several, as a tuple; refused if there is none, or one twice."""
+    names = (value,) if isinstance(value, str) else tuple(value)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"{what} names no column.", remedy=f"Give {what} a column name or a list of them.")
+    if len(set(names)) != len(names):
+        raise InputError(f"{what} names a column twice: {list(names)}.", remedy="Name each column once.")
+    return names
+
+
+def mapping(properties: Properties | None) -> dict[str, str] | None:
+    """Property -> column; a list means columns named like their properties."""
+    if properties is None:
+        return None
+    if isinstance(properties, str):
+        raise InputError(
+            f"properties is a list or a mapping, not the text {properties!r}.",
+            remedy=f"Write properties=[{properties!r}].",
+        )
+    if isinstance(properties, Mapping):
+        return dict(properties)
+    names = list(properties)
+    if len(set(names)) != len(names):
+        raise InputError(f"properties names a property twice: {names}.", remedy="Name each property once.")
+    return {name: name for name in names}
+
+
+def known_property(what: str, name: str | None, properties: dict[str, str] | None) -> None:
+    """Refuse a unique property that is not sent."""
+    if name is not None and properties is not None and name not in properties:
+        raise InputError(
+            f"{what}={name!r} is not among the properties that are sent: {sorted(properties)}.",
+            remedy=f"Add {name!r} to properties, with the column that holds it.",
+        )
+
+
+def refuse_record_id_property(name: str) -> None:
+    """Refuse what HubSpot refuses as an id property."""
+    if name == "hs_object_id":
+        raise InputError(
+            "HubSpot does not take hs_object_id as id_property.",
+            remedy="Use Update(..., record_id='<column with record ids>').",
+        )
+
+
+def exactly_one(operation: Operation, *names: str) -> None:
+    """Refuse none or several of fields that exclude each other."""
+    given = [name for name in names if getattr(operation, name)]
+    if len(given) != 1:
+        choice = " or ".join(f"{name}=" for name in names)
+        found = "none" if not given else " and ".join(given)
+        raise InputError(
+            f"{type(operation).__name__} takes exactly one of {choice}; {found} given.",
+            remedy="See the docstring for which one fits the object type.",
+        )
+
+
+def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a word that is not among the allowed ones."""
+    if value not in allowed:
+        raise InputError(
+            f"{what} is one of {', '.join(allowed)}, not {value!r}.", remedy="Check the spelling."
+        )
+
+
+def _count_or_share(what: str, value: float | None) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or value < 0 or (isinstance(value, float) and value > 1):
+        raise InputError(
+            f"{what} is {value!r}.",
+            remedy="Give a number of rows (an int), or a share of the rows from 0.0 to 1.0 (a float).",
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Association):
+        return [value.to, value.column, value.type, value.category, value.required]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in value]
+    return value

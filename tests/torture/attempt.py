@@ -1,0 +1,182 @@
+"""One run of a sync in a process of its own, which may be killed.
+
+The parent has everything imported and forks; the child runs the sync and writes what came of it into a file. A run
+costs some tens of milliseconds that way, not the second of a fresh interpreter.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError, InputError, StoreError
+from hubspot_batch_dagster.api.transport import Timeout
+from hubspot_batch_dagster.emulator import EmulatorProcess
+from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.run import Options, run_sync
+from hubspot_batch_dagster.sync.store import Store
+from tests.torture.kills import Kill
+from tests.torture.trouble import LATE, READ_TIMEOUT
+
+SEARCH_LAG = 0.2
+PATIENCE = Patience(
+    total=15.0,
+    backoff=0.02,
+    longest_pause=0.5,
+    locked=0.05,
+    window=0.1,
+    index_lag=0.4,
+    certain_after=LATE + 0.9,
+)
+LONGEST = 40.0
+"""Seconds that one run may take before it counts as hung."""
+
+
+class OneClock(HubSpotClient):
+    """The emulator and the sync share a host: the full seconds of its ``Date`` header would blur waits of tenths."""
+
+    def server_time(self) -> float:
+        return time.time()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one run ended.
+
+    Attributes:
+        how: ``finished``, ``killed``, ``stopped`` (an error of HubSpot's), ``broken`` (an error of ours) or ``hung``.
+        rows: Rows that came in, by the run's own account.
+        counts: Outcome -> rows.
+        ids_path: The ids table of the run.
+        said: The error, if there was one.
+    """
+
+    how: str
+    rows: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    ids_path: str = ""
+    said: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.how == "finished" and not self.counts["unsent"] and not self.counts["unknown"]
+
+
+def attempt(
+    rows: Sequence[dict[str, Any]],
+    operation: Operation,
+    *,
+    hubspot: EmulatorProcess,
+    folder: Path,
+    name: str,
+    kill: Kill | None = None,
+) -> Ended:
+    """Run the sync once; with ``kill`` it dies on the way, if the way is long enough."""
+    report = folder / "report.json"
+    report.unlink(missing_ok=True)
+    held = kill.fault() if kill is not None else None
+    if held is not None:
+        others = [fault for fault, _ in hubspot.faults.struck()]
+        assert held not in others
+        hubspot.faults.add(held)
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        _in_child(rows, operation, hubspot.url, hubspot.token, folder, name, kill)
+    try:
+        return _watch(child, kill, held, hubspot, report)
+    finally:
+        _end(child)
+
+
+def _in_child(
+    rows: Sequence[dict[str, Any]],
+    operation: Operation,
+    url: str,
+    token: str,
+    folder: Path,
+    name: str,
+    kill: Kill | None,
+) -> None:
+    try:
+        gc.freeze()
+        if kill is not None:
+            kill.arm()
+        report = _run(rows, operation, url, token, folder, name)
+        half = folder / "report.half"
+        half.write_text(json.dumps(report))
+        half.rename(folder / "report.json")
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _run(
+    rows: Sequence[dict[str, Any]], operation: Operation, url: str, token: str, folder: Path, name: str
+) -> dict[str, Any]:
+    client = OneClock(token, base_url=url, timeout=Timeout(connect=2.0, read=READ_TIMEOUT, total=2.0))
+    try:
+        store = Store(folder / "store", lock_wait=5.0)
+        finished = run_sync(
+            list(rows), operation, client=client, store=store, name=name, options=Options(patience=PATIENCE)
+        )
+    except (InputError, StoreError, ConservationError) as error:
+        return {"how": "broken", "said": f"{type(error).__name__}: {error}"}
+    except HubSpotError as error:
+        return {"how": "stopped", "said": f"{type(error).__name__}: {error}"}
+    result = finished.result
+    return {
+        "how": "finished",
+        "rows": result.rows,
+        "counts": dict(result.counts),
+        "ids_path": result.ids_path,
+        "said": str(result.stopped or ""),
+    }
+
+
+def _watch(child: int, kill: Kill | None, held: Any, hubspot: EmulatorProcess, report: Path) -> Ended:
+    began = time.monotonic()
+    while True:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return _ended(status, report)
+        passed = time.monotonic() - began
+        if passed > LONGEST:
+            return Ended("hung", said=f"still at work after {LONGEST:g} s")
+        if kill is not None and kill.kind == "moment" and passed >= kill.seconds:
+            _end(child)
+            return Ended("killed")
+        if held is not None and any(struck for fault, struck in hubspot.faults.struck() if fault == held):
+            _end(child)
+            return Ended("killed")
+        time.sleep(0.002 if kill is not None else 0.005)
+
+
+def _ended(status: int, report: Path) -> Ended:
+    if os.WIFSIGNALED(status):
+        return Ended("killed")
+    if not report.exists():
+        return Ended("broken", said=f"the process ended with {os.WEXITSTATUS(status)} and no report")
+    return Ended(**json.loads(report.read_text()))
+
+
+def _end(child: int) -> None:
+    """Make sure that the child is gone, and reap it."""
+    try:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return
