@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from hubspot_batch_dagster.api.errors import (
     ServerTrouble,
 )
 from hubspot_batch_dagster.checks import check_max_rejected, check_results, check_specs
+from hubspot_batch_dagster.dry_run import plan_checks, plan_metadata
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.sync.operations import Operation
@@ -32,6 +34,12 @@ class HubSpotRunConfig(dg.Config):
 
     full_refresh: bool = False
     """Send unchanged and formerly rejected rows too."""
+    dry_run: bool = False
+    """Say what would be done, and do nothing: no write, no new ids table, no materialization."""
+    show_values: bool = False
+    """Show the values of a dry run's sample instead of masking them; they are people's data."""
+    approve: str | None = None
+    """Hash of the plan to carry out, from a dry run; if the source or the portal moved since, nothing is sent."""
 
 
 def hubspot_asset(
@@ -68,6 +76,7 @@ def hubspot_asset(
         options = dict(asset_options)
         key = _key(function, options)
         options.setdefault("pool", "hubspot")
+        options["output_required"] = False  # a dry run materializes nothing
         options["kinds"] = {"hubspot", *options.get("kinds", ())}
         options["check_specs"] = [*check_specs(key), *options.get("check_specs", ())]
         options.setdefault("description", inspect.getdoc(function))
@@ -129,10 +138,18 @@ def _materialize(
     config: Any,
     operation: Operation,
     max_rejected: float,
-) -> Iterator[dg.MaterializeResult[pa.Table]]:
-    finished = hubspot.run(
-        rows, operation, context=context, full_refresh=getattr(config, "full_refresh", False)
-    )
+) -> Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult]:
+    if getattr(config, "dry_run", False):
+        with no_retry():
+            plan = hubspot.plan(
+                rows, operation, context=context, **told(config, "full_refresh", "show_values")
+            )
+        context.log.info(str(plan))
+        context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=plan_metadata(plan)))
+        yield from plan_checks(plan, context.asset_key, max_rejected)
+        return
+    with no_retry():
+        finished = hubspot.run(rows, operation, context=context, **told(config, "full_refresh", "approve"))
     result = finished.result
     context.log.info(summary(result))
     if result.stopped is not None and worth_a_retry(result.stopped) and finished.interruption is None:
@@ -145,6 +162,20 @@ def _materialize(
     )
     if finished.interruption is not None:
         raise finished.interruption
+
+
+@contextmanager
+def no_retry() -> Iterator[None]:
+    """What is wrong with the rows or the operation stays wrong: tell Dagster not to try again."""
+    try:
+        yield
+    except InputError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def told(config: Any, *names: str) -> dict[str, Any]:
+    """What the run config says of these; a config class of the user's own may leave some out."""
+    return {name: getattr(config, name) for name in names if hasattr(config, name)}
 
 
 def summary(result: SyncResult) -> str:

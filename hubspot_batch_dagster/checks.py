@@ -18,15 +18,18 @@ SAMPLE = 20
 
 ACCOUNTED, REJECTED, UNKNOWN = "rows_accounted_for", "rows_rejected", "rows_unknown"
 
-_SCHEMA = dg.TableSchema(
-    columns=[
-        dg.TableColumn("row", "int"),
-        dg.TableColumn("key", "string"),
-        dg.TableColumn("column", "string"),
-        dg.TableColumn("code", "string"),
-        dg.TableColumn("message", "string"),
-    ]
-)
+
+def sample_schema() -> dg.TableSchema:
+    """The columns of a sample of rejected rows."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn("row", "int"),
+            dg.TableColumn("key", "string"),
+            dg.TableColumn("column", "string"),
+            dg.TableColumn("code", "string"),
+            dg.TableColumn("message", "string"),
+        ]
+    )
 
 
 def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]:
@@ -157,7 +160,7 @@ def _rejection_metadata(result: SyncResult) -> dict[str, dg.MetadataValue]:
         "reasons": dg.MetadataValue.table(
             reasons, schema=dg.TableSchema(columns=[dg.TableColumn("code"), dg.TableColumn("rows", "int")])
         ),
-        "sample": dg.MetadataValue.table(sample, schema=_SCHEMA),
+        "sample": dg.MetadataValue.table(sample, schema=sample_schema()),
         "rejected_path": dg.MetadataValue.path(result.rejected_path),
     }
 

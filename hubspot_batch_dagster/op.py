@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from hubspot_batch_dagster.asset import step, summary, worth_a_retry
+from hubspot_batch_dagster.asset import no_retry, step, summary, told, worth_a_retry
 from hubspot_batch_dagster.checks import allowed_rejections, check_max_rejected
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.resource import HubSpotResource
@@ -46,7 +46,7 @@ def hubspot_op(
 
     def decorate(function: Callable[..., Any]) -> dg.OpDefinition:
         options = {"pool": "hubspot", **op_options}
-        options.setdefault("out", dg.Out(dagster_type=dg.Any))
+        options.setdefault("out", dg.Out(dagster_type=dg.Any, is_required=False))
         name = sync or options.get("name") or function.__name__
 
         def send(
@@ -69,9 +69,17 @@ def _send(
     max_rejected: float,
     name: str,
 ) -> Iterator[dg.Output[pa.Table]]:
-    finished = hubspot.run(
-        rows, operation, name=name, context=context, full_refresh=getattr(config, "full_refresh", False)
-    )
+    if getattr(config, "dry_run", False):
+        with no_retry():
+            plan = hubspot.plan(
+                rows, operation, name=name, context=context, **told(config, "full_refresh", "show_values")
+            )
+        context.log.info(str(plan))
+        return
+    with no_retry():
+        finished = hubspot.run(
+            rows, operation, name=name, context=context, **told(config, "full_refresh", "approve")
+        )
     result = finished.result
     context.log.info(summary(result))
     if finished.interruption is not None:

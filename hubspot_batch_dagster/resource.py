@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import dagster as dg
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -18,8 +18,9 @@ from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.sync.adopt import unique_property
 from hubspot_batch_dagster.sync.decide import Patience
 from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.preview import SyncPlan
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Finished, Options, run_sync
+from hubspot_batch_dagster.sync.run import Finished, Options, plan_sync, run_sync
 from hubspot_batch_dagster.sync.store import Store
 
 Log = Callable[[str], None]
@@ -167,6 +168,32 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             )
         return self._store
 
+    @overload
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = ...,
+        context: Any = ...,
+        full_refresh: bool = ...,
+        approve: str | None = ...,
+        dry_run: Literal[False] = ...,
+    ) -> SyncResult: ...
+
+    @overload
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = ...,
+        context: Any = ...,
+        full_refresh: bool = ...,
+        approve: str | None = ...,
+        dry_run: Literal[True],
+    ) -> SyncPlan: ...
+
     def sync(
         self,
         rows: object,
@@ -175,7 +202,9 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         name: str | None = None,
         context: Any = None,
         full_refresh: bool = False,
-    ) -> SyncResult:
+        approve: str | None = None,
+        dry_run: bool = False,
+    ) -> SyncResult | SyncPlan:
         """Bring rows to HubSpot, once each, inside any asset, op or script.
 
         Args:
@@ -184,19 +213,55 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             name: The sync, that is whose ids table and journal are used. In an asset its key is the default.
             context: Dagster's context, for the default name and for progress in its log.
             full_refresh: Send unchanged and formerly rejected rows too.
+            approve: Carry out this plan (the ``hash`` of a dry run) and no other.
+            dry_run: As :meth:`plan`: say what would be done, and do nothing.
 
         Returns:
-            What became of each row. Nothing is raised for single rows: look at ``counts``, or call
+            What became of each row, or the plan of a dry run. Nothing is raised for single rows: look at ``counts``, or call
             ``raise_for_failures()``.
 
         Raises:
             InputError: The rows or the operation cannot be meant; nothing was sent.
             StoreError: The ids table or the journal cannot be read or written.
         """
-        finished = self.run(rows, operation, name=name, context=context, full_refresh=full_refresh)
+        if dry_run:
+            return self.plan(rows, operation, name=name, context=context, full_refresh=full_refresh)
+        finished = self.run(
+            rows, operation, name=name, context=context, full_refresh=full_refresh, approve=approve
+        )
         if finished.interruption is not None:
             raise finished.interruption
         return finished.result
+
+    def plan(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = None,
+        context: Any = None,
+        full_refresh: bool = False,
+        show_values: bool = False,
+    ) -> SyncPlan:
+        """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
+
+        Args:
+            rows: As for :meth:`sync`.
+            operation: As for :meth:`sync`.
+            name: As for :meth:`sync`.
+            context: As for :meth:`sync`.
+            full_refresh: As for :meth:`sync`.
+            show_values: Show the values of the sample of changes instead of masking them.
+        """
+        return plan_sync(
+            rows,
+            operation,
+            client=self.client,
+            store=self.ids,
+            name=name or _name_from(context),
+            options=replace(self._options(context), full_refresh=full_refresh),
+            show_values=show_values,
+        )
 
     def adopt(
         self, rows: object, operation: Operation, *, name: str | None = None, context: Any = None
@@ -239,9 +304,10 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         name: str | None = None,
         context: Any = None,
         full_refresh: bool = False,
+        approve: str | None = None,
     ) -> Finished:
         """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
-        options = replace(self._options(context), full_refresh=full_refresh)
+        options = replace(self._options(context), full_refresh=full_refresh, approve=approve)
         return run_sync(
             rows,
             operation,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from json.encoder import encode_basestring
 
 from hubspot_batch_dagster.sync.journal import Intent
 from hubspot_batch_dagster.sync.operations import Action
@@ -62,7 +62,7 @@ class Batch:
 
     def body(self) -> bytes:
         """The request body. The properties were encoded column by column and are put in as they are."""
-        return ('{"inputs":[' + ",".join([self._input(i) for i in range(len(self))]) + "]}").encode()
+        return ('{"inputs":[' + ",".join(self._inputs()) + "]}").encode()
 
     def size(self) -> int:
         """About how many bytes the body has."""
@@ -85,12 +85,25 @@ class Batch:
             bodies=self.properties if with_bodies else [],
         )
 
-    def _input(self, i: int) -> str:
+    def _inputs(self) -> Iterator[str]:
         if self.action == "archive":
-            return f'{{"id":{json.dumps(self.ids[i])}}}'
-        trace = f'"properties":{self.properties[i]},"objectWriteTraceId":"{self.run}-{self.rows[i]}"'
+            return (f'{{"id":{_json(each)}}}' for each in self.ids)
+        middle = f',"objectWriteTraceId":"{self.run}-'
+        rows = zip(self.rows, self.ids, self.properties, self.associations, strict=True)
         if self.action == "create":
-            associations = self.associations[i]
-            return f'{{"associations":{associations},{trace}}}' if associations else f"{{{trace}}}"
-        by = f'"idProperty":{json.dumps(self.id_property)},' if self.id_property else ""
-        return f'{{"id":{json.dumps(self.ids[i], ensure_ascii=False)},{by}{trace}}}'
+            return (
+                f'{{"associations":{links},"properties":{properties}{middle}{row}"}}'
+                if links
+                else f'{{"properties":{properties}{middle}{row}"}}'
+                for row, _, properties, links in rows
+            )
+        by = f'"idProperty":{_json(self.id_property)},' if self.id_property else ""
+        return (
+            f'{{"id":{_json(value)},{by}"properties":{properties}{middle}{row}"}}'
+            for row, value, properties, _ in rows
+        )
+
+
+def _json(text: str | None) -> str:
+    """A JSON string, or null; many times as quick as `json.dumps`, which makes an encoder for each call."""
+    return "null" if text is None else encode_basestring(text)

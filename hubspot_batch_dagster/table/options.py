@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 from hubspot_batch_dagster.table.check import quoted
 
 _SHOWN_OPTIONS = 5
-_REMEMBERED = 1024
+_COMPARED = 100  # characters
+_LOOKED_UP = 100  # a look-up costs milliseconds; a column of free text must not cost one for each row
 
 
 class Options:
@@ -32,7 +32,7 @@ class Options:
             [(value.strip().casefold(), value) for value in options]
             + [(label.strip().casefold(), value) for value, label in options.items()]
         )
-        self._near = lru_cache(maxsize=_REMEMBERED)(self._nearest)
+        self._complaints: dict[str, str] = {}
         self._named = {**{label: value for value, label in options.items()}, **{v: v for v in options}}
 
     def internal(self, cell: str) -> str | None:
@@ -50,22 +50,29 @@ class Options:
         wrong = cell
         if self._several:
             wrong = next((part for part in cell.split(";") if self._one(part) is None), cell)
-        return self._near(wrong)
+        if wrong not in self._complaints:
+            if len(self._complaints) >= _LOOKED_UP:
+                return self._worded(wrong, [])
+            self._complaints[wrong] = self._worded(wrong, self._nearest(wrong))
+        return self._complaints[wrong]
 
     def _one(self, cell: str) -> str | None:
         if cell in self._values or cell == "":
             return cell
         return self._labels.get(cell) or self._folded.get(cell.strip().casefold())
 
-    def _nearest(self, wrong: str) -> str:
+    def _nearest(self, wrong: str) -> list[str]:
         by_fold = {name.casefold(): value for name, value in self._named.items()}
-        close = difflib.get_close_matches(wrong.casefold(), list(by_fold), n=_SHOWN_OPTIONS, cutoff=0.5)
-        near = list(dict.fromkeys(by_fold[name] for name in close)) or sorted(self._values)[:_SHOWN_OPTIONS]
-        listed = ", ".join(f"'{value}'" for value in near)
-        which = (
-            "the nearest are" if close else "they are" if len(near) == len(self._values) else "among them are"
+        close = difflib.get_close_matches(
+            wrong[:_COMPARED].casefold(), list(by_fold), _SHOWN_OPTIONS, cutoff=0.5
         )
-        return f"{quoted(wrong)} is not one of the {len(self._values)} options; {which} {listed}."
+        return list(dict.fromkeys(by_fold[name] for name in close))
+
+    def _worded(self, wrong: str, near: list[str]) -> str:
+        count = len(self._values)
+        which = "the nearest are" if near else "they are" if count <= _SHOWN_OPTIONS else "among them are"
+        listed = ", ".join(f"'{value}'" for value in near or sorted(self._values)[:_SHOWN_OPTIONS])
+        return f"{quoted(wrong)} is not one of the {count} options; {which} {listed}."
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -195,6 +196,17 @@ def test_an_option_like_no_other_names_five_of_them():
     message = only_rejection(pa.array(["zzz"]), many)["message"]
     assert message.count("'option_") == 5
     assert "among them are" in message
+
+
+def test_a_column_of_nothing_but_wrong_options_is_still_rejected_quickly():
+    many = Property(
+        "p", "enumeration", "select", {f"option_{at}": f"Option number {at}" for at in range(300)}
+    )
+    cells = pa.array([f"free text that is no option, {at}" * 20 for at in range(5_000)])
+    started = time.process_time()
+    encoded = encode_column(cells, many)
+    assert encoded.rejected.num_rows == 5_000
+    assert time.process_time() - started < 5
 
 
 def test_an_options_internal_value_is_escaped_even_where_the_column_is_numbers():
