@@ -43,6 +43,10 @@ class Batch:
         """The trace id of the row at ``index``: the run and the row's position."""
         return f"{self.run}-{self.rows[index]}"
 
+    def traces(self) -> dict[str, int]:
+        """Trace id -> index."""
+        return {f"{self.run}-{row}": i for i, row in enumerate(self.rows)}
+
     def pick(self, indexes: Sequence[int]) -> Batch:
         """The same batch with only the rows at ``indexes``."""
         return replace(

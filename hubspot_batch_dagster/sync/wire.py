@@ -193,7 +193,7 @@ def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:
         raise answer.lost(f"it says {slim.status} instead of COMPLETE")
     if all(each.object_write_trace_id for each in slim.results):
         return [
-            Written(each.id, each.object_write_trace_id, each.new, {}, _texts(each.warnings))
+            Written(each.id, each.object_write_trace_id, each.new, warnings=_texts(each.warnings))
             for each in slim.results
         ], slim.errors
     whole = answer.read(BatchAnswer)
@@ -204,4 +204,4 @@ def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:
 
 
 def _texts(warnings: Sequence[Warning_]) -> tuple[str, ...]:
-    return tuple(each.message or each.category or "" for each in warnings)
+    return () if not warnings else tuple(each.message or each.category or "" for each in warnings)

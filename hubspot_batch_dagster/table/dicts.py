@@ -35,8 +35,6 @@ def batches_of_iterator(rows: Iterator[Row], max_rows: int) -> tuple[pa.Schema, 
     `TableError`, because what was sent before it cannot be typed again.
     """
     first = list(islice(rows, max_rows))
-    if not first:
-        return pa.schema([]), iter(())
     table = table_of_list(first).combine_chunks()
     head = table.to_batches(max_chunksize=max_rows)
     return table.schema, chain(head, _later_batches(rows, table.schema, max_rows))

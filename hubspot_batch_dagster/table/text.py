@@ -57,7 +57,8 @@ def text_of(array: Array) -> Text:
 
     Text stays as it is. Numbers are plain digits: the shortest that read back as the same float, a decimal
     with the places it has. Dates are YYYY-MM-DD; timestamps ISO 8601 in UTC with milliseconds (cut, not
-    rounded), where a timestamp without zone is taken as UTC. Lists are joined by `;`. NaN is null.
+    rounded), where a timestamp without zone is taken as UTC. NaN is null. Other types have no text; for lists
+    see `list_text`.
     """
     kind, types = array.type, pa.types
     if types.is_string(kind):
@@ -74,8 +75,6 @@ def text_of(array: Array) -> Text:
         return date_text(array)
     if types.is_timestamp(kind):
         return timestamp_text(array)
-    if types.is_list(kind):
-        return list_text(array, text_of)
     return unsupported(array)
 
 
