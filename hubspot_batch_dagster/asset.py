@@ -1,7 +1,7 @@
 """hubspot_asset: an asset whose rows go to HubSpot and whose value is the ids table."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,7 +43,11 @@ class HubSpotRunConfig(dg.Config):
 
 
 def hubspot_asset(
-    operation: Operation, *, max_rejected: float = 0.05, resource: str = "hubspot", **asset_options: Any
+    operation: Operation,
+    *,
+    max_rejected: float = 0.05,
+    resource: str | Mapping[str, str] = "hubspot",
+    **asset_options: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Make an asset of a function that returns rows: the rows go to HubSpot, the ids table is the asset's value.
 
@@ -57,11 +61,13 @@ def hubspot_asset(
         operation: What to do with the rows: ``Create``, ``Upsert``, ``Update`` or ``Archive``.
         max_rejected: Up to so many rejected rows the check only warns; above, the step fails after the value
             was saved, and nothing downstream runs. A number of rows, or a share of them (default 5 %).
-        resource: Key of the :class:`HubSpotResource`.
-        **asset_options: Passed to :func:`dagster.asset`. By default ``pool="hubspot"`` and the kind ``hubspot``.
+        resource: Key of the :class:`HubSpotResource`. For several portals a mapping of partition key to resource key:
+            each partition goes to its own portal, and has an ids table of its own.
+        **asset_options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known whichever
+            partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``.
 
     Raises:
-        InputError: The operation does not exist for the object type.
+        InputError: The operation archives what left the source, and a partition is never the whole source.
 
     Example:
         >>> import pandas as pd
@@ -75,6 +81,8 @@ def hubspot_asset(
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         options = dict(asset_options)
         key = _key(function, options)
+        if options.get("partitions_def") is not None:
+            refuse_archiving(operation)
         options.setdefault("pool", "hubspot")
         options["output_required"] = False  # a dry run materializes nothing
         options["kinds"] = {"hubspot", *options.get("kinds", ())}
@@ -84,7 +92,7 @@ def hubspot_asset(
             function,
             resource,
             lambda context, rows, hubspot, config: _materialize(
-                context, rows, hubspot, config, operation, max_rejected
+                context, rows, hubspot, config, operation, max_rejected, _name(context, resource)
             ),
         )
         asset: dg.AssetsDefinition = dg.asset(**options)(body)
@@ -95,13 +103,14 @@ def hubspot_asset(
 
 def step(
     function: Callable[..., Any],
-    resource: str,
+    resource: str | Mapping[str, str],
     send: Callable[[Any, object, HubSpotResource, Any], Iterator[Any]],
 ) -> Callable[..., Iterator[Any]]:
     """A function with the parameters of ``function`` and those that sending needs, which sends what it returns."""
     given = inspect.signature(function)
     names = list(given.parameters)
-    own = [each for name, each in given.parameters.items() if name not in ("context", resource, "config")]
+    resources = [resource] if isinstance(resource, str) else list(dict.fromkeys(resource.values()))
+    own = [each for name, each in given.parameters.items() if name not in ("context", "config", *resources)]
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     annotations = {
         name: each.annotation for name, each in given.parameters.items() if each.annotation is not each.empty
@@ -111,13 +120,17 @@ def step(
         given.parameters.get("context", first),
         inspect.Parameter("config", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=config_type),
         *own,
-        inspect.Parameter(resource, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HubSpotResource),
+        *(
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HubSpotResource)
+            for name in resources
+        ),
     ]
 
     def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
         bound = signature.bind(*args, **kwargs).arguments
         rows = function(**{name: bound[name] for name in names})
-        yield from send(bound["context"], rows, bound[resource], bound["config"])
+        chosen = resource if isinstance(resource, str) else resource[_portal(bound["context"], resource)]
+        yield from send(bound["context"], rows, bound[chosen], bound["config"])
 
     signature = inspect.Signature(parameters)
     body.__name__ = function.__name__
@@ -138,30 +151,65 @@ def _materialize(
     config: Any,
     operation: Operation,
     max_rejected: float,
+    name: str,
 ) -> Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult]:
     if getattr(config, "dry_run", False):
         with no_retry():
             plan = hubspot.plan(
-                rows, operation, context=context, **told(config, "full_refresh", "show_values")
+                rows, operation, name=name, context=context, **told(config, "full_refresh", "show_values")
             )
         context.log.info(str(plan))
         context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=plan_metadata(plan)))
         yield from plan_checks(plan, context.asset_key, max_rejected)
         return
     with no_retry():
-        finished = hubspot.run(rows, operation, context=context, **told(config, "full_refresh", "approve"))
+        finished = hubspot.run(
+            rows, operation, name=name, context=context, **told(config, "full_refresh", "approve")
+        )
     result = finished.result
     context.log.info(summary(result))
     if result.stopped is not None and worth_a_retry(result.stopped) and finished.interruption is None:
         raise result.stopped
-    yield dg.MaterializeResult(
-        asset_key=context.asset_key,
-        value=result.ids,
-        metadata=materialization_metadata(result, operation, hubspot),
-        check_results=check_results(result, context.asset_key, max_rejected),
-    )
+    told_of: dict[str, Any] = {
+        "asset_key": context.asset_key,
+        "metadata": materialization_metadata(result, operation, hubspot),
+        "check_results": check_results(result, context.asset_key, max_rejected),
+    }
+    if context.has_partition_key_range and len(context.partition_keys) > 1:
+        # One run for many partitions has one ids table, which no IO manager could put into many files.
+        yield dg.MaterializeResult(**told_of)
+    else:
+        yield dg.MaterializeResult(value=result.ids, **told_of)
     if finished.interruption is not None:
         raise finished.interruption
+
+
+def refuse_archiving(operation: Operation) -> None:
+    """Refuse to archive what left the source where the source is a partition: the other partitions' rows are not gone."""
+    if getattr(operation, "when_gone", "keep") == "archive":
+        raise InputError(
+            "when_gone='archive' cannot be used with partitions: every partition would archive the rows of the others.",
+            remedy="Send the whole table in one unpartitioned asset, or archive with an Archive(...) asset of its own.",
+        )
+
+
+def _portal(context: Any, resources: Mapping[str, str]) -> str:
+    """The partition key, or the dimension of it, that names a portal."""
+    key = context.partition_key if context.has_partition_key else None
+    parts = key.keys_by_dimension.values() if isinstance(key, dg.MultiPartitionKey) else [key]
+    for part in parts:
+        if part in resources:
+            return str(part)
+    raise InputError(
+        f"No portal belongs to partition {key!r}; resource= knows {', '.join(resources)}.",
+        remedy="Run one partition at a time, and name a resource for each.",
+    )
+
+
+def _name(context: Any, resource: str | Mapping[str, str]) -> str:
+    """Whose ids table is used: one for the asset, or one for each portal."""
+    parts = list(context.asset_key.path)
+    return "/".join(parts if isinstance(resource, str) else [*parts, _portal(context, resource)])
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
+from urllib3.util.timeout import Timeout as Waits
 
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotConnected, TransportError
 
@@ -157,6 +157,9 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+_NEVER_AGAIN = Retry(0, read=False)
+
+
 class Transport:
     """Sends requests to one host over a pool of kept connections. Never retries, never follows a redirect.
 
@@ -173,14 +176,23 @@ class Transport:
     ) -> None:
         self.base_url = _checked_url(base_url)
         self.timeout = timeout or Timeout()
-        self._adapter = _Adapter(
-            pool_connections=4, pool_maxsize=max(1, pool_size), max_retries=Retry(0, read=False)
-        )
+        self._waits = Waits(connect=self.timeout.connect, read=self.timeout.read)
+        self._adapter = _Adapter(pool_connections=4, pool_maxsize=max(1, pool_size), max_retries=_NEVER_AGAIN)
         with requests.Session() as session:
             session.trust_env = trust_env
             found = session.merge_environment_settings(self.base_url, {}, True, None, None)
-        self._proxies: Any = found["proxies"]
-        self._verify: Any = found["verify"]
+        self._pool, self._prefix = self._open_pool(found["proxies"], found["verify"])
+
+    def _open_pool(self, proxies: Any, verify: Any) -> tuple[HTTPConnectionPool, str]:
+        """The host's pool as `requests` sets it up, and what stands before each path in a request line.
+
+        Looked up once: `requests` would do so for every request, and make a response of its own of every answer, which
+        together cost as much as the exchange itself.
+        """
+        host = requests.Request("POST", self.base_url).prepare()
+        pool = self._adapter.get_connection_with_tls_context(host, verify, proxies=proxies)
+        self._adapter.cert_verify(pool, self.base_url, verify, None)
+        return pool, self._adapter.request_url(host, proxies).rstrip("/")
 
     def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
         """Send one request and read its whole answer.
@@ -189,40 +201,38 @@ class Transport:
             NotConnected: Nothing had left when it failed.
             AnswerLost: Something had left, and no whole answer came back.
         """
-        request = requests.PreparedRequest()
-        request.method = method
-        request.url = self.base_url + path
-        request.headers = CaseInsensitiveDict(headers)
-        if body is not None:
-            request.headers["Content-Length"] = str(len(body))
-        request.body = body
         exchange = _Exchange(self.timeout)
         token = _EXCHANGE.set(exchange)
-        started = time.monotonic()
         trouble: BaseException | None = None
         try:
-            return self._send(request, started)
+            return self._send(method, path, headers, body)
         except (requests.RequestException, HTTPError, OSError) as error:
             trouble = error
         finally:
             _EXCHANGE.reset(token)
-        # Raised outside the handler: what requests raised holds the request and so the token.
+        # Raised outside the handler: what urllib3 raised holds the request and so the token.
         raise _transport_error(trouble, self.base_url, exchange)
 
-    def _send(self, request: requests.PreparedRequest, started: float) -> RawAnswer:
-        response = self._adapter.send(
-            request,
-            stream=True,
-            timeout=(self.timeout.connect, self.timeout.read),
-            verify=self._verify,
-            proxies=self._proxies,
+    def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
+        started = time.monotonic()
+        response = self._pool.urlopen(
+            method,
+            self._prefix + path,
+            body,
+            headers,
+            retries=_NEVER_AGAIN,
+            redirect=False,
+            assert_same_host=False,
+            timeout=self._waits,
+            preload_content=False,
+            decode_content=False,
         )
         try:
-            body = response.raw.read(decode_content=True)
+            content = response.read(decode_content=True)
         except BaseException:
-            response.raw.close()
+            response.close()
             raise
-        return RawAnswer(response.status_code, response.headers, body, time.monotonic() - started)
+        return RawAnswer(response.status, response.headers, content, time.monotonic() - started)
 
     def close(self) -> None:
         """Close the kept connections."""

@@ -34,9 +34,7 @@ def bind(
         InputError: A column does not exist, or cannot be what the operation wants it to be.
     """
     check_key_names(operation.key_columns, record_id=operation.record_id_column)
-    mapping = operation.property_columns
-    if mapping is None:
-        mapping = {name: name for name in schema.names if name not in _not_sent(operation)}
+    mapping = mapped(operation, schema)
     known = definitions or {}
     fields = tuple(Field(name, column, known.get(name)) for name, column in mapping.items())
     fold = [
@@ -53,6 +51,14 @@ def bind(
     )
     with as_input_error():
         return layout.bind(schema, model=operation.model)
+
+
+def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
+    """Property -> column: what the operation names, else every column that is not a key or a link."""
+    given = operation.property_columns
+    if given is not None:
+        return given
+    return {name: name for name in schema.names if name not in _not_sent(operation)}
 
 
 @contextmanager

@@ -100,7 +100,8 @@ def _problem(name: str, column: str, definitions: Definitions, archived: Collect
     if found is None:
         near = nearest(name, definitions)
         hint = f" Nearest: {_listed(near)}." if near else ""
-        return f"{goes} is no property of {definitions.kind}.{hint}"
+        lacks = "is no property of" if name == column else "does not exist among those of"
+        return f"{goes} {lacks} {definitions.kind}.{hint}"
     if found.archived:
         return f"{goes} is an archived property of {definitions.kind}."
     if found.calculated:

@@ -106,7 +106,8 @@ class Courier:
             self.on_outcomes(outcomes)
         if delivery.lost is not None:
             self.lost.append(delivery.lost)
-        return [self.as_new(delivery.again)] if delivery.again is not None else []
+        again = [self.as_new(delivery.again)] if delivery.again is not None else []
+        return again if delivery.stale is None else [*again, delivery.stale]
 
     def _wanted(self) -> int:
         """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare."""

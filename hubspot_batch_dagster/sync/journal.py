@@ -10,6 +10,7 @@ gets the writer commits for all that wait, so a slow disk costs latency and not 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,7 @@ _outcomes = sa.Table(
 class Intent:
     """The rows of one batch that may have reached HubSpot; each list has one item for each row.
 
-    ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
+    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could. ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
     recognise a record, and is empty otherwise.
     """
 
@@ -67,9 +68,15 @@ class Intent:
     digests: list[str]
     ids: list[str | None]
     bodies: list[str] = field(default_factory=list, repr=False)
+    last_at: float = 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def newest(self) -> float:
+        """The last moment at which one of its requests could leave."""
+        return max(self.sent_at, self.last_at)
 
     def pick(self, indexes: Sequence[int]) -> Intent:
         """The same intent with only the rows at ``indexes``."""
@@ -104,7 +111,7 @@ class Outcomes:
         return len(self.rows)
 
 
-_INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies")
+_INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at")
 _OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
 
 _T = TypeVar("_T")
@@ -262,9 +269,7 @@ class Journal:
                 each.done = True
 
     def _migrate(self) -> None:
-        with self._engine.begin() as connection:
-            if self.dialect == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(727274)"))
+        with self._alone() as connection:
             _metadata.create_all(connection)
             found = connection.execute(sa.select(_version.c.version)).scalar()
             if found is None:
@@ -278,6 +283,24 @@ class Journal:
                 for version in range(found, SCHEMA_VERSION):
                     MIGRATIONS[version](connection)
                 connection.execute(sa.update(_version).values(version=SCHEMA_VERSION))
+
+    @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """A transaction that no other process is in: several may open a new journal at once."""
+        if self.dialect == "postgresql":
+            with self._engine.begin() as connection:
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(727274)"))
+                yield connection
+            return
+        # The driver begins no transaction before a CREATE TABLE, so this one is begun by hand.
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
 
     @contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
@@ -305,12 +328,25 @@ def _engine(url: str) -> sa.Engine:
         @sa.event.listens_for(engine, "connect")
         def _durable(connection: Any, _record: Any) -> None:
             cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA busy_timeout=30000")
+            _write_ahead(cursor)
+            cursor.execute("PRAGMA synchronous=FULL")
             cursor.close()
 
     return engine
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch to the write-ahead log. SQLite does not wait for others who open the file at the same moment, so this does."""
+    for left in reversed(range(100)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not left or "locked" not in str(error):
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _pack(value: Any, columns: tuple[str, ...]) -> bytes:

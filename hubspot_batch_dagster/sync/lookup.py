@@ -8,7 +8,7 @@ that was sent, and no record is claimed twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
@@ -19,6 +19,9 @@ from hubspot_batch_dagster.sync.wire import Wire
 
 MARGIN = 300.0
 """Seconds before an intent from which records are considered: clocks differ."""
+
+NEAR = 10.0
+"""Seconds by which clocks may differ where a record's age decides whose it is."""
 
 BUILT_IN_KEYS = {"contacts": "email"}
 """Properties that HubSpot itself keeps unique on every create."""
@@ -58,11 +61,19 @@ class Lookup:
         values = {i: json.loads(body).get(name) for i, body in enumerate(bodies)}
         return {i: value for i, value in values.items() if value}
 
-    def by_unique_value(self, bodies: Sequence[str], keyed: dict[int, str]) -> dict[int, Verdict]:
+    def by_unique_value(
+        self, bodies: Sequence[str], keyed: dict[int, str], sent_at: Mapping[int, float]
+    ) -> dict[int, Verdict]:
         """What became of the rows in ``keyed``; a row without a record is left out.
 
-        A record with all the values that were sent is the row's. With ``creation_key`` any record with that key is.
-        Otherwise somebody else's record has the value, and the row is rejected.
+        A record with all the values that were sent is the row's, and so is one that was made while the row's own request
+        was under way: the row may have changed since, and HubSpot may have changed a value. With ``creation_key``
+        any record with that key is. Otherwise somebody else's record has the value, and the row is rejected.
+
+        Args:
+            bodies: What was sent, as JSON texts.
+            keyed: Index -> unique value, of the rows in question.
+            sent_at: Index -> when the row was first sent.
         """
         name = self.unique_property
         assert name is not None
@@ -71,16 +82,19 @@ class Lookup:
         found = self.wire.read(self.object_type, sorted(set(keyed.values())), wanted, name)
         records = {_folded(each.properties.get(name)): each for each in found}
         return {
-            i: self._verdict(name, sent[i], records[_folded(value)])
+            i: self._verdict(name, sent[i], records[_folded(value)], sent_at[i])
             for i, value in keyed.items()
             if _folded(value) in records
         }
 
-    def _verdict(self, name: str, sent: dict[str, str], record: Record) -> Verdict:
+    def _verdict(self, name: str, sent: dict[str, str], record: Record, sent_at: float) -> Verdict:
         if same_values(sent, record.properties):
             return Verdict(outcome="created", id=record.id)
+        made = record.created_at.timestamp() - sent_at if record.created_at is not None else None
+        if made is not None and -NEAR <= made <= self.wire.patience.certain_after:
+            return Verdict(outcome="created", id=record.id, stale=True)
         if self.adopts:
-            return Verdict(outcome="unchanged", id=record.id)
+            return Verdict(outcome="unchanged", id=record.id, stale=True)
         return Verdict(
             outcome="rejected",
             category="CONFLICT",
@@ -88,6 +102,13 @@ class Lookup:
             property=name,
             message=f"A record with this {name} exists already: {record.id}.",
         )
+
+    def absent(self, ids: Sequence[str | None], id_property: str | None) -> set[int]:
+        """Which of some records to update are not there, by their index."""
+        wanted = sorted({each for each in ids if each})
+        found = self.wire.read(self.object_type, wanted, [id_property] if id_property else [], id_property)
+        there = {_folded(each.properties.get(id_property) if id_property else each.id) for each in found}
+        return {i for i, each in enumerate(ids) if _folded(each) not in there}
 
     def by_search(self, intents: Iterable[Intent]) -> dict[str, dict[int, Verdict]]:
         """Search for the rows of open creates.

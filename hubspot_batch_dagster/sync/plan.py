@@ -67,6 +67,7 @@ def make_plan(
                 {_action(operation, definition, full_refresh)} AS action
             FROM staged s LEFT JOIN known k USING (key) LEFT JOIN held h USING (key){through})"""
     )
+    _reject_incomplete(stage)
     actions = {
         str(name): int(n)
         for name, n in db.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall()
@@ -131,6 +132,21 @@ def _reject_duplicates(stage: Stage, operation: Operation) -> None:
         FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
     )
     stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
+
+
+def _reject_incomplete(stage: Stage) -> None:
+    """Reject the rows that would become new records and lack what HubSpot needs for that."""
+    if stage.count("SELECT count(*) FROM incomplete") == 0:
+        return
+    db = stage.db
+    db.execute(
+        """INSERT INTO rejected
+        SELECT s.row, s.keys, s.key, i."column", i.property, i.code, i.message
+        FROM staged s JOIN plan p USING (row) JOIN incomplete i USING (row) WHERE p.action = 'create'"""
+    )
+    lacking = "SELECT p.row FROM plan p JOIN incomplete i USING (row) WHERE p.action = 'create'"
+    db.execute(f"DELETE FROM staged WHERE row IN ({lacking})")
+    db.execute("DELETE FROM plan WHERE row NOT IN (SELECT row FROM staged)")
 
 
 def _through(operation: Operation) -> bool:

@@ -24,7 +24,8 @@ class Recovery:
         clock: Seconds since 1970, by HubSpot's clock.
         settled: What was found out; durable already.
         held: Creates that HubSpot may still carry out; they must not be sent.
-        suspects: Keys of creates that may be sent again because HubSpot would refuse a second record.
+        suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and when
+            they were sent before.
     """
 
     journal: Journal
@@ -35,7 +36,7 @@ class Recovery:
     clock: Callable[[], float]
     settled: list[Outcomes] = field(default_factory=list)
     held: list[Intent] = field(default_factory=list)
-    suspects: set[str] = field(default_factory=set)
+    suspects: dict[str, float] = field(default_factory=dict)
 
     def look_up_by_value(self) -> None:
         """Settle what can be settled at once: repeatable rows become ``unknown`` lines, which the plan sends again, and creates
@@ -49,8 +50,10 @@ class Recovery:
                 self._read_back(intent)
             else:
                 stale = replace(intent, digests=[""] * len(intent))
+                ids = intent.ids if intent.action == "archive" else [None] * len(intent)
                 self._close(
-                    stale, {i: Verdict(outcome="unknown", message=_AGAIN) for i in range(len(intent))}
+                    stale,
+                    {i: Verdict(outcome="unknown", id=ids[i], message=_AGAIN) for i in range(len(intent))},
                 )
 
     def search(self) -> None:
@@ -66,7 +69,7 @@ class Recovery:
         if not intents:
             return
         patience = self.wire.patience
-        newest = max(each.sent_at for each in intents)
+        newest = max(each.newest for each in intents)
         self.wire.halt.wait(max(0.0, min(patience.index_lag, newest + patience.index_lag - self.clock())))
         try:
             found = self.lookup.by_search(intents)
@@ -75,14 +78,17 @@ class Recovery:
             raise
         for intent in intents:
             left = [i for i in range(len(intent)) if i not in found[intent.id]]
-            if self.clock() - intent.sent_at >= patience.certain_after:
+            if self.clock() - intent.newest >= patience.certain_after:
                 left = []
             self._close(intent, found[intent.id], left)
 
     def _read_back(self, intent: Intent) -> None:
         keyed = self.lookup.keyed(intent.bodies)
-        found = self.lookup.by_unique_value(intent.bodies, keyed) if keyed else {}
-        self.suspects.update(intent.keys[i] for i in keyed if i not in found)
+        sent_at = dict.fromkeys(keyed, intent.sent_at)
+        found = self.lookup.by_unique_value(intent.bodies, keyed, sent_at) if keyed else {}
+        for i in keyed:
+            if i not in found:
+                self.suspects.setdefault(intent.keys[i], intent.sent_at)
         self._close(intent, found, [i for i in range(len(intent)) if i not in keyed])
 
     def _close(self, intent: Intent, verdicts: dict[int, Verdict], left: Sequence[int] = ()) -> None:

@@ -91,13 +91,21 @@ def conclude(stage: Stage, *, gone: int) -> None:
     """
     stage.flush()
     db = stage.db
+    # A row may have two outcomes: a create that found its record, and the update that followed. The last one counts.
+    db.execute(
+        """CREATE TABLE verdicts AS
+        SELECT * REPLACE (coalesce(id, max(id) OVER (PARTITION BY row)) AS id) FROM settled
+        QUALIFY row_number() OVER (PARTITION BY row ORDER BY seq DESC) = 1"""
+        if stage.count("SELECT count(*) - count(DISTINCT row) FROM settled")
+        else "CREATE VIEW verdicts AS FROM settled"
+    )
     db.execute(
         f"""CREATE TABLE claims AS
         SELECT row FROM (
             SELECT row, row_number() OVER (PARTITION BY id ORDER BY row) AS place
-            FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE})
+            FROM verdicts WHERE id IS NOT NULL AND outcome IN {LIVE})
         WHERE place > 1
-        UNION SELECT o.row FROM settled o JOIN plan p ON p.known_id = o.id
+        UNION SELECT o.row FROM verdicts o JOIN plan p ON p.known_id = o.id
         WHERE p.action = 'unchanged' AND o.outcome IN {LIVE}"""
     )
     db.execute(
@@ -119,7 +127,7 @@ def conclude(stage: Stage, *, gone: int) -> None:
             o.warning AS warning, NULL::VARCHAR AS column_name,
             o.outcome IS NOT NULL AS moved
         FROM staged s JOIN plan p USING (row)
-        LEFT JOIN settled o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
+        LEFT JOIN verdicts o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
         LEFT JOIN known k ON k.key = s.key
         UNION ALL
         SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,

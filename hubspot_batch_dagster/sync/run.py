@@ -284,7 +284,9 @@ class _Run:
             lookup=lookup,
             recreate=isinstance(self.operation, Upsert) and self.operation.if_missing == "recreate",
             clock=self.clock,
-            suspects=frozenset(recovery.suspects),
+            suspects=recovery.suspects,
+            updates=isinstance(self.operation, Upsert),
+            known_ids=stage.known_ids,
         )
         progress = Progress.begin(plan, self.options.on_progress)
 

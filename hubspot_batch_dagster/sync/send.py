@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
@@ -29,11 +29,13 @@ class Delivery:
     Attributes:
         outcomes: What is settled; durable already.
         again: Rows to send in another way: the record to update is gone and may be made anew.
+        stale: Updates to send: these rows were to be created, and their records exist with other values.
         lost: The intent that is still open, with its rows that HubSpot perhaps wrote.
     """
 
     outcomes: list[Outcomes] = field(default_factory=list)
     again: Batch | None = None
+    stale: Batch | None = None
     lost: Intent | None = None
 
 
@@ -50,7 +52,9 @@ class Sender:
         lookup: Finds out what HubSpot did.
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
-        suspects: Keys of creates that an earlier run perhaps sent: a conflict may be with its own record.
+        suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
+        updates: A create that finds its record there already is followed by an update: the operation is an upsert.
+        known_ids: The record ids that the ids table has for some keys.
     """
 
     object_type: str
@@ -61,7 +65,9 @@ class Sender:
     lookup: Lookup
     recreate: bool
     clock: Callable[[], float]
-    suspects: frozenset[str] = frozenset()
+    suspects: Mapping[str, float] = field(default_factory=dict)
+    updates: bool = False
+    known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
 
     def deliver(self, batch: Batch) -> Delivery:
         """Send the batch and settle every row that can be settled now.
@@ -97,6 +103,10 @@ class Sender:
         by_value = {(each.properties.get(name) or "").strip().lower(): each.id for each in records}
         ids = [by_value.get(value.strip().lower()) for value in values]
         missing = [i for i, each in enumerate(ids) if each is None]
+        # A row whose former archive lost its answer has no live record any more; its id is known, and archiving repeats.
+        before = self.known_ids([batch.keys[i] for i in missing]) if missing else {}
+        ids = [before.get(batch.keys[i]) if each is None else each for i, each in enumerate(ids)]
+        missing = [i for i, each in enumerate(ids) if each is None]
         if missing:
             verdict = Verdict(
                 outcome="rejected",
@@ -121,7 +131,9 @@ class _Attempt:
         self.intent = intent
         self.repeatable = batch.action != "create"
         self.open = set(range(len(batch)))
-        self.touched = {i for i, key in enumerate(batch.keys) if key in sender.suspects}
+        self.before = {i: sender.suspects[key] for i, key in enumerate(batch.keys) if key in sender.suspects}
+        self.touched = set(self.before)
+        self.stale: dict[int, str | None] = {}
         self.lost: set[int] = set()
         self.missing: set[int] = set()
         self.resent: Counter[int] = Counter()
@@ -140,12 +152,18 @@ class _Attempt:
             self.wire.halt.now(error)
         self._stop_if_hopeless()
         self._close()
+        if self.stale:
+            found = sorted(self.stale)
+            self.delivery.stale = replace(
+                self.batch.pick(found), action="update", ids=[self.stale[i] for i in found]
+            )
         return self.delivery
 
     def _send(self, indexes: list[int]) -> list[list[int]]:
         """Send some rows, again if that is safe; returns the groups of rows that must be sent next."""
         part = self.batch.pick(indexes)
         for attempt in range(1, self.wire.patience.tries + 1):
+            self._note_time()
             try:
                 verdicts = self.wire.send(self.sender.object_type, part, retry=attempt > 1)
             except HubSpotError as error:
@@ -161,6 +179,16 @@ class _Attempt:
                 return self._answered(verdicts, indexes, part)
         return []
 
+    def _note_time(self) -> None:
+        """A create that leaves long after its intent was written: the journal must know, for its age decides later."""
+        now = self.sender.clock()
+        if not self.repeatable and now - self.intent.newest > self.wire.patience.index_lag / 10:
+            self.intent = replace(self.intent, last_at=now)
+            left = self._left(sorted(self.open))
+            self.sender.journal.settle(
+                self.sender.sync, self.sender.run, Outcomes(), intent_id=None, left=left
+            )
+
     def _decide(self, error: HubSpotError, attempt: int) -> Decision:
         decision = decide(error, repeatable=self.repeatable, attempt=attempt, patience=self.wire.patience)
         if isinstance(decision, Again) and time.monotonic() + decision.pause > self.deadline:
@@ -172,6 +200,10 @@ class _Attempt:
             verdicts = self._reconsider(verdicts, part)
         finally:
             self.touched.update(indexes)
+        if part.action == "update" and len(verdicts) < len(part):
+            # HubSpot may leave unknown records out of its answer without a word.
+            absent = self.sender.lookup.absent(part.ids, part.id_property) - verdicts.keys()
+            verdicts = {**verdicts, **dict.fromkeys(absent, _ABSENT)}
         found = {indexes[i]: verdict for i, verdict in verdicts.items()}
         if self.sender.recreate and part.action == "update":
             self.missing |= {i for i, verdict in found.items() if verdict.category == "OBJECT_NOT_FOUND"}
@@ -212,7 +244,7 @@ class _Attempt:
         if len(indexes) == 1:
             return self._split(error, indexes, part)
         keyed = self.sender.lookup.keyed(part.properties)
-        found = self.sender.lookup.by_unique_value(part.properties, keyed) if keyed else {}
+        found = self._own(part, keyed) if keyed else {}
         if len(keyed) < len(part):
             self.wire.halt.wait(self.wire.patience.index_lag)
             searched = self.sender.lookup.by_search(
@@ -235,7 +267,7 @@ class _Attempt:
         self.lost.update(indexes[i] for i in range(len(part)) if i not in keyed)
         if not keyed:
             return []
-        found = self.sender.lookup.by_unique_value(part.properties, keyed)
+        found = self._own(part, keyed)
         self._settle({indexes[i]: verdict for i, verdict in found.items()})
         return self._not_too_often([indexes[i] for i in keyed if i not in found])
 
@@ -266,15 +298,20 @@ class _Attempt:
         doubtful = [i for i in doubtful if i in keyed]
         if not doubtful:
             return verdicts
-        return {
-            **verdicts,
-            **self.sender.lookup.by_unique_value(part.properties, {i: keyed[i] for i in doubtful}),
-        }
+        return {**verdicts, **self._own(part, {i: keyed[i] for i in doubtful})}
+
+    def _own(self, part: Batch, keyed: dict[int, str]) -> dict[int, Verdict]:
+        """Whose the records with these unique values are."""
+        place = {row: i for i, row in enumerate(self.batch.rows)}
+        sent_at = {i: self.before.get(place[part.rows[i]], self.intent.sent_at) for i in keyed}
+        return self.sender.lookup.by_unique_value(part.properties, keyed, sent_at)
 
     def _settle(self, verdicts: dict[int, Verdict]) -> None:
         if not verdicts:
             return
         self.open -= verdicts.keys()
+        if self.sender.updates:
+            self.stale.update({i: verdict.id for i, verdict in verdicts.items() if verdict.stale})
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
         done = not self.open
         left = None if done else self._left(sorted(self.open))
@@ -284,9 +321,7 @@ class _Attempt:
         self.delivery.outcomes.append(outcomes)
 
     def _left(self, indexes: list[int]) -> Intent:
-        return self.batch.pick(indexes).intent(
-            self.intent.id, self.intent.sent_at, with_bodies=self.batch.action == "create"
-        )
+        return self.intent.pick(indexes)
 
     def _close(self) -> None:
         """Say of each open row whether HubSpot may have it; what it cannot have is simply not sent."""
@@ -300,8 +335,9 @@ class _Attempt:
             self.delivery.lost = self._left(perhaps)
             journal.settle(sync, run, Outcomes(), intent_id=None, left=self.delivery.lost)
             return
-        verdict = Verdict(outcome="unknown", message="The answer was lost; the next run sends the row again.")
-        outcomes = outcomes_of(self.batch, dict.fromkeys(perhaps, verdict), self.sender.clock())
+        ids = self.batch.ids if self.batch.action == "archive" else [None] * len(self.batch)
+        verdicts = {i: Verdict(outcome="unknown", id=ids[i], message=_LOST) for i in perhaps}
+        outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
         journal.settle(sync, run, outcomes, intent_id=self.intent.id)
         if perhaps:
             self.delivery.outcomes.append(outcomes)
@@ -320,6 +356,15 @@ class _Attempt:
 
     def _pause(self, decision: Again) -> None:
         self.wire.pause(decision)
+
+
+_LOST = "The answer was lost; the next run sends the row again."
+_ABSENT = Verdict(
+    outcome="rejected",
+    category="OBJECT_NOT_FOUND",
+    code="OBJECT_NOT_FOUND",
+    message="HubSpot has no such record: its answer left the row out, and the record cannot be read.",
+)
 
 
 def _halves(indexes: list[int]) -> list[list[int]]:

@@ -23,6 +23,8 @@ MESSAGE_LENGTH = 500
 class Verdict(NamedTuple):
     """What is known of one row: its outcome, its record, and why if it failed.
 
+    ``stale`` says that the record does not hold the row's values: they are still to be sent where the operation updates.
+
     A tuple and not a dataclass, as :class:`Written`: there is one for each row, and it is made five times as fast.
     """
 
@@ -34,6 +36,7 @@ class Verdict(NamedTuple):
     message: str | None = None
     correlation_id: str | None = None
     warning: str | None = None
+    stale: bool = False
 
 
 _NO_PROPERTIES: Mapping[str, str | None] = MappingProxyType({})
@@ -154,13 +157,13 @@ def outcomes_of(source: Rows, verdicts: dict[int, Verdict], settled_at: float) -
     """The verdicts on rows of a batch or an intent as columns, for the journal and the ids table."""
     indexes = sorted(verdicts)
     columns: list[list[Any]] = [list(each) for each in zip(*(verdicts[i] for i in indexes), strict=True)]
-    outcomes, ids, categories, codes, properties, messages, correlation_ids, warnings = columns or (
+    outcomes, ids, categories, codes, properties, messages, correlation_ids, warnings, stale = columns or (
         [] for _ in Verdict._fields
     )
     return Outcomes(
         rows=[source.rows[i] for i in indexes],
         keys=[source.keys[i] for i in indexes],
-        digests=[source.digests[i] for i in indexes],
+        digests=["" if old else source.digests[i] for i, old in zip(indexes, stale, strict=True)],
         outcomes=outcomes,
         ids=ids,
         categories=categories,

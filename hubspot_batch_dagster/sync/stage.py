@@ -80,6 +80,11 @@ class Stage:
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*")
 
+    def incomplete(self, reasons: pa.RecordBatch) -> None:
+        """Note the rows that cannot become new records, with the reason of each; the plan decides whether they would."""
+        if reasons.num_rows:
+            self._insert("incomplete", reasons, "*")
+
     def settled(self, outcomes: Outcomes) -> None:
         """Take outcomes in; they reach the database in groups."""
         with self._lock:
@@ -111,6 +116,12 @@ class Stage:
         with self._lock:
             self._flush()
             return {each for (each,) in self.db.execute(query, [list(ids), list(ids)]).fetchall()}
+
+    def known_ids(self, keys: Sequence[str]) -> dict[str, str]:
+        """The record ids that the ids table has for some keys."""
+        with self._lock:
+            query = "SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?))"
+            return dict(self.db.execute(query, [list(keys)]).fetchall())
 
     def batches(self, run: str, size: int) -> Iterator[Batch]:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
@@ -205,6 +216,9 @@ class Stage:
         self._register(pa.Table.from_batches([], encoder.rejected_schema))
         self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
         self.db.execute("CREATE TABLE lost (row BIGINT)")
+        self.db.execute(
+            'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
+        )
         self.make_outcome_table("settled")
 
     def _insert(self, table: str, rows: pa.RecordBatch | pa.Table, columns: str) -> None:

@@ -50,7 +50,7 @@ class Store:
         root: str | os.PathLike[str],
         *,
         journal_url: str | None = None,
-        lock_wait: float = 60.0,
+        lock_wait: float = 900.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.root = os.fspath(root)

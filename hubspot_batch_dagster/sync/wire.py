@@ -158,6 +158,10 @@ class Wire:
                 return
             start = page_end
 
+    def ask(self, read: Callable[[], T], /) -> T:
+        """Make a read of definitions, as often as the patience allows."""
+        return self._patiently(read)
+
     def _note_day(self, error: DailyLimitReached) -> None:
         """Tell every process of the app that HubSpot's day is over."""
         budget = self.client.budget

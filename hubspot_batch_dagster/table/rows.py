@@ -124,12 +124,22 @@ def _open(rows: Any, max_rows: int) -> _Stream:
 def _open_stream(rows: Any) -> _Stream:
     _refuse_duplicates(_column_names(rows))
     try:
-        reader = pa.RecordBatchReader.from_stream(rows)
+        reader = _reader(rows)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
         raise _failed_conversion(rows, error) from error
     for field in reader.schema:
         refuse_mixed_dates(field.name, field.type, _object_values(rows, field.name))
     return reader.schema, iter(reader)
+
+
+def _reader(rows: Any) -> pa.RecordBatchReader:
+    if isinstance(rows, pa.RecordBatchReader):
+        return rows
+    if isinstance(rows, pa.Table):
+        return rows.to_reader()
+    if isinstance(rows, pa.RecordBatch):
+        return pa.RecordBatchReader.from_batches(rows.schema, [rows])
+    return pa.RecordBatchReader.from_stream(rows)
 
 
 def _open_array(rows: Any) -> _Stream:

@@ -61,7 +61,7 @@ def _pandas() -> pd.DataFrame:
 
 
 def _duckdb() -> duckdb.DuckDBPyRelation:
-    return duckdb.connect().from_arrow(_table())
+    return duckdb.from_arrow(_table())
 
 
 FRAMES = {

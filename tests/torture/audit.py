@@ -107,7 +107,7 @@ def _audit_records(
     """Each row exactly once in HubSpot, and nothing that no row stands for."""
     wanted = Counter(row.marker for row in source.rows if row.kind not in REFUSED)
     if scenario.style == "update":
-        wanted += Counter(row.marker for row in source.of("bad"))
+        wanted += Counter(row.marker for row in source.of("bad", "poison"))
     holders: dict[str, list[str]] = defaultdict(list)
     for record_id, properties in records.items():
         marker = str(properties.get("marker") or "")
