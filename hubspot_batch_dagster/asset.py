@@ -22,6 +22,7 @@ from hubspot_batch_dagster.checks import check_max_rejected, check_results, chec
 from hubspot_batch_dagster.dry_run import plan_checks, plan_metadata
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.result import SyncResult
 
@@ -162,10 +163,21 @@ def _materialize(
         context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=plan_metadata(plan)))
         yield from plan_checks(plan, context.asset_key, max_rejected)
         return
-    with no_retry():
-        finished = hubspot.run(
-            rows, operation, name=name, context=context, **told(config, "full_refresh", "approve")
-        )
+    drifts: list[Drift] = []
+    try:
+        with no_retry():
+            finished = hubspot.run(
+                rows,
+                operation,
+                name=name,
+                context=context,
+                on_drift=drifts.append,
+                **told(config, "full_refresh", "approve"),
+            )
+    except dg.Failure:
+        for drift in drifts:  # the run was refused because of them
+            yield schema_check(drift, context.asset_key)
+        raise
     result = finished.result
     context.log.info(summary(result))
     if result.stopped is not None and worth_a_retry(result.stopped) and finished.interruption is None:
@@ -173,7 +185,10 @@ def _materialize(
     told_of: dict[str, Any] = {
         "asset_key": context.asset_key,
         "metadata": materialization_metadata(result, operation, hubspot),
-        "check_results": check_results(result, context.asset_key, max_rejected),
+        "check_results": [
+            *check_results(result, context.asset_key, max_rejected),
+            schema_check(finished.drift, context.asset_key),
+        ],
     }
     if context.has_partition_key_range and len(context.partition_keys) > 1:
         # One run for many partitions has one ids table, which no IO manager could put into many files.

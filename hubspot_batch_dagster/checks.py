@@ -1,4 +1,4 @@
-"""The three checks of every sync, in the step that sends.
+"""The four checks of every sync, in the step that sends.
 
 A blocking check is how a step says "not all is well" without losing what was done: the value and its metadata are saved,
 the step is red, nothing downstream runs, and both of Dagster's retry strategies run the step again.
@@ -17,6 +17,7 @@ SAMPLE = 20
 """Rejected rows shown in a check: Dagster renders every row of a table, without pages."""
 
 ACCOUNTED, REJECTED, UNKNOWN = "rows_accounted_for", "rows_rejected", "rows_unknown"
+SCHEMA = "portal_schema"
 
 
 def sample_schema() -> dg.TableSchema:

@@ -1,4 +1,4 @@
-"""The command line: ``hubspot-batch-dagster emulator | ids | journal``."""
+"""The command line: ``hubspot-batch-dagster emulator | ids | journal | revert``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import HubSpotError
 
 if TYPE_CHECKING:
@@ -77,6 +78,40 @@ def journal_(store: str | None, journal: str | None) -> None:
         click.echo(
             f"{sync}: {opened} batches without an answer, {settled} outcomes not yet in the ids table."
         )
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
+@click.option("--base-url", default="https://api.hubapi.com", show_default=True, help="Where HubSpot is.")
+@click.option("--version", default=DEFAULT_VERSION, show_default=True, help="API version.")
+@_STORE
+@_JOURNAL
+def revert(run: str, yes: bool, base_url: str, version: str, store: str | None, journal: str | None) -> None:
+    """Go back from a run: restore what it changed (if the operation has keep_before), archive what it made.
+
+    RUN is `sync_run` in the metadata of the materialization. The token is taken from HUBSPOT_ACCESS_TOKEN.
+    """
+    from hubspot_batch_dagster.resource import HubSpotResource
+    from hubspot_batch_dagster.sync.undo import plan_undo, sync_of_run
+
+    opened = _open(store, journal)
+    sync = sync_of_run(opened, run)
+    click.echo(str(plan_undo(opened, sync, run)))
+    if not yes:
+        click.echo("Nothing was done. Add --yes to do it.")
+        return
+    token = os.environ.get("HUBSPOT_ACCESS_TOKEN")
+    if not token:
+        raise click.ClickException("Set HUBSPOT_ACCESS_TOKEN.")
+    resource = HubSpotResource(
+        access_token=token, base_url=base_url, version=version, store=opened.root, journal=journal
+    )
+    with resource.open() as hubspot:
+        for what, result in zip(("restored", "archived"), hubspot.undo(sync, run), strict=True):
+            done = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "nothing to do"
+            click.echo(f"{what}: {done}")
+            result.raise_for_failures()
 
 
 def main() -> None:

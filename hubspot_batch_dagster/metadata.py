@@ -32,13 +32,27 @@ def materialization_metadata(
         "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
         "object_type": operation.object_type,
         "operation": type(operation).__name__,
+        "sync_run": result.run,
         "ids_path": dg.MetadataValue.path(result.ids_path),
         "rejected_path": dg.MetadataValue.path(result.rejected_path),
     }
     metadata.update(_budget(hubspot))
+    metadata.update(_links(operation, hubspot))
     if result.stopped is not None:
         metadata["stopped"] = dg.MetadataValue.text(str(result.stopped))
     return metadata
+
+
+def _links(operation: Operation, hubspot: HubSpotResource) -> dict[str, Any]:
+    """The portal and the page that lists the records, where they are known."""
+    account = hubspot.portal.known_account
+    if account is None:
+        return {}
+    found: dict[str, Any] = {"portal": dg.MetadataValue.int(account.portal_id)}
+    url = hubspot.portal.records_url(operation.object_type)
+    if url is not None:
+        found["records_url"] = dg.MetadataValue.url(url)
+    return found
 
 
 def _budget(hubspot: HubSpotResource) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
-from hubspot_batch_dagster.api.transport import Timeout
+from hubspot_batch_dagster.connection import Connection
 from hubspot_batch_dagster.sync.adopt import unique_property
 from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.portal import Portal
 from hubspot_batch_dagster.sync.preview import SyncPlan
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Finished, Options, plan_sync, run_sync
@@ -27,9 +28,11 @@ Log = Callable[[str], None]
 
 
 class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
-    """One HubSpot account: its token, its limits, and where the ids tables live.
+    """One HubSpot account: its credential, its limits, and where the ids tables live.
 
     Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in errors.
+    With OAuth give ``client_id``, ``client_secret`` and ``refresh_token`` instead: tokens are renewed in time, once for
+    all processes of this user.
 
     Example:
         >>> import dagster as dg
@@ -46,9 +49,31 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     access_token: str = Field(
+        default="",
         repr=False,
         description="Access token of a private app or a service key.",
         json_schema_extra={"dagster__is_secret": True},
+    )
+    client_id: str = Field(default="", description="Client id of an OAuth app, instead of access_token.")
+    client_secret: str = Field(
+        default="",
+        repr=False,
+        description="Client secret of the OAuth app.",
+        json_schema_extra={"dagster__is_secret": True},
+    )
+    refresh_token: str = Field(
+        default="",
+        repr=False,
+        description="Refresh token that installing the OAuth app in the account gave.",
+        json_schema_extra={"dagster__is_secret": True},
+    )
+    portal_id: int | None = Field(
+        default=None,
+        description="The account that the token must belong to. A token of another one is refused before anything is sent.",
+    )
+    check_portal: bool = Field(
+        default=True,
+        description="Check columns and rows against the portal's own definitions before the first write.",
     )
     base_url: str = Field(
         default="https://api.hubapi.com",
@@ -104,7 +129,8 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         default=1.0, description="Seconds of the first pause after server trouble; it doubles, with jitter."
     )
 
-    _client: HubSpotClient | None = PrivateAttr(default=None)
+    _connection: Connection | None = PrivateAttr(default=None)
+    _portal: Portal | None = PrivateAttr(default=None)
     _store: Store | None = PrivateAttr(default=None)
 
     @classmethod
@@ -123,17 +149,15 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator["HubSpotResource", None, None]:
         """Open the connection, the budget and the store for the time of a step; Dagster calls this."""
-        client = self._open_client()
-        self._client = client
+        self._connection = connection = Connection(self)
+        self._portal = Portal(connection.client, portal_id=self.portal_id, check=self.check_portal)
         try:
             yield self
         finally:
-            client.close()
-            if isinstance(client.budget, SharedBudget):
-                client.budget.close()
+            connection.close()
             if self._store is not None:
                 self._store.close()
-            self._client = self._store = None
+            self._connection = self._portal = self._store = None
 
     @contextmanager
     def open(self) -> Iterator["HubSpotResource"]:
@@ -146,14 +170,26 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         """The typed batch endpoints of this account, within its budget.
 
         Raises:
-            InputError: The resource is not open.
+            InputError: The resource is not open, or the token is not of the portal that ``portal_id`` names.
         """
-        if self._client is None:
+        if self.portal_id is not None:
+            self.portal.account()
+        return self._opened().client
+
+    @property
+    def portal(self) -> Portal:
+        """What the account says of itself: its details, properties and pipelines, read once."""
+        self._opened()
+        assert self._portal is not None
+        return self._portal
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
             raise InputError(
                 "The HubSpot resource is not open.",
                 remedy="In an asset or op, take it as a parameter. In a script: with HubSpotResource(...).open() as hubspot:",
             )
-        return self._client
+        return self._connection
 
     @property
     def ids(self) -> Store:
@@ -164,7 +200,9 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         """
         if self._store is None:
             self._store = Store(
-                self.store or _default_store(), journal_url=self.journal, clock=self.client.server_time
+                self.store or _default_store(),
+                journal_url=self.journal,
+                clock=self._opened().client.server_time,
             )
         return self._store
 
@@ -256,7 +294,8 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         return plan_sync(
             rows,
             operation,
-            client=self.client,
+            client=self._opened().client,
+            portal=self.portal,
             store=self.ids,
             name=name or _name_from(context),
             options=replace(self._options(context), full_refresh=full_refresh),
@@ -290,11 +329,30 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         return run_sync(
             rows,
             operation,
-            client=self.client,
+            client=self._opened().client,
+            portal=self.portal,
             store=self.ids,
             name=name or _name_from(context),
             options=options,
         ).result
+
+    def undo(self, sync: str, run: str) -> tuple[SyncResult, SyncResult]:
+        """Go back from a run: what it changed gets its former values, what it made is archived.
+
+        Former values are there only if the operation had ``keep_before=True``. Look first with
+        :func:`hubspot_batch_dagster.sync.undo.plan_undo`. Doing it twice does no harm.
+
+        Args:
+            sync: The sync, such as the asset key joined by ``/``.
+            run: ``sync_run`` in the metadata of the materialization, or ``SyncResult.run``.
+
+        Returns:
+            What became of the restored records, and of the archived ones.
+        """
+        from hubspot_batch_dagster.sync.undo import plan_undo, undo
+
+        found = plan_undo(self.ids, sync, run)
+        return undo(found, client=self.client, store=self.ids, options=self._options(None))
 
     def run(
         self,
@@ -305,13 +363,20 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         context: Any = None,
         full_refresh: bool = False,
         approve: str | None = None,
+        on_drift: Callable[[Drift], None] | None = None,
     ) -> Finished:
-        """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
-        options = replace(self._options(context), full_refresh=full_refresh, approve=approve)
+        """As :meth:`sync`, but an interruption is handed back together with what was done before it.
+
+        ``on_drift`` hears of changes in the portal's definitions that refuse the run.
+        """
+        options = replace(
+            self._options(context), full_refresh=full_refresh, approve=approve, on_drift=on_drift
+        )
         return run_sync(
             rows,
             operation,
-            client=self.client,
+            client=self._opened().client,
+            portal=self.portal,
             store=self.ids,
             name=name or _name_from(context),
             options=options,
@@ -326,26 +391,8 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             backoff=self.backoff,
         )
         on_progress = None if log is None else lambda progress: log(str(progress))
-        return Options(memory=self.memory, patience=patience, on_progress=on_progress)
-
-    def _open_client(self) -> HubSpotClient:
-        client = HubSpotClient(
-            self.access_token,
-            base_url=self.base_url,
-            version=self.version,
-            timeout=Timeout(
-                connect=min(5.0, self.timeout), read=self.timeout, total=max(180.0, 1.5 * self.timeout)
-            ),
-        )
-        # Two portals never share a token, but an emulator and HubSpot might.
-        client.budget = open_budget(
-            f"{client.fingerprint}@{self.base_url}",
-            url=self.budget_url,
-            limit=self.limit,
-            share=self.share,
-            daily_share=self.daily_share,
-        )
-        return client
+        options = Options(memory=self.memory, patience=patience, on_progress=on_progress)
+        return options if context is None else replace(options, on_warning=context.log.warning)
 
 
 def _default_store() -> str:

@@ -1,12 +1,14 @@
 """HubSpot's own association types: which id stands for "associated with", for each direction of a pair.
 
-Source: HubSpot's associations guide, association type id values. The primary variants are not used, for they would change
-which company a contact belongs to; a lead alone needs its primary contact.
+Source: HubSpot's associations guide, association type id values. The primary variants are never chosen here, for they would
+change which company a contact belongs to; they count when they are given. A lead alone needs its primary contact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from hubspot_batch_dagster.api.errors import InputError
 
 _TYPES: Mapping[str, Mapping[str, int]] = {
     "contacts": {
@@ -41,9 +43,53 @@ _TYPES: Mapping[str, Mapping[str, int]] = {
 }  # fmt: skip
 
 
+_MORE: Mapping[int, tuple[str, str]] = {
+    1: ("contacts", "companies"), 2: ("companies", "contacts"), 5: ("deals", "companies"), 6: ("companies", "deals"),
+    25: ("companies", "tickets"), 26: ("tickets", "companies"), 13: ("companies", "companies"),
+    14: ("companies", "companies"), 578: ("leads", "contacts"), 580: ("leads", "companies"), 582: ("leads", "deals"),
+    583: ("deals", "leads"), 608: ("leads", "contacts"),
+}  # fmt: skip
+"""Primary variants (13 and 14: parent to child and back), and the plain type from a lead to a contact."""
+
+_DIRECTIONS: Mapping[int, tuple[str, str]] = {
+    **{
+        type_id: (source, target) for source, targets in _TYPES.items() for target, type_id in targets.items()
+    },
+    **_MORE,
+}
+
+
 def default_association(from_type: str, to_type: str) -> int | None:
     """The type id of a plain association, by the object types' plural names; ``None`` where HubSpot documents none.
 
     A lead's association to a contact is the primary one (578): HubSpot makes no lead without it.
     """
     return _TYPES.get(from_type, {}).get(to_type)
+
+
+def plain_association(from_type: str, to_type: str) -> int | None:
+    """The type id that carries no label; it differs from :func:`default_association` for a lead's contact alone."""
+    return 608 if (from_type, to_type) == ("leads", "contacts") else default_association(from_type, to_type)
+
+
+def direction_of(type_id: int) -> tuple[str, str] | None:
+    """The object types that one of HubSpot's own types leads from and to; ``None`` where HubSpot documents none."""
+    return _DIRECTIONS.get(type_id)
+
+
+def check_direction(from_type: str, to_type: str, type_id: int) -> None:
+    """Refuse one of HubSpot's own types that belongs to another pair or to the other direction of this one.
+
+    Raises:
+        InputError: With the type id that is right for the pair, where it is known.
+    """
+    found = direction_of(type_id)
+    if found is None or found == (from_type, to_type):
+        return
+    right = default_association(from_type, to_type)
+    raise InputError(
+        f"Association type {type_id} leads from {found[0]} to {found[1]}, not from {from_type} to {to_type}.",
+        remedy=f"From {from_type} to {to_type} it is {right}."
+        if right is not None
+        else "HubSpot lists the type ids of a pair under association labels.",
+    )

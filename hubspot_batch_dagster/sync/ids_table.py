@@ -131,7 +131,7 @@ def attach_other(stage: Stage, path: Path | None, sync: str, key_columns: tuple[
         raise InputError(
             f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
         )
-    found = _described(path)["key"]
+    found = described(path)["key"]
     if len(found) != len(key_columns):
         raise InputError(
             f"The ids table of {sync!r} has the key {found}, and this operation gives {list(key_columns)}.",
@@ -176,7 +176,12 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
     )
 
 
-def _described(path: Path) -> dict[str, Any]:
+def described(path: Path) -> dict[str, Any]:
+    """What an ids table says of itself: format, key columns, object type.
+
+    Raises:
+        StoreError: It cannot be read, is none of ours, or was written by a newer version.
+    """
     try:
         found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {}).get(META, b"{}"))
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -198,7 +203,7 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
-    found = _described(path)
+    found = described(path)
     if tuple(found["key"]) != key_columns:
         raise InputError(
             f"The ids table of this sync has the key {found['key']}, and the operation has {list(key_columns)}.",

@@ -50,6 +50,16 @@ _outcomes = sa.Table(
     sa.Column("settled_at", sa.Float(53), nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
 )
+_before = sa.Table(
+    "hubspot_before",
+    _metadata,
+    sa.Column(
+        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    sa.Column("sync", sa.Text, nullable=False),
+    sa.Column("run", sa.String(32), nullable=False, index=True),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,12 @@ class Outcomes:
 
 _INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at")
 _OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
+_NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "correlation_ids", "warnings"})
+
+_ADD_INTENT = sa.insert(_intents)
+_CLOSE_INTENT = sa.delete(_intents).where(_intents.c.id == sa.bindparam("closed"))
+_ADD_OUTCOMES = sa.insert(_outcomes)
+"""Made once: to put a statement together costs more than to execute it."""
 
 _T = TypeVar("_T")
 
@@ -176,7 +192,7 @@ class Journal:
             "sent_at": intent.sent_at,
             "payload": _pack(intent, _INTENT_COLUMNS),
         }
-        self._commit(lambda connection: connection.execute(sa.insert(_intents), values))
+        self._commit(lambda connection: connection.execute(_ADD_INTENT, values))
 
     def settle(
         self, sync: str, run: str, outcomes: Outcomes, *, intent_id: str | None, left: Intent | None = None
@@ -195,9 +211,9 @@ class Journal:
 
         def work(connection: sa.Connection) -> None:
             if len(outcomes):
-                connection.execute(sa.insert(_outcomes), values)
+                connection.execute(_ADD_OUTCOMES, values)
             if intent_id is not None and left is None:
-                connection.execute(sa.delete(_intents).where(_intents.c.id == intent_id))
+                connection.execute(_CLOSE_INTENT, {"closed": intent_id})
             elif left is not None:
                 payload = _pack(left, _INTENT_COLUMNS)
                 connection.execute(
@@ -211,7 +227,12 @@ class Journal:
         query = sa.select(_intents).where(_intents.c.sync == sync).order_by(_intents.c.sent_at, _intents.c.id)
         with self._explained("read"), self._engine.connect() as connection:
             return [
-                Intent(id=line.id, action=line.action, sent_at=line.sent_at, **_unpack(line.payload))
+                Intent(
+                    id=line.id,
+                    action=line.action,
+                    sent_at=line.sent_at,
+                    **_unpack(line.payload, _INTENT_COLUMNS),
+                )
                 for line in connection.execute(query)
             ]
 
@@ -220,13 +241,30 @@ class Journal:
         query = sa.select(_outcomes).where(_outcomes.c.sync == sync).order_by(_outcomes.c.seq)
         with self._explained("read"), self._engine.connect() as connection:
             for line in connection.execution_options(yield_per=500).execute(query):
-                yield Outcomes(settled_at=line.settled_at, **_unpack(line.payload))
+                yield Outcomes(settled_at=line.settled_at, **_unpack(line.payload, _OUTCOME_COLUMNS))
 
     def forget(self, sync: str) -> None:
         """Drop the outcomes of a sync: its ids table holds them now."""
         self._commit(
             lambda connection: connection.execute(sa.delete(_outcomes).where(_outcomes.c.sync == sync))
         )
+
+    def keep_before(self, sync: str, run: str, images: list[dict[str, str | None]]) -> None:
+        """Make before-images durable: for each record its ``id`` and the values that are about to change."""
+        values = {"sync": sync, "run": run, "payload": pydantic_core.to_json(images)}
+        self._commit(lambda connection: connection.execute(sa.insert(_before), values))
+
+    def before(self, sync: str, run: str) -> Iterator[dict[str, str | None]]:
+        """The before-images of a run, in the order in which they were taken."""
+        query = sa.select(_before).where(_before.c.sync == sync, _before.c.run == run).order_by(_before.c.seq)
+        with self._explained("read"), self._engine.connect() as connection:
+            for line in connection.execute(query):
+                yield from pydantic_core.from_json(line.payload)
+
+    def forget_before(self, sync: str, kept_runs: Sequence[str]) -> None:
+        """Drop the before-images of a sync's older runs."""
+        old = sa.delete(_before).where(_before.c.sync == sync, _before.c.run.not_in(list(kept_runs)))
+        self._commit(lambda connection: connection.execute(old))
 
     def summary(self) -> list[tuple[str, int, int]]:
         """For each sync: its name, its open intents and the outcome batches not yet in the ids table."""
@@ -350,9 +388,16 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
 
 
 def _pack(value: Any, columns: tuple[str, ...]) -> bytes:
-    return pydantic_core.to_json({name: getattr(value, name) for name in columns})
+    """Columns as JSON, without those of nulls alone: most rows have no error to tell of."""
+    found = {name: getattr(value, name) for name in columns}
+    for name in _NULLABLE & found.keys():
+        if found[name].count(None) == len(found["rows"]):
+            del found[name]
+    return pydantic_core.to_json(found)
 
 
-def _unpack(payload: bytes) -> dict[str, Any]:
+def _unpack(payload: bytes, columns: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = pydantic_core.from_json(payload)
+    for name in _NULLABLE.intersection(columns):
+        found.setdefault(name, [None] * len(found["rows"]))
     return found

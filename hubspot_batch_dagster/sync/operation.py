@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import pydantic
 
+from hubspot_batch_dagster.api.association_types import check_direction
 from hubspot_batch_dagster.api.endpoints import endpoint, object_type
 from hubspot_batch_dagster.api.errors import InputError
 
@@ -17,29 +18,48 @@ Properties = Mapping[str, str] | Sequence[str]
 OnNull = Literal["omit", "clear"]
 OnDuplicate = Literal["first", "last", "reject"]
 
-Action = Literal["create", "upsert", "update", "archive"]
+Action = Literal["create", "upsert", "update", "archive", "associate"]
 
 
 @dataclass(frozen=True)
 class Association:
-    """A link that a created record gets to records that exist already.
+    """A link from a row's record to other records.
+
+    A record that is created gets its links in the same request. One that is updated or upserted gets them right
+    after, and its row is settled when both are done. Links are added; what else is linked stays, and so do the labels
+    that a pair has already, unless ``replace`` says otherwise.
 
     Args:
         to: Object type of the target, such as ``"contacts"``.
-        column: Column with the target's record id. A list column makes several links. A null cell makes none.
-        type: Association type id, such as ``194`` (call to contact). ``None`` takes HubSpot's unlabelled type
-            for the pair where it is known.
-        category: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``.
-        required: A row whose cell is null is rejected instead of being sent without the link.
+        column: Column with the target's record id, or its key with ``through``. A list column makes several links. A
+            null cell makes none.
+        type: What the link means. ``None`` is HubSpot's unlabelled type (for a lead's contact the primary one). An
+            ``int`` is an association type id, such as ``194`` (call to contact): each direction has its own. A text is
+            the label as HubSpot shows it, looked up once for each run. The primary variants (1, 2, 5, 6, 25, 26, 578,
+            580, 582, 583) change which record is the primary one and are used only when given.
+        category: Of a type id: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``. A label
+            brings its own.
+        required: A row without a target is rejected instead of being sent without the link: its cell is null, or
+            ``through`` does not know one of its keys.
+        through: Name of the sync that made the targets: ``column`` holds its keys, and its ids table has the record ids.
+            A key that it does not know is left out and counted, and tried again with the row's next change.
+        replace: Links of a written record that its row does not name are removed: with a label or a type id of its
+            own that label alone, else the whole link. A null cell names none, so all of them go. Only rows that are
+            sent are looked at: for links that changed in HubSpot run with ``full_refresh``.
+
+    Source: HubSpot, associations guide.
     """
 
     to: str
     column: str
-    type: int | None = None
+    type: int | str | None = None
     category: Literal["HUBSPOT_DEFINED", "USER_DEFINED", "INTEGRATOR_DEFINED", "WORK"] = "HUBSPOT_DEFINED"
     required: bool = False
+    through: str | None = None
+    replace: bool = False
 
     def __post_init__(self) -> None:
+        object_type(self.to)
         if not self.column:
             raise InputError(
                 f"The association to {self.to!r} names no column.",
@@ -48,7 +68,12 @@ class Association:
         if self.type is None and self.category != "HUBSPOT_DEFINED":
             raise InputError(
                 f"The association to {self.to!r} is {self.category} and names no type.",
-                remedy="Give type= the label's association type id (HubSpot shows it under association labels).",
+                remedy="Give type= the label, or its association type id (HubSpot shows it under association labels).",
+            )
+        if self.type == "" or self.through == "":
+            raise InputError(
+                f"The association to {self.to!r} has an empty text for type or through.",
+                remedy="Leave it out, or name the label or the sync.",
             )
 
 
@@ -83,7 +108,8 @@ class Operation:
     def check_version(self, default: str) -> None:
         """Refuse an operation that the object type does not have in the API version, naming those it has."""
         for action in self.actions:
-            endpoint(self.object_type, action, self.version or default)
+            if action != "associate":
+                endpoint(self.object_type, action, self.version or default)
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -126,7 +152,18 @@ class Operation:
 
 
 _NOT_PART_OF_THE_WIRE = frozenset(
-    {"on_duplicate", "when_gone", "max_gone", "adopt_existing", "compare", "max_created", "max_changed"}
+    {
+        "on_duplicate",
+        "when_gone",
+        "max_gone",
+        "adopt_existing",
+        "compare",
+        "max_created",
+        "max_changed",
+        "missing_properties",
+        "property_group",
+        "keep_before",
+    }
 )
 
 
@@ -155,6 +192,15 @@ def mapping(properties: Properties | None) -> dict[str, str] | None:
     if len(set(names)) != len(names):
         raise InputError(f"properties names a property twice: {names}.", remedy="Name each property once.")
     return {name: name for name in names}
+
+
+def check_associations(source: str, associations: Sequence[Association]) -> None:
+    """Refuse what is no list, and HubSpot's own types that belong to another pair or direction."""
+    if isinstance(associations, Association):
+        raise InputError("associations takes a list.", remedy="Write associations=[Association(...)].")
+    for each in associations:
+        if isinstance(each.type, int) and each.category == "HUBSPOT_DEFINED":
+            check_direction(object_type(source).name, object_type(each.to).name, each.type)
 
 
 def known_property(what: str, name: str | None, properties: dict[str, str] | None) -> None:
@@ -207,7 +253,8 @@ def _count_or_share(what: str, value: float | None) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Association):
-        return [value.to, value.column, value.type, value.category, value.required]
+        more = [value.through, value.replace] if value.through or value.replace else []
+        return [value.to, value.column, value.type, value.category, value.required, *more]
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -18,6 +18,7 @@ from hubspot_batch_dagster.sync.operation import (
     OnNull,
     Operation,
     Properties,
+    check_associations,
     columns,
     exactly_one,
     known_property,
@@ -25,6 +26,9 @@ from hubspot_batch_dagster.sync.operation import (
     one_of,
     refuse_record_id_property,
 )
+
+MissingProperties = Literal["refuse", "create"]
+PROPERTY_GROUP = "hubspot_batch_dagster"
 
 __all__ = ["Action", "Archive", "Association", "Create", "Operation", "Update", "Upsert"]
 
@@ -54,6 +58,9 @@ class Create(Operation):
         max_created: The most records that one run may make: a number, or a share of the rows as a float. A run that
             would make more stops before its first write.
         max_changed: The same for known records that are changed.
+        missing_properties: A property that the portal does not have stops the run before its first write
+            (``"refuse"``), or is made with the type of its column (``"create"``). The unique property is made unique.
+        property_group: The property group that made properties go to; it is made too.
 
     Source: HubSpot, "Using object APIs" and each object's guide (batch create).
     """
@@ -65,13 +72,15 @@ class Create(Operation):
     associations: Sequence[Association] = ()
     creation_key: str | None = None
     on_null: OnNull = "omit"
+    missing_properties: MissingProperties = "refuse"
+    property_group: str = PROPERTY_GROUP
 
     def _check(self) -> None:
         columns("key", self.key)
+        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
         one_of("on_null", self.on_null, ("omit", "clear"))
         known_property("creation_key", self.creation_key, self.property_columns)
-        if isinstance(self.associations, Association):
-            raise InputError("associations takes a list.", remedy="Write associations=[Association(...)].")
+        check_associations(self.object_type, self.associations)
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -102,7 +111,8 @@ class Upsert(Operation):
         id_property: The unique property; its column is the row key.
         key: Column (or columns) that identify a row from one run to the next.
         properties: As for :class:`Create`. With ``id_property`` the mapping must contain it.
-        associations: With ``key`` only, and used for the rows that are created: HubSpot's upsert takes none.
+        associations: Links to existing records, made together with a record that is created, and right after one that is
+            upserted or updated: HubSpot's upsert and update take none.
         creation_key: With ``key`` only; as for :class:`Create`.
         on_null: As for :class:`Create`.
         if_missing: With ``key`` only. A record that was deleted in HubSpot meanwhile is ``"report"``-ed as a
@@ -114,11 +124,15 @@ class Upsert(Operation):
             yet reads the records of its rows from the portal first, so that a lost file costs reads and not writes.
         compare: What a row is compared with to decide whether it changed: the last text sent (``"ids"``), or
             HubSpot's current values (``"portal"``; one read for each 100 rows).
+        keep_before: Read each record before it is changed and keep its values, so that the run can be undone; one
+            read for each 100 changed rows.
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
         max_created: As for :class:`Create`.
         max_changed: As for :class:`Create`.
+        missing_properties: As for :class:`Create`.
+        property_group: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch upsert); contacts guide.
     """
@@ -136,9 +150,13 @@ class Upsert(Operation):
     max_gone: float = 0.1
     adopt_existing: bool = False
     compare: Literal["ids", "portal"] = "ids"
+    keep_before: bool = False
+    missing_properties: MissingProperties = "refuse"
+    property_group: str = PROPERTY_GROUP
 
     def _check(self) -> None:
         exactly_one(self, "id_property", "key")
+        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
         one_of("on_null", self.on_null, ("omit", "clear"))
         one_of("if_missing", self.if_missing, ("report", "recreate"))
         one_of("when_gone", self.when_gone, ("keep", "archive"))
@@ -150,14 +168,14 @@ class Upsert(Operation):
             )
         known_property("id_property", self.id_property, self.property_columns)
         known_property("creation_key", self.creation_key, self.property_columns)
+        check_associations(self.object_type, self.associations)
         if self.id_property is not None:
             refuse_record_id_property(self.id_property)
-            for name in ("associations", "creation_key"):
-                if getattr(self, name):
-                    raise InputError(
-                        f"Upsert by id_property takes no {name}: HubSpot's batch upsert has no place for it.",
-                        remedy=f"Use Upsert(..., key=...) or Create(...) for {name}.",
-                    )
+            if self.creation_key:
+                raise InputError(
+                    "Upsert by id_property takes no creation_key: HubSpot's batch upsert has no place for it.",
+                    remedy="Use Upsert(..., key=...) or Create(...) for creation_key.",
+                )
         if self.adopt_existing and self.id_property is None and self.creation_key is None:
             raise InputError(
                 "adopt_existing needs a unique property to find the records by.",
@@ -238,12 +256,16 @@ class Update(_ByRecord):
         key: Column (or columns) looked up in the ids table of the sync named by ``through``.
         through: Name of the sync that made the records: its asset key, joined by ``/``.
         properties: As for :class:`Create`; with ``id_property`` the mapping must contain it.
+        associations: As for :class:`Upsert`.
         on_null: As for :class:`Create`.
+        keep_before: As for :class:`Upsert`.
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
         max_created: As for :class:`Create`.
         max_changed: As for :class:`Create`.
+        missing_properties: As for :class:`Create`.
+        property_group: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch update).
     """
@@ -251,11 +273,17 @@ class Update(_ByRecord):
     action: ClassVar[Action] = "update"
 
     properties: Properties | None = None
+    associations: Sequence[Association] = ()
     on_null: OnNull = "omit"
+    keep_before: bool = False
+    missing_properties: MissingProperties = "refuse"
+    property_group: str = PROPERTY_GROUP
 
     def _check(self) -> None:
         super()._check()
+        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
         one_of("on_null", self.on_null, ("omit", "clear"))
+        check_associations(self.object_type, self.associations)
         known_property("id_property", self.id_property, self.property_columns)
         if self.id_property == "email" and object_type(self.object_type).name == "contacts":
             raise InputError(

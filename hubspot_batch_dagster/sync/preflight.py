@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.definitions import PropertyCreate
 from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.sync.columns import mapped
 from hubspot_batch_dagster.sync.definitions import Definitions, pipeline_properties
 from hubspot_batch_dagster.sync.definitions_check import check_columns, check_unique, unknown_properties
-from hubspot_batch_dagster.sync.drift import Drift, Snapshot, drift
+from hubspot_batch_dagster.sync.drift import Drift, Snapshot, drift, read_snapshot, write_snapshot
 from hubspot_batch_dagster.sync.missing_properties import as_definition, make_properties, planned_properties
 from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Upsert
 from hubspot_batch_dagster.sync.portal import Ask, Portal, Warn
 from hubspot_batch_dagster.sync.required import CreateRules, create_rules
+from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.table.layout import Property
+
+KEPT_IN = "portal.json"
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,21 @@ class Preflight:
             return operation.definition()
         return f"{operation.definition()}{self.definitions.fingerprint(self.mapping)}"
 
-    def snapshot(self) -> Snapshot | None:
-        """The definitions to keep for the next run."""
+    def encoded(self) -> dict[str, Property]:
+        """The mapped properties as the encoder wants them."""
         if self.definitions is None or self.mapping is None:
-            return None
-        return self.definitions.snapshot(self.mapping)
+            return {}
+        return self.definitions.encoded(self.mapping)
+
+    def keep(self, store: Store, name: str, folder: Path) -> None:
+        """Keep the definitions beside the ids table, for the next run to compare with."""
+        if self.definitions is None or self.mapping is None:
+            return
+        written = folder / KEPT_IN
+        write_snapshot(
+            written, self.definitions.kind, self.portal_id, self.definitions.snapshot(self.mapping)
+        )
+        store.put(name, written, KEPT_IN)
 
     def make_missing(self, portal: Portal, operation: Operation, ask: Ask) -> None:
         """Make the properties that are missing; called once the plan is settled, and never by a dry run."""
@@ -65,24 +81,23 @@ class Inquiry:
         portal: The portal.
         ask: How to read.
         warn: Where to say what cannot be read.
-        last: Gives the definitions of the last run.
+        store: Where the last run's definitions are.
+        name: Of the sync.
         on_drift: Told of changes that will refuse the run.
     """
 
     portal: Portal
     ask: Ask
     warn: Warn
-    last: Callable[[], Snapshot | None]
+    store: Store
+    name: str
     on_drift: Callable[[Drift], None] | None = None
 
-    def preflight(
-        self, operation: Operation, mapping: Mapping[str, str], schema: pa.Schema, version: str
-    ) -> Preflight:
+    def preflight(self, operation: Operation, schema: pa.Schema, version: str) -> Preflight:
         """Ask what a run needs to know, and refuse what cannot be sent.
 
         Args:
             operation: What the user asks for.
-            mapping: Property -> column.
             schema: The columns of the table; empty for an empty source.
             version: The API version of the writes.
 
@@ -90,6 +105,7 @@ class Inquiry:
             InputError: A column, the unique property or the portal itself is not what it must be.
             HubSpotError: HubSpot does not answer, or does not accept the token.
         """
+        mapping = mapped(operation, schema)
         account = None
         if self.portal.check or self.portal.pinned is not None:
             account = self.portal.account(self.ask, self.warn)
@@ -100,7 +116,7 @@ class Inquiry:
         if definitions is None:
             return Preflight(portal_id, rules=create_rules(operation, mapping, version, None))
         definitions, missing = self._completed(operation, mapping, schema, definitions)
-        found = drift(self.last(), mapping, definitions)
+        found = drift(self._last(), mapping, definitions)
         if found.blocks and self.on_drift is not None:
             self.on_drift(found)
         made = {each.name for each in missing}
@@ -114,6 +130,10 @@ class Inquiry:
         check_unique(operation, definitions, made)
         rules = create_rules(operation, mapping, version, definitions)
         return Preflight(portal_id, definitions, mapping, rules, missing, found)
+
+    def _last(self) -> Snapshot | None:
+        with self.store.local(self.name, KEPT_IN) as path:
+            return read_snapshot(path)
 
     def _definitions(self, operation: Operation, mapping: Mapping[str, str]) -> Definitions | None:
         kind, portal = operation.object_type, self.portal

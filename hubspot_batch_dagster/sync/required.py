@@ -17,7 +17,7 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.definitions import Definitions, pipeline_properties
 from hubspot_batch_dagster.sync.operations import Create, Operation, Upsert
 from hubspot_batch_dagster.table.encode import Encoded
-from hubspot_batch_dagster.table.kernels import Array, pc
+from hubspot_batch_dagster.table.kernels import Array, cells, pc
 
 Choice = tuple[str, ...]
 """Properties of which one suffices."""
@@ -58,15 +58,14 @@ MISSING = "MISSING_REQUIRED_PROPERTY"
 MISSING_CONTACT = "MISSING_REQUIRED_ASSOCIATION"
 INVALID_STAGE = "INVALID_STAGE"
 
-REASONS = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("column", pa.string()),
-        ("property", pa.string()),
-        ("code", pa.string()),
-        ("message", pa.string()),
-    ]
-)
+_REASONS: dict[str, pa.DataType] = {
+    "row": pa.int64(),
+    "column": pa.string(),
+    "property": pa.string(),
+    "code": pa.string(),
+    "message": pa.string(),
+}
+REASONS = pa.schema(_REASONS)
 """Why rows cannot become new records: position, column, property, code, message."""
 
 
@@ -255,5 +254,4 @@ def _any(masks: list[Array], rows: int) -> Array:
 
 
 def _places(mask: Array) -> list[int]:
-    found: list[int] = pc.indices_nonzero(pc.fill_null(mask, False)).to_pylist()
-    return found
+    return cells(pc.indices_nonzero(pc.fill_null(mask, False)))

@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
-from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
+from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes, StoreError
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.sync import adopt, ids_table, result
 from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.columns import as_input_error, bind
-from hubspot_batch_dagster.sync.decide import Patience
 from hubspot_batch_dagster.sync.deliver import Courier
 from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.journal import Outcomes
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.options import Finished, Options
 from hubspot_batch_dagster.sync.plan import Plan, make_plan, plan_gone, plan_hash
+from hubspot_batch_dagster.sync.portal import Portal
+from hubspot_batch_dagster.sync.preflight import Inquiry, Preflight
 from hubspot_batch_dagster.sync.preview import SyncPlan, preview
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.recover import Recovery
@@ -42,43 +44,9 @@ from hubspot_batch_dagster.table.rows import record_batches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pyarrow as pa
 
-@dataclass(frozen=True)
-class Options:
-    """How a run behaves; what it does is the operation's business.
-
-    Attributes:
-        full_refresh: Send unchanged and formerly rejected rows too.
-        memory: What DuckDB may use for keys, hashes and outcomes.
-        patience: The waits.
-        approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
-        adopt: Read the rows' records from the portal into the ids table, and send nothing.
-        batch_size: Rows in a request; HubSpot takes 100.
-        on_progress: Called every few seconds with how far the run is.
-    """
-
-    full_refresh: bool = False
-    memory: str = "512MB"
-    patience: Patience = field(default_factory=Patience)
-    approve: str | None = None
-    adopt: bool = False
-    batch_size: int = 100
-    on_progress: Callable[[Progress], None] | None = None
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that came to its end, or was interrupted and saved what it knew.
-
-    Attributes:
-        result: What became of the rows.
-        plan: What was meant to happen.
-        interruption: What the caller must raise once the result is put away; ``None`` if nothing interrupted.
-    """
-
-    result: SyncResult
-    plan: Plan
-    interruption: BaseException | None = None
+__all__ = ["Finished", "Options", "plan_sync", "run_sync"]
 
 
 def plan_sync(
@@ -89,6 +57,7 @@ def plan_sync(
     store: Store,
     name: str,
     options: Options | None = None,
+    portal: Portal | None = None,
     show_values: bool = False,
 ) -> SyncPlan:
     """Say what :func:`run_sync` would do, and write nothing: not to HubSpot, and not to the ids table.
@@ -101,9 +70,8 @@ def plan_sync(
     """
     operation.check_version(client.version)
     with store.lock(name), store.scratch(name) as folder, _stoppable(client) as halt:
-        return _Run(rows, operation, client, store, name, options or Options(), folder, halt).look(
-            show_values
-        )
+        run = _Run(rows, operation, client, store, name, options or Options(), portal, folder, halt)
+        return run.look(show_values)
 
 
 def run_sync(
@@ -114,6 +82,7 @@ def run_sync(
     store: Store,
     name: str,
     options: Options | None = None,
+    portal: Portal | None = None,
 ) -> Finished:
     """Bring the rows to HubSpot, once each.
 
@@ -124,6 +93,7 @@ def run_sync(
         store: Where the ids table and the journal are.
         name: Of the sync; the same name is the same ids table.
         options: How to go about it.
+        portal: What to check the rows against; ``None`` checks nothing but what the rows say of themselves.
 
     Raises:
         InputError: The rows or the operation cannot be meant; nothing was sent.
@@ -135,7 +105,7 @@ def run_sync(
     with store.lock(name), store.scratch(name) as folder:
         store.check_writable(name)
         with _stoppable(client) as halt:
-            return _Run(rows, operation, client, store, name, options or Options(), folder, halt).go()
+            return _Run(rows, operation, client, store, name, options or Options(), portal, folder, halt).go()
 
 
 @contextmanager
@@ -161,6 +131,7 @@ class _Run:
         store: Store,
         name: str,
         options: Options,
+        portal: Portal | None,
         folder: Path,
         halt: Halt,
     ) -> None:
@@ -170,14 +141,32 @@ class _Run:
         self.options = options
         self.folder = folder
         self.started = time.monotonic()
-        self.id = uuid.uuid4().hex[:12]
+        self.id = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"  # sorts by time, and so do the folders of the runs
         self.halt = halt
         self.clock = client.server_time
         self.wire = Wire(client, halt=self.halt, patience=options.patience, version=operation.version)
         self.object_type = object_type_of(operation.object_type).name
         with as_input_error():
             self.source = record_batches(rows)
-        self.encoder = bind(operation, self.source.schema)
+        self.portal = portal
+        self.preflight = self._preflight()
+        self.definition = self.preflight.definition(operation)
+        self.keep_before = isinstance(operation, Upsert | Update) and operation.keep_before
+        self.encoder = bind(operation, self.source.schema, self.preflight.encoded())
+
+    def _preflight(self) -> Preflight:
+        """Ask the portal. If it does not answer, the run goes on with nothing to send: what was open stays open."""
+        if self.portal is None:
+            return Preflight()
+        options, ask = self.options, self.wire.ask
+        inquiry = Inquiry(self.portal, ask, options.on_warning, self.store, self.name, options.on_drift)
+        try:
+            return inquiry.preflight(self.operation, self.source.schema, self.wire.version)
+        except (InputError, MissingScopes, StoreError):
+            raise
+        except HubSpotError as error:
+            self.halt.now(error)
+            return Preflight()
 
     def look(self, show_values: bool) -> SyncPlan:
         """Plan, and describe the plan."""
@@ -187,9 +176,8 @@ class _Run:
             plan = self._decide(
                 stage, chain.from_iterable(each.keys for each in intents if each.action == "create")
             )
-            definition = self.operation.definition()
             return preview(
-                stage, plan, self.wire, self.object_type, self.name, definition, show_values=show_values
+                stage, plan, self.wire, self.object_type, self.name, self.definition, show_values=show_values
             )
 
     @contextmanager
@@ -197,8 +185,15 @@ class _Run:
         with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
             with as_input_error():
                 for batch in self.source:
-                    stage.add(self.encoder.encode(batch, stage.rows_in))
+                    self._encode(batch, stage)
             yield stage
+
+    def _encode(self, batch: pa.RecordBatch, stage: Stage) -> None:
+        encoded = self.encoder.encode(batch, stage.rows_in)
+        if self.preflight.rules is not None:
+            encoded, incomplete = self.preflight.rules.check(encoded)
+            stage.incomplete(incomplete)
+        stage.add(encoded)
 
     def go(self) -> Finished:
         with self._staged() as stage:
@@ -210,15 +205,18 @@ class _Run:
                 plan = self._plan(stage, recovery, known)
                 gone, interruption = 0, None
                 if not self.options.adopt:
+                    if self.portal is not None and plan.requests:
+                        self.preflight.make_missing(self.portal, self.operation, self.wire.ask)
                     gone, interruption = self._deliver(stage, plan, recovery, lookup)
                 result.conclude(stage, gone=gone)
-                return Finished(self._save(stage, gone), plan, interruption)
+                saved = self._save(stage, gone, interruption)
+                return Finished(saved, plan, interruption, self.preflight.drift)
 
     def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
         self._attach(stage, recovery, known)
         plan = self._decide(stage, chain.from_iterable(intent.keys for intent in recovery.held))
         if self.options.approve is not None:
-            self._check_approval(plan_hash(stage, self.operation.definition()))
+            self._check_approval(plan_hash(stage, self.definition))
         return plan
 
     def _check_approval(self, found: str) -> None:
@@ -235,7 +233,7 @@ class _Run:
             return make_plan(
                 stage,
                 self.operation,
-                definition=self.operation.definition(),
+                definition=self.definition,
                 held=held,
                 full_refresh=self.options.full_refresh,
                 size=self.options.batch_size,
@@ -262,6 +260,8 @@ class _Run:
         """What to read from the portal before planning."""
         operation, size = self.operation, self.options.batch_size
         unique = adopt.unique_property(operation)
+        if any(each.name == unique for each in self.preflight.missing):
+            return  # no record can have a value of it yet
         portal = isinstance(operation, Upsert) and operation.compare == "portal"
         adopting = self.options.adopt or (
             fresh and isinstance(operation, Upsert) and operation.adopt_existing
@@ -287,7 +287,10 @@ class _Run:
             suspects=recovery.suspects,
             updates=isinstance(self.operation, Upsert),
             known_ids=stage.known_ids,
+            before=self._before_images() if self.keep_before else None,
         )
+        if plan.actions.get("create") and lookup.unique_property is None:
+            self.wire.hear_clock(self.object_type)
         progress = Progress.begin(plan, self.options.on_progress)
 
         def on_outcomes(outcomes: Outcomes) -> None:
@@ -312,6 +315,10 @@ class _Run:
         stage.lost(recovery.held)
         return gone, None
 
+    def _before_images(self) -> BeforeImages:
+        names = [each.property for each in self.encoder.layout.fields]
+        return BeforeImages(self.wire, self.store.journal, self.object_type, self.name, self.id, names)
+
     def _settle_lost(self, recovery: Recovery, stage: Stage) -> None:
         """Creates whose answer was lost in this run: look once more before it ends."""
         before = len(recovery.settled)
@@ -321,8 +328,9 @@ class _Run:
             raise
         except HubSpotError as error:
             self.halt.now(error)
-        for outcomes in recovery.settled[before:]:
-            stage.settled(outcomes)
+        finally:
+            for outcomes in recovery.settled[before:]:
+                stage.settled(outcomes)
 
     @contextmanager
     def _others(self) -> Iterator[Path | None]:
@@ -334,15 +342,21 @@ class _Run:
         with other as path:
             yield path
 
-    def _save(self, stage: Stage, gone: int) -> SyncResult:
+    def _save(self, stage: Stage, gone: int, interruption: BaseException | None) -> SyncResult:
         ids, rejected = result.write_tables(stage, self.folder)
         ids_path = self.store.put(self.name, ids, "runs", self.id, "ids.parquet")
         rejected_path = self.store.put(self.name, rejected, "runs", self.id, "rejected.parquet")
         written = self.folder / "state.parquet"
-        ids_table.write(stage, written, self.object_type, self.operation.definition())
+        ids_table.write(stage, written, self.object_type, self.definition)
         self.store.replace_ids(self.name, written)
-        self.store.journal.forget(self.name)
-        self.store.forget_old_runs(self.name)
+        self.preflight.keep(self.store, self.name, self.folder)
+        if (
+            interruption is None
+        ):  # it may have fallen between the journal and the stage: the next run folds the journal in
+            self.store.journal.forget(self.name)
+        kept = self.store.forget_old_runs(self.name)
+        if self.keep_before:
+            self.store.journal.forget_before(self.name, kept)
         return SyncResult(
             name=self.name,
             run=self.id,

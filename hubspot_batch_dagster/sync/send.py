@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
 from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.decide import Again, Decision, Examine, Split, Stop, decide
 from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
 from hubspot_batch_dagster.sync.lookup import Lookup
@@ -55,6 +56,7 @@ class Sender:
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
+        before: Keeps what a batch is about to change, if the operation asks for it.
     """
 
     object_type: str
@@ -68,6 +70,7 @@ class Sender:
     suspects: Mapping[str, float] = field(default_factory=dict)
     updates: bool = False
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
+    before: BeforeImages | None = None
 
     def deliver(self, batch: Batch) -> Delivery:
         """Send the batch and settle every row that can be settled now.
@@ -81,6 +84,12 @@ class Sender:
         if batch.action == "archive" and batch.id_property is not None:
             batch = self._by_record_id(batch, found)
             if not len(batch):
+                return Delivery(outcomes=found)
+        if self.before is not None:
+            try:
+                self.before.keep(batch)
+            except HubSpotError as error:
+                self.wire.halt.now(error)
                 return Delivery(outcomes=found)
         intent = batch.intent(
             f"{self.run}-{batch.action[0]}{batch.rows[0]}", self.clock(), with_bodies=batch.action == "create"

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -85,6 +85,16 @@ class Store:
         """The ids table as a local file (a copy if the store is remote); ``None`` before the first run."""
         yield from self._local(sync, "ids.parquet")
 
+    @contextlib.contextmanager
+    def local(self, sync: str, name: str) -> Iterator[Path | None]:
+        """Another file of the sync as a local file; ``None`` where there is none."""
+        yield from self._local(sync, name)
+
+    @contextlib.contextmanager
+    def local_file(self, sync: str, *parts: str) -> Iterator[Path | None]:
+        """Any file of the sync as a local one; ``None`` if there is none."""
+        yield from self._local(sync, *parts)
+
     def replace_ids(self, sync: str, written: Path) -> None:
         """Put a new ids table in the place of the old one: a reader sees the one or the other, never half of one."""
         self.put(sync, written, "ids.parquet")
@@ -105,16 +115,22 @@ class Store:
             raise _cannot("write", target, error) from None
         return target
 
-    def forget_old_runs(self, sync: str) -> None:
-        """Delete the tables of all but the last runs."""
+    def forget_old_runs(self, sync: str) -> list[str]:
+        """Delete the tables of all but the last runs; returns the ids of those that are kept. Run ids sort by time."""
         folder = self.path(sync, "runs")
         with contextlib.suppress(OSError):
             if self._remote is None:
-                for old in sorted(Path(folder).iterdir(), key=lambda each: each.stat().st_mtime)[:-KEEP_RUNS]:
-                    shutil.rmtree(old, ignore_errors=True)
+                runs = sorted(each.name for each in Path(folder).iterdir())
+                for old in runs[:-KEEP_RUNS]:
+                    shutil.rmtree(Path(folder) / old, ignore_errors=True)
             else:
-                for name in sorted(self._remote.ls(folder, detail=False))[:-KEEP_RUNS]:
-                    self._remote.rm(name, recursive=True)
+                runs = sorted(
+                    name.rstrip("/").rsplit("/", 1)[1] for name in self._remote.ls(folder, detail=False)
+                )
+                for old in runs[:-KEEP_RUNS]:
+                    self._remote.rm(f"{folder}/{old}", recursive=True)
+            return runs[-KEEP_RUNS:]
+        return []
 
     def syncs(self) -> list[str]:
         """Names of the syncs that have an ids table here."""
@@ -129,7 +145,7 @@ class Store:
                 for name in self._remote.find(self._base)
                 if name.endswith("/ids.parquet")
             ]
-        return sorted(name for name in found if "/runs/" not in f"/{name}/")
+        return sorted(unquote(name) for name in found if "/runs/" not in f"/{name}/")
 
     @contextlib.contextmanager
     def lock(self, sync: str) -> Iterator[None]:
@@ -223,6 +239,8 @@ class Store:
             except FileNotFoundError:
                 yield None
                 return
+            except OSError as error:
+                raise _cannot("read", source, error) from None
             yield copy
 
     @staticmethod

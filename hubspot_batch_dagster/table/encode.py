@@ -18,9 +18,9 @@ from hubspot_batch_dagster.table.check import (
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
 from hubspot_batch_dagster.table.kernels import Array, counted, pc
-from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, record_ids
+from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text
 from hubspot_batch_dagster.table.layout import Field, Layout, Property, Target
-from hubspot_batch_dagster.table.targets import associations_of
+from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
 from hubspot_batch_dagster.table.text import Text
 from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
 
@@ -119,12 +119,13 @@ class Encoder:
             is_id=field.property == self.layout.id_property,
         )
 
-    def encode(self, batch: pa.RecordBatch, first_row: int) -> Encoded:
+    def encode(self, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None = None) -> Encoded:
         """Encodes one batch.
 
         Args:
             batch: Rows with the bound schema.
             first_row: The position of its first row in the whole table.
+            look_ups: The record ids of columns that hold keys.
 
         Returns:
             The rows that can be sent and those that cannot. No row stops another.
@@ -136,11 +137,11 @@ class Encoder:
             raise TableError(f"A batch has the columns {batch.schema.names}, not {self.schema.names}.")
         rejections = Rejections(batch.num_rows)
         key = self._key(batch, rejections)
-        identity = self._record_id(batch, rejections)
+        identity = self._record_id(batch, rejections, look_ups)
         properties, id_text = self._properties(batch, rejections)
         if self.layout.id_property is not None:
             identity = self._property_id(batch, id_text, rejections)
-        associations = self._associations(batch, rejections)
+        associations = self._associations(batch, rejections, look_ups)
         if self._model is not None:
             for column, found in check_with_model(self._model, batch):
                 rejections.add(column, self._property_of(column), [found])
@@ -170,12 +171,17 @@ class Encoder:
             parts.append(text.values)
         return joined_keys(parts)
 
-    def _record_id(self, batch: pa.RecordBatch, rejections: Rejections) -> Array:
+    def _record_id(self, batch: pa.RecordBatch, rejections: Rejections, look_ups: LookUps | None) -> Array:
         name = self.layout.record_id
         if name is None:
             return pa.nulls(batch.num_rows, pa.string())
-        text = record_ids(batch.column(name), INVALID_RECORD_ID)
-        rejections.add(name, None, [*text.problems, *problem(text.values.is_null(), MISSING_RECORD_ID)])
+        through = self.layout.record_id_through
+        found = looked_up(look_ups, name, through) if through is not None else None
+        text = record_ids_of(batch.column(name), INVALID_RECORD_ID, found)
+        missing: Array = text.values.is_null()
+        for each in found.problems if found is not None else ():
+            missing = pc.and_not(missing, each.mask)
+        rejections.add(name, None, [*text.problems, *problem(missing, MISSING_RECORD_ID)])
         return text.values
 
     def _properties(self, batch: pa.RecordBatch, rejections: Rejections) -> tuple[Array, Array | None]:
@@ -210,12 +216,14 @@ class Encoder:
             rejections.add(name, self.layout.id_property, list(problem(blank, MISSING_KEY)))
         return id_text
 
-    def _associations(self, batch: pa.RecordBatch, rejections: Rejections) -> Array:
+    def _associations(self, batch: pa.RecordBatch, rejections: Rejections, look_ups: LookUps | None) -> Array:
         if not self.layout.targets:
             return pa.nulls(batch.num_rows, pa.string())
         parts = []
         for target in self.layout.targets:
-            text = associations_of(batch.column(target.column), target)
+            through = target.through
+            found = looked_up(look_ups, target.column, through) if through is not None else None
+            text = associations_of(batch.column(target.column), target, found)
             rejections.add(target.column, None, text.problems)
             parts.append(text.values)
         return json_arrays(parts)

@@ -21,9 +21,6 @@ from hubspot_batch_dagster.table.text import Text
 _MUST_ESCAPE = r'["\\\x00-\x1f]'
 _CONTROL = r"[\x00-\x1f]"
 _SHORT_ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
-_FIRST_PRINTABLE = pa.scalar(0x20, pa.uint8())
-_QUOTE = pa.scalar(ord('"'), pa.uint8())
-_BACKSLASH = pa.scalar(ord("\\"), pa.uint8())
 
 
 def escaped(text: Array) -> Array:
@@ -50,10 +47,15 @@ def _may_need_escaping(text: Array) -> bool:
     start, stop = ends[0].as_py(), ends[-1].as_py()
     octets = pa.Array.from_buffers(pa.uint8(), stop - start, [None, data], offset=start)
     return (
-        anywhere(pc.equal(octets, _QUOTE))
-        or anywhere(pc.equal(octets, _BACKSLASH))
-        or anywhere(pc.less(octets, _FIRST_PRINTABLE))
+        anywhere(pc.equal(octets, _octet('"')))
+        or anywhere(pc.equal(octets, _octet("\\")))
+        or anywhere(pc.less(octets, _octet(" ")))
     )
+
+
+def _octet(character: str) -> pa.UInt8Scalar:
+    # Not a constant: making a scalar imports pandas, which an import of this room should not cost.
+    return pa.scalar(ord(character), pa.uint8())
 
 
 def member(name: str, text: Text) -> Array:

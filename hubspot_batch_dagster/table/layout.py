@@ -66,17 +66,19 @@ class Field:
 
 @dataclass(frozen=True)
 class Target:
-    """A column of record ids that each new record is associated with, inline in the create request.
+    """A column of record ids that each record is associated with.
 
     Attributes:
         column: Record ids as text or integers, or a list of them for several targets.
         types: Pairs of association category and type id, such as `("HUBSPOT_DEFINED", 194)`.
         required: Reject rows without a target. Otherwise they are sent without the association.
+        through: The column holds keys instead, and this names where the caller looks their record ids up.
     """
 
     column: str
     types: tuple[tuple[str, int], ...]
     required: bool = False
+    through: str | None = None
 
     def __post_init__(self) -> None:
         if not self.types:
@@ -96,6 +98,7 @@ class Layout:
         key: The key columns; together they identify a row from one run to the next.
         key_fold: `"email"` compares the (single) key as HubSpot compares emails: trimmed and lower-cased.
         record_id: The column that holds the ids of existing records, if the operation goes by record id.
+        record_id_through: That column holds keys instead; as `Target.through`.
         id_property: The unique property that HubSpot finds records by. Its value comes from its own field,
             else from the single key column.
         targets: The columns of associated records.
@@ -112,6 +115,7 @@ class Layout:
     targets: tuple[Target, ...] = ()
     on_null: Literal["omit", "clear"] = "omit"
     emails: tuple[str, ...] = ("email",)
+    record_id_through: str | None = None
 
     def bind(self, schema: pa.Schema, *, model: type[BaseModel] | None = None) -> Encoder:
         """Checks the columns before any row is read.

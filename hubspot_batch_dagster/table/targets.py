@@ -1,12 +1,15 @@
-"""Columns of record ids as the inline associations of a create request."""
+"""Columns of record ids as the associations of a record."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_TARGET, Problem, problem
+from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_TARGET, Code, Problem, problem
+from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array, by_value, pc, prefixed, suffixed
 from hubspot_batch_dagster.table.keys import record_ids
 from hubspot_batch_dagster.table.layout import Target
@@ -15,13 +18,56 @@ from hubspot_batch_dagster.table.text import Text, list_text
 _SEPARATOR = ";"
 
 
-def associations_of(array: Array, target: Target) -> Text:
+@dataclass(frozen=True)
+class LookedUp:
+    """The record ids of a column of keys.
+
+    Attributes:
+        ids: Text, or lists of text, null where there is no record.
+        problems: Rows that are rejected because a key has no record.
+    """
+
+    ids: Array
+    problems: list[Problem] = field(default_factory=list)
+
+
+LookUps = Mapping[tuple[str, str], LookedUp]
+"""Column and `through` to the record ids."""
+
+
+def looked_up(found: LookUps | None, column: str, through: str) -> LookedUp:
+    """The record ids of a column of keys.
+
+    Raises:
+        TableError: The caller has not looked them up.
+    """
+    if found is None or (column, through) not in found:
+        raise TableError(
+            f"The keys in column '{column}' are looked up in the ids table of '{through}', which is not at hand.",
+            column=column,
+            remedy="Send the rows with sync, or give a column with record ids.",
+        )
+    return found[column, through]
+
+
+def record_ids_of(array: Array, code: Code, through: LookedUp | None) -> Text:
+    """A column of record ids as text, or what was looked up for it."""
+    if through is None:
+        return record_ids(array, code)
+    return Text(through.ids, list(through.problems))
+
+
+def associations_of(array: Array, target: Target, through: LookedUp | None = None) -> Text:
     """One column's part of the associations: JSON objects joined by commas, null where there is no target."""
+    problems = []
+    if through is not None:
+        array, problems = through.ids, through.problems
     if pa.types.is_list(array.type):
         ids = list_text(array, lambda elements: record_ids(elements, INVALID_TARGET))
         ids = Text(by_value(ids.values, _once), ids.problems)
     else:
         ids = record_ids(array, INVALID_TARGET)
+    ids = Text(ids.values, [*problems, *ids.problems])
     return Text(_objects(ids.values, target), [*ids.problems, *_missing(ids, target)])
 
 

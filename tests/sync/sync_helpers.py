@@ -95,6 +95,13 @@ class Bench:
         """Run, and give the result back."""
         return self.finish(rows, operation, name, **options).result
 
+    def seed_old(self, object_type: str, rows: list[dict[str, str]]) -> list[str]:
+        """Records that somebody else made an hour ago; returns their ids."""
+        self.emulator.skew_clock(-3600)
+        ids = self.emulator.seed_records(object_type, rows)
+        self.emulator.skew_clock(0)
+        return ids
+
     def writes(self, *operations: str) -> int:
         """Write requests that arrived."""
         return sum(

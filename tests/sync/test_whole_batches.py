@@ -12,7 +12,7 @@ EMAILS = [f"p{i}@x.org" for i in range(100)]
 
 
 def test_one_bad_row_that_hubspot_names_costs_one_request_more(bench: Bench) -> None:
-    ids = bench.emulator.seed_records("companies", [{"name": f"N{i}"} for i in range(100)])
+    ids = bench.seed_old("companies", [{"name": f"N{i}"} for i in range(100)])
     rows = [
         {"record": each, "industry": "NOT_AN_OPTION" if i == 37 else "BANKING"} for i, each in enumerate(ids)
     ]
@@ -29,7 +29,7 @@ def test_one_bad_row_that_hubspot_names_costs_one_request_more(bench: Bench) -> 
 
 
 def test_several_bad_rows_each_get_the_reason_that_names_them(bench: Bench) -> None:
-    ids = bench.emulator.seed_records("companies", [{"name": f"N{i}"} for i in range(20)])
+    ids = bench.seed_old("companies", [{"name": f"N{i}"} for i in range(20)])
     rows = [{"record": each, "industry": "BANKING", "numberofemployees": "5"} for each in ids]
     rows[3]["industry"] = "WRONG"
     rows[9]["numberofemployees"] = "many"
@@ -67,9 +67,7 @@ def test_a_conflict_that_fails_a_whole_batch_of_contacts_doubles_and_loses_nothi
         conflict_with_trace_ids="409", conflict_commits_rows_before=before, conflict_names_id=names
     )
     taken = {7, 31, 80}
-    bench.emulator.seed_records(
-        "contacts", [{"email": EMAILS[i], "firstname": "Somebody else"} for i in taken]
-    )
+    bench.seed_old("contacts", [{"email": EMAILS[i], "firstname": "Somebody else"} for i in taken])
     result = bench.run(people(100), CONTACTS)
     assert shown(result) == {"created": 97, "rejected": 3}
     assert {line["id"] for line in result.rejected.to_pylist()} == taken
@@ -89,7 +87,7 @@ def test_a_conflict_among_rows_without_a_unique_value_doubles_and_loses_nothing(
 
 def test_a_conflict_of_a_single_create_is_its_rejection(bench: Bench) -> None:
     bench.emulator.change(conflict_with_trace_ids="409")
-    ids = bench.emulator.seed_records("contacts", [{"email": "p0@x.org", "firstname": "Eve"}])
+    ids = bench.seed_old("contacts", [{"email": "p0@x.org", "firstname": "Eve"}])
     result = bench.run(people(1), CONTACTS)
     line = result.rejected.to_pylist()[0]
     assert (line["error_category"], line["id"]) == ("CONFLICT", 0)
@@ -97,7 +95,7 @@ def test_a_conflict_of_a_single_create_is_its_rejection(bench: Bench) -> None:
 
 
 def test_a_record_that_somebody_else_made_is_never_said_to_be_created(bench: Bench) -> None:
-    bench.emulator.seed_records("contacts", [{"email": "p3@x.org", "firstname": "Ada 3"}])
+    bench.seed_old("contacts", [{"email": "p3@x.org", "firstname": "Ada 3"}])
     result = bench.run(people(5), CONTACTS)
     assert shown(result) == {"created": 4, "rejected": 1}
     assert by_key(result)[3]["error_category"] == "CONFLICT"
@@ -105,7 +103,7 @@ def test_a_record_that_somebody_else_made_is_never_said_to_be_created(bench: Ben
 
 def test_with_a_creation_key_the_record_that_exists_is_the_rows_own(bench: Bench) -> None:
     bench.emulator.add_property("companies", "ext", unique=True)
-    ids = bench.emulator.seed_records("companies", [{"name": "Older", "ext": "e3"}])
+    ids = bench.seed_old("companies", [{"name": "Older", "ext": "e3"}])
     rows = [{"id": i, "name": f"N{i}", "ext": f"e{i}"} for i in range(6)]
     result = bench.run(rows, Create("companies", key="id", properties=["name", "ext"], creation_key="ext"))
     assert shown(result) == {"created": 5, "unchanged": 1}
@@ -114,9 +112,7 @@ def test_with_a_creation_key_the_record_that_exists_is_the_rows_own(bench: Bench
 
 
 def test_two_keys_for_one_record_in_a_batch_are_refused_and_the_others_written(bench: Bench) -> None:
-    ids = bench.emulator.seed_records(
-        "contacts", [{"email": "new@x.org", "hs_additional_emails": "old@x.org"}]
-    )
+    ids = bench.seed_old("contacts", [{"email": "new@x.org", "hs_additional_emails": "old@x.org"}])
     rows = [*people(8), {"email": "new@x.org", "firstname": "A"}, {"email": "old@x.org", "firstname": "B"}]
     result = bench.run(rows, BY_EMAIL)
     assert (result.counts["created"], result.counts["updated"], result.counts["rejected"]) == (8, 1, 1)
@@ -170,7 +166,7 @@ def test_bad_rows_of_several_kinds_do_not_stop_the_run(bench: Bench) -> None:
 
 def test_rows_with_the_same_taken_value_do_not_all_fall_for_one_of_them(bench: Bench) -> None:
     bench.emulator.add_property("companies", "ext", unique=True)
-    ids = bench.emulator.seed_records("companies", [{"name": f"N{i}"} for i in range(5)])
+    ids = bench.seed_old("companies", [{"name": f"N{i}"} for i in range(5)])
     rows = [{"record": each, "ext": "same" if i in (1, 3) else f"e{i}"} for i, each in enumerate(ids)]
     result = bench.run(rows, Update("companies", record_id="record", properties=["ext"]))
     assert shown(result) == {"updated": 4, "rejected": 1}

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import settings
 
 from hubspot_batch_dagster.table.encode import Encoded, Field, Layout, Property
 from hubspot_batch_dagster.table.rows import record_batches
 
 KEY = "row_key"
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 
 def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1000) -> Encoded:

@@ -12,7 +12,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from table_helpers import KEY, encode, encode_column, only_rejection, only_text, rejected_codes, sent
+from table_helpers import (
+    KEY,
+    UNHURRIED,
+    encode,
+    encode_column,
+    only_rejection,
+    only_text,
+    rejected_codes,
+    sent,
+)
 
 from hubspot_batch_dagster.table.encode import Field, Layout
 from hubspot_batch_dagster.table.errors import TableError
@@ -193,6 +202,7 @@ def test_the_result_has_the_promised_schemas():
 CELLS = st.one_of(st.none(), st.text(), st.text('"\\\n\r\t\x00\x1f\x7f\u2028aé😀;,{}', max_size=8))
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=40))
 def test_any_text_comes_back_from_the_json_as_it_was(rows):
     table = pa.table(
@@ -209,6 +219,7 @@ def test_any_text_comes_back_from_the_json_as_it_was(rows):
         assert text == json.dumps(expected, ensure_ascii=False, separators=(",", ":"))
 
 
+@UNHURRIED
 @given(st.lists(CELLS, min_size=4, max_size=40), st.integers(0, 3))
 def test_a_slice_of_a_column_encodes_like_the_slice_alone(values, start):
     array = pa.array(values, pa.string())
@@ -217,6 +228,7 @@ def test_a_slice_of_a_column_encodes_like_the_slice_alone(values, start):
     )
 
 
+@UNHURRIED
 @given(
     st.lists(st.one_of(st.none(), st.lists(CELLS, max_size=4)), min_size=2, max_size=20), st.integers(0, 1)
 )
@@ -230,6 +242,7 @@ def test_any_list_is_joined_or_rejected(values, start):
             assert sent(encoded)[row] == (";".join(parts) or None)
 
 
+@UNHURRIED
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_floats_are_the_same_float_again_without_exponent(values):
     for row, text in sent(encode_column(pa.array(values, pa.float64()))).items():
@@ -238,6 +251,7 @@ def test_floats_are_the_same_float_again_without_exponent(values):
         assert not text.endswith(".0")
 
 
+@UNHURRIED
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_short_floats_are_the_same_short_float_again(values):
     for row, text in sent(encode_column(pa.array(values, pa.float32()))).items():
@@ -246,17 +260,20 @@ def test_short_floats_are_the_same_short_float_again(values):
         assert len(text.strip("-0.").replace(".", "").rstrip("0")) <= 9
 
 
+@UNHURRIED
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=10))
 def test_a_floats_text_does_not_depend_on_its_neighbours(values):
     together = sent(encode_column(pa.array(values, pa.float64())))
     assert together == {row: only_text(pa.array([value])) for row, value in enumerate(values)}
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1))
 def test_integers_are_their_digits(values):
     assert sent(encode_column(pa.array(values, pa.uint64()))) == dict(enumerate(map(str, values)))
 
 
+@UNHURRIED
 @given(st.lists(st.decimals(-(10**20), 10**20, places=12), min_size=1))
 def test_decimals_keep_their_places(values):
     for row, text in sent(encode_column(pa.array(values, pa.decimal128(38, 12)))).items():
@@ -264,6 +281,7 @@ def test_decimals_keep_their_places(values):
         assert text == format(values[row], ".12f") or values[row] == 0
 
 
+@UNHURRIED
 @given(
     st.lists(st.datetimes(), min_size=1),
     st.sampled_from([None, "UTC", PARIS, "America/St_Johns"]),
@@ -274,6 +292,7 @@ def test_timestamps_are_the_same_millisecond_in_utc(values, zone):
         assert text == values[row].isoformat(timespec="milliseconds") + "Z"
 
 
+@UNHURRIED
 @given(st.lists(st.dates(), min_size=1))
 def test_dates_are_iso_dates(values):
     assert sent(encode_column(pa.array(values))) == {

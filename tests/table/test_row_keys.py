@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from table_helpers import encode, rejected_codes
+from table_helpers import UNHURRIED, encode, rejected_codes
 
 from hubspot_batch_dagster.table.encode import Encoded, Field, Layout, Target
 
@@ -71,6 +71,7 @@ def test_the_same_value_is_the_same_key_whatever_type_carries_it(key, columns):
     assert [_keyed(column).good["key"].to_pylist() for column in columns] == [[key]] * len(columns)
 
 
+@UNHURRIED
 @given(st.lists(st.datetimes(), min_size=1, max_size=20))
 def test_timestamp_keys_keep_every_digit(values):
     keys = _keyed(pa.array(values, pa.timestamp("us"))).good["key"].to_pylist()
@@ -129,6 +130,7 @@ def test_several_key_columns_make_a_json_array():
     assert encoded.rejected["key"].to_pylist() == [None]
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=20, unique=True))
 def test_several_key_columns_never_run_into_each_other(pairs):
     pairs = [pair for pair in pairs if all(part.strip() for part in pair)]

@@ -114,13 +114,18 @@ def _in_child(
         if kill is not None:
             kill.arm()
         report = _run(rows, operation, url, token, folder, name)
-        half = folder / "report.half"
-        half.write_text(json.dumps(report))
-        half.rename(folder / "report.json")
+        _tell(folder, report)
         os._exit(0)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        (folder / "died.txt").write_text(traceback.format_exc())
+        _tell(folder, {"how": "broken", "said": f"{type(error).__name__}: {error} (see died.txt)"})
         os._exit(1)
+
+
+def _tell(folder: Path, report: dict[str, Any]) -> None:
+    half = folder / "report.half"
+    half.write_text(json.dumps(report))
+    half.rename(folder / "report.json")
 
 
 def _run(

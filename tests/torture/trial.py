@@ -127,12 +127,12 @@ class Trial:
         hubspot.skew_clock(-3600.0)  # somebody else's records are older than the first run
         for row in self.source.of("foreign"):
             hubspot.seed_records(kind, [{"marker": "foreign", "email": str(row.email).lower()}])
-        hubspot.skew_clock(0.0)
         if scenario.adopts:
             for row in self.source.of("good")[:3]:
                 assert row.key is not None
                 values = {"marker": row.marker, "ext_id": row.key, "title": "before"}
                 self.foreign[row.key] = hubspot.seed_records(kind, [values])[0]
+        hubspot.skew_clock(0.0)
 
     def _seed_existing(self) -> None:
         rows = [row for row in self.source.rows if row.kind in ("good", "bad", "twin", "poison")]

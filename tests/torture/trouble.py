@@ -41,7 +41,9 @@ class Trouble:
         if self.fault is None:
             return []
         if self.needs_values:
-            return [self.fault(operation=operations, row={"marker": row.marker}) for row in source.of("poison")]
+            return [
+                self.fault(operation=operations, row={"marker": row.marker}) for row in source.of("poison")
+            ]
         batches = len(source.rows) // 100 + 2
         turns = rng.sample(range(1, batches + 2), k=rng.randint(1, min(3, batches)))
         return [self.fault(operation=operations, nth=turn) for turn in sorted(turns)]

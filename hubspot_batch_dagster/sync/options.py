@@ -1,0 +1,59 @@
+"""How a run behaves, and what comes out of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.drift import Drift
+from hubspot_batch_dagster.sync.plan import Plan
+from hubspot_batch_dagster.sync.progress import Progress
+from hubspot_batch_dagster.sync.result import SyncResult
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run behaves; what it does is the operation's business.
+
+    Attributes:
+        full_refresh: Send unchanged and formerly rejected rows too.
+        memory: What DuckDB may use for keys, hashes and outcomes.
+        patience: The waits.
+        approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
+        adopt: Read the rows' records from the portal into the ids table, and send nothing.
+        batch_size: Rows in a request; HubSpot takes 100.
+        on_progress: Called every few seconds with how far the run is.
+        on_warning: Called with what the portal does not let the token read.
+        on_drift: Called before a run is refused because the portal's definitions changed.
+    """
+
+    full_refresh: bool = False
+    memory: str = "512MB"
+    patience: Patience = field(default_factory=Patience)
+    approve: str | None = None
+    adopt: bool = False
+    batch_size: int = 100
+    on_progress: Callable[[Progress], None] | None = None
+    on_warning: Callable[[str], None] = logger.warning
+    on_drift: Callable[[Drift], None] | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end, or was interrupted and saved what it knew.
+
+    Attributes:
+        result: What became of the rows.
+        plan: What was meant to happen.
+        interruption: What the caller must raise once the result is put away; ``None`` if nothing interrupted.
+        drift: What changed in the portal's definitions since the last run.
+    """
+
+    result: SyncResult
+    plan: Plan
+    interruption: BaseException | None = None
+    drift: Drift = field(default_factory=Drift)

@@ -1,0 +1,157 @@
+"""Undo: the way back from a run. What it changed gets its former values, what it made is archived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.ids_table import described
+from hubspot_batch_dagster.sync.journal import Journal, Outcomes
+from hubspot_batch_dagster.sync.operations import Archive, Update
+from hubspot_batch_dagster.sync.result import SyncResult
+from hubspot_batch_dagster.sync.run import Options, run_sync
+from hubspot_batch_dagster.sync.store import Store
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What the way back from a run is.
+
+    Attributes:
+        sync: The sync.
+        run: The run.
+        object_type: The type of the records.
+        restore: Records that the run changed, with the values that they had.
+        archive: Record id -> row key of the records that the run made.
+        kept: Changed records without a before-image: they stay as they are.
+    """
+
+    sync: str
+    run: str
+    object_type: str
+    restore: list[dict[str, Any]] = field(repr=False)
+    archive: dict[str, str] = field(repr=False)
+    kept: int
+
+    def __str__(self) -> str:
+        kept = (
+            f" {self.kept:,} changed records have no before-image and stay as they are." if self.kept else ""
+        )
+        return (
+            f"{self.sync}, run {self.run}: {len(self.restore):,} {self.object_type} get their former values back, "
+            f"{len(self.archive):,} that the run made are archived.{kept}"
+        )
+
+
+def sync_of_run(store: Store, run: str) -> str:
+    """The sync that a run belongs to.
+
+    Raises:
+        InputError: No sync of the store has it.
+    """
+    for sync in store.syncs():
+        with store.local_file(sync, "runs", run, "ids.parquet") as found:
+            if found is not None:
+                return sync
+    raise InputError(
+        f"No sync of the store {store.root} has a run {run!r}.",
+        remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
+    )
+
+
+def plan_undo(store: Store, sync: str, run: str) -> Undo:
+    """Find out what a run made and changed, from its ids table and the before-images.
+
+    Raises:
+        InputError: The store does not have the run.
+    """
+    with store.local_file(sync, "runs", run, "ids.parquet") as ids, store.local_ids(sync) as state:
+        if ids is None or state is None:
+            raise InputError(
+                f"The store has no run {run!r} of {sync!r}.",
+                remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
+            )
+        rows = pq.read_table(ids, columns=["hs_object_id", "outcome"]).to_pylist()
+        table = pq.read_table(state, columns=["hs_object_id", "_key"])
+        object_type = str(described(state)["object_type"])
+    keys: dict[str, str] = dict(
+        zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True)  # type: ignore[arg-type]
+    )
+    changed = {row["hs_object_id"] for row in rows if row["outcome"] == "updated"}
+    images = {image["id"]: image for image in _oldest_last(store.journal, sync, run)}
+    return Undo(
+        sync=sync,
+        run=run,
+        object_type=object_type,
+        restore=[images[each] for each in sorted(changed & images.keys())],
+        archive={
+            row["hs_object_id"]: keys[row["hs_object_id"]] for row in rows if row["outcome"] == "created"
+        },
+        kept=len(changed - images.keys()),
+    )
+
+
+def undo(
+    found: Undo, *, client: HubSpotClient, store: Store, options: Options | None = None
+) -> tuple[SyncResult, SyncResult]:
+    """Go back: journaled and within the budget like any run. Doing it twice does no harm.
+
+    A value that somebody else changed in HubSpot since the run is overwritten too.
+
+    Returns:
+        What became of the restored records, and of the archived ones.
+    """
+    name = f"{found.sync}/undo/{found.run}"
+    properties = sorted({name for image in found.restore for name in image} - {"id"})
+    rows = [
+        {"hs_object_id": image["id"], **{each: image.get(each) for each in properties}}
+        for image in found.restore
+    ]
+    update = Update(
+        found.object_type,
+        record_id="hs_object_id",
+        properties=properties or ["hs_object_id"],
+        on_null="clear",
+    )
+    restored = run_sync(
+        rows, update, client=client, store=store, name=f"{name}/restore", options=options
+    ).result
+    gone = [{"hs_object_id": each} for each in found.archive]
+    archive = Archive(found.object_type, record_id="hs_object_id")
+    archived = run_sync(
+        gone, archive, client=client, store=store, name=f"{name}/archive", options=options
+    ).result
+    _forget_made(found, store, archived, client.server_time())
+    return restored, archived
+
+
+def _forget_made(found: Undo, store: Store, archived: SyncResult, at: float) -> None:
+    """Tell the sync that its records are archived: the next run makes them anew where their rows are still there."""
+    table = archived.ids.select(["hs_object_id", "outcome"]).to_pylist()
+    ids = [row["hs_object_id"] for row in table if row["outcome"] in ("archived", "unchanged")]
+    nothing: list[str | None] = [None] * len(ids)
+    outcomes = Outcomes(
+        rows=[-1] * len(ids),
+        keys=[found.archive[each] for each in ids],
+        digests=[""] * len(ids),
+        outcomes=["archived"] * len(ids),
+        ids=list(ids),
+        categories=nothing,
+        codes=nothing,
+        properties=nothing,
+        messages=nothing,
+        correlation_ids=nothing,
+        warnings=nothing,
+        settled_at=at,
+    )
+    store.journal.settle(found.sync, archived.run, outcomes, intent_id=None)
+
+
+def _oldest_last(journal: Journal, sync: str, run: str) -> Iterator[dict[str, Any]]:
+    """The images of a run, newest first: of two of one record (a batch was sent again) the older one counts."""
+    yield from reversed(list(journal.before(sync, run)))

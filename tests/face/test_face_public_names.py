@@ -1,0 +1,136 @@
+"""The public names, what they cost to import, and which way imports run."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hubspot_batch_dagster
+
+PACKAGE = Path(hubspot_batch_dagster.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+BELOW = ("sync", "table", "api", "emulator")
+MAY_IMPORT = {
+    "api": {"api"},
+    "table": {"table"},
+    "sync": {"sync", "table", "api"},
+    "emulator": {"emulator"},
+}
+
+PUBLIC = {
+    "Archive",
+    "ArrowParquetIOManager",
+    "Association",
+    "Create",
+    "HubSpotClient",
+    "HubSpotResource",
+    "SyncResult",
+    "Update",
+    "Upsert",
+    "hubspot_asset",
+    "hubspot_op",
+    "prepare",
+}
+LATER = {"HubSpotRunConfig", "HubSpotSyncComponent"}
+
+
+def room(path: Path) -> str:
+    """The room a module is in; the face has no folder."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else "face"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield node.module or ""
+
+
+def test_the_public_names_are_these() -> None:
+    names = set(hubspot_batch_dagster.__all__)
+    assert names - LATER == PUBLIC
+    assert len(names) <= 14
+    assert list(hubspot_batch_dagster.__all__) == sorted(hubspot_batch_dagster.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(hubspot_batch_dagster.__all__))
+def test_a_public_name_can_be_had_and_is_explained(name: str) -> None:
+    thing = getattr(hubspot_batch_dagster, name)
+    assert name in dir(hubspot_batch_dagster)
+    assert len((thing.__doc__ or "").split()) >= 8
+    if isinstance(thing, type):
+        public = [each for each in vars(thing).values() if callable(each) and hasattr(each, "__name__")]
+        unexplained = [each.__name__ for each in public if each.__name__[0] != "_" and not each.__doc__]
+        assert unexplained == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Upsort"):
+        _ = hubspot_batch_dagster.Upsort
+
+
+def test_the_version_is_the_installed_one() -> None:
+    from importlib.metadata import version
+
+    assert hubspot_batch_dagster.__version__ == version("hubspot-batch-dagster")
+
+
+def test_the_examples_in_docstrings_do_what_they_say() -> None:
+    tried = 0
+    for each in pkgutil.walk_packages([str(PACKAGE)], "hubspot_batch_dagster."):
+        if each.name.endswith("__main__"):
+            continue
+        done = doctest.testmod(importlib.import_module(each.name), optionflags=doctest.ELLIPSIS)
+        assert done.failed == 0, each.name
+        tried += done.attempted
+    assert tried >= 15
+
+
+def test_importing_the_wire_costs_neither_arrow_nor_dagster() -> None:
+    code = "import sys, hubspot_batch_dagster, hubspot_batch_dagster.api; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert not loaded & {"dagster", "pyarrow", "pandas", "duckdb", "sqlalchemy", "polars"}
+
+
+def test_importing_the_face_costs_no_frame_library() -> None:
+    code = "import sys; from hubspot_batch_dagster import *; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "dagster" in loaded
+    assert not loaded & {"pandas", "polars"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downwards(path: Path) -> None:
+    here = room(path)
+    for name in imports(path):
+        top, *rest = name.split(".")
+        if top == "hubspot_batch_dagster" and here in BELOW:
+            assert rest, f"{path.name} imports the face"
+            assert rest[0] in MAY_IMPORT[here], f"{path.name} imports {name}"
+        if here in BELOW:
+            assert top not in ("dagster", "pandas", "dagster_shared"), f"{path.name} imports {name}"
+        if here == "api":
+            assert top not in ("pyarrow", "duckdb", "sqlalchemy"), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_that_defines_assets_keeps_its_annotations(path: Path) -> None:
+    """Dagster refuses a context whose annotation is text."""
+    if "dagster" in {each.split(".")[0] for each in imports(path)}:
+        assert "__future__" not in set(imports(path))

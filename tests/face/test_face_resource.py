@@ -1,0 +1,166 @@
+"""HubSpotResource: secrets, settings, life and death."""
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pydantic
+import pytest
+from face_helpers import BY_EMAIL, Bench, people
+
+from hubspot_batch_dagster import HubSpotResource, hubspot_asset
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.emulator import Fault
+
+SECRET = "pat-na1-0123456789-secret"
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format], ids=["repr", "str", "format"])
+def test_the_token_is_in_no_text_of_the_resource(show) -> None:
+    resource = HubSpotResource(
+        access_token=SECRET, journal=f"postgresql://me:{SECRET}@db/x", budget_url=f"redis://:{SECRET}@r"
+    )
+    assert SECRET not in show(resource)
+    assert "api.hubapi.com" in show(resource)
+
+
+@pytest.mark.parametrize("wrong", [{"share": "lots"}, {"nope": 1}, {"access_token": [SECRET]}])
+def test_a_wrong_argument_is_refused_without_telling_the_token(wrong: dict[str, object]) -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        HubSpotResource(**{"access_token": SECRET, **wrong})
+    assert next(iter(wrong)) in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_secret_fields_are_marked_so_that_dagster_masks_them() -> None:
+    fields = HubSpotResource.model_fields
+    for name in ("access_token", "journal", "budget_url"):
+        assert fields[name].json_schema_extra == {"dagster__is_secret": True}, name
+        assert fields[name].repr is False, name
+
+
+def test_every_field_says_what_it_is_for() -> None:
+    assert [name for name, each in HubSpotResource.model_fields.items() if not each.description] == []
+
+
+def test_a_token_from_the_environment_is_read_when_the_resource_is_opened(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = bench.resource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"))
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", bench.emulator.token)
+    with resource.open() as hubspot:
+        assert hubspot.sync(people(2), BY_EMAIL, name="contacts").counts["created"] == 2
+
+
+def test_a_missing_environment_variable_is_named(bench: Bench) -> None:
+    resource = bench.resource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"))
+    with pytest.raises(Exception, match="HUBSPOT_ACCESS_TOKEN"), resource.open():
+        pass
+
+
+def test_it_says_how_to_open_it_when_it_is_not_open(bench: Bench) -> None:
+    resource = bench.resource()
+    for use in (lambda: resource.client, lambda: resource.sync(people(1), BY_EMAIL, name="contacts")):
+        with pytest.raises(InputError, match=r"not open.*with HubSpotResource\(\.\.\.\)\.open\(\)"):
+            use()
+
+
+def test_a_sync_outside_an_asset_wants_a_name(bench: Bench) -> None:
+    with bench.resource().open() as hubspot, pytest.raises(InputError, match="name="):
+        hubspot.sync(people(1), BY_EMAIL)
+    assert bench.books.requests() == []
+
+
+def test_the_store_is_beside_dagsters_own_files_and_else_in_the_working_folder(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with bench.resource(store="").open() as hubspot:
+        hubspot.sync(people(1), BY_EMAIL, name="a")
+    assert (tmp_path / ".hubspot" / "a" / "ids.parquet").exists()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    with bench.resource(store="").open() as hubspot:
+        hubspot.sync(people(1), BY_EMAIL, name="a")
+    assert (tmp_path / "home" / "hubspot" / "a" / "ids.parquet").exists()
+
+
+def test_limit_and_share_say_how_many_requests_may_leave(bench: Bench) -> None:
+    with bench.resource(limit=40, share=0.5).open() as hubspot:
+        assert hubspot.client.budget.state().ceiling == 20
+    assert bench.resource().share == 1.0
+
+
+def test_the_timeout_ends_the_wait_for_a_silent_server_and_patience_ends_the_run(bench: Bench) -> None:
+    bench.emulator.faults.add(Fault.silent(operation="upsert"))
+    began = time.monotonic()
+    with bench.resource(timeout=0.2, patience=0.5).open() as hubspot:
+        result = hubspot.sync(people(2), BY_EMAIL, name="contacts")
+    assert result.counts["unsent"] + result.counts["unknown"] == 2
+    assert result.stopped is not None
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["well", "badly"])
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed in /proc")
+def test_nothing_stays_open_when_a_step_ends(bench: Bench, fails: bool) -> None:
+    held: list[HubSpotResource] = []
+
+    @hubspot_asset(BY_EMAIL)
+    def contacts(hubspot: HubSpotResource) -> list:
+        hubspot.sync(people(3), BY_EMAIL, name="before")
+        held.append(hubspot)
+        if fails:
+            raise ValueError("no rows today")
+        return people(3)
+
+    def open_files() -> list[str]:
+        found = []
+        for each in Path("/proc/self/fd").iterdir():
+            try:
+                found.append(os.readlink(each))
+            except OSError:
+                continue
+        return [each for each in found if str(bench.store) in each or str(bench.folder / "cache") in each]
+
+    assert bench.materialize(contacts).success is not fails
+    assert open_files() == []
+    with pytest.raises(InputError, match="not open"):
+        _ = held[0].client
+
+
+def test_the_token_is_in_no_log_event_or_file_of_a_run_that_fails(
+    bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bench.emulator.faults.add(Fault.html(502, operation="upsert"))
+
+    @hubspot_asset(BY_EMAIL)
+    def contacts() -> list:
+        return people(3)
+
+    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+        ran = bench.materialize(
+            contacts,
+            instance=instance,
+            run_config={"loggers": {"console": {"config": {"log_level": "DEBUG"}}}},
+        )
+        events = [str(each) for each in instance.all_logs(ran.result.run_id)]
+    assert not ran.success
+    shown = "\n".join([caplog.text, *capfd.readouterr(), *events])
+    token = bench.emulator.token
+    assert "contacts" in shown
+    assert token not in shown
+    written = [each for each in tmp_path.rglob("*") if each.is_file()]
+    assert any(each.name == "journal.db" for each in written)
+    assert [str(each) for each in written if token.encode() in each.read_bytes()] == []
+
+
+def test_this_module_asks_dagster_nothing_private() -> None:
+    import hubspot_batch_dagster
+
+    for path in Path(hubspot_batch_dagster.__file__).parent.glob("*.py"):
+        assert "dagster._" not in path.read_text().replace("hubspot_batch_dagster._", ""), path.name
+    assert sys.modules["dagster"] is dg

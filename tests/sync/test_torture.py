@@ -1,0 +1,27 @@
+"""A small run of the crash harness; ``make torture`` is the long one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 24
+
+
+def torture(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The harness in processes of its own: it forks, and pytest's process has threads."""
+    command = [sys.executable, "-m", "tests.torture", "--quiet", "--strict", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the harness forks and sends SIGKILL")
+def test_killed_and_cheated_syncs_leave_each_row_in_hubspot_once() -> None:
+    """Nothing is doubled, lost or falsely failed, whatever breaks and whenever the process dies."""
+    done = torture("--seeds", str(SEEDS), "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{SEEDS} seeds, " in done.stdout
+    assert " 0 kills" not in done.stdout

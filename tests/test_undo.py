@@ -1,0 +1,126 @@
+"""Undo: a run's changes are put back and what it made is archived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hubspot_batch_dagster import Create, HubSpotResource, Upsert
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.cli import cli
+from hubspot_batch_dagster.emulator import Emulator, Fault
+from hubspot_batch_dagster.sync.undo import plan_undo, sync_of_run
+
+KEEPING = Upsert("contacts", id_property="email", keep_before=True)
+
+
+def rows(first: str, last: str | None, count: int = 130) -> list[dict[str, str | None]]:
+    return [{"email": f"a{i}@example.com", "firstname": first, "lastname": last} for i in range(count)]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def hubspot(emulator: Emulator, tmp_path: Path) -> Iterator[HubSpotResource]:
+    resource = HubSpotResource(
+        access_token=emulator.token, base_url=emulator.url, store=str(tmp_path / "store"), backoff=0.01
+    )
+    with resource.open() as ready:
+        yield ready
+
+
+def names(emulator: Emulator) -> set[tuple[str | None, str | None]]:
+    return {(each.get("firstname"), each.get("lastname")) for each in emulator.records("contacts").values()}
+
+
+def test_a_run_that_changed_and_made_records_is_undone(emulator: Emulator, hubspot: HubSpotResource) -> None:
+    hubspot.sync(rows("old", None), KEEPING, name="crm/contacts")
+    run = hubspot.sync(rows("new", "x", 140), KEEPING, name="crm/contacts")
+    assert (run.counts["updated"], run.counts["created"]) == (130, 10)
+
+    found = plan_undo(hubspot.ids, "crm/contacts", run.run)
+    assert (len(found.restore), len(found.archive), found.kept) == (130, 10, 0)
+    restored, archived = hubspot.undo("crm/contacts", run.run)
+
+    assert restored.counts["updated"] == 130
+    assert archived.counts["archived"] == 10
+    assert len(emulator.records("contacts")) == 130
+    assert names(emulator) == {("old", None)}
+
+
+def test_an_undo_done_twice_changes_nothing_more(emulator: Emulator, hubspot: HubSpotResource) -> None:
+    hubspot.sync(rows("old", None), KEEPING, name="c")
+    run = hubspot.sync(rows("new", "x", 140), KEEPING, name="c")
+    hubspot.undo("c", run.run)
+    before = len(emulator.books.commits())
+    restored, archived = hubspot.undo("c", run.run)
+    assert restored.counts["unchanged"] == 130
+    assert archived.counts["unchanged"] == 10
+    assert len(emulator.books.commits()) == before
+
+
+def test_rows_that_were_made_and_undone_are_made_again_by_the_next_run(
+    emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    notes = [{"id": i, "hs_timestamp": "2026-01-01T00:00:00Z", "hs_note_body": str(i)} for i in range(5)]
+    create = Create("notes", key="id")
+    run = hubspot.sync(notes, create, name="notes")
+    hubspot.undo("notes", run.run)
+    assert emulator.records("notes") == {}
+    again = hubspot.sync(notes, create, name="notes")
+    assert again.counts["created"] == 5
+    assert len(emulator.records("notes")) == 5
+
+
+def test_without_keep_before_changes_stay_and_are_counted(hubspot: HubSpotResource) -> None:
+    plain = Upsert("contacts", id_property="email")
+    hubspot.sync(rows("old", None, 3), plain, name="c")
+    run = hubspot.sync(rows("new", None, 3), plain, name="c")
+    found = plan_undo(hubspot.ids, "c", run.run)
+    assert (found.restore, found.kept) == ([], 3)
+    assert "3 changed records have no before-image" in str(found)
+
+
+def test_nothing_is_changed_when_the_before_image_cannot_be_read(
+    emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    hubspot.sync(rows("old", None, 3), KEEPING, name="c")
+    emulator.faults.add(Fault.answer(403, operation="read"))
+    result = hubspot.sync(rows("new", None, 3), KEEPING, name="c")
+    assert result.counts["unsent"] == 3
+    assert names(emulator) == {("old", None)}
+
+
+def test_an_unknown_run_is_named(hubspot: HubSpotResource) -> None:
+    hubspot.sync(rows("old", None, 3), KEEPING, name="c")
+    with pytest.raises(InputError, match="no run 'nope'"):
+        plan_undo(hubspot.ids, "c", "nope")
+    with pytest.raises(InputError, match="No sync of the store"):
+        sync_of_run(hubspot.ids, "nope")
+
+
+def test_the_command_line_says_what_it_would_do_and_does_it_when_told(
+    emulator: Emulator, hubspot: HubSpotResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubspot.sync(rows("old", None, 3), KEEPING, name="crm/contacts")
+    run = hubspot.sync(rows("new", "x", 4), KEEPING, name="crm/contacts")
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", emulator.token)
+    arguments = ["revert", run.run, "--store", hubspot.store, "--base-url", emulator.url]
+
+    said = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert "3 contacts get their former values back, 1 that the run made are archived" in said.output
+    assert "Nothing was done" in said.output
+    assert names(emulator) == {("new", "x")}
+
+    done = CliRunner().invoke(cli, [*arguments, "--yes"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "restored: 3 updated" in done.output
+    assert "archived: 1 archived" in done.output
+    assert names(emulator) == {("old", None)}
