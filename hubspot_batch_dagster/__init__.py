@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
-    from hubspot_batch_dagster.asset import hubspot_asset
+    from hubspot_batch_dagster.asset import HubSpotRunConfig, hubspot_asset
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.op import hubspot_op
     from hubspot_batch_dagster.resource import HubSpotResource
@@ -23,6 +23,7 @@ __all__ = [
     "Create",
     "HubSpotClient",
     "HubSpotResource",
+    "HubSpotRunConfig",
     "SyncResult",
     "Update",
     "Upsert",
@@ -38,6 +39,7 @@ _HOME = {
     "Create": "sync.operations",
     "HubSpotClient": "api.client",
     "HubSpotResource": "resource",
+    "HubSpotRunConfig": "asset",
     "SyncResult": "sync.result",
     "Update": "sync.operations",
     "Upsert": "sync.operations",

@@ -14,6 +14,7 @@ from hubspot_batch_dagster.api.errors import (
     HubSpotError,
     InputError,
     Locked,
+    MissingScopes,
     NotConnected,
     RateLimited,
     ServerTrouble,
@@ -21,6 +22,7 @@ from hubspot_batch_dagster.api.errors import (
 from hubspot_batch_dagster.checks import check_max_rejected, check_results, check_specs
 from hubspot_batch_dagster.dry_run import plan_checks, plan_metadata
 from hubspot_batch_dagster.metadata import materialization_metadata
+from hubspot_batch_dagster.portal_check import schema_check
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.operations import Operation
@@ -56,7 +58,7 @@ def hubspot_asset(
     resources as usual, and may return anything with an Arrow C stream (pandas, polars, pyarrow, DuckDB), a record
     batch reader, a list of dicts, or be a generator of any of them.
 
-    The asset reports three checks: ``rows_accounted_for``, ``rows_rejected`` and ``rows_unknown``.
+    The asset reports four checks: ``rows_accounted_for``, ``rows_rejected``, ``rows_unknown`` and ``portal_schema``.
 
     Args:
         operation: What to do with the rows: ``Create``, ``Upsert``, ``Update`` or ``Archive``.
@@ -65,7 +67,8 @@ def hubspot_asset(
         resource: Key of the :class:`HubSpotResource`. For several portals a mapping of partition key to resource key:
             each partition goes to its own portal, and has an ids table of its own.
         **asset_options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known whichever
-            partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``.
+            partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``. A function with ``check_specs``
+            of its own is a generator, and yields their results between its rows.
 
     Raises:
         InputError: The operation archives what left the source, and a partition is never the whole source.
@@ -154,6 +157,8 @@ def _materialize(
     max_rejected: float,
     name: str,
 ) -> Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult]:
+    own: list[dg.AssetCheckResult] = []
+    rows = _set_apart(rows, own) if inspect.isgenerator(rows) else rows
     if getattr(config, "dry_run", False):
         with no_retry():
             plan = hubspot.plan(
@@ -162,6 +167,7 @@ def _materialize(
         context.log.info(str(plan))
         context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=plan_metadata(plan)))
         yield from plan_checks(plan, context.asset_key, max_rejected)
+        yield from own
         return
     drifts: list[Drift] = []
     try:
@@ -185,18 +191,27 @@ def _materialize(
     told_of: dict[str, Any] = {
         "asset_key": context.asset_key,
         "metadata": materialization_metadata(result, operation, hubspot),
-        "check_results": [
-            *check_results(result, context.asset_key, max_rejected),
-            schema_check(finished.drift, context.asset_key),
-        ],
     }
     if context.has_partition_key_range and len(context.partition_keys) > 1:
         # One run for many partitions has one ids table, which no IO manager could put into many files.
         yield dg.MaterializeResult(**told_of)
     else:
         yield dg.MaterializeResult(value=result.ids, **told_of)
+    # Each for itself: called directly, in a unit test, Dagster does not find those inside a MaterializeResult.
+    yield from check_results(result, context.asset_key, max_rejected)
+    yield schema_check(finished.drift, context.asset_key)
+    yield from own
     if finished.interruption is not None:
         raise finished.interruption
+
+
+def _set_apart(rows: Iterator[Any], own: list[dg.AssetCheckResult]) -> Iterator[Any]:
+    """The rows of a generator; the results of its own checks, which come between them, go to ``own``."""
+    for each in rows:
+        if isinstance(each, dg.AssetCheckResult):
+            own.append(each)
+        else:
+            yield each
 
 
 def refuse_archiving(operation: Operation) -> None:
@@ -232,7 +247,7 @@ def no_retry() -> Iterator[None]:
     """What is wrong with the rows or the operation stays wrong: tell Dagster not to try again."""
     try:
         yield
-    except InputError as error:
+    except (InputError, MissingScopes) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 

@@ -11,13 +11,13 @@ import dagster as dg
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.portal_check import schema_spec
 from hubspot_batch_dagster.sync.result import SyncResult
 
 SAMPLE = 20
 """Rejected rows shown in a check: Dagster renders every row of a table, without pages."""
 
 ACCOUNTED, REJECTED, UNKNOWN = "rows_accounted_for", "rows_rejected", "rows_unknown"
-SCHEMA = "portal_schema"
 
 
 def sample_schema() -> dg.TableSchema:
@@ -54,6 +54,7 @@ def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]
             asset=key,
             description="Rows whose answer was lost and that HubSpot does not show yet. The next run looks again.",
         ),
+        schema_spec(key),
     ]
 
 
@@ -113,7 +114,7 @@ def rejected_sample(rejected: pa.Table, keys: Iterable[str]) -> list[dg.TableRec
         dg.TableRecord(
             {
                 "row": row["row"],
-                "key": ", ".join(str(row[name]) for name in columns),
+                "key": ", ".join("" if row[name] is None else str(row[name]) for name in columns),
                 "column": row["column"] or row["error_property"] or "",
                 "code": row["error_code"] or row["error_category"] or "",
                 "message": row["error_message"] or "",

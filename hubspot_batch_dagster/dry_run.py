@@ -13,6 +13,7 @@ from hubspot_batch_dagster.checks import (
     rejected_sample,
     sample_schema,
 )
+from hubspot_batch_dagster.portal_check import schema_check
 from hubspot_batch_dagster.sync.preview import SyncPlan
 
 
@@ -73,3 +74,4 @@ def plan_checks(plan: SyncPlan, asset: dg.AssetKey, max_rejected: float) -> Iter
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Dry run: {plan.counts['unknown']:,} rows are held until their lost answer is looked up.",
     )
+    yield schema_check(plan.drift, asset)

@@ -48,7 +48,9 @@ def _said(drift: Drift) -> str:
     columns = list(dict.fromkeys(each.column for each in drift.changes))
     touched = ", ".join(columns[:SHOWN])
     effect = (
-        "A column can no longer be sent, so nothing was." if drift.blocks else "The run used the new definitions."
+        "A column can no longer be sent, so nothing was."
+        if drift.blocks
+        else "The run used the new definitions."
     )
     return f"{len(drift.changes)} changes since the last run touch {touched}. {effect}"
 

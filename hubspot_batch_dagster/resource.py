@@ -27,6 +27,13 @@ from hubspot_batch_dagster.sync.store import Store
 Log = Callable[[str], None]
 
 
+def _secret(description: str) -> Any:
+    """A field that neither prints nor shows in the UI."""
+    return Field(
+        default="", repr=False, description=description, json_schema_extra={"dagster__is_secret": True}
+    )
+
+
 class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
     """One HubSpot account: its credential, its limits, and where the ids tables live.
 
@@ -48,25 +55,10 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    access_token: str = Field(
-        default="",
-        repr=False,
-        description="Access token of a private app or a service key.",
-        json_schema_extra={"dagster__is_secret": True},
-    )
+    access_token: str = _secret("Access token of a private app or a service key.")
     client_id: str = Field(default="", description="Client id of an OAuth app, instead of access_token.")
-    client_secret: str = Field(
-        default="",
-        repr=False,
-        description="Client secret of the OAuth app.",
-        json_schema_extra={"dagster__is_secret": True},
-    )
-    refresh_token: str = Field(
-        default="",
-        repr=False,
-        description="Refresh token that installing the OAuth app in the account gave.",
-        json_schema_extra={"dagster__is_secret": True},
-    )
+    client_secret: str = _secret("Client secret of the OAuth app.")
+    refresh_token: str = _secret("Refresh token that installing the OAuth app in the account gave.")
     portal_id: int | None = Field(
         default=None,
         description="The account that the token must belong to. A token of another one is refused before anything is sent.",

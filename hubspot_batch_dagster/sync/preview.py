@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
+from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.plan import Plan, plan_hash
 from hubspot_batch_dagster.sync.settle import same_values
 from hubspot_batch_dagster.sync.stage import Stage
@@ -53,6 +54,7 @@ class SyncPlan:
         seconds: Time that takes at the present limit; ``None`` where no limit is known.
         share_of_day: Part of the day's requests that it takes; ``None`` where that is not known.
         hash: Stands for the whole plan: give it as ``approve`` to carry out this plan and no other.
+        drift: What changed in the portal's definitions since the last run.
     """
 
     name: str
@@ -65,6 +67,7 @@ class SyncPlan:
     seconds: float | None
     share_of_day: float | None
     hash: str
+    drift: Drift = field(default_factory=Drift, repr=False)
 
     def __str__(self) -> str:
         said = ", ".join(f"{n:,} {name}" for name, n in self.counts.items() if n) or "nothing to do"

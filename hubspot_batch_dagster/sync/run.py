@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,9 +177,10 @@ class _Run:
             plan = self._decide(
                 stage, chain.from_iterable(each.keys for each in intents if each.action == "create")
             )
-            return preview(
+            found = preview(
                 stage, plan, self.wire, self.object_type, self.name, self.definition, show_values=show_values
             )
+            return replace(found, drift=self.preflight.drift)
 
     @contextmanager
     def _staged(self) -> Iterator[Stage]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -257,15 +258,23 @@ def outcome_table(several: Sequence[Outcomes], first: int) -> pa.Table:
         "correlation_id",
         "warning",
     )
-    columns: dict[str, Any] = {"row": pa.array([row for each in several for row in each.rows], pa.int64())}
+    rows = list(chain.from_iterable(each.rows for each in several))
+    columns: dict[str, Any] = {"row": pa.array(rows, pa.int64())}
     for attribute, name in zip(text, names, strict=True):
-        columns[name] = pa.array(
-            [value for each in several for value in getattr(each, attribute)], pa.string()
-        )
-    at = [int(each.settled_at * 1e6) for each in several for _ in each.rows]
-    columns["settled_at"] = pa.array(at, pa.timestamp("us", tz="UTC"))
-    columns["seq"] = pa.array([n for n, each in enumerate(several, first) for _ in each.rows], pa.int64())
+        values = list(chain.from_iterable(getattr(each, attribute) for each in several))
+        empty = values.count(None) == len(values)
+        columns[name] = pa.nulls(len(values), pa.string()) if empty else pa.array(values, pa.string())
+    sizes = [len(each) for each in several]
+    at = [int(each.settled_at * 1e6) for each in several]
+    columns["settled_at"] = _spread(pa.array(at, pa.timestamp("us", tz="UTC")), sizes)
+    columns["seq"] = _spread(pa.array(range(first, first + len(several)), pa.int64()), sizes)
     return pa.table(columns)
+
+
+def _spread(one_each: pa.Array[Any], sizes: Sequence[int]) -> pa.Array[Any]:
+    """Each value as often as its size says."""
+    places = chain.from_iterable(repeat(i, size) for i, size in enumerate(sizes))
+    return one_each.take(pa.array(list(places), pa.int64()))
 
 
 def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:

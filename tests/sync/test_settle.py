@@ -287,13 +287,14 @@ def test_updates_of_records_that_do_not_exist_are_rejected_row_by_row(bench: Ben
     assert {line["record"] for line in result.rejected.to_pylist()} == gone
 
 
-def test_updates_that_hubspot_passes_over_in_silence_are_tried_again_and_then_unknown(bench: Bench) -> None:
+def test_updates_that_hubspot_passes_over_in_silence_are_looked_up_and_rejected(bench: Bench) -> None:
     bench.emulator.change(update_unknown_as_error=False)
     ids = bench.emulator.seed_records("companies", [{"name": "A"}])
     rows = [{"record": ids[0], "city": "Ulm"}, {"record": "5000000001", "city": "Ulm"}]
     result = bench.run(rows, Update("companies", record_id="record", properties=["city"]))
-    assert shown(result) == {"updated": 1, "unknown": 1}
-    assert 2 <= bench.writes("update") <= 8
+    assert shown(result) == {"updated": 1, "rejected": 1}
+    assert result.reasons == {"OBJECT_NOT_FOUND": 1}
+    assert bench.writes("update") == 1
 
 
 def test_an_answer_that_omits_rows_of_an_upsert_gets_them_sent_again(bench: Bench) -> None:

@@ -102,6 +102,7 @@ def make_source(seed: int, rng: random.Random, kinds: dict[str, int], *, twins: 
     count = rng.randint(150, 600)
     rows = [Row(f"s{seed}-{n:04}", f"m{seed}-{n:04}", titles=[f"Title {n}"]) for n in range(count)]
     chosen = iter(rng.sample(rows, k=min(count, sum(kinds.values()) + 16)))
+    doubled: list[Row] = []
     for kind, many in kinds.items():
         for _ in range(many):
             row = next(chosen)
@@ -111,7 +112,10 @@ def make_source(seed: int, rng: random.Random, kinds: dict[str, int], *, twins: 
             elif kind == "keyless":
                 row.key = None
             elif kind == "double":
-                row.key = rng.choice([each for each in rows if each.kind == "good"]).key
+                doubled.append(row)
+
+    for row in doubled:
+        row.key = rng.choice([each for each in rows if each.kind == "good"]).key
     if twins:
         for _ in range(4):
             one, other = next(chosen), next(chosen)
