@@ -56,7 +56,7 @@ def hubspot_asset(
 
     Thin over :func:`dagster.asset`. The function may take ``context``, ``config``, upstream assets and
     resources as usual, and may return anything with an Arrow C stream (pandas, polars, pyarrow, DuckDB), a record
-    batch reader, a list of dicts, or be a generator of any of them.
+    batch reader, a list of dicts, or be a generator of dicts or of frames with the same columns.
 
     The asset reports four checks: ``rows_accounted_for``, ``rows_rejected``, ``rows_unknown`` and ``portal_schema``.
 

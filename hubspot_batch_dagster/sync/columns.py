@@ -37,15 +37,16 @@ def bind(
     mapping = mapped(operation, schema)
     known = definitions or {}
     fields = tuple(Field(name, column, known.get(name)) for name, column in mapping.items())
-    fold = [
-        name for name, column in mapping.items() if (column,) == operation.key_columns and name == "email"
-    ]
+    # Only a contact's email is an address that HubSpot checks and folds; elsewhere it is any text.
+    emails = ("email",) if object_type(operation.object_type).name == "contacts" else ()
+    folds = any((column,) == operation.key_columns and name in emails for name, column in mapping.items())
     layout = Layout(
         fields=fields,
         key=operation.key_columns,
-        key_fold="email" if fold or operation.id_property_name == "email" else None,
+        key_fold="email" if folds or operation.id_property_name in emails else None,
         record_id=operation.record_id_column,
         id_property=operation.id_property_name,
+        emails=emails,
         targets=tuple(_target(operation.object_type, each) for each in _associations(operation)),
         on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
     )

@@ -262,7 +262,9 @@ def _body(inputs: Iterable[object]) -> bytes:
     return json.dumps({"inputs": list(inputs)}, separators=(",", ":")).encode()
 
 
-def _portions(pieces: Sequence[tuple[str, Sequence[str]]], most: int) -> Iterator[list[tuple[str, Sequence[str]]]]:
+def _portions(
+    pieces: Sequence[tuple[str, Sequence[str]]], most: int
+) -> Iterator[list[tuple[str, Sequence[str]]]]:
     """So many sources and ``MOST_REMOVED`` targets at a time."""
     part: list[tuple[str, Sequence[str]]] = []
     size = 0

@@ -26,6 +26,8 @@ class Recovery:
         held: Creates that HubSpot may still carry out; they must not be sent.
         suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and when
             they were sent before.
+        overtaken: Keys of updates that HubSpot may still carry out, and the hashes of what they write: newer
+            values that are sent now could be overwritten.
     """
 
     journal: Journal
@@ -37,6 +39,7 @@ class Recovery:
     settled: list[Outcomes] = field(default_factory=list)
     held: list[Intent] = field(default_factory=list)
     suspects: dict[str, float] = field(default_factory=dict)
+    overtaken: dict[str, str] = field(default_factory=dict)
 
     def look_up_by_value(self) -> None:
         """Settle what can be settled at once: repeatable rows become ``unknown`` lines, which the plan sends again, and creates
@@ -49,6 +52,8 @@ class Recovery:
             if intent.action == "create":
                 self._read_back(intent)
             else:
+                if self.clock() - intent.newest < self.wire.patience.certain_after:
+                    self.overtaken.update(zip(intent.keys, intent.digests, strict=True))
                 stale = replace(intent, digests=[""] * len(intent))
                 ids = intent.ids if intent.action == "archive" else [None] * len(intent)
                 self._close(

@@ -287,6 +287,7 @@ class _Run:
             recreate=isinstance(self.operation, Upsert) and self.operation.if_missing == "recreate",
             clock=self.clock,
             suspects=recovery.suspects,
+            overtaken=recovery.overtaken,
             updates=isinstance(self.operation, Upsert),
             known_ids=stage.known_ids,
             before=self._before_images() if self.keep_before else None,

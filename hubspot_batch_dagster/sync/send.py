@@ -54,6 +54,8 @@ class Sender:
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
+        overtaken: Keys of rows that an earlier run perhaps still writes, and the hash of what it wrote: newer values
+            are sent now, and once more by the next run.
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
@@ -68,6 +70,7 @@ class Sender:
     recreate: bool
     clock: Callable[[], float]
     suspects: Mapping[str, float] = field(default_factory=dict)
+    overtaken: Mapping[str, str] = field(default_factory=dict)
     updates: bool = False
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
@@ -319,8 +322,10 @@ class _Attempt:
         if not verdicts:
             return
         self.open -= verdicts.keys()
-        if self.sender.updates:
+        if self.batch.action == "create" and self.sender.updates:
             self.stale.update({i: verdict.id for i, verdict in verdicts.items() if verdict.stale})
+        if self.batch.action != "create" and self.sender.overtaken:
+            verdicts = {i: self._doubted(i, verdict) for i, verdict in verdicts.items()}
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
         done = not self.open
         left = None if done else self._left(sorted(self.open))
@@ -328,6 +333,10 @@ class _Attempt:
             self.sender.sync, self.sender.run, outcomes, intent_id=self.intent.id if done else None, left=left
         )
         self.delivery.outcomes.append(outcomes)
+
+    def _doubted(self, i: int, verdict: Verdict) -> Verdict:
+        sent = self.sender.overtaken.get(self.batch.keys[i], self.batch.digests[i])
+        return verdict if sent == self.batch.digests[i] else verdict._replace(stale=True)
 
     def _left(self, indexes: list[int]) -> Intent:
         return self.intent.pick(indexes)

@@ -281,7 +281,7 @@ def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
     import duckdb  # costs 60 ms: only a run pays for it
 
     return duckdb.connect(
-        str(folder / "stage.duckdb"),
+        ":memory:",  # what does not fit goes to the folder; a file would be written twice, log and all
         config={
             "memory_limit": memory,
             "temp_directory": str(folder),
