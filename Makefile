@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test lint types tests bench torture clean
+.PHONY: help install demo ui test lint types tests bench torture docs wheel matrix clean
 
 help:
 	@echo "make demo      dirty tables into a HubSpot on localhost, through Dagster; ends by itself"
@@ -19,7 +19,10 @@ help:
 	@echo "make test      lint, types, tests (= make lint types tests)"
 	@echo "make bench     rows a second, beside other ways to do it"
 	@echo "make torture   killed processes and broken connections, for minutes"
-	@echo "make clean     remove $(VENV), .demo and caches"
+	@echo "make docs      the documentation as a site, in site/"
+	@echo "make wheel     the wheel and the source archive in dist/, tried in a clean environment"
+	@echo "make matrix    the oldest and the newest Dagster, in .matrix/"
+	@echo "make clean     remove $(VENV), .matrix, .demo, site, dist and caches"
 
 install: $(STAMP)
 
@@ -63,5 +66,18 @@ bench: $(VENV)/.installed-bench
 torture: $(STAMP)
 	$(BIN)/python -m tests.torture
 
+docs: $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+wheel: $(STAMP)
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	WHEEL_DIST=dist $(BIN)/python -m pytest -q tests/packaging
+
+matrix:
+	$(PYTHON) tests/packaging/matrix.py
+
 clean:
-	rm -rf $(VENV) .demo .hubspot build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .matrix .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

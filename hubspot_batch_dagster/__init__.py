@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.asset import HubSpotRunConfig, hubspot_asset
+    from hubspot_batch_dagster.component import HubSpotSyncComponent
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.op import hubspot_op
     from hubspot_batch_dagster.resource import HubSpotResource
+    from hubspot_batch_dagster.sync.associate import Associate
     from hubspot_batch_dagster.sync.operations import Archive, Association, Create, Update, Upsert
     from hubspot_batch_dagster.sync.prepare import prepare
     from hubspot_batch_dagster.sync.result import SyncResult
@@ -19,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Archive",
     "ArrowParquetIOManager",
+    "Associate",
     "Association",
     "Create",
     "HubSpotClient",
     "HubSpotResource",
     "HubSpotRunConfig",
+    "HubSpotSyncComponent",
     "SyncResult",
     "Update",
     "Upsert",
@@ -35,11 +39,13 @@ __all__ = [
 _HOME = {
     "Archive": "sync.operations",
     "ArrowParquetIOManager": "io_manager",
+    "Associate": "sync.associate",
     "Association": "sync.operations",
     "Create": "sync.operations",
     "HubSpotClient": "api.client",
     "HubSpotResource": "resource",
     "HubSpotRunConfig": "asset",
+    "HubSpotSyncComponent": "component",
     "SyncResult": "sync.result",
     "Update": "sync.operations",
     "Upsert": "sync.operations",

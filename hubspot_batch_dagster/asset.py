@@ -33,6 +33,13 @@ class HubSpotRunConfig(dg.Config):
     """What a run of a HubSpot asset or op can be told in the launchpad.
 
     An asset with a ``config`` parameter of its own keeps these by deriving from this class.
+
+    Examples:
+        >>> from hubspot_batch_dagster import HubSpotRunConfig
+        >>> class MyConfig(HubSpotRunConfig):
+        ...     region: str = "emea"
+        >>> MyConfig(dry_run=True).dry_run
+        True
     """
 
     full_refresh: bool = False
@@ -73,7 +80,7 @@ def hubspot_asset(
     Raises:
         InputError: The operation archives what left the source, and a partition is never the whole source.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> from hubspot_batch_dagster import Upsert, hubspot_asset
         >>> @hubspot_asset(Upsert("contacts", id_property="email"), group_name="crm")

@@ -1,4 +1,4 @@
-"""The command line: ``hubspot-batch-dagster emulator | ids | journal | revert``."""
+"""The command line: ``hubspot-batch-dagster emulator | plan | ids | journal | models | revert``."""
 
 from __future__ import annotations
 
@@ -42,6 +42,45 @@ def emulator(options: tuple[str, ...]) -> None:
             f"The emulator needs {error.name}. Run: pip install 'hubspot-batch-dagster[emulator]'"
         ) from None
     serve(list(options))
+
+
+@cli.command()
+@click.argument("where", metavar="MODULE_OR_FILE")
+@click.argument("asset", metavar="ASSET_KEY")
+@click.option("--partition", default=None, metavar="KEY", help="Partition of a partitioned asset.")
+@click.option(
+    "--full-refresh", is_flag=True, help="Count unchanged and formerly rejected rows as to be sent."
+)
+@click.option("--show-values", is_flag=True, help="Show the sample's values; they are people's data.")
+@click.option(
+    "--config", default="{}", metavar="YAML", help="More of the asset's run config, such as '{day: 3}'."
+)
+def plan(
+    where: str, asset: str, partition: str | None, full_refresh: bool, show_values: bool, config: str
+) -> None:
+    """Say what materializing an asset would do in HubSpot, and do nothing.
+
+    MODULE_OR_FILE holds the project's Definitions; ASSET_KEY is the asset, as in crm/contacts. Upstream assets do not run:
+    their stored values are used (set DAGSTER_HOME as for Dagster).
+    """
+    import dagster
+    import yaml
+
+    from hubspot_batch_dagster.plan_command import planned
+
+    try:
+        more = yaml.safe_load(config) or {}
+        if not isinstance(more, dict):
+            raise click.BadParameter("not a mapping such as '{day: 3}'", param_hint="--config")
+        given = {**more, "full_refresh": full_refresh, "show_values": show_values}
+        for line in planned(where, asset, config=given, partition=partition):
+            click.echo(line)
+    except yaml.YAMLError:
+        raise click.BadParameter("not YAML", param_hint="--config") from None
+    except dagster.Failure as failure:
+        raise click.ClickException(failure.description or "The asset's step failed.") from None
+    except dagster.DagsterError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @cli.command()
@@ -114,6 +153,41 @@ def revert(run: str, yes: bool, base_url: str, version: str, store: str | None, 
             result.raise_for_failures()
 
 
+@cli.command()
+@click.argument("object_type")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write. By default the terminal."
+)
+@click.option(
+    "--token",
+    envvar="HUBSPOT_ACCESS_TOKEN",
+    show_envvar=True,
+    help="Access token. Other users of this machine can see what is typed here: the variable keeps it private.",
+)
+@click.option("--base-url", envvar="HUBSPOT_BASE_URL", default="https://api.hubapi.com", show_default=True)
+@click.option("--api-version", default=DEFAULT_VERSION, show_default=True)
+def models(object_type: str, out: Path | None, token: str | None, base_url: str, api_version: str) -> None:
+    """Write a pydantic model of an object type, from the portal's own definitions, for `model=`."""
+    from hubspot_batch_dagster.api.client import HubSpotClient
+    from hubspot_batch_dagster.sync.portal import Portal
+    from hubspot_batch_dagster.sync.typed_rows import models_source
+
+    with HubSpotClient(token or "", base_url=base_url, version=api_version) as client:
+        portal = Portal(client)
+        account = portal.account(warn=_warn)
+        definitions = portal.properties(object_type, warn=_warn)
+    if definitions is None:
+        raise click.ClickException(f"There are no definitions of {object_type} to write a model from.")
+    text = models_source(
+        object_type, definitions.values(), portal_id=account.portal_id if account is not None else None
+    )
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"{out}: a model of {object_type} with {text.count(' | None = ')} fields.", err=True)
+
+
 def main() -> None:
     """The entry point: errors of ours are shown as sentences, not as tracebacks."""
     try:
@@ -121,6 +195,10 @@ def main() -> None:
     except HubSpotError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(1) from None
+
+
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _open(store: str | None, journal: str | None) -> Store:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component_fields import Located
 
 ROWS_AT_A_TIME = 10_000
 _DUCKDB_NAMES = re.compile(r"\$([A-Za-z_]\w*)")
@@ -23,7 +24,7 @@ def _beside_the_yaml(context: dg.ResolutionContext, value: str | None) -> str | 
     return str(context.resolve_source_relative_path(value))
 
 
-class Source(dg.Model, dg.Resolvable):
+class Source(Located, dg.Model):
     """Where the rows come from. Give one of ``asset``, ``sql`` (with ``connection``) and ``path``.
 
     For a partitioned asset, ``sql`` and ``path`` may name ``partition_key``, and with time windows
@@ -35,7 +36,7 @@ class Source(dg.Model, dg.Resolvable):
         sql: A query. Its rows are read in chunks.
         connection: What the query runs on: a DuckDB file, or a SQLAlchemy URL.
         path: A Parquet, CSV or TSV file; local, or any URL that fsspec knows. Every CSV column is read as text, so
-            that ``01234`` keeps its zero, and an empty cell is null. The files of a folder are not read.
+            that ``01234`` keeps its zero, and an empty cell is null.
 
     Raises:
         InputError: None or several of them are given, or ``sql`` without ``connection``.
@@ -126,7 +127,8 @@ def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Itera
     values = _named(_DUCKDB_NAMES.findall(sql), partition)
     with duckdb.connect(database, read_only=database != ":memory:") as connection:
         found = connection.execute(sql, values) if values else connection.execute(sql)
-        yield from found.to_arrow_reader(ROWS_AT_A_TIME)
+        read = getattr(found, "to_arrow_reader", None) or found.fetch_record_batch
+        yield from read(ROWS_AT_A_TIME)
 
 
 def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

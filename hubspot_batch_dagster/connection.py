@@ -1,5 +1,7 @@
 """The connection that a resource opens: credential, client, budget."""
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.auth import AccessToken, TokenSource
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.resource import HubSpotResource
 
 OAUTH = ("client_id", "client_secret", "refresh_token")
+
+
+def default_store() -> str:
+    """Where ids tables live unless the resource says otherwise: in Dagster's home, else in the folder of the process."""
+    home = os.environ.get("DAGSTER_HOME")
+    return str(Path(home) / "hubspot") if home else ".hubspot"
 
 
 class Connection:

@@ -1,9 +1,10 @@
 """ArrowParquetIOManager: Arrow in and out of assets, by annotation, as Parquet files that are never half written."""
 
 import os
+import types
 import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Union, get_args, get_origin
 
 import dagster as dg
 import pyarrow as pa
@@ -19,10 +20,11 @@ class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 
     It stores anything with an Arrow C stream: pyarrow tables and record batch readers (batch by batch), pandas and polars
     frames, DuckDB relations. It loads by the annotation of the parameter: ``pa.Table``,
-    ``pa.RecordBatchReader``, ``pd.DataFrame``, ``pl.DataFrame``; without one, a ``pa.Table``. A file is
-    written beside its place and then moved there, so a failed write leaves the last one as it was.
+    ``pa.RecordBatchReader``, ``pd.DataFrame``, ``pl.DataFrame``; without one, a ``pa.Table``. Several partitions are loaded as
+    ``dict[str, pd.DataFrame]``, by partition key. A file is written beside its place and then moved there, so a failed
+    write leaves the last one as it was.
 
-    Example:
+    Examples:
         >>> import dagster as dg
         >>> from hubspot_batch_dagster import ArrowParquetIOManager
         >>> defs = dg.Definitions(resources={"io_manager": ArrowParquetIOManager(base_dir="warehouse")})
@@ -75,7 +77,7 @@ class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
         """Read the file as what the parameter is annotated with."""
-        wanted = _name(context.dagster_type.typing_type)
+        wanted = _name(_frame_type(context.dagster_type.typing_type))
         if wanted == "pyarrow.lib.RecordBatchReader":
             file = pq.ParquetFile(path.open("rb"))
             return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
@@ -89,6 +91,16 @@ def _replace(half: UPath, path: UPath) -> None:
         os.replace(half.path, path.path)  # noqa: PTH105 - a UPath of another kind has no replace
     else:
         half.fs.mv(half.path, path.path)
+
+
+def _frame_type(annotation: Any) -> Any:
+    """The frame in ``dict[str, Frame]``, which is how several partitions are asked for, and in ``Frame | None``."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return _frame_type(next((each for each in inner if each is not types.NoneType), annotation))
+    if isinstance(origin, type) and issubclass(origin, Mapping) and len(inner) == 2:
+        return _frame_type(inner[1])
+    return annotation
 
 
 def _name(kind: Any) -> str:

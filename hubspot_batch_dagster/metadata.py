@@ -30,6 +30,7 @@ def materialization_metadata(
         "retries": result.retries,
         "seconds": round(seconds, 3),
         "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
+        "associations_unresolved": result.unresolved,
         "object_type": operation.object_type,
         "operation": type(operation).__name__,
         "sync_run": result.run,

@@ -36,7 +36,7 @@ def hubspot_op(
     Raises:
         InputError: The operation does not exist for the object type.
 
-    Example:
+    Examples:
         >>> from hubspot_batch_dagster import Create, hubspot_op
         >>> @hubspot_op(Create("notes", key="note_id"))
         ... def send_notes(notes: list) -> list:

@@ -52,7 +52,9 @@ def _said(drift: Drift) -> str:
         if drift.blocks
         else "The run used the new definitions."
     )
-    return f"{len(drift.changes)} changes since the last run touch {touched}. {effect}"
+    n = len(drift.changes)
+    what = "1 change touches" if n == 1 else f"{n} changes touch"
+    return f"Since the last run {what} {touched}. {effect}"
 
 
 def _record(change: SchemaChange) -> dg.TableRecord:

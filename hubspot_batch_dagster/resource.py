@@ -1,10 +1,8 @@
 """HubSpotResource: one HubSpot account for Dagster, and for scripts."""
 
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, overload
 
 import dagster as dg
@@ -13,7 +11,8 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.connection import Connection
+from hubspot_batch_dagster.connection import Connection, default_store
+from hubspot_batch_dagster.reading import Reading
 from hubspot_batch_dagster.sync.adopt import unique_property
 from hubspot_batch_dagster.sync.decide import Patience
 from hubspot_batch_dagster.sync.drift import Drift
@@ -34,14 +33,14 @@ def _secret(description: str) -> Any:
     )
 
 
-class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
+class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
     """One HubSpot account: its credential, its limits, and where the ids tables live.
 
     Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in errors.
     With OAuth give ``client_id``, ``client_secret`` and ``refresh_token`` instead: tokens are renewed in time, once for
     all processes of this user.
 
-    Example:
+    Examples:
         >>> import dagster as dg
         >>> from hubspot_batch_dagster import HubSpotResource
         >>> HubSpotResource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"), share=0.6)  # leaves 40 % to other apps
@@ -192,7 +191,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         """
         if self._store is None:
             self._store = Store(
-                self.store or _default_store(),
+                self.store or default_store(),
                 journal_url=self.journal,
                 clock=self._opened().client.server_time,
             )
@@ -385,11 +384,6 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         on_progress = None if log is None else lambda progress: log(str(progress))
         options = Options(memory=self.memory, patience=patience, on_progress=on_progress)
         return options if context is None else replace(options, on_warning=context.log.warning)
-
-
-def _default_store() -> str:
-    home = os.environ.get("DAGSTER_HOME")
-    return str(Path(home) / "hubspot") if home else ".hubspot"
 
 
 def _name_from(context: Any) -> str:

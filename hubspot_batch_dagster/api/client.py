@@ -66,12 +66,19 @@ class HubSpotClient(Wire):
     One method call is one request. Inputs may be models or plain dicts with HubSpot's own field names; they are checked
     before anything is sent. Nothing is retried: see `errors` for what each failure means and whether to send again.
 
-    Example:
-        >>> with HubSpotClient("pat-na1-...") as hubspot:              # doctest: +SKIP
-        ...     answer = hubspot.batch_create("leads", [
-        ...         {"properties": {"hs_lead_name": "Ada"}, "objectWriteTraceId": "1",
-        ...          "associations": [{"to": {"id": "101"}, "types": [{"associationTypeId": 578}]}]}])
-        ...     [record.id for record in answer.results]
+    Examples:
+        The token and the URL are an emulator's; HubSpot's own URL is the default.
+
+        >>> from hubspot_batch_dagster import HubSpotClient
+        >>> from hubspot_batch_dagster.emulator import Emulator
+        >>> with Emulator() as emulator, HubSpotClient(emulator.token, base_url=emulator.url) as hubspot:
+        ...     answer = hubspot.batch_create("contacts", [
+        ...         {"properties": {"email": "ada@example.com"}, "objectWriteTraceId": "1"},
+        ...         {"properties": {"email": "nonsense"}, "objectWriteTraceId": "2"}])
+        >>> [record.properties["email"] for record in answer.results]
+        ['ada@example.com']
+        >>> [error.trace_ids for error in answer.errors]
+        [['2']]
     """
 
     def __enter__(self) -> Self:

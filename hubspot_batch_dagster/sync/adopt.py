@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import in_parallel
 from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, same_values
 from hubspot_batch_dagster.sync.stage import Stage
@@ -22,15 +23,13 @@ def unique_property(operation: Operation) -> str | None:
     return operation.id_property_name or getattr(operation, "creation_key", None)
 
 
-def by_unique_property(
-    stage: Stage, wire: Wire, object_type: str, name: str, size: int
-) -> Iterator[Outcomes]:
+def by_unique_property(stage: Stage, wire: Wire, linker: Linker, name: str, size: int) -> Iterator[Outcomes]:
     """The records that rows have in the portal already, found by a property with unique values.
 
     Args:
         stage: The rows.
         wire: The requests; one for each ``size`` rows.
-        object_type: Where the records are.
+        linker: Compares associations too; knows where the records are.
         name: The unique property; rows that do not send it are left out.
         size: Rows in a request.
 
@@ -43,7 +42,9 @@ def by_unique_property(
         values = {i: json.loads(text).get(name) or batch.ids[i] for i, text in enumerate(batch.properties)}
         wanted = {i: value for i, value in values.items() if value}
         found = (
-            wire.read(object_type, sorted(set(wanted.values())), _names(batch, name), name) if wanted else []
+            wire.read(linker.object_type, sorted(set(wanted.values())), _names(batch, name), name)
+            if wanted
+            else []
         )
         records = {}
         for record in found:
@@ -54,27 +55,29 @@ def by_unique_property(
                 if value:
                     records[_folded(value)] = record
         matched = {i: records[_folded(value)] for i, value in wanted.items() if _folded(value) in records}
-        return _compared(batch, {i: (each.id, each.properties) for i, each in matched.items()})
+        return _compared(batch, linker, {i: (each.id, each.properties) for i, each in matched.items()})
 
     yield from in_parallel(look, stage.staged(size))
 
 
-def by_record_id(stage: Stage, wire: Wire, object_type: str, size: int) -> Iterator[Outcomes]:
+def by_record_id(stage: Stage, wire: Wire, linker: Linker, size: int) -> Iterator[Outcomes]:
     """The current values of the records that the ids table names; a record that is gone is left out."""
 
     def look(batch: Batch) -> Outcomes:
         ids = [each for each in batch.ids if each]
-        records = {each.id: each for each in wire.read(object_type, ids, _names(batch))}
+        records = {each.id: each for each in wire.read(linker.object_type, ids, _names(batch))}
         matched = {i: records[each] for i, each in enumerate(batch.ids) if each in records}
-        return _compared(batch, {i: (each.id, each.properties) for i, each in matched.items()})
+        return _compared(batch, linker, {i: (each.id, each.properties) for i, each in matched.items()})
 
     yield from in_parallel(look, stage.staged(size, known=True))
 
 
-def _compared(batch: Batch, found: dict[int, tuple[str, dict[str, str | None]]]) -> Outcomes:
+def _compared(batch: Batch, linker: Linker, found: dict[int, tuple[str, dict[str, str | None]]]) -> Outcomes:
     verdicts = {i: Verdict(outcome="unchanged", id=record_id) for i, (record_id, _) in found.items()}
+    ids = [found[i][0] if i in found else None for i in range(len(batch))]
+    linked = linker.as_asked(ids, batch.associations)
     digests = [
-        digest if i in found and same_values(json.loads(batch.properties[i]), found[i][1]) else ""
+        digest if i in linked and same_values(json.loads(batch.properties[i]), found[i][1]) else ""
         for i, digest in enumerate(batch.digests)
     ]
     outcomes = outcomes_of(batch, verdicts, 0.0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from hubspot_batch_dagster.api.endpoints import association_endpoint, object_type
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.endpoints import association_endpoint
 from hubspot_batch_dagster.sync.operation import Action, Association, Operation, check_associations, columns
 
 
@@ -19,9 +18,9 @@ class Associate(Operation):
     ``hs_object_id``: a link has none.
 
     Args:
-        from_type: Object type that the links start from.
+        object_type: Object type that the links start from.
         to_type: Object type that they lead to.
-        from_column: Column with record ids of ``from_type``, or keys with ``from_through``.
+        from_column: Column with record ids of ``object_type``, or keys with ``from_through``.
         to_column: Column with record ids of ``to_type``, or keys with ``to_through``.
         type: What the links mean, as for :class:`Association`. A label is added to those that a pair has already.
         category: Of a type id, as for :class:`Association`.
@@ -41,7 +40,7 @@ class Associate(Operation):
 
     action: ClassVar[Action] = "associate"
 
-    to_type: str = ""
+    to_type: str = field(kw_only=False)
     from_column: str
     to_column: str
     type: int | str | None = None
@@ -53,11 +52,6 @@ class Associate(Operation):
     def _check(self) -> None:
         columns("from_column and to_column", (self.from_column, self.to_column))
         check_associations(self.object_type, self.associations)
-
-    @property
-    def from_type(self) -> str:
-        """Object type that the links start from."""
-        return self.object_type
 
     @property
     def associations(self) -> tuple[Association, ...]:

@@ -59,6 +59,10 @@ class Batch:
             associations=[self.associations[i] for i in indexes],
         )
 
+    def as_new(self) -> Batch:
+        """Rows whose record is gone, as rows to create."""
+        return replace(self, action="create", ids=[None] * len(self), id_property=None)
+
     def without(self, indexes: Sequence[int]) -> Batch:
         """The same batch without the rows at ``indexes``."""
         gone = set(indexes)

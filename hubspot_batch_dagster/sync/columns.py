@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hubspot_batch_dagster.api.association_types import default_association
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.associate import Associate
 from hubspot_batch_dagster.sync.ids_table import check_key_names
-from hubspot_batch_dagster.sync.operations import Archive, Association, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.link_types import Link, associations_of, links_of
+from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
 from hubspot_batch_dagster.table.encode import Encoder, Field, Layout, Property, Target
 from hubspot_batch_dagster.table.errors import TableError
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def bind(
-    operation: Operation, schema: pa.Schema, definitions: Mapping[str, Property] | None = None
+    operation: Operation,
+    schema: pa.Schema,
+    definitions: Mapping[str, Property] | None = None,
+    links: Sequence[Link] | None = None,
 ) -> Encoder:
     """The encoder for a table of this schema.
 
@@ -29,6 +33,7 @@ def bind(
         operation: What the user asks for.
         schema: The columns of the table.
         definitions: The portal's properties by name, where they are known: they decide how values are written.
+        links: The operation's associations with their types; ``None`` finds those that need no connection.
 
     Raises:
         InputError: A column does not exist, or cannot be what the operation wants it to be.
@@ -47,7 +52,8 @@ def bind(
         record_id=operation.record_id_column,
         id_property=operation.id_property_name,
         emails=emails,
-        targets=tuple(_target(operation.object_type, each) for each in _associations(operation)),
+        targets=tuple(_target(each) for each in (links_of(operation, None) if links is None else links)),
+        record_id_through=operation.from_through if isinstance(operation, Associate) else None,
         on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
     )
     with as_input_error():
@@ -71,13 +77,9 @@ def as_input_error() -> Iterator[None]:
         raise InputError(error.message, column=error.column, row=error.row, remedy=error.remedy) from None
 
 
-def _associations(operation: Operation) -> Sequence[Association]:
-    return operation.associations if isinstance(operation, Create | Upsert) else ()
-
-
 def _not_sent(operation: Operation) -> set[str]:
     """Columns that are no property unless the user says so."""
-    columns = {each.column for each in _associations(operation)}
+    columns = {each.column for each in associations_of(operation)}
     if operation.id_property_name is None or isinstance(operation, Archive):
         columns |= {*operation.key_columns}
     if operation.record_id_column is not None:
@@ -85,16 +87,7 @@ def _not_sent(operation: Operation) -> set[str]:
     return columns
 
 
-def _target(source: str, association: Association) -> Target:
-    if association.type is not None:
-        types = ((str(association.category), association.type),)
-    else:
-        found = default_association(object_type(source).name, object_type(association.to).name)
-        if found is None:
-            raise InputError(
-                f"The association type from {source} to {association.to} is not known here.",
-                column=association.column,
-                remedy="Give type=: HubSpot lists the ids under association labels of the two object types.",
-            )
-        types = (("HUBSPOT_DEFINED", found),)
-    return Target(column=association.column, types=types, required=association.required)
+def _target(link: Link) -> Target:
+    """A column of associations, checked row by row where its keys are looked up or here."""
+    given = link.association
+    return Target(column=given.column, types=(link.type,), required=given.required, through=given.through)

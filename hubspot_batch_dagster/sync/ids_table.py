@@ -8,7 +8,8 @@ it is done.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,34 @@ def attach_other(stage: Stage, path: Path | None, sync: str, key_columns: tuple[
     )
 
 
+def copy_ids(stage: Stage, path: Path | None, sync: str, object_type: str, table: str) -> None:
+    """Copy another sync's keys and record ids into a table (key, id) of the stage's database.
+
+    Raises:
+        InputError: That sync has no ids table, or one of another object type or of several key columns.
+    """
+    if path is None:
+        raise InputError(
+            f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
+        )
+    found = described(path)
+    if found["object_type"] != object_type:
+        raise InputError(
+            f"The ids table of {sync!r} holds {found['object_type']}, and the association is to {object_type}.",
+            remedy="Name the sync that made the records in through=.",
+        )
+    if len(found["key"]) != 1:
+        raise InputError(
+            f"The ids table of {sync!r} has the key {found['key']}, and a cell holds one value.",
+            remedy="Join its ids table to your rows, and give the column with the record ids without through=.",
+        )
+    location = str(path).replace("'", "''")
+    stage.db.execute(
+        f"""CREATE TABLE {table} AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
+        WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
+    )
+
+
 def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
@@ -156,7 +185,7 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
         "'", "''"
     )
     target = str(path).replace("'", "''")
-    known = "keys." + quoted("hs_object_id") if "hs_object_id" in stage.key_columns else "NULL"
+    known = f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
     stage.db.execute(
         f"""COPY (
             WITH moved AS (
@@ -176,6 +205,38 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
     )
 
 
+@contextmanager
+def damage_explained(path: Path | None) -> Iterator[None]:
+    """Where DuckDB fails because the ids table is damaged inside, say so.
+
+    Raises:
+        StoreError: The file cannot be read to its end.
+    """
+    try:
+        yield
+    except Exception as error:
+        import duckdb
+
+        if path is not None and isinstance(error, duckdb.Error):
+            _read_through(path)
+        raise
+
+
+def _read_through(path: Path) -> None:
+    try:
+        for _ in pq.ParquetFile(path).iter_batches():
+            pass
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"The ids table {path} cannot be read: {error}.",
+        remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
+    )
+
+
 def described(path: Path) -> dict[str, Any]:
     """What an ids table says of itself: format, key columns, object type.
 
@@ -185,10 +246,7 @@ def described(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {}).get(META, b"{}"))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise StoreError(
-            f"The ids table {path} cannot be read: {error}.",
-            remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
-        ) from None
+        raise _unreadable(path, error) from None
     if found.get("format", 0) > FORMAT:
         raise StoreError(
             f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {FORMAT}).",

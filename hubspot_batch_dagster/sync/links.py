@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes
 from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.link_types import Link, LinkType
-from hubspot_batch_dagster.sync.pairs import Added, Held, Pair, Pairs
+from hubspot_batch_dagster.sync.link_types import Link, LinkType, links_of
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.pairs import Held, Pair, Pairs
 from hubspot_batch_dagster.sync.settle import MESSAGE_LENGTH, Verdict
 from hubspot_batch_dagster.sync.wire import Wire
 
@@ -31,6 +33,23 @@ class Linker:
     links: tuple[Link, ...]
     wire: Wire
 
+    @classmethod
+    def of(cls, operation: Operation, wire: Wire) -> Linker:
+        """The linker of an operation. If the portal does not answer, the run goes on with nothing to send.
+
+        Raises:
+            InputError: There is no such label or type.
+            MissingScopes: The token may not read the labels.
+        """
+        links: tuple[Link, ...] = ()
+        try:
+            links = links_of(operation, wire.labels)
+        except (InputError, MissingScopes):
+            raise
+        except HubSpotError as error:
+            wire.halt.now(error)
+        return cls(object_type(operation.object_type).name, links, wire)
+
     def settle(self, batch: Batch, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         """Write the links of rows whose records were just written, and let their verdicts depend on it.
 
@@ -41,6 +60,8 @@ class Linker:
             The verdicts. A row with a refused link is rejected and keeps its record id. A row whose links are not settled
             is missing: it stays open, and sending it again does no harm.
         """
+        if not self.links:
+            return verdicts
         rows = {
             i: verdict.id for i, verdict in verdicts.items() if verdict.id and self._lacks(batch, i, verdict)
         }
@@ -55,12 +76,10 @@ class Linker:
                 self._write(to, chosen, refused, open_rows)
             except HubSpotError as error:
                 self.wire.halt.now(error)
-            if self.wire.halt:
-                # What was meant to follow was not done, so no row of these is finished.
-                open_rows |= rows.keys() - refused.keys()
+                open_rows |= rows.keys()
                 break
-        settled = {i: verdict for i, verdict in verdicts.items() if i not in open_rows}
-        return {**settled, **{i: _rejected(verdicts[i], verdict) for i, verdict in refused.items()}}
+        final = {**verdicts, **{i: _rejected(verdicts[i], verdict) for i, verdict in refused.items()}}
+        return {i: verdict for i, verdict in final.items() if i not in open_rows}
 
     def as_asked(self, ids: Sequence[str | None], associations: Sequence[str | None]) -> set[int]:
         """Of some records, those that have all the links that their rows name and, with ``replace``, no others.
@@ -165,9 +184,12 @@ class Linker:
             for verdict in verdicts:
                 if verdict is not None and verdict.outcome == "rejected":
                     refused.setdefault(i, verdict)
-        if held is not None and not self.wire.halt:
+        if any(link.replace for link in links):
             done = {i: row for i, row in rows.items() if i not in refused and i not in open_rows}
-            self._remove(to, done, held)
+            if self.wire.halt:
+                open_rows |= done.keys()
+            elif held is not None:
+                self._remove(to, done, held)
 
     def _asked(self, rows: dict[int, tuple[str, Named]], held: Held | None) -> dict[int, list[Pair]]:
         """The links that rows name and that their records do not have; all of them where it is not known what they have."""

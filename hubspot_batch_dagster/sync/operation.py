@@ -48,6 +48,13 @@ class Association:
             sent are looked at: for links that changed in HubSpot run with ``full_refresh``.
 
     Source: HubSpot, associations guide.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Association
+        >>> Association("companies", column="account_id", through="companies").required
+        False
+        >>> Association("contacts", column="contact_id", type="Decision maker", replace=True).type
+        'Decision maker'
     """
 
     to: str

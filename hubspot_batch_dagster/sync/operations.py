@@ -63,6 +63,17 @@ class Create(Operation):
         property_group: The property group that made properties go to; it is made too.
 
     Source: HubSpot, "Using object APIs" and each object's guide (batch create).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Association, Create
+        >>> calls = Create(
+        ...     "calls",
+        ...     key=["office", "call_no"],
+        ...     properties={"hs_timestamp": "started_at"},
+        ...     associations=[Association("contacts", column="contact_id")],
+        ... )
+        >>> calls.key_columns
+        ('office', 'call_no')
     """
 
     action: ClassVar[Action] = "create"
@@ -135,6 +146,15 @@ class Upsert(Operation):
         property_group: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch upsert); contacts guide.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Upsert
+        >>> contacts = Upsert("contacts", id_property="email", properties={"email": "mail", "firstname": "name"})
+        >>> contacts.key_columns
+        ('mail',)
+        >>> companies = Upsert("companies", key="account_id", when_gone="archive", max_created=500)
+        >>> companies.actions
+        ('create', 'update', 'archive')
     """
 
     action: ClassVar[Action] = "upsert"
@@ -268,6 +288,15 @@ class Update(_ByRecord):
         property_group: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch update).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Update
+        >>> Update("deals", record_id="hs_object_id", properties=["amount"]).key_columns
+        ('hs_object_id',)
+        >>> Update("contacts", id_property="email")
+        Traceback (most recent call last):
+        ...
+        hubspot_batch_dagster.api.errors.InputError: HubSpot's batch update of contacts refuses email as id_property. ...
     """
 
     action: ClassVar[Action] = "update"
@@ -317,6 +346,11 @@ class Archive(_ByRecord):
         max_changed: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch archive).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Archive
+        >>> Archive("tickets", key="ticket_id", through="tickets").key_columns
+        ('ticket_id',)
     """
 
     action: ClassVar[Action] = "archive"

@@ -104,7 +104,7 @@ class Pairs:
             part, asked = asked[: where.max_inputs], asked[where.max_inputs :]
             inputs = [{"id": each} if after is None else {"id": each, "after": after} for each, after in part]
             before = dict(part)
-            for result in self.wire.ask(where, _body(inputs), ReadAnswer).results:
+            for result in self.wire.post(where, _body(inputs), ReadAnswer).results:
                 held = found.setdefault(result.from_.id, {})
                 for target in result.to:
                     held.setdefault(target.to_object_id, []).extend(target.association_types)
@@ -126,7 +126,7 @@ class Pairs:
         ]
         for part in _portions(pieces, where.max_inputs):
             inputs = [{"from": {"id": source}, "to": [{"id": each} for each in to]} for source, to in part]
-            _check(self.wire.ask(where, _body(inputs), ArchiveAnswer).errors)
+            _check(self.wire.post(where, _body(inputs), ArchiveAnswer).errors)
         return sum(len(targets) for targets in links.values())
 
     def remove_labels(self, pairs: Sequence[Pair]) -> int:
@@ -138,7 +138,7 @@ class Pairs:
         where = association_endpoint(self.from_type, self.to_type, "labels_archive", self.wire.version)
         for at in range(0, len(pairs), where.max_inputs):
             inputs = [_input(each) for each in pairs[at : at + where.max_inputs]]
-            _check(self.wire.ask(where, _body(inputs), ArchiveAnswer).errors)
+            _check(self.wire.post(where, _body(inputs), ArchiveAnswer).errors)
         return len(pairs)
 
 
@@ -183,10 +183,10 @@ class _Adding:
     def _asked(self, part: list[Pair]) -> tuple[set[Pair], list[ErrorItem]]:
         body = _body(_input(each) for each in part)
         if self.kind == "default":
-            plain = self.wire.ask(self.where, body, DefaultAnswer)
+            plain = self.wire.post(self.where, body, DefaultAnswer)
             ends, errors = {(each.from_.id, each.to.id) for each in plain.results}, plain.errors
         else:
-            made = self.wire.ask(self.where, body, CreatedAnswer)
+            made = self.wire.post(self.where, body, CreatedAnswer)
             ends, errors = {(each.from_object_id, each.to_object_id) for each in made.results}, made.errors
         return {each for each in part if each[:2] in ends}, errors
 

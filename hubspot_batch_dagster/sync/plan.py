@@ -76,9 +76,10 @@ def make_plan(
         "SELECT count(*) FROM plan WHERE action = 'create' OR (action = 'upsert' AND known_id IS NULL)"
     )
     changed = actions.get("update", 0) + actions.get("upsert", 0) + actions.get("create", 0) - new
+    new += actions.get("associate", 0)
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
-    sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive")]
+    sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
     requests = sum(-(-n // size) for n in [*sent, gone])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 

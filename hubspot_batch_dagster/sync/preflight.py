@@ -110,7 +110,8 @@ class Inquiry:
         if self.portal.check or self.portal.pinned is not None:
             account = self.portal.account(self.ask, self.warn)
         portal_id = account.portal_id if account is not None else None
-        if not self.portal.check:
+        makes = isinstance(operation, Create | Upsert)
+        if not self.portal.check or not (mapping or makes or operation.id_property_name):
             return Preflight(portal_id)
         definitions = self._definitions(operation, mapping)
         if definitions is None:

@@ -63,7 +63,7 @@ def prepare(rows: object, operation: Operation) -> Prepared:
     Raises:
         InputError: A column does not exist, or cannot be what the operation wants it to be.
 
-    Example:
+    Examples:
         >>> from hubspot_batch_dagster import Upsert, prepare
         >>> ready = prepare(
         ...     [{"mail": "Ada@Example.com", "age": 36}, {"mail": None, "age": 1}],

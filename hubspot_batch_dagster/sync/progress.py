@@ -37,7 +37,8 @@ class Progress:
     ) -> Progress:
         """Start counting for a plan."""
         total = (
-            sum(plan.actions.get(name, 0) for name in ("create", "upsert", "update", "archive")) + plan.gone
+            sum(plan.actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate"))
+            + plan.gone
         )
         return cls(total, _tell=tell, _clock=clock, _begun=clock(), _told=clock())
 

@@ -35,6 +35,24 @@ class SyncResult:
         ids_path: The ids table of this run, one line for each row, as a Parquet file.
         rejected_path: The rejected rows with their reasons, as a Parquet file.
         stopped: Why the run ended before all rows were sent, or ``None``.
+
+    Examples:
+        >>> import tempfile
+        >>> from hubspot_batch_dagster import HubSpotResource, SyncResult, Upsert
+        >>> from hubspot_batch_dagster.emulator import Emulator
+        >>> store = tempfile.TemporaryDirectory()
+        >>> rows = [{"email": "ada@example.com"}, {"email": None}]
+        >>> with Emulator() as emulator:
+        ...     resource = HubSpotResource(access_token=emulator.token, base_url=emulator.url, store=store.name)
+        ...     with resource.open() as hubspot:
+        ...         result: SyncResult = hubspot.sync(rows, Upsert("contacts", id_property="email"), name="people")
+        >>> {outcome: n for outcome, n in result.counts.items() if n}
+        {'created': 1, 'rejected': 1}
+        >>> result.rejected["error_code"].to_pylist()
+        ['MISSING_KEY']
+        >>> store.cleanup()
+        unresolved: Associations that were left out because their key has no record in the other sync's ids table.
+        dissociated: Links that ``Associate(..., replace=True)`` removed.
     """
 
     name: str
@@ -48,6 +66,8 @@ class SyncResult:
     ids_path: str
     rejected_path: str
     stopped: HubSpotError | None = None
+    unresolved: int = 0
+    dissociated: int = 0
 
     @property
     def ids(self) -> pa.Table:

@@ -20,12 +20,15 @@ from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes, StoreError
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.sync import adopt, ids_table, result
+from hubspot_batch_dagster.sync.associate import Associate
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.columns import as_input_error, bind
 from hubspot_batch_dagster.sync.deliver import Courier
 from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.link_sender import LINKS_FOR_A_ROW, LinkSender, prune
+from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.options import Finished, Options
@@ -39,6 +42,7 @@ from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.send import Sender
 from hubspot_batch_dagster.sync.stage import Stage
 from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.through import Through
 from hubspot_batch_dagster.sync.wire import Wire
 from hubspot_batch_dagster.table.rows import record_batches
 
@@ -153,7 +157,10 @@ class _Run:
         self.preflight = self._preflight()
         self.definition = self.preflight.definition(operation)
         self.keep_before = isinstance(operation, Upsert | Update) and operation.keep_before
-        self.encoder = bind(operation, self.source.schema, self.preflight.encoded())
+        self.linker = Linker.of(operation, self.wire)
+        self.encoder = bind(operation, self.source.schema, self.preflight.encoded(), self.linker.links)
+        self.batch_size = options.batch_size * (LINKS_FOR_A_ROW if isinstance(operation, Associate) else 1)
+        self.unresolved = self.dissociated = 0
 
     def _preflight(self) -> Preflight:
         """Ask the portal. If it does not answer, the run goes on with nothing to send: what was open stays open."""
@@ -171,7 +178,7 @@ class _Run:
 
     def look(self, show_values: bool) -> SyncPlan:
         """Plan, and describe the plan."""
-        with self._staged() as stage, self.store.local_ids(self.name) as known:
+        with self._staged() as stage, self._known() as known:
             intents = self.store.journal.open_intents(self.name)
             ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
             plan = self._decide(
@@ -183,15 +190,21 @@ class _Run:
             return replace(found, drift=self.preflight.drift)
 
     @contextmanager
+    def _known(self) -> Iterator[Path | None]:
+        with self.store.local_ids(self.name) as path, ids_table.damage_explained(path):
+            yield path
+
+    @contextmanager
     def _staged(self) -> Iterator[Stage]:
         with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
-            with as_input_error():
+            with as_input_error(), Through.open(self.operation, stage, self.store) as through:
                 for batch in self.source:
-                    self._encode(batch, stage)
+                    self._encode(batch, stage, through)
+            self.unresolved = through.unresolved
             yield stage
 
-    def _encode(self, batch: pa.RecordBatch, stage: Stage) -> None:
-        encoded = self.encoder.encode(batch, stage.rows_in)
+    def _encode(self, batch: pa.RecordBatch, stage: Stage, through: Through) -> None:
+        encoded = self.encoder.encode(batch, stage.rows_in, through.look_up(batch))
         if self.preflight.rules is not None:
             encoded, incomplete = self.preflight.rules.check(encoded)
             stage.incomplete(incomplete)
@@ -203,7 +216,7 @@ class _Run:
                 self.object_type, self.wire, getattr(self.operation, "creation_key", None), stage.claimed
             )
             recovery = Recovery(self.store.journal, self.name, self.id, self.wire, lookup, self.clock)
-            with self.store.local_ids(self.name) as known:
+            with self._known() as known:
                 plan = self._plan(stage, recovery, known)
                 gone, interruption = 0, None
                 if not self.options.adopt:
@@ -238,7 +251,7 @@ class _Run:
                 definition=self.definition,
                 held=held,
                 full_refresh=self.options.full_refresh,
-                size=self.options.batch_size,
+                size=self.batch_size,
             )
 
     def _attach(self, stage: Stage, recovery: Recovery, path: Path | None) -> None:
@@ -269,21 +282,22 @@ class _Run:
             fresh and isinstance(operation, Upsert) and operation.adopt_existing
         )
         if unique is not None and (adopting or (portal and operation.id_property_name is not None)):
-            yield adopt.by_unique_property(stage, self.wire, self.object_type, unique, size)
+            yield adopt.by_unique_property(stage, self.wire, self.linker, unique, size)
         elif portal:
-            yield adopt.by_record_id(stage, self.wire, self.object_type, size)
+            yield adopt.by_record_id(stage, self.wire, self.linker, size)
 
     def _deliver(
         self, stage: Stage, plan: Plan, recovery: Recovery, lookup: Lookup
     ) -> tuple[int, BaseException | None]:
         """Send what the plan says; returns how many records left the source, and what interrupted."""
-        sender = Sender(
+        sender = (LinkSender if isinstance(self.operation, Associate) else Sender)(
             object_type=self.object_type,
             sync=self.name,
             run=self.id,
             wire=self.wire,
             journal=self.store.journal,
             lookup=lookup,
+            linker=self.linker,
             recreate=isinstance(self.operation, Upsert) and self.operation.if_missing == "recreate",
             clock=self.clock,
             suspects=recovery.suspects,
@@ -300,10 +314,12 @@ class _Run:
             stage.settled(outcomes)
             progress.note(len(outcomes), self.wire.tally.requests)
 
-        courier = Courier(sender, on_outcomes, _as_new)
-        gone, size = 0, self.options.batch_size
+        courier = Courier(sender, on_outcomes, Batch.as_new)
+        gone, size = 0, self.batch_size
         try:
             courier.deliver(stage.batches(self.id, size))
+            if isinstance(self.operation, Associate) and self.operation.replace:
+                self.dissociated = prune(stage, self.linker)
             if plan.gone and not self.halt:
                 gone = plan_gone(stage)
                 courier.deliver(stage.archives(self.id, size))
@@ -372,18 +388,6 @@ class _Run:
             ids_path=ids_path,
             rejected_path=rejected_path,
             stopped=self.halt.error,
+            unresolved=self.unresolved,
+            dissociated=self.dissociated,
         )
-
-
-def _as_new(batch: Batch) -> Batch:
-    """Rows whose record is gone, as rows to create."""
-    return Batch(
-        action="create",
-        run=batch.run,
-        rows=batch.rows,
-        keys=batch.keys,
-        digests=batch.digests,
-        ids=[None] * len(batch),
-        properties=batch.properties,
-        associations=batch.associations,
-    )

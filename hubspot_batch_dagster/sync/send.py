@@ -15,6 +15,7 @@ from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.decide import Again, Decision, Examine, Split, Stop, decide
 from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
+from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, refusals, rejection
 from hubspot_batch_dagster.sync.wire import Wire
@@ -51,6 +52,7 @@ class Sender:
         wire: The requests.
         journal: Where intents and outcomes become durable.
         lookup: Finds out what HubSpot did.
+        linker: Writes the associations of records that exist.
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
@@ -67,6 +69,7 @@ class Sender:
     wire: Wire
     journal: Journal
     lookup: Lookup
+    linker: Linker
     recreate: bool
     clock: Callable[[], float]
     suspects: Mapping[str, float] = field(default_factory=dict)
@@ -184,7 +187,7 @@ class _Attempt:
                 decision = self._decide(error, attempt)
                 if not isinstance(decision, Again):
                     return self._after(error, decision, indexes, part)
-                self._pause(decision)
+                self.wire.pause(decision)
                 if self.wire.halt:
                     return []
             else:
@@ -291,7 +294,7 @@ class _Attempt:
         rest = [i for i in indexes if i not in tired]
         if not rest:
             return []
-        self._pause(Again(self.wire.patience.backoff * 2 ** (max(self.resent[i] for i in rest) - 1)))
+        self.wire.pause(Again(self.wire.patience.backoff * 2 ** (max(self.resent[i] for i in rest) - 1)))
         return [rest]
 
     def _reconsider(self, verdicts: dict[int, Verdict], part: Batch) -> dict[int, Verdict]:
@@ -319,6 +322,7 @@ class _Attempt:
         return self.sender.lookup.by_unique_value(part.properties, keyed, sent_at)
 
     def _settle(self, verdicts: dict[int, Verdict]) -> None:
+        verdicts = self.sender.linker.settle(self.batch, verdicts)
         if not verdicts:
             return
         self.open -= verdicts.keys()
@@ -354,7 +358,7 @@ class _Attempt:
             journal.settle(sync, run, Outcomes(), intent_id=None, left=self.delivery.lost)
             return
         ids = self.batch.ids if self.batch.action == "archive" else [None] * len(self.batch)
-        verdicts = {i: Verdict(outcome="unknown", id=ids[i], message=_LOST) for i in perhaps}
+        verdicts = {i: Verdict(outcome="unknown", id=ids[i], message=LOST) for i in perhaps}
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
         journal.settle(sync, run, outcomes, intent_id=self.intent.id)
         if perhaps:
@@ -372,11 +376,8 @@ class _Attempt:
                 )
             )
 
-    def _pause(self, decision: Again) -> None:
-        self.wire.pause(decision)
 
-
-_LOST = "The answer was lost; the next run sends the row again."
+LOST = "The answer was lost; the next run sends the row again."
 _ABSENT = Verdict(
     outcome="rejected",
     category="OBJECT_NOT_FOUND",

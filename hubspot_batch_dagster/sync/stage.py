@@ -128,7 +128,7 @@ class Stage:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
         query = (
             "SELECT row, key, digest, action, send_id FROM plan "
-            "WHERE action IN ('create', 'upsert', 'update', 'archive') ORDER BY row"
+            "WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate') ORDER BY row"
         )
         yield from self._batched(query, run, size)
 
@@ -185,6 +185,28 @@ class Stage:
                 properties=["{}"] * chunk.num_rows,
                 associations=list(nothing),
             )
+
+    def targets(self, size: int) -> Iterator[list[tuple[str, list[str]]]]:
+        """For rows that are links: each record that they start from with all that they lead to, ``size`` at a time.
+
+        Records with a rejected row are left out: what that row names is not known.
+        """
+        self._spool.close()
+        with pa.OSFile(str(self._spool_path), "rb") as file, pa.ipc.open_stream(file) as rows:
+            self.db.register("spooled", rows)
+            self.db.execute(
+                """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
+                FROM spooled p JOIN staged s USING (row)"""
+            )
+            self.db.unregister("spooled")
+        start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
+        query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
+                SELECT s.id FROM staged s JOIN rejected r ON s.{start} = r.{start}
+                WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
+            GROUP BY id ORDER BY id"""
+        for chunk in self._stream(query, size):
+            columns = chunk.to_pydict()
+            yield list(zip(columns["id"], columns["targets"], strict=True))
 
     def count(self, query: str, parameters: Sequence[Any] = ()) -> int:
         """The single number that a query gives."""

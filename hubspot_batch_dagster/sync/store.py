@@ -8,6 +8,7 @@ SQLite file beside them, or a database that several hosts share.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import hashlib
 import os
 import shutil
@@ -159,7 +160,7 @@ class Store:
         if self.journal.dialect == "postgresql":
             yield from self._database_lock(sync)
             return
-        path = Path(self._base) / ".locks" / (quote(sync, safe="") + ".lock")
+        path = self._here() / ".locks" / (quote(sync, safe="") + ".lock")
         self._make_folder(path.parent)
         lock = FileLock(path)
         try:
@@ -179,12 +180,7 @@ class Store:
 
         The caller holds the sync's lock.
         """
-        base = (
-            Path(tempfile.gettempdir()) / "hubspot-batch-dagster"
-            if self._remote
-            else Path(self._base) / ".scratch"
-        )
-        folder = base / quote(sync, safe="")
+        folder = self._here() / ".scratch" / quote(sync, safe="")
         shutil.rmtree(folder, ignore_errors=True)
         self._make_folder(folder)
         folder.chmod(0o700)
@@ -199,12 +195,26 @@ class Store:
         Raises:
             StoreError: It cannot be written.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            probe = Path(folder) / "probe"
-            probe.write_bytes(b"\0" * 4096)
+        try:
+            folder = tempfile.TemporaryDirectory()
+        except OSError as error:
+            raise _cannot("use", "the folder for temporary files", error) from None
+        with folder:
+            probe = Path(folder.name) / "probe"
+            try:
+                probe.write_bytes(b"\0" * 4096)
+            except OSError as error:
+                raise _cannot("write", str(probe), error) from None
             target = self.put(sync, probe, ".probe")
             with contextlib.suppress(OSError):
                 Path(target).unlink() if self._remote is None else self._remote.rm_file(target)
+
+    def _here(self) -> Path:
+        """The store's folder on this host; a remote store has one of its own for each user and URL."""
+        if self._remote is None:
+            return Path(self._base)
+        mark = hashlib.sha256(f"{getpass.getuser()} {self.root}".encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"hubspot-batch-dagster-{mark}"
 
     def _database_lock(self, sync: str) -> Iterator[None]:
         number = int.from_bytes(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.sync.associate import Associate
@@ -20,7 +20,7 @@ from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.stage import Stage
 from hubspot_batch_dagster.sync.store import Store
 from hubspot_batch_dagster.table.check import Code, problem
-from hubspot_batch_dagster.table.kernels import Array, anywhere
+from hubspot_batch_dagster.table.kernels import Array, anywhere, cells, pc
 from hubspot_batch_dagster.table.keys import folded_email, key_text
 from hubspot_batch_dagster.table.targets import LookedUp, LookUps
 
@@ -93,14 +93,16 @@ class Through:
         """The record ids of a batch's columns of keys; ``None`` if the operation has no such columns."""
         if not self._columns or batch.num_rows == 0:
             return {(each.column, each.sync): LookedUp(_none()) for each in self._columns} or None
-        return {(each.column, each.sync): self._column(each, batch.column(each.column)) for each in self._columns}
+        return {
+            (each.column, each.sync): self._column(each, batch.column(each.column)) for each in self._columns
+        }
 
     def _column(self, column: Column, array: Array) -> LookedUp:
         several = pa.types.is_list(array.type)
         flat = pc.list_flatten(array) if several else array
         keys = key_text(flat, fold=False).values
         folded = pc.if_else(pc.match_substring(keys, "@"), folded_email(keys), None)
-        ids = self._stage.ids_for(self._tables[column.sync], keys, folded)
+        ids = self._ids(self._tables[column.sync], keys, folded)
         open_keys = pc.and_(keys.is_valid(), ids.is_null())
         if several:
             ids = _regrouped(array, ids)
@@ -109,9 +111,19 @@ class Through:
         else:
             rows = open_keys
         if not column.required:
-            self.unresolved += int(pc.sum(open_keys).as_py() or 0)
+            self.unresolved += cells(open_keys).count(True)
             return LookedUp(ids)
         return LookedUp(ids, list(problem(rows, _code(column.sync), array)) if anywhere(rows) else [])
+
+    def _ids(self, table: str, keys: Array, folded: Array) -> Array:
+        """The record ids of keys, in their order. Emails are found in HubSpot's spelling too."""
+        db = self._stage.db
+        db.register("incoming", pa.table({"place": _places(len(keys)), "key": keys, "folded": folded}))
+        db.execute("CREATE OR REPLACE TABLE asked AS SELECT * FROM incoming")
+        query = f"""SELECT coalesce(t.id, f.id) AS id FROM asked a
+            LEFT JOIN {table} t ON t.key = a.key LEFT JOIN {table} f ON f.key = a.folded ORDER BY a.place"""
+        found: Array = self._stage.table(query).column("id").cast(pa.string()).combine_chunks()
+        return found
 
 
 def _code(sync: str) -> Code:
@@ -125,7 +137,10 @@ def _code(sync: str) -> Code:
 def _regrouped(array: Array, elements: Array) -> Array:
     lengths = pc.fill_null(pc.list_value_length(array), 0)
     ends = pc.cumulative_sum(lengths).cast(pa.int32())
-    return pa.ListArray.from_arrays(pa.concat_arrays([pa.array([0], pa.int32()), ends]), elements)
+    offsets: Any = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    lists: Any = pa.ListArray.from_arrays(offsets, elements)
+    found: Array = lists
+    return found
 
 
 def _places(rows: int) -> Array:

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.ids_table import described
-from hubspot_batch_dagster.sync.journal import Journal, Outcomes
+from hubspot_batch_dagster.sync.journal import Intent, Journal
 from hubspot_batch_dagster.sync.operations import Archive, Update
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Options, run_sync
+from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.store import Store
 
 
@@ -134,21 +135,17 @@ def _forget_made(found: Undo, store: Store, archived: SyncResult, at: float) -> 
     """Tell the sync that its records are archived: the next run makes them anew where their rows are still there."""
     table = archived.ids.select(["hs_object_id", "outcome"]).to_pylist()
     ids = [row["hs_object_id"] for row in table if row["outcome"] in ("archived", "unchanged")]
-    nothing: list[str | None] = [None] * len(ids)
-    outcomes = Outcomes(
+    made = Intent(
+        id="",
+        action="archive",
+        sent_at=at,
         rows=[-1] * len(ids),
         keys=[found.archive[each] for each in ids],
         digests=[""] * len(ids),
-        outcomes=["archived"] * len(ids),
         ids=list(ids),
-        categories=nothing,
-        codes=nothing,
-        properties=nothing,
-        messages=nothing,
-        correlation_ids=nothing,
-        warnings=nothing,
-        settled_at=at,
     )
+    verdicts = {i: Verdict(outcome="archived", id=each) for i, each in enumerate(ids)}
+    outcomes = outcomes_of(made, verdicts, at)
     store.journal.settle(found.sync, archived.run, outcomes, intent_id=None)
 
 

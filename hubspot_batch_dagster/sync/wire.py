@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from hubspot_batch_dagster.api.associations import LabelDefinition
+from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.client import HubSpotClient
-from hubspot_batch_dagster.api.endpoints import Endpoint, endpoint, search_endpoint
+from hubspot_batch_dagster.api.endpoints import Endpoint, associations_path, endpoint, search_endpoint
 from hubspot_batch_dagster.api.errors import DailyLimitReached, HubSpotError
 from hubspot_batch_dagster.api.models import BatchAnswer, ErrorItem, ObjectId, ReadRequest, Record, Warning_
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
@@ -27,13 +29,14 @@ from hubspot_batch_dagster.api.search import (
     SearchSort,
 )
 from hubspot_batch_dagster.api.settlement import Settlement
-from hubspot_batch_dagster.api.wire import Answer
+from hubspot_batch_dagster.api.wire import Answer, results_of
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.decide import Again, Patience, decide
 from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.settle import Verdict, Written, settle
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Received)
 
 
 @dataclass
@@ -101,6 +104,7 @@ class Wire:
         Raises:
             HubSpotError: The answer was not a success, or there was none.
         """
+        assert batch.action != "associate"  # links have endpoints of their own
         where = endpoint(object_type, batch.action, self.version)
         started = time.perf_counter()
         try:
@@ -122,6 +126,19 @@ class Wire:
         inputs = [ObjectId(id=each) for each in ids]
         request = ReadRequest(inputs=inputs, properties=list(properties), id_property=id_property)
         return self._patiently(lambda: self.client.send(where, request.to_json()).read(BatchAnswer)).results
+
+    def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
+        """Send what does no harm when it is sent twice, as often as the patience allows.
+
+        Raises:
+            HubSpotError: HubSpot refused, or gave no answer.
+        """
+        return self._patiently(partial(self._once, where, body, model))
+
+    def labels(self, from_type: str, to_type: str) -> list[LabelDefinition]:
+        """What associations from one object type to another can mean."""
+        path = f"{associations_path(from_type, to_type, self.version)}/labels"
+        return self._patiently(lambda: results_of(self.client.get(path), LabelDefinition))
 
     def hear_clock(self, object_type: str) -> None:
         """Ask HubSpot for anything, if nothing was asked yet: before a moment is written down that is compared with its clock."""
@@ -185,6 +202,14 @@ class Wire:
             part = records[start : start + 100]
             read = {each.id: each for each in self.read(object_type, [each.id for each in part], properties)}
             yield from (read[each.id] for each in part if each.id in read)
+
+    def _once(self, where: Endpoint, body: bytes, model: type[M]) -> M:
+        try:
+            answer = self.client.send(where, body)
+        except DailyLimitReached as error:
+            self._note_day(error)
+            raise
+        return model() if answer.status == 204 else answer.read(model)
 
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
         return self.client.send(where, query).read(SearchAnswer)

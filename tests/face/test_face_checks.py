@@ -108,6 +108,7 @@ def results(folder: Path, max_rejected: float = 0.05, **given: Any) -> dict[str,
         (0.05, 19, 1, "red"),
         (0.05, 20, 1, "yellow"),
         (0.07, 100, 7, "yellow"),
+        (0.29, 100, 29, "yellow"),
         (0.05, 0, 0, "green"),
         (50, 10, 10, "yellow"),
     ],
@@ -134,8 +135,8 @@ def test_a_row_that_is_unsent_or_unknown_is_an_error_and_says_how_many(
 
 def test_a_check_shows_at_most_twenty_rejected_rows_and_at_least_one_of_each_reason(tmp_path: Path) -> None:
     check = results(tmp_path, rows=1000, rejected=500, codes=REASONS)["rows_rejected"]
-    sample = [each.data for each in check.metadata["sample"].value]
-    reasons = {each.data["code"]: each.data["rows"] for each in check.metadata["reasons"].value}
+    sample = [each.data for each in check.metadata["sample"].records]
+    reasons = {each.data["code"]: each.data["rows"] for each in check.metadata["reasons"].records}
     assert len(sample) == 20
     assert {each["code"] for each in sample} == set(REASONS) == set(reasons)
     assert sum(reasons.values()) == 500 == check.metadata["rejected"].value
@@ -147,8 +148,8 @@ def test_a_check_shows_at_most_twenty_rejected_rows_and_at_least_one_of_each_rea
 def test_more_reasons_than_the_sample_has_rows_are_all_counted(tmp_path: Path) -> None:
     codes = tuple(f"REASON_{i:02}" for i in range(30))
     check = results(tmp_path, rows=1000, rejected=300, codes=codes)["rows_rejected"]
-    assert {each.data["code"] for each in check.metadata["reasons"].value} == set(codes)
-    assert len(check.metadata["sample"].value) == 20
+    assert {each.data["code"] for each in check.metadata["reasons"].records} == set(codes)
+    assert len(check.metadata["sample"].records) == 20
 
 
 def test_a_row_without_a_key_is_shown_with_an_empty_one(bench: Bench) -> None:
@@ -157,7 +158,7 @@ def test_a_row_without_a_key_is_shown_with_an_empty_one(bench: Bench) -> None:
         return [*people(3), {"email": None, "firstname": "Nobody"}]
 
     check = bench.materialize(contacts).check("rows_rejected")
-    [row] = [each.data for each in check.metadata["sample"].value]
+    [row] = [each.data for each in check.metadata["sample"].records]
     assert (row["row"], row["key"], row["code"]) == (3, "", "MISSING_KEY")
 
 

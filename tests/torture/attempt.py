@@ -37,7 +37,7 @@ PATIENCE = Patience(
     locked=0.05,
     window=0.1,
     index_lag=0.4,
-    certain_after=LATE + 0.9,
+    certain_after=LATE + 2.0,
 )
 LONGEST = 40.0
 """Seconds that one run may take before it counts as hung."""

@@ -1,0 +1,168 @@
+"""One measure in a fresh process, so that its CPU time and its peak of memory are its own.
+
+    python benchmarks/child.py sync '{"url": "http://127.0.0.1:1234", "rows": 1000}'
+
+Prints one JSON object. `run.py` starts it; a job is a function of this module.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SEVEN = ("email", "firstname", "lastname", "company", "plan", "visits", "active")
+
+
+def sync(
+    url: str,
+    pool: str,
+    rows: int,
+    *,
+    token: str = "bench",
+    action: str = "upsert",
+    kind: str = "contacts",
+    columns: tuple[str, ...] = (),
+    changed: int = 0,
+    streamed: bool = False,
+    journal: bool = True,
+    store: str = "",
+) -> dict[str, Any]:
+    """One `run_sync` of a table (or a stream) of made-up rows; the table is made before the clock starts."""
+    import tables
+    from hubspot_batch_dagster.api.client import HubSpotClient
+    from hubspot_batch_dagster.sync import run
+    from hubspot_batch_dagster.sync.operations import Create, Upsert
+    from hubspot_batch_dagster.sync.store import Store
+
+    read = tables.stream if streamed else tables.table
+    chosen = tuple(columns) or tuple(tables.stream(pool, 0).schema.names)
+    operation: Any
+    if action == "create":
+        operation = Create(kind, key="email", properties=chosen)
+    else:
+        operation = Upsert(kind, id_property="email", properties=chosen)
+    with tempfile.TemporaryDirectory() as folder, HubSpotClient(token, base_url=url) as client:
+        place = Store(store or folder)
+        if not journal:
+            _forget_everything(place.journal)
+        source = read(pool, rows, changed=changed)
+        with _measured() as figures:
+            done = run.run_sync(source, operation, client=client, store=place, name="bench").result
+        place.close()
+    counts = {name: n for name, n in done.counts.items() if n}
+    return {**figures, "counts": counts, "requests": done.requests, "retries": done.retries}
+
+
+def peer(name: str, url: str, pool: str, rows: int, *, token: str = "bench") -> dict[str, Any]:
+    """The loop that one writes with another client: batches of 100, one after another."""
+    import peers
+
+    inputs = peers.inputs(pool, rows, SEVEN)
+    with _measured() as figures:
+        written = getattr(peers, name)(url, token, inputs)
+    if written != rows:
+        raise RuntimeError(f"{name} wrote {written} of {rows} rows")
+    return dict(figures)
+
+
+def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
+    """Read, encode, stage and plan a Parquet file against the ids table of `store`; nothing is sent.
+
+    A model of the first half of `run_sync`, which has no way to stop there.
+    """
+    import pyarrow.parquet as pq
+    from hubspot_batch_dagster.sync import ids_table, plan
+    from hubspot_batch_dagster.sync.columns import bind
+    from hubspot_batch_dagster.sync.operations import Upsert
+    from hubspot_batch_dagster.sync.stage import Stage
+    from hubspot_batch_dagster.sync.store import Store
+    from hubspot_batch_dagster.table.rows import record_batches
+
+    operation = Upsert("contacts", id_property="email")
+    place = Store(store)
+    with _measured() as figures, tempfile.TemporaryDirectory() as folder:
+        source = record_batches(_batches(pq.ParquetFile(parquet)))
+        encoder = bind(operation, source.schema)
+        with Stage(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
+            for batch in source:
+                stage.add(encoder.encode(batch, stage.rows_in))
+            ids_table.attach(stage, known, "contacts", ())
+            found = plan.make_plan(
+                stage, operation, definition=operation.definition(), held=(), full_refresh=False, size=100
+            )
+    place.close()
+    assert sum(found.actions.values()) == rows, found
+    return {**figures, "actions": found.actions}
+
+
+def scan(parquet: str) -> dict[str, Any]:
+    """DuckDB alone: read the Parquet file and md5 each of its rows, with as many threads as a run has."""
+    import duckdb
+    import pyarrow.parquet as pq
+
+    names = [f'CAST("{name}" AS VARCHAR)' for name in pq.read_schema(parquet).names]
+    with duckdb.connect(config={"threads": 2}) as db, _measured() as figures:
+        db.execute(f"SELECT max(md5(concat_ws(chr(31), {', '.join(names)}))) FROM '{parquet}'").fetchall()
+    return dict(figures)
+
+
+def imported(*, faces: bool = True) -> dict[str, Any]:
+    """Milliseconds that a code location waits for this package after Dagster is there, and what it brought along."""
+    import dagster  # noqa: F401
+
+    before = set(sys.modules)
+    start = time.perf_counter()
+    if faces:
+        from hubspot_batch_dagster import (  # noqa: F401
+            Archive,
+            Create,
+            HubSpotResource,
+            Update,
+            Upsert,
+            hubspot_asset,
+            hubspot_op,
+        )
+    took = time.perf_counter() - start
+    heavy = {"pandas", "pyarrow", "duckdb", "requests", "sqlalchemy", "pyrate_limiter", "fsspec"}
+    return {"ms": took * 1000, "heavy": sorted(heavy & (set(sys.modules) - before))}
+
+
+@contextmanager
+def _measured() -> Iterator[dict[str, Any]]:
+    """Wall and CPU seconds of what is done inside, and the process's peak of memory at its end, in MB."""
+    figures: dict[str, Any] = {}
+    before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    yield figures
+    figures["seconds"] = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    figures["cpu"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    figures["peak_mb"] = after.ru_maxrss / 1024
+
+
+def _batches(file: Any) -> Iterator[Any]:
+    yield from file.iter_batches(batch_size=16_384)
+
+
+def _forget_everything(journal: Any) -> None:
+    """A journal that keeps nothing: only to measure what keeping costs. Never do this with real records."""
+
+    def nothing(*_args: Any, **_options: Any) -> None: ...
+
+    journal.intend = journal.settle = nothing
+
+
+def main() -> None:
+    """Run the job that the command line names."""
+    job, arguments = sys.argv[1], json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    print(json.dumps({"sync": sync, "peer": peer, "plan": plan, "scan": scan, "imported": imported}[job](**arguments)))
+
+
+if __name__ == "__main__":
+    main()

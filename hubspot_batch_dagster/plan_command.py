@@ -1,0 +1,146 @@
+"""``hubspot-batch-dagster plan``: a dry run of one asset in this process, as text."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.checks import ACCOUNTED, REJECTED
+
+
+def planned(
+    where: str, asset: str, *, config: Mapping[str, Any], partition: str | None = None
+) -> Iterator[str]:
+    """Plan a HubSpot asset of a project and say so, line by line. Nothing is sent or stored.
+
+    The asset's own step runs with ``dry_run``; the values of its upstream assets are those that its IO managers have stored.
+
+    Args:
+        where: A Python module or file that holds the project's ``Definitions``.
+        asset: Key of the asset, parts joined by ``/``.
+        config: The asset's run config, such as ``{"show_values": True}``.
+        partition: Key of the partition, for a partitioned asset.
+
+    Raises:
+        InputError: There are no definitions or no such asset, or the asset does not go to HubSpot.
+        Exception: What the asset's step raised.
+    """
+    defs = load_definitions(where)
+    found = _hubspot_asset(defs, asset)
+    run_config: dict[str, Any] = {"ops": {found.node_def.name: {"config": {**config, "dry_run": True}}}}
+    if not defs.loggers:
+        run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
+    # Run in this process, Dagster's default IO manager would forget what was stored.
+    stored = {} if "io_manager" in (defs.resources or {}) else {"io_manager": dg.fs_io_manager}
+    home = os.environ.get("DAGSTER_HOME")
+    with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as instance:
+        job = defs.resolve_implicit_global_asset_job_def()
+        try:
+            result = job.execute_in_process(
+                asset_selection=[found.key],
+                instance=instance,
+                run_config=run_config,
+                partition_key=partition,
+                resources=stored or None,
+            )
+        except FileNotFoundError as error:
+            hint = "" if home else " DAGSTER_HOME is not set, so Dagster's own storage is empty."
+            raise InputError(
+                f"A stored value is missing: {error.filename or error}.{hint}",
+                remedy="Materialize the upstream assets first.",
+            ) from error
+    yield from _lines(result, found.key)
+
+
+def load_definitions(where: str) -> dg.Definitions:
+    """The definitions of a module or a file: its ``defs``, or the only ``Definitions`` in it.
+
+    Raises:
+        InputError: It does not exist, or holds none.
+    """
+    module = _module(where)
+    named = getattr(module, "defs", None)
+    others = [each for each in vars(module).values() if isinstance(each, dg.Definitions)]
+    found = named if named is not None else others[0] if len(others) == 1 else None
+    if callable(found) and not isinstance(found, dg.Definitions):
+        found = found()  # a function under @dg.definitions
+    if not isinstance(found, dg.Definitions):
+        raise InputError(
+            f"{where} holds no Definitions.", remedy="Name the module or file in which defs is defined."
+        )
+    return found
+
+
+def _module(where: str) -> Any:
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m` does
+    if not where.endswith(".py"):
+        try:
+            return importlib.import_module(where)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{where}.".startswith(f"{error.name}."):
+                raise
+            raise InputError(
+                f"There is no module {where}.", remedy="Run this in the project's folder."
+            ) from None
+    path = Path(where)
+    if not path.is_file():
+        raise InputError(f"There is no file {where}.", remedy="Check the path.")
+    sys.path.insert(0, str(path.parent.resolve()))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _hubspot_asset(defs: dg.Definitions, asset: str) -> dg.AssetsDefinition:
+    """The asset, if it goes to HubSpot: anything else might not know ``dry_run``, and would run in earnest."""
+    key = dg.AssetKey.from_user_string(asset)
+    graph = defs.resolve_asset_graph()
+    going = sorted(
+        {check.asset_key.to_user_string() for check in graph.asset_check_keys if check.name == ACCOUNTED}
+    )
+    if key.to_user_string() not in going:
+        what = (
+            "does not go to HubSpot" if key in graph.get_all_asset_keys() else "is not in these definitions"
+        )
+        raise InputError(f"{asset} {what}.", remedy=f"There are: {', '.join(going) or 'none'}.")
+    return defs.resolve_assets_def(key)
+
+
+def _lines(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Iterator[str]:
+    step = [event for event in result.all_events if event.is_asset_observation]
+    observed = [event.asset_observation_data.asset_observation for event in step if event.asset_key == key]
+    plan = {name: entry.value for name, entry in observed[-1].metadata.items()}
+    yield plan["summary"]
+    yield ""
+    for name, rows in plan.items():
+        if name.startswith("would_be_"):
+            yield f"  {name.removeprefix('would_be_'):<10}{rows:>10,}"
+    for check in result.get_asset_check_evaluations():
+        if check.check_name == REJECTED and not check.passed:
+            yield from ("", str(check.description))
+            for record in check.metadata["sample"].value.records:
+                row = record.data
+                yield f"  row {row['row']}, {row['key']}: {row['column']}: {row['message']}"
+    changes = plan["changes"].records
+    if changes:
+        yield from ("", "Changes, for example:")
+        for record in changes:
+            row = record.data
+            yield f"  row {row['row']}, {row['key']}: {row['property']}: {row['before'] or 'nothing'} -> {row['after']}"
+    yield ""
+    yield f"Requests: {plan['requests']:,}"
+    if "seconds_at_the_limit" in plan:
+        yield f"Time at the limit: {plan['seconds_at_the_limit']} s"
+    if "share_of_the_day" in plan:
+        yield f"Share of the day's requests: {plan['share_of_the_day']:.2%}"
+    yield f"Plan: {plan['plan']} (to carry out this plan and no other, run the asset with approve: {plan['plan']})"

@@ -1,0 +1,182 @@
+"""What is written in YAML arrives in the asset, the operation, the schedule and the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import dagster as dg
+import pytest
+from component_helpers import CONTACTS, KEY, loaded, refusal
+
+from hubspot_batch_dagster import Association, Create, HubSpotSyncComponent, Upsert
+from hubspot_batch_dagster.component_fields import ONLY_PYTHON, OPERATIONS
+from hubspot_batch_dagster.component_source import Source
+
+
+@pytest.mark.parametrize(
+    ("asset", "holds"),
+    [
+        ({"key": "a/b/c"}, lambda spec: spec.key == dg.AssetKey(["a", "b", "c"])),
+        ({"group_name": "sales"}, lambda spec: spec.group_name == "sales"),
+        (
+            {"owners": ["team:sales", "a@b.example"]},
+            lambda spec: spec.owners == ["team:sales", "a@b.example"],
+        ),
+        ({"tags": {"tier": "prod"}}, lambda spec: spec.tags["tier"] == "prod"),
+        ({"kinds": ["duckdb"]}, lambda spec: spec.kinds == {"duckdb", "hubspot"}),
+        ({"deps": ["x/y"]}, lambda spec: dg.AssetKey(["x", "y"]) in {dep.asset_key for dep in spec.deps}),
+        (
+            {"deps": ["customers"]},
+            lambda spec: [d.asset_key for d in spec.deps] == [dg.AssetKey("customers")],
+        ),
+        ({"description": "People."}, lambda spec: spec.description == "People."),
+        ({}, lambda spec: spec.description == "Upsert contacts, by email."),
+        ({"metadata": {"team": "a"}}, lambda spec: spec.metadata["team"] == "a"),
+        ({"code_version": "v7"}, lambda spec: spec.code_version == "v7"),
+        (
+            {"automation_condition": "{{ dg.AutomationCondition.eager() }}"},
+            lambda spec: spec.automation_condition.get_label() == "eager",
+        ),
+        (
+            {"partitions_def": {"type": "daily", "start_date": "2026-01-01"}},
+            lambda spec: isinstance(spec.partitions_def, dg.DailyPartitionsDefinition),
+        ),
+    ],
+    ids=lambda value: "-".join(value) or "default" if isinstance(value, dict) else "",
+)
+def test_the_whole_asset_spec_is_passed_on(
+    asset: dict[str, Any], holds: Callable[[dg.AssetSpec], bool]
+) -> None:
+    with loaded(asset={"key": "crm/contacts", **asset}) as (_, defs):
+        (made,) = [each for each in defs.assets or [] if isinstance(each, dg.AssetsDefinition)]
+        (spec,) = made.specs
+        assert holds(spec)
+        assert "hubspot" in spec.kinds
+
+
+@pytest.mark.parametrize(
+    ("attributes", "operation"),
+    [
+        ({}, Upsert("contacts", id_property="email")),
+        (
+            {"properties": {"email": "mail"}, "on_null": "clear", "max_changed": 0.5, "max_created": 10},
+            Upsert(
+                "contacts",
+                id_property="email",
+                properties={"email": "mail"},
+                on_null="clear",
+                max_changed=0.5,
+                max_created=10,
+            ),
+        ),
+        (
+            {"object_type": "companies", "id_property": None, "key": ["a", "b"], "when_gone": "archive"},
+            Upsert("companies", key=["a", "b"], when_gone="archive"),
+        ),
+        (
+            {
+                "operation": "create",
+                "object_type": "calls",
+                "id_property": None,
+                "key": "call_id",
+                "associations": [{"to": "contacts", "column": "contact", "type": 194, "required": True}],
+            },
+            Create(
+                "calls",
+                key="call_id",
+                associations=[Association("contacts", "contact", type=194, required=True)],
+            ),
+        ),
+        (
+            {"operation": "update", "object_type": "companies", "id_property": None, "record_id": "id"},
+            OPERATIONS["update"]("companies", record_id="id"),  # type: ignore[call-arg]
+        ),
+        (
+            {"operation": "archive", "object_type": "{{ 'comp' + 'anies' }}", "id_property": "domain"},
+            OPERATIONS["archive"]("companies", id_property="domain"),  # type: ignore[call-arg]
+        ),
+    ],
+)
+def test_the_fields_make_the_operation(attributes: dict[str, Any], operation: object) -> None:
+    with loaded(**attributes) as (component, _):
+        assert component.sync_operation == operation
+
+
+def test_every_field_of_every_operation_can_be_written() -> None:
+    names = {each.name for kind in OPERATIONS.values() for each in fields(kind)} - ONLY_PYTHON
+    schema = HubSpotSyncComponent.get_model_cls().model_json_schema()  # type: ignore[union-attr]
+    assert names <= set(schema["properties"])
+    assert not [name for name in names if not schema["properties"][name].get("description")]
+
+
+def test_a_number_of_rows_stays_a_number_and_a_share_a_share() -> None:
+    for given in (3, 0.25):
+        with loaded(max_rejected=given) as (component, _):
+            assert component.max_rejected == given
+            assert type(component.max_rejected) is type(given)
+
+
+def test_a_schedule_targets_the_asset_alone() -> None:
+    with loaded(schedule={"cron": "0 2 * * *", "timezone": "Europe/Berlin"}) as (_, defs):
+        (made,) = defs.schedules or []
+        assert isinstance(made, dg.ScheduleDefinition)
+        assert (made.name, made.cron_schedule) == ("crm__contacts_schedule", "0 2 * * *")
+        assert made.execution_timezone == "Europe/Berlin"
+
+
+def test_the_asset_has_the_checks_pool_and_resource_of_every_sync() -> None:
+    with loaded(resource="portal_b", pool="crm") as (_, defs):
+        (made,) = [each for each in defs.assets or [] if isinstance(each, dg.AssetsDefinition)]
+        names = {check.name for check in made.check_specs}
+        assert {"rows_accounted_for", "rows_rejected", "rows_unknown"} <= names
+        assert made.required_resource_keys == {"portal_b", "io_manager"}
+        assert made.op.pool == "crm"
+
+
+def test_backfills_in_one_run_are_a_field() -> None:
+    daily = {"key": "crm/contacts", "partitions_def": {"type": "daily", "start_date": "2026-01-01"}}
+    with loaded(asset=daily, single_run_backfill=True) as (_, defs):
+        (made,) = [each for each in defs.assets or [] if isinstance(each, dg.AssetsDefinition)]
+        assert made.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said", "line"),
+    [
+        ({"id_property": None}, "exactly one of id_property= or key=", "operation"),
+        ({"operation": "archive", "on_null": "omit"}, "on_null is no field of archive", "on_null"),
+        ({"operation": "upsrt"}, "Input should be 'create', 'upsert'", "operation"),
+        ({"id_property": "mail", "properties": ["email"]}, "id_property='mail' is not among", "id_property"),
+        ({"max_gone": 7.0}, "max_gone is a share", "max_gone"),
+        ({"max_rejected": 1.5}, "max_rejected is 1.5", "max_rejected"),
+        ({"source": {"asset": "a", "path": "b.csv"}}, "exactly one of asset, sql and path", "source"),
+        ({"source": {"sql": "select 1"}}, "sql and connection belong together", "source"),
+        ({"source": {"path": "b.xlsx"}}, "neither .parquet nor .csv", "source"),
+        ({"hubspot": {"acess_token": "x"}}, "acess_token", "hubspot"),
+        ({"object_type": "a b/c"}, "cannot be an object type", "operation"),
+    ],
+)
+def test_a_wrong_field_is_named_and_its_line_shown(attributes: dict[str, Any], said: str, line: str) -> None:
+    told = refusal(**attributes)
+    assert said in told
+    assert f"attributes.{line}" in told
+
+
+def test_a_partitioned_asset_takes_no_cron_because_it_would_not_say_which_partition() -> None:
+    daily = {"key": "crm/contacts", "partitions_def": {"type": "daily", "start_date": "2026-01-01"}}
+    assert "which partition" in refusal(asset=daily, schedule={"cron": "0 2 * * *"})
+
+
+def test_the_same_in_python() -> None:
+    made = HubSpotSyncComponent(
+        asset=dg.AssetSpec(KEY),
+        source=Source(asset="customers"),
+        operation="upsert",
+        object_type="contacts",
+        id_property="email",
+    )
+    assert made.sync_operation == Upsert("contacts", id_property="email")
+    assert made.get_asset_spec().key == KEY
+    assert set(CONTACTS) <= set(type(made).model_fields)

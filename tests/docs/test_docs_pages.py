@@ -1,0 +1,93 @@
+"""The pages hold together: links lead somewhere, YAML loads, and MkDocs builds them without a complaint."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import docs_pages
+import pytest
+import yaml
+
+CONFIG = docs_pages.ROOT / "mkdocs.yml"
+OUTSIDE = ("https://", "http://", "mailto:")
+PYTHON_TAG = re.compile(r"!!python/name:\S+")
+
+
+def nav_of(text: str) -> set[str]:
+    loaded = yaml.safe_load(PYTHON_TAG.sub("", text))
+    return {page for entry in loaded["nav"] for page in entry.values()}
+
+
+@pytest.mark.parametrize("page", docs_pages.PAGES, ids=docs_pages.page_name)
+def test_links_and_images_lead_somewhere(page: Path) -> None:
+    for target in docs_pages.links(page):
+        if target.startswith(OUTSIDE):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in docs_pages.anchors(file), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", docs_pages.PAGES, ids=docs_pages.page_name)
+def test_a_page_says_nothing_of_this_machine(page: Path) -> None:
+    """Nor is a file too long, or a dash one that nobody can type."""
+    text = page.read_text()
+    assert not re.search(r"/work/|/tmp/|/root/|\u2014", text)
+    assert page.name == "README.md" or text.startswith("# ")
+
+
+@pytest.mark.parametrize("block", docs_pages.blocks("yaml", "yml", "json"), ids=str)
+def test_a_yaml_or_json_block_loads(block: docs_pages.Block) -> None:
+    load = json.loads if block.language == "json" else yaml.safe_load
+    assert load(block.code) is not None
+
+
+def test_every_block_says_what_it_is() -> None:
+    known = {"python", "sh", "yaml", "json", "toml", "text", "sql"}
+    unknown = [
+        str(block)
+        for page in docs_pages.PAGES
+        for block in docs_pages.blocks_of(page)
+        if block.language not in known
+    ]
+    assert unknown == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    pages = {path.name for path in docs_pages.PAGES if path.name != "README.md"}
+    assert nav_of(CONFIG.read_text()) == pages
+
+
+def test_mkdocs_builds_the_pages_strictly_and_they_ask_nobody_for_anything(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mkdocs",
+            "build",
+            "--strict",
+            "--config-file",
+            str(CONFIG),
+            "--site-dir",
+            str(tmp_path),
+        ],
+        cwd=docs_pages.ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in tmp_path.rglob("*.html"):
+        tags = re.findall(r"<(?:script|img|link|iframe)\b[^>]*>", page.read_text())
+        asked = [tag for tag in tags if re.search(r"\b(?:src|href)=\"?(?:https?:)?//", tag)]
+        assert [tag for tag in asked if 'rel="canonical"' not in tag] == []
+    reference = (tmp_path / "reference" / "index.html").read_text()
+    assert ":class:" not in reference
+    assert "&gt;&gt;&gt;" in reference or 'class="gp"' in reference

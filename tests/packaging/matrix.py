@@ -1,0 +1,97 @@
+"""`make matrix`: the face's tests against the oldest supported Dagster and the newest, each in an environment of its own.
+
+python tests/packaging/matrix.py            all of it
+python tests/packaging/matrix.py oldest     one of them
+"""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HOME = ROOT / ".matrix"
+TESTS = ["tests/face", "tests/component", "tests/plugin", "tests/example/test_definitions.py"]
+TOOLS = ["pytest>=8", "hypothesis>=6.100"]
+PYTHON = "python3.10", "python3.11", "python3.12", "python3.13"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One place of the matrix.
+
+    Attributes:
+        name: Its folder in .matrix/.
+        pythons: The interpreters that will do, the best first.
+        pins: What pip is held to beside the package's own requirements.
+    """
+
+    name: str
+    pythons: tuple[str, ...]
+    pins: tuple[str, ...] = ()
+
+    @property
+    def python(self) -> Path:
+        return HOME / self.name / "bin" / "python"
+
+    def make(self) -> None:
+        """Make the environment, or bring it up to date."""
+        if not self.python.exists():
+            subprocess.run([interpreter(self.pythons), "-m", "venv", str(HOME / self.name)], check=True)
+        wanted = ["-e", f"{ROOT}[emulator,polars,redis,postgres,ui]", *TOOLS, *self.pins]
+        pip = [str(self.python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade"]
+        subprocess.run([*pip, *wanted], check=True)
+
+    def test(self) -> bool:
+        """Run the tests; whether they pass."""
+        tests = [each for each in TESTS if (ROOT / each).exists()]
+        cache = f"cache_dir={HOME / self.name / 'pytest'}"
+        command = [str(self.python), "-m", "pytest", "-q", "-o", cache, *tests]
+        return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+    def versions(self) -> str:
+        code = "import sys, dagster, pyarrow, pandas; print(f'Python {sys.version.split()[0]}, Dagster {dagster.__version__}, pandas {pandas.__version__}, pyarrow {pyarrow.__version__}')"
+        return subprocess.run(
+            [str(self.python), "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+
+OLDEST_DAGSTER = tuple(f"{name}==1.13.0" for name in ("dagster", "dagster-webserver", "dagster-dg-cli"))
+MATRIX = [
+    Environment("oldest", PYTHON, OLDEST_DAGSTER),
+    Environment("newest", PYTHON[::-1]),
+]
+
+
+def interpreter(names: tuple[str, ...]) -> str:
+    """The first of some Pythons that is installed; pyenv's are asked too."""
+    for name in names:
+        installed = shutil.which(name)
+        if (
+            installed
+            and subprocess.run([installed, "--version"], capture_output=True, check=False).returncode == 0
+        ):
+            return installed
+        version = name.removeprefix("python")
+        kept = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/{name}"))
+        if kept:
+            return str(kept[-1])
+    return sys.executable
+
+
+def main(chosen: list[str]) -> int:
+    results = {}
+    for each in MATRIX:
+        if chosen and each.name not in chosen:
+            continue
+        each.make()
+        print(f"== {each.name}: {each.versions()}", flush=True)
+        results[f"{each.name}: {each.versions()}"] = each.test()
+    for name, passed in results.items():
+        print(f"{'passed' if passed else 'FAILED'}  {name}")
+    return 0 if results and all(results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,259 @@
+"""Delivery: enough requests in flight, rows read as they are sent, and interruptions that lose nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sync_helpers import (
+    BY_EMAIL,
+    BY_KEY,
+    COMPANIES,
+    CONTACTS,
+    HASTY,
+    QUICK,
+    Bench,
+    by_key,
+    firms,
+    people,
+    shown,
+)
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.sync import progress as progress_module
+from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.deliver import Courier
+from hubspot_batch_dagster.sync.halt import Halt
+from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.plan import Plan
+from hubspot_batch_dagster.sync.progress import Progress
+from hubspot_batch_dagster.sync.send import Delivery
+
+NAMES = [f"Firm {i}" for i in range(120)]
+
+
+def most_at_once(bench: Bench, latency: float) -> int:
+    """The most requests that were under way together, by the emulator's books."""
+    arrived = sorted(each.arrived for each in bench.emulator.books.requests("upsert"))
+    return max(sum(moment <= other < moment + latency for other in arrived) for moment in arrived)
+
+
+def test_enough_requests_are_in_flight_at_a_high_latency(bench: Bench) -> None:
+    bench.emulator.change(latency=0.3)
+    result = bench.run(people(240), BY_EMAIL, batch_size=10)
+    assert shown(result) == {"created": 240}
+    assert result.requests == 24
+    assert result.seconds < 24 * 0.3 / 2
+    assert 4 <= most_at_once(bench, 0.3) <= 64
+
+
+def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
+    taken, gate = [], threading.Semaphore(0)
+
+    class SlowSender:
+        """Sends a batch when the gate lets it."""
+
+        wire: Any = None
+
+        def deliver(self, _batch: Batch) -> Delivery:
+            gate.acquire(timeout=10)
+            return Delivery()
+
+    class QuietWire:
+        halt = Halt()
+
+        def requests_per_second(self) -> None:
+            return None
+
+    def batches() -> Iterator[Batch]:
+        for n in range(200):
+            taken.append(n)
+            yield Batch("create", "r", [n], ["k"], ["d"], [None], ["{}"], [None])
+
+    sender = SlowSender()
+    sender.wire = QuietWire()
+    courier = Courier(sender, lambda _: None, lambda batch: batch)  # type: ignore[arg-type]
+    thread = threading.Thread(target=courier.deliver, args=(batches(),))
+    thread.start()
+    time.sleep(0.2)
+    assert len(taken) <= 16
+    before = len(taken)
+    gate.release()
+    time.sleep(0.2)
+    assert before < len(taken) <= before + 2
+    gate.release(300)
+    thread.join(10)
+    assert len(taken) == 200
+
+
+@pytest.mark.parametrize(
+    "operation", [COMPANIES, BY_KEY, BY_EMAIL, CONTACTS], ids=["Create", "by key", "by email", "contacts"]
+)
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_an_interrupted_run_saves_what_it_knows_and_hands_the_interruption_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, operation: Operation, stubborn: bool
+) -> None:
+    monkeypatch.setattr(progress_module, "EVERY", 0.0)
+    bench.emulator.change(latency=0.05)
+    calls: list[int] = []
+
+    def interrupt(progress: Progress) -> None:
+        calls.append(progress.done)
+        if stubborn or len(calls) == 1:
+            raise KeyboardInterrupt
+
+    rows = firms(120) if operation.object_type == "companies" else people(120)
+    finished = bench.finish(rows, operation, batch_size=5, on_progress=interrupt)
+    assert isinstance(finished.interruption, KeyboardInterrupt)
+    first = finished.result
+    assert first.counts["created"] >= 5
+    assert first.counts["unsent"] > 0
+    assert sum(first.counts.values()) == first.rows == 120
+    assert all(line["hs_object_id"] for line in first.ids.to_pylist() if line["outcome"] == "created")
+    second = bench.run(rows, operation)
+    assert second.counts["created"] + second.counts["unchanged"] == 120
+    assert len(bench.emulator.records(operation.object_type)) == 120
+    assert bench.nothing_doubled()
+    assert shown(bench.run(rows, operation)) == {"unchanged": 120}
+
+
+def test_an_interruption_while_lost_creates_are_searched_for_keeps_them_open(bench: Bench) -> None:
+    bench.emulator.faults.add(Fault.drop(operation="create", times=1, after_commit=True))
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(0.6, lambda: signal.pthread_kill(main, signal.SIGINT))
+    timer.start()
+    finished = bench.finish(firms(5), COMPANIES, patience=replace(QUICK, index_lag=8.0))
+    timer.join()
+    assert isinstance(finished.interruption, KeyboardInterrupt)
+    assert shown(finished.result) == {"unknown": 5}
+    assert shown(bench.run(firms(5), COMPANIES)) == {"unchanged": 5}
+    assert bench.writes("create") == 1
+
+
+KILLED = """
+import sys
+sys.path.insert(0, {helpers!r})
+from sync_helpers import *
+from hubspot_batch_dagster.emulator.process import RemoteEmulator
+bench = Bench(RemoteEmulator({url!r}, {token!r}), {root!r})
+print("begin", flush=True)
+bench.finish(firms(120), COMPANIES, batch_size=4)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("sent", [1, 12])
+def test_a_process_that_dies_in_the_middle_leaves_nothing_lost_or_doubled(
+    bench: Bench, number: signal.Signals, sent: int
+) -> None:
+    bench.emulator.change(latency=0.05)
+    code = KILLED.format(
+        helpers=str(Path(__file__).parent),
+        url=bench.emulator.url,
+        token=bench.emulator.token,
+        root=str(bench.root),
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    ends = time.monotonic() + 30
+    while bench.writes() < sent and time.monotonic() < ends:
+        time.sleep(0.005)
+    os.kill(process.pid, number)
+    process.communicate(timeout=30)
+    bench.emulator.change(latency=0.0)
+    result = bench.run(firms(120), COMPANIES, patience=HASTY)
+    assert result.counts["created"] + result.counts["unchanged"] == 120
+    assert bench.once_each("companies", "name", NAMES)
+    records = bench.emulator.records("companies")
+    assert all(records[line["hs_object_id"]]["name"] == f"Firm {i}" for i, line in by_key(result).items())
+
+
+def test_a_journal_that_breaks_while_sending_stops_everything_and_the_next_run_settles_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = bench.store.journal
+    settle, calls = journal.settle, []
+
+    def breaks(*args: Any, **kwargs: Any) -> None:
+        calls.append(1)
+        if len(calls) > 3:
+            raise StoreError("The disk is full.")
+        settle(*args, **kwargs)
+
+    monkeypatch.setattr(journal, "settle", breaks)
+    with pytest.raises(StoreError, match="disk is full"):
+        bench.run(firms(120), COMPANIES, batch_size=5)
+    assert bench.writes("create") < 24
+    monkeypatch.undo()
+    result = bench.run(firms(120), COMPANIES, batch_size=5, patience=HASTY)
+    assert result.counts["created"] + result.counts["unchanged"] == 120
+    assert bench.once_each("companies", "name", NAMES)
+
+
+def test_a_defect_in_a_worker_is_raised_and_not_swallowed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.client, "send", breaks)
+    with pytest.raises(ZeroDivisionError):
+        bench.run(people(50), BY_EMAIL, batch_size=5)
+    monkeypatch.undo()
+    assert shown(bench.run(people(50), BY_EMAIL)) == {"created": 50}
+
+
+def test_nothing_is_sent_after_a_stop() -> None:
+    halt = Halt()
+    assert not halt.wait(0.0)
+    first, second = StoreError("first"), StoreError("second")
+    halt.now(first)
+    halt.now(second)
+    assert halt
+    assert halt.error is first
+    assert halt.wait(60.0)
+
+
+def progress(clock: list[float], told: list[str], total: int = 100) -> Progress:
+    plan = Plan(
+        actions={"create": total - 10, "unchanged": 1000}, new=total - 10, changed=0, gone=10, requests=1
+    )
+    return Progress.begin(plan, lambda each: told.append(str(each)), lambda: clock[0])
+
+
+def test_progress_is_told_every_few_seconds_with_rate_and_time_left() -> None:
+    clock, told = [100.0], []
+    under_way = progress(clock, told)
+    for second in range(1, 11):
+        clock[0] = 100.0 + second
+        under_way.note(5, second)
+    assert told == [
+        "25 of 100 rows (25%), 5 rows/s, 5 requests, 15 s left",
+        "50 of 100 rows (50%), 5 rows/s, 10 requests, 10 s left",
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(600, "10 min left"), (90_000, "25.0 h left")])
+def test_long_times_are_told_in_long_units(seconds: float, words: str) -> None:
+    clock, told = [0.0], []
+    under_way = progress(clock, told)
+    clock[0] = seconds
+    under_way.note(50, 1)
+    assert words in told[0]
+
+
+def test_progress_of_nothing_is_all_of_it() -> None:
+    plan = Plan(actions={}, new=0, changed=0, gone=0, requests=0)
+    nothing = Progress.begin(plan, None, lambda: 0.0)
+    assert str(nothing) == "0 of 0 rows (100%), 0 rows/s, 0 requests"
+    assert nothing.seconds_left is None
