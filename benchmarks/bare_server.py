@@ -75,10 +75,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             return
         traces: list[bytes] = _TRACE.findall(body)
-        if traces:
-            ends = [_TRACED % each for each in traces]
-        else:
-            ends = [b""] * max(1, body.count(b'"properties"'))
+        ends = [_TRACED % each for each in traces] if traces else [b""] * max(1, body.count(b'"properties"'))
         ids = [int(each) for each in _ID.findall(body)] if path.endswith(b"/update") else self.numbers
         results = b",".join([_RECORD % (number, number, end) for end, number in zip(ends, ids)])  # noqa: B905
         status = b"201 Created" if path.endswith(b"/create") else b"200 OK"

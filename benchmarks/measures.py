@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 import child
 import tables
 from bare_server import bare_server
+
+from hubspot_batch_dagster.emulator.process import EmulatorProcess
+from hubspot_batch_dagster.emulator.settings import Settings
 
 HERE = Path(__file__).parent
 LIMIT_LINE = re.compile(r"share +([\d.]+)% .*most (\d+) of (\d+) +429 (\d+)")
@@ -61,17 +65,23 @@ class Bench:
         """How many rows, by whether it is a quick run."""
         return quick if self.quick else full
 
-    def job(self, name: str, python: str = sys.executable, minutes: float = 60, **arguments: Any) -> dict[str, Any]:
+    def job(
+        self, what: str, /, python: str = sys.executable, minutes: float = 60, **arguments: Any
+    ) -> dict[str, Any]:
         """Run a job of `child` in a process of its own."""
-        command = [python, str(HERE / "child.py"), name, json.dumps(arguments)]
+        command = [python, str(HERE / "child.py"), what, json.dumps(arguments)]
         # Compiled modules are kept, as in any installation; in a folder of this run.
-        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONPYCACHEPREFIX": str(self.folder / "pyc")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(HERE.parent),
+            "PYTHONPYCACHEPREFIX": str(self.folder / "pyc"),
+        }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=minutes * 60, env=environment, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"{name} {arguments} failed:\n{done.stderr[-2000:]}")
+            raise RuntimeError(f"{what} {arguments} failed:\n{done.stderr[-2000:]}")
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
@@ -99,55 +109,239 @@ def client_cpu(bench: Bench) -> Iterator[Line]:
 
 def rows_per_second(bench: Bench) -> Iterator[Line]:
     """New contacts with 7 properties beside three other clients, against a server that costs nothing."""
-    with bare_server() as url:
-        yield from _beside(bench, url, "bench", bench.rows(100_000, 20_000), "a bare server")
+    bars = {"hubspot_api_client": 10.0, "hubspot_sdk": 10.0, "s6r_hubspot": 1.5}
+    yield from _beside(bench, _bare, bench.rows(100_000, 20_000), "a bare server", bars)
 
 
 def beside_sdks(bench: Bench) -> Iterator[Line]:
     """The same against the emulator without limits, which checks and stores every value."""
-    from hubspot_batch_dagster.emulator.process import EmulatorProcess
-    from hubspot_batch_dagster.emulator.settings import Settings
+    bars = {"hubspot_api_client": 1.0, "hubspot_sdk": 1.0}
+    yield from _beside(bench, _emulator, bench.rows(20_000, 5_000), "the emulator", bars)
 
-    with EmulatorProcess(Settings(keep_books=False)) as hubspot:
-        for name in ("plan", "visits", "active"):
-            hubspot.add_property("contacts", name, type="string", fieldType="text")
-        yield from _beside(bench, hubspot.url, hubspot.token, bench.rows(20_000, 5_000), "the emulator", hubspot.reset)
+
+Address = dict[str, str]
+
+
+@contextmanager
+def _bare() -> Iterator[Address]:
+    with bare_server() as url:
+        yield {"url": url, "token": "bench"}
+
+
+@contextmanager
+def _emulator() -> Iterator[Address]:
+    with EmulatorProcess(settings=Settings(keep_books=False)) as hubspot:
+        yield {"url": hubspot.url, "token": hubspot.token}
 
 
 def _beside(
-    bench: Bench, url: str, token: str, rows: int, where: str, reset: Callable[[], None] = lambda: None
+    bench: Bench,
+    server: Callable[[], AbstractContextManager[Address]],
+    rows: int,
+    where: str,
+    bars: dict[str, float],
 ) -> Iterator[Line]:
-    factors = {"hubspot_api_client": 10.0, "hubspot_sdk": 10.0, "s6r_hubspot": 1.5}
-    if where == "the emulator":
-        factors = {"hubspot_api_client": 1.0, "hubspot_sdk": 1.0}
-    def rate(name: str, **arguments: Any) -> tuple[float, float]:
+    def rates(job: str, python: str = sys.executable, **arguments: Any) -> tuple[float, float]:
         found = []
         for _ in range(bench.repeats):
-            found.append(bench.job(name, url=url, pool=bench.pool, rows=rows, token=token, **arguments))
-            reset_again()
-        return (
-            statistics.median(rows / each["seconds"] for each in found),
-            statistics.median(rows / each["cpu"] for each in found),
-        )
-    def reset_again() -> None:
-        reset()
-        if where == "the emulator":
-            for name in ("plan", "visits", "active"):
-                reset_properties(name)
-    ours, ours_cpu = rate("sync", columns=child.SEVEN, action="upsert")
-    what = f"new contacts x 7 properties against {where}"
-    yield Line(f"{rows:,} {what}", f"{ours:,.0f} rows/s", note=f"{ours_cpu:,.0f} rows per CPU second")
-    for name, factor in factors.items():
-        python = bench.peer_python if name == "s6r_hubspot" else sys.executable
+            with server() as address:
+                found.append(bench.job(job, python, pool=bench.pool, rows=rows, **address, **arguments))
+        return tuple(rows / statistics.median(each[key] for each in found) for key in ("seconds", "cpu"))  # type: ignore[return-value]
+
+    ours, ours_cpu = rates("sync", properties=child.SEVEN)
+    yield Line(
+        f"{rows:,} new contacts x 7 properties against {where}",
+        f"{ours:,.0f} rows/s",
+        note=f"{ours_cpu:,.0f} rows per CPU second",
+    )
+    for name, bar in bars.items():
         try:
-            theirs, theirs_cpu = rate("peer", name=name, python=python)
+            theirs, theirs_cpu = rates(
+                "peer", bench.peer_python if name == "s6r_hubspot" else sys.executable, name=name
+            )
         except RuntimeError as error:
-            yield Line(f"... {name}", "not measured", note=str(error).strip().splitlines()[-1][:120])
+            yield Line(f"beside {name}", "not measured", note=str(error).strip().splitlines()[-1][:100])
             continue
         yield Line(
-            f"... {name}",
-            f"{theirs:,.0f} rows/s",
-            f"{factor:g} x it",
-            factor * theirs / ours,
-            f"we make {ours / theirs:.1f} x; per CPU second {ours_cpu / theirs_cpu:.1f} x",
+            f"beside {name}, against {where}",
+            f"{ours / theirs:.1f} x its {theirs:,.0f} rows/s",
+            f">= {bar:g} x" if bar > 1 else "ahead",
+            bar * theirs / ours,
+            f"{ours_cpu / theirs_cpu:.1f} x per CPU second",
         )
+
+
+def memory(bench: Bench) -> Iterator[Line]:
+    """Peak of memory of a first load from a stream."""
+    for rows, bar in ((200_000, 300), (bench.rows(10_000_000, 500_000), 1000)):
+        with bare_server() as url:
+            store = str(bench.folder / f"store-{rows}")
+            found = bench.job("sync", url=url, pool=bench.pool, rows=rows, streamed=True, store=store)
+        yield Line(
+            f"peak memory, first load of {rows:,} rows from a stream",
+            f"{found['peak_mb']:,.0f} MB",
+            f"<= {bar} MB",
+            found["peak_mb"] / bar,
+            f"{found['seconds']:,.0f} s, {found['cpu']:,.0f} s of CPU",
+        )
+
+
+def nightly(bench: Bench) -> Iterator[Line]:
+    """A second run over a table of which 1 % changed."""
+    rows = bench.rows(1_000_000, 100_000)
+    store = str(bench.folder / f"nightly-{rows}")
+    with bare_server() as url:
+        bench.job("sync", url=url, pool=bench.pool, rows=rows, store=store)
+        found = bench.job("sync", url=url, pool=bench.pool, rows=rows, store=store, changed=100)
+    requests = rows // 10_000
+    yield Line(
+        f"nightly run, {rows:,} rows x 15, 1 % changed: write requests",
+        f"{found['requests']}",
+        f"{requests}",
+        found["requests"] / requests,
+    )
+    yield Line(
+        f"nightly run, {rows:,} rows x 15, 1 % changed: CPU end to end",
+        f"{found['cpu']:.1f} s",
+        f"<= {rows / 50_000:g} s",
+        found["cpu"] / (rows / 50_000),
+        f"{found['seconds']:.1f} s, {found['peak_mb']:,.0f} MB",
+    )
+
+
+def plan(bench: Bench) -> Iterator[Line]:
+    """Read, encode, hash and compare, beside DuckDB that reads and md5s the same file; and the memory of a big plan."""
+    rows = bench.rows(1_000_000, 100_000)
+    store = _loaded(bench, rows)
+    parquet = str(bench.folder / f"changed-{rows}.parquet")
+    bench.job("written", pool=bench.pool, rows=rows, changed=100, path=parquet)
+    ours = bench.median("plan", "seconds", parquet=parquet, store=store, rows=rows)
+    base = bench.median("scan", "seconds", parquet=parquet)
+    ratio, cpu = ours["seconds"] / base["seconds"], ours["cpu"] / base["cpu"]
+    yield Line(
+        f"plan of {rows:,} rows x 15 columns, 1 % changed",
+        f"{ratio:.1f} x DuckDB's scan and md5",
+        "<= 4 x",
+        ratio / 4,
+        f"{ours['seconds']:.1f} s to {base['seconds']:.1f} s; CPU {cpu:.1f} x; {ours['peak_mb']:,.0f} MB",
+    )
+
+
+def big_plan(bench: Bench) -> Iterator[Line]:
+    """Memory of a plan of very many rows at the default memory setting."""
+    rows = bench.rows(10_000_000, 500_000)
+    store = str(bench.folder / f"store-{rows}")
+    if not Path(store).exists():
+        store = _loaded(bench, rows)
+    parquet = str(bench.folder / f"changed-{rows}.parquet")
+    bench.job("written", pool=bench.pool, rows=rows, changed=100, path=parquet)
+    found = bench.job("plan", parquet=parquet, store=store, rows=rows)
+    yield Line(
+        f"peak memory, plan of {rows:,} rows",
+        f"{found['peak_mb']:,.0f} MB",
+        "<= 1,200 MB",
+        found["peak_mb"] / 1200,
+        f"{found['seconds']:,.0f} s, {found['cpu']:,.0f} s of CPU",
+    )
+
+
+def _loaded(bench: Bench, rows: int) -> str:
+    """A store whose ids table knows the rows."""
+    store = str(bench.folder / f"store-{rows}")
+    with bare_server() as url:
+        bench.job("sync", url=url, pool=bench.pool, rows=rows, store=store, streamed=True)
+    return store
+
+
+def journal(bench: Bench) -> Iterator[Line]:
+    """The same sync with the journal and with one that keeps nothing, against the emulator without limits."""
+    rows, found = bench.rows(20_000, 5_000), {}
+    for kept in (True, False):
+        times = []
+        for _ in range(bench.repeats):
+            with _emulator() as address:
+                times.append(
+                    bench.job(
+                        "sync", pool=bench.pool, rows=rows, journal=kept, properties=child.SEVEN, **address
+                    )["seconds"]
+                )
+        found[kept] = statistics.median(times)
+    overhead = found[True] / found[False] - 1
+    yield Line(
+        f"journal, {rows:,} rows against the emulator",
+        f"{overhead:+.0%} of end-to-end time",
+        "<= 15 %",
+        max(0.0, overhead / 0.15),
+        f"{found[True]:.1f} s with it, {found[False]:.1f} s without",
+    )
+
+
+def bad_row(bench: Bench) -> Iterator[Line]:
+    """One row of 100 that fails its batch: how many more requests until the other 99 are written."""
+    for named, bar in ((False, 15), (True, 1)):
+        found = bench.job("bad_row", named=named)
+        extra = found["requests"] - 1
+        yield Line(
+            f"one bad row in 100, which HubSpot {'names' if named else 'does not name'}",
+            f"{extra} more requests",
+            f"<= {bar}",
+            extra / bar,
+            f"{found['counts']}",
+        )
+
+
+def imports(bench: Bench) -> Iterator[Line]:
+    """What a code location waits for, beyond Dagster."""
+    bench.job("imported")
+    times = [bench.job("imported") for _ in range(max(5, bench.repeats))]
+    wall, cpu = (statistics.median(each[key] for each in times) for key in ("ms", "cpu_ms"))
+    yield Line(
+        "import of the asset, resource and operations, beyond dagster",
+        f"{wall:.0f} ms",
+        "<= 150 ms",
+        wall / 150,
+        f"{cpu:.0f} ms of CPU; loads {', '.join(times[0]['heavy']) or 'nothing heavy'}",
+    )
+
+
+def limit(bench: Bench) -> Iterator[Line]:
+    """How much of HubSpot's limit is used, and that it is never passed."""
+    seconds = 20 if bench.quick else 100
+    for name, bar in (("one", 98.0), ("four", 97.0), ("slow", 97.0)):
+        command = [sys.executable, str(HERE / "limit.py"), "--seconds", str(seconds), name]
+        said = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds + 120, check=True
+        ).stdout
+        found = LIMIT_LINE.search(said)
+        if found is None:
+            raise RuntimeError(f"limit.py said: {said}")
+        share, most, allowed, refused = (float(each) for each in found.groups())
+        over = most > allowed or refused > 0
+        words = {
+            "one": "1 process, 300 ms",
+            "four": "4 processes, one killed, 300 ms",
+            "slow": "1 process, 2 s",
+        }
+        yield Line(
+            f"share of the limit over {seconds} s: {words[name]}",
+            f"{share:.1f} %",
+            f">= {bar:g} %, no 429",
+            2.0 if over else bar / share,
+            f"{refused:.0f} x 429; most in any 10 s: {most:.0f} of {allowed:.0f}",
+        )
+
+
+ALL: dict[str, Callable[[Bench], Iterator[Line]]] = {
+    "cpu": client_cpu,
+    "rate": rows_per_second,
+    "sdks": beside_sdks,
+    "nightly": nightly,
+    "plan": plan,
+    "journal": journal,
+    "bad-row": bad_row,
+    "import": imports,
+    "memory": memory,
+    "big-plan": big_plan,
+    "limit": limit,
+}
+"""Name for `--only` -> measure."""

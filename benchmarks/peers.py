@@ -13,12 +13,13 @@ import tables
 Properties = dict[str, str]
 
 
-def inputs(pool: str, rows: int, columns: tuple[str, ...]) -> list[Properties]:
+def inputs(pool: str, rows: int, columns: dict[str, str]) -> list[Properties]:
     """Made-up rows as property texts."""
     found = []
     for batch in tables.stream(pool, rows):
-        chosen = batch.select(list(columns)).to_pylist()
-        found += [{name: str(value) for name, value in row.items() if value is not None} for row in chosen]
+        for row in batch.to_pylist():
+            cells = {name: row[column] for name, column in columns.items()}
+            found.append({name: str(value) for name, value in cells.items() if value is not None})
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
-    from hubspot_batch_dagster.asset import HubSpotRunConfig, hubspot_asset
+    from hubspot_batch_dagster.asset import hubspot_asset
     from hubspot_batch_dagster.component import HubSpotSyncComponent
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.op import hubspot_op
@@ -26,7 +26,6 @@ __all__ = [
     "Create",
     "HubSpotClient",
     "HubSpotResource",
-    "HubSpotRunConfig",
     "HubSpotSyncComponent",
     "SyncResult",
     "Update",
@@ -44,7 +43,6 @@ _HOME = {
     "Create": "sync.operations",
     "HubSpotClient": "api.client",
     "HubSpotResource": "resource",
-    "HubSpotRunConfig": "asset",
     "HubSpotSyncComponent": "component",
     "SyncResult": "sync.result",
     "Update": "sync.operations",

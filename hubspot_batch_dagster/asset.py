@@ -3,10 +3,9 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
@@ -24,9 +23,13 @@ from hubspot_batch_dagster.dry_run import plan_checks, plan_metadata
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.portal_check import schema_check
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.operations import Operation
-from hubspot_batch_dagster.sync.result import SyncResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hubspot_batch_dagster.sync.drift import Drift
+    from hubspot_batch_dagster.sync.result import SyncResult
 
 
 class HubSpotRunConfig(dg.Config):
@@ -35,7 +38,7 @@ class HubSpotRunConfig(dg.Config):
     An asset with a ``config`` parameter of its own keeps these by deriving from this class.
 
     Examples:
-        >>> from hubspot_batch_dagster import HubSpotRunConfig
+        >>> from hubspot_batch_dagster.asset import HubSpotRunConfig
         >>> class MyConfig(HubSpotRunConfig):
         ...     region: str = "emea"
         >>> MyConfig(dry_run=True).dry_run
@@ -163,7 +166,7 @@ def _materialize(
     operation: Operation,
     max_rejected: float,
     name: str,
-) -> Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult]:
+) -> "Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult]":
     own: list[dg.AssetCheckResult] = []
     rows = _set_apart(rows, own) if inspect.isgenerator(rows) else rows
     if getattr(config, "dry_run", False):
@@ -263,7 +266,7 @@ def told(config: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names if hasattr(config, name)}
 
 
-def summary(result: SyncResult) -> str:
+def summary(result: "SyncResult") -> str:
     """One line for the log."""
     said = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "nothing to do"
     return f"{result.name}: {result.rows:,} rows: {said}. {result.requests:,} requests in {result.seconds:.1f} s."

@@ -6,13 +6,17 @@ the step is red, nothing downstream runs, and both of Dagster's retry strategies
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.portal_check import schema_spec
-from hubspot_batch_dagster.sync.result import SyncResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hubspot_batch_dagster.sync.result import SyncResult
 
 SAMPLE = 20
 """Rejected rows shown in a check: Dagster renders every row of a table, without pages."""
@@ -58,7 +62,7 @@ def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]
     ]
 
 
-def check_results(result: SyncResult, asset: dg.AssetKey, max_rejected: float) -> list[dg.AssetCheckResult]:
+def check_results(result: "SyncResult", asset: dg.AssetKey, max_rejected: float) -> list[dg.AssetCheckResult]:
     """What the checks say of a run."""
     rejected, unknown, unsent = (result.counts[name] for name in ("rejected", "unknown", "unsent"))
     allowed = allowed_rejections(result.rows, max_rejected)
@@ -108,7 +112,7 @@ def allowed_rejections(rows: int, max_rejected: float) -> float:
     return round(rows * max_rejected, 6) if isinstance(max_rejected, float) else max_rejected
 
 
-def rejected_sample(rejected: pa.Table, keys: Iterable[str]) -> list[dg.TableRecord]:
+def rejected_sample(rejected: "pa.Table", keys: Iterable[str]) -> list[dg.TableRecord]:
     """The first rejected rows as Dagster's table wants them."""
     columns = list(keys)
     return [
@@ -125,7 +129,7 @@ def rejected_sample(rejected: pa.Table, keys: Iterable[str]) -> list[dg.TableRec
     ]
 
 
-def _accounted(result: SyncResult, unsent: int) -> str:
+def _accounted(result: "SyncResult", unsent: int) -> str:
     said = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "no rows"
     text = f"{result.rows:,} rows: {said}."
     return (
@@ -135,7 +139,7 @@ def _accounted(result: SyncResult, unsent: int) -> str:
     )
 
 
-def _rejections(result: SyncResult, rejected: int, allowed: float) -> str:
+def _rejections(result: "SyncResult", rejected: int, allowed: float) -> str:
     if not rejected:
         return "No row was rejected."
     reasons = ", ".join(f"{code} ({n:,})" for code, n in list(result.reasons.items())[:5])
@@ -143,7 +147,9 @@ def _rejections(result: SyncResult, rejected: int, allowed: float) -> str:
     return f"{rejected:,} of {result.rows:,} rows were rejected, {verdict} the {allowed:,.0f} that max_rejected allows. {reasons}."
 
 
-def _rejection_metadata(result: SyncResult) -> dict[str, dg.MetadataValue]:
+def _rejection_metadata(result: "SyncResult") -> dict[str, dg.MetadataValue]:
+    import pyarrow as pa
+
     table = result.rejected
     known = {
         "row",
@@ -168,7 +174,7 @@ def _rejection_metadata(result: SyncResult) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _places(rejected: pa.Table) -> list[int]:
+def _places(rejected: "pa.Table") -> list[int]:
     """The rows of the sample: the first of each reason, then the second of each, and so on."""
     seen: Counter[object] = Counter()
     order = []

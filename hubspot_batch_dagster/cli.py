@@ -165,14 +165,14 @@ def revert(run: str, yes: bool, base_url: str, version: str, store: str | None, 
     help="Access token. Other users of this machine can see what is typed here: the variable keeps it private.",
 )
 @click.option("--base-url", envvar="HUBSPOT_BASE_URL", default="https://api.hubapi.com", show_default=True)
-@click.option("--api-version", default=DEFAULT_VERSION, show_default=True)
-def models(object_type: str, out: Path | None, token: str | None, base_url: str, api_version: str) -> None:
+@click.option("--version", default=DEFAULT_VERSION, show_default=True, help="API version.")
+def models(object_type: str, out: Path | None, token: str | None, base_url: str, version: str) -> None:
     """Write a pydantic model of an object type, from the portal's own definitions, for `model=`."""
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.sync.portal import Portal
     from hubspot_batch_dagster.sync.typed_rows import models_source
 
-    with HubSpotClient(token or "", base_url=base_url, version=api_version) as client:
+    with HubSpotClient(token or "", base_url=base_url, version=version) as client:
         portal = Portal(client)
         account = portal.account(warn=_warn)
         definitions = portal.properties(object_type, warn=_warn)

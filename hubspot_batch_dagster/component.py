@@ -1,5 +1,6 @@
 """HubSpotSyncComponent: a table that goes to HubSpot, written down in YAML."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,13 @@ from hubspot_batch_dagster.component_source import Source, partition_values
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.sync.operations import Association, Operation
 
+_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
+_SECRETS = frozenset(
+    name
+    for name, field in HubSpotResource.model_fields.items()
+    if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("dagster__is_secret")
+)
+
 
 class Schedule(dg.Model, dg.Resolvable):
     """When the asset is materialized."""
@@ -31,16 +39,26 @@ class Schedule(dg.Model, dg.Resolvable):
 
 
 def _resource(context: dg.ResolutionContext, settings: Mapping[str, Any] | None) -> HubSpotResource | None:
-    """A resource from its settings; ``access_token_env: X`` stands for the environment variable X, read in each run."""
+    """A resource from its settings; an environment variable that holds a secret is read in each run."""
     if settings is None:
         return None
-    given = {name: context.at_path(name).resolve_value(value) for name, value in settings.items()}
-    secret = {name: dg.EnvVar(value) for name, value in given.items() if name.endswith("_env")}
-    plain = {name: value for name, value in given.items() if name not in secret}
+    given = {}
+    for name, value in settings.items():
+        variable = _VARIABLE.fullmatch(str(value))
+        if name.endswith("_env"):
+            given[name.removesuffix("_env")] = dg.EnvVar(context.at_path(name).resolve_value(value))
+        elif name not in _SECRETS:
+            given[name] = context.at_path(name).resolve_value(value)
+        elif variable is not None:
+            # Resolved here it would be a plain value, which Dagster shows in the launchpad's defaults.
+            given[name] = dg.EnvVar(variable.group(1))
+        else:
+            raise InputError(
+                f"{name} stands in YAML in clear, and Dagster would show it.",
+                remedy=f"Put it into an environment variable, and write {name}_env: ITS_NAME.",
+            )
     try:
-        return HubSpotResource(
-            **plain, **{name.removesuffix("_env"): value for name, value in secret.items()}
-        )
+        return HubSpotResource(**given)
     except ValidationError as error:
         raise InputError(
             f"{sentences(error)}.",

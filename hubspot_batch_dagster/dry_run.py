@@ -1,7 +1,7 @@
 """A dry run in Dagster: the plan as an observation, and the checks as they would turn out. Nothing is sent or stored."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,10 +14,12 @@ from hubspot_batch_dagster.checks import (
     sample_schema,
 )
 from hubspot_batch_dagster.portal_check import schema_check
-from hubspot_batch_dagster.sync.preview import SyncPlan
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.preview import SyncPlan
 
 
-def plan_metadata(plan: SyncPlan) -> dict[str, Any]:
+def plan_metadata(plan: "SyncPlan") -> dict[str, Any]:
     """What a dry run shows: counts, cost, and a sample of what would change."""
     changes = [
         dg.TableRecord(
@@ -48,7 +50,7 @@ def plan_metadata(plan: SyncPlan) -> dict[str, Any]:
     return metadata
 
 
-def plan_checks(plan: SyncPlan, asset: dg.AssetKey, max_rejected: float) -> Iterator[dg.AssetCheckResult]:
+def plan_checks(plan: "SyncPlan", asset: dg.AssetKey, max_rejected: float) -> Iterator[dg.AssetCheckResult]:
     """The checks of a dry run: what is known beforehand. They pass or warn, and never fail the step."""
     rejected, allowed = plan.counts["rejected"], allowed_rejections(plan.rows, max_rejected)
     reasons = ", ".join(f"{code} ({n:,})" for code, n in list(plan.reasons.items())[:5])

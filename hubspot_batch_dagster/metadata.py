@@ -1,18 +1,18 @@
 """What a materialization shows: the same keys in every run, so that Dagster can plot them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow.parquet as pq
 
-from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.sync.operations import Operation
-from hubspot_batch_dagster.sync.result import SyncResult
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.result import SyncResult
 
 
 def materialization_metadata(
-    result: SyncResult, operation: Operation, hubspot: HubSpotResource
+    result: "SyncResult", operation: Operation, hubspot: HubSpotResource
 ) -> dict[str, Any]:
     """Counts, speed, and where to look.
 
@@ -57,6 +57,8 @@ def _links(operation: Operation, hubspot: HubSpotResource) -> dict[str, Any]:
 
 
 def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
+    from hubspot_batch_dagster.api.rate_limit import SharedBudget
+
     budget = hubspot.client.budget
     if not isinstance(budget, SharedBudget):
         return {}
@@ -69,6 +71,7 @@ def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
 
 def _schema(path: str) -> dg.TableSchema:
     import fsspec
+    import pyarrow.parquet as pq
 
     with fsspec.open(path, "rb") as file:
         schema = pq.read_schema(file)

@@ -1,16 +1,18 @@
 """hubspot_op: the same as an op, for jobs without assets."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 
 from hubspot_batch_dagster.asset import no_retry, step, summary, told, worth_a_retry
 from hubspot_batch_dagster.checks import allowed_rejections, check_max_rejected
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.sync.operations import Operation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def hubspot_op(
@@ -68,7 +70,7 @@ def _send(
     operation: Operation,
     max_rejected: float,
     name: str,
-) -> Iterator[dg.Output[pa.Table]]:
+) -> "Iterator[dg.Output[pa.Table]]":
     if getattr(config, "dry_run", False):
         with no_retry():
             plan = hubspot.plan(

@@ -129,8 +129,7 @@ def _lines(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Iterator[str]
         if check.check_name == REJECTED and not check.passed:
             yield from ("", str(check.description))
             for record in check.metadata["sample"].value.records:
-                row = record.data
-                yield f"  row {row['row']}, {row['key']}: {row['column']}: {row['message']}"
+                yield _rejected_line(record.data)
     changes = plan["changes"].records
     if changes:
         yield from ("", "Changes, for example:")
@@ -144,3 +143,10 @@ def _lines(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Iterator[str]
     if "share_of_the_day" in plan:
         yield f"Share of the day's requests: {plan['share_of_the_day']:.2%}"
     yield f"Plan: {plan['plan']} (to carry out this plan and no other, run the asset with approve: {plan['plan']})"
+
+
+def _rejected_line(row: Mapping[str, Any]) -> str:
+    key = f", {row['key']}" if row["key"] else ""
+    message = str(row["message"])
+    column = f"{row['column']}: " if row["column"] and not message.startswith(str(row["column"])) else ""
+    return f"  row {row['row']}{key}: {column}{message}"

@@ -1,8 +1,11 @@
 """The check ``portal_schema``: what changed in the portal's definitions since the last run, and which columns it touches."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
-from hubspot_batch_dagster.sync.drift import Drift, SchemaChange
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.drift import Drift, SchemaChange
 
 SCHEMA = "portal_schema"
 
@@ -21,7 +24,7 @@ def schema_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
-def schema_check(drift: Drift, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def schema_check(drift: "Drift", asset: dg.AssetKey) -> dg.AssetCheckResult:
     """What the check says: a warning for any change, an error if a column can no longer be sent."""
     return dg.AssetCheckResult(
         asset_key=asset,
@@ -40,7 +43,7 @@ def schema_check(drift: Drift, asset: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
-def _said(drift: Drift) -> str:
+def _said(drift: "Drift") -> str:
     if not drift.compared:
         return "There was nothing to compare with."
     if not drift.changes:
@@ -57,5 +60,5 @@ def _said(drift: Drift) -> str:
     return f"Since the last run {what} {touched}. {effect}"
 
 
-def _record(change: SchemaChange) -> dg.TableRecord:
+def _record(change: "SchemaChange") -> dg.TableRecord:
     return dg.TableRecord({name: getattr(change, name) for name in _COLUMNS})

@@ -3,10 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from hubspot_batch_dagster.sync.halt import Halt
-from hubspot_batch_dagster.sync.read import read_records
-from hubspot_batch_dagster.sync.wire import Wire
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -47,6 +43,10 @@ class Reading:
 
         Source: HubSpot, "Using object APIs" (batch read).
         """
+        from hubspot_batch_dagster.sync.halt import Halt
+        from hubspot_batch_dagster.sync.read import read_records
+        from hubspot_batch_dagster.sync.wire import Wire
+
         resource: Any = self
         wire = Wire(resource.client, halt=Halt(), patience=resource._options(None).patience)
         return read_records(

@@ -3,25 +3,26 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import dagster as dg
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.connection import Connection, default_store
 from hubspot_batch_dagster.reading import Reading
-from hubspot_batch_dagster.sync.adopt import unique_property
-from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.operations import Operation
-from hubspot_batch_dagster.sync.portal import Portal
-from hubspot_batch_dagster.sync.preview import SyncPlan
-from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Finished, Options, plan_sync, run_sync
-from hubspot_batch_dagster.sync.store import Store
+
+# Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.api.client import HubSpotClient
+    from hubspot_batch_dagster.connection import Connection
+    from hubspot_batch_dagster.sync.drift import Drift
+    from hubspot_batch_dagster.sync.portal import Portal
+    from hubspot_batch_dagster.sync.preview import SyncPlan
+    from hubspot_batch_dagster.sync.result import SyncResult
+    from hubspot_batch_dagster.sync.run import Finished, Options
+    from hubspot_batch_dagster.sync.store import Store
 
 Log = Callable[[str], None]
 
@@ -120,9 +121,9 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         default=1.0, description="Seconds of the first pause after server trouble; it doubles, with jitter."
     )
 
-    _connection: Connection | None = PrivateAttr(default=None)
-    _portal: Portal | None = PrivateAttr(default=None)
-    _store: Store | None = PrivateAttr(default=None)
+    _connection: "Connection | None" = PrivateAttr(default=None)
+    _portal: "Portal | None" = PrivateAttr(default=None)
+    _store: "Store | None" = PrivateAttr(default=None)
 
     @classmethod
     def _is_dagster_maintained(cls) -> bool:
@@ -140,6 +141,9 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
     ) -> Generator["HubSpotResource", None, None]:
         """Open the connection, the budget and the store for the time of a step; Dagster calls this."""
+        from hubspot_batch_dagster.connection import Connection
+        from hubspot_batch_dagster.sync.portal import Portal
+
         self._connection = connection = Connection(self)
         self._portal = Portal(connection.client, portal_id=self.portal_id, check=self.check_portal)
         try:
@@ -157,7 +161,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
             yield ready
 
     @property
-    def client(self) -> HubSpotClient:
+    def client(self) -> "HubSpotClient":
         """The typed batch endpoints of this account, within its budget.
 
         Raises:
@@ -168,13 +172,13 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         return self._opened().client
 
     @property
-    def portal(self) -> Portal:
+    def portal(self) -> "Portal":
         """What the account says of itself: its details, properties and pipelines, read once."""
         self._opened()
         assert self._portal is not None
         return self._portal
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> "Connection":
         if self._connection is None:
             raise InputError(
                 "The HubSpot resource is not open.",
@@ -183,12 +187,15 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         return self._connection
 
     @property
-    def ids(self) -> Store:
+    def ids(self) -> "Store":
         """Where the ids tables and the journal are; opened when first used.
 
         Raises:
             StoreError: The folder cannot be written or the journal cannot be opened.
         """
+        from hubspot_batch_dagster.connection import default_store
+        from hubspot_batch_dagster.sync.store import Store
+
         if self._store is None:
             self._store = Store(
                 self.store or default_store(),
@@ -208,7 +215,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         full_refresh: bool = ...,
         approve: str | None = ...,
         dry_run: Literal[False] = ...,
-    ) -> SyncResult: ...
+    ) -> "SyncResult": ...
 
     @overload
     def sync(
@@ -221,7 +228,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         full_refresh: bool = ...,
         approve: str | None = ...,
         dry_run: Literal[True],
-    ) -> SyncPlan: ...
+    ) -> "SyncPlan": ...
 
     def sync(
         self,
@@ -233,7 +240,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         full_refresh: bool = False,
         approve: str | None = None,
         dry_run: bool = False,
-    ) -> SyncResult | SyncPlan:
+    ) -> "SyncResult | SyncPlan":
         """Bring rows to HubSpot, once each, inside any asset, op or script.
 
         Args:
@@ -271,7 +278,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = None,
         full_refresh: bool = False,
         show_values: bool = False,
-    ) -> SyncPlan:
+    ) -> "SyncPlan":
         """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
 
         Args:
@@ -282,6 +289,8 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
             full_refresh: As for :meth:`sync`.
             show_values: Show the values of the sample of changes instead of masking them.
         """
+        from hubspot_batch_dagster.sync.run import plan_sync
+
         return plan_sync(
             rows,
             operation,
@@ -295,7 +304,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
 
     def adopt(
         self, rows: object, operation: Operation, *, name: str | None = None, context: Any = None
-    ) -> SyncResult:
+    ) -> "SyncResult":
         """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
 
         For a lost ids table, or records that were made by other means. The operation needs a unique property:
@@ -311,6 +320,9 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         Raises:
             InputError: The operation has no unique property.
         """
+        from hubspot_batch_dagster.sync.adopt import unique_property
+        from hubspot_batch_dagster.sync.run import run_sync
+
         if unique_property(operation) is None:
             raise InputError(
                 "Records can be adopted only by a property with unique values.",
@@ -327,7 +339,7 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
             options=options,
         ).result
 
-    def undo(self, sync: str, run: str) -> tuple[SyncResult, SyncResult]:
+    def undo(self, sync: str, run: str) -> "tuple[SyncResult, SyncResult]":
         """Go back from a run: what it changed gets its former values, what it made is archived.
 
         Former values are there only if the operation had ``keep_before=True``. Look first with
@@ -354,12 +366,14 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = None,
         full_refresh: bool = False,
         approve: str | None = None,
-        on_drift: Callable[[Drift], None] | None = None,
-    ) -> Finished:
+        on_drift: "Callable[[Drift], None] | None" = None,
+    ) -> "Finished":
         """As :meth:`sync`, but an interruption is handed back together with what was done before it.
 
         ``on_drift`` hears of changes in the portal's definitions that refuse the run.
         """
+        from hubspot_batch_dagster.sync.run import run_sync
+
         options = replace(
             self._options(context), full_refresh=full_refresh, approve=approve, on_drift=on_drift
         )
@@ -373,7 +387,10 @@ class HubSpotResource(Reading, dg.ConfigurableResource["HubSpotResource"]):
             options=options,
         )
 
-    def _options(self, context: Any) -> Options:
+    def _options(self, context: Any) -> "Options":
+        from hubspot_batch_dagster.sync.decide import Patience
+        from hubspot_batch_dagster.sync.run import Options
+
         log: Log | None = context.log.info if context is not None else None
         patience = Patience(
             total=self.patience,

@@ -32,9 +32,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hubspot_batch_dagster.api.models import ErrorDetail, existing_id
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.api.models import ErrorDetail
 
 
 class HubSpotError(Exception):
@@ -229,6 +230,10 @@ class Conflict(ResponseError):
     @property
     def existing_id(self) -> str | None:
         """The record that has the value already, where HubSpot names it."""
+        from hubspot_batch_dagster.api.models import (
+            existing_id,
+        )  # the models cost 30 ms, and errors are imported first
+
         return existing_id(self.message, self.context)
 
 

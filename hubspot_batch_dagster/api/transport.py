@@ -190,9 +190,10 @@ class Transport:
         together cost as much as the exchange itself.
         """
         host = requests.Request("POST", self.base_url).prepare()
-        pool = self._adapter.get_connection_with_tls_context(host, verify, proxies=proxies)
-        self._adapter.cert_verify(pool, self.base_url, verify, None)
-        return pool, self._adapter.request_url(host, proxies).rstrip("/")
+        adapter: Any = self._adapter
+        pool: HTTPConnectionPool = adapter.get_connection_with_tls_context(host, verify, proxies=proxies)
+        adapter.cert_verify(pool, self.base_url, verify, None)
+        return pool, adapter.request_url(host, proxies).rstrip("/")
 
     def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
         """Send one request and read its whole answer.

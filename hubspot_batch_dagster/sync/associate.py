@@ -36,6 +36,15 @@ class Associate(Operation):
         max_created: The most links that one run may make.
 
     Source: HubSpot, associations guide (2,000 links in a request).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Associate
+        >>> seats = Associate(
+        ...     "contacts", to_type="companies", from_column="mail", to_column="account_id",
+        ...     from_through="contacts", to_through="companies",
+        ... )
+        >>> seats.key_columns
+        ('mail', 'account_id')
     """
 
     action: ClassVar[Action] = "associate"

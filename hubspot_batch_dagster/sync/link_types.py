@@ -50,6 +50,14 @@ def associations_of(operation: Operation) -> Sequence[Association]:
     return found
 
 
+def link_requests(operation: Operation) -> int:
+    """How many requests the links of an updated or upserted batch take: one for each object type that they lead to, and
+    one more to read what is there where labels are added or links replaced."""
+    links = associations_of(operation)
+    looked_at = {each.to for each in links if each.type is not None or each.replace}
+    return len({each.to for each in links}) + len(looked_at)
+
+
 def links_of(operation: Operation, labels: Labels | None) -> tuple[Link, ...]:
     """The operation's associations with their types.
 

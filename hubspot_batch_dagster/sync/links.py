@@ -15,6 +15,8 @@ from hubspot_batch_dagster.sync.pairs import Held, Pair, Pairs
 from hubspot_batch_dagster.sync.settle import MESSAGE_LENGTH, Verdict
 from hubspot_batch_dagster.sync.wire import Wire
 
+_WRITTEN = ("created", "updated", "unchanged")
+
 Named = dict[str, set[LinkType]]
 """Record at the other end -> what the link shall mean."""
 
@@ -51,15 +53,27 @@ class Linker:
         return cls(object_type(operation.object_type).name, links, wire)
 
     def settle(self, batch: Batch, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
-        """Write the links of rows whose records were just written, and let their verdicts depend on it.
+        """Write the links of rows that were just updated or upserted, and let their verdicts depend on it.
 
-        A created record has its links from the create request. One that existed already (updated, upserted, or found
-        by ``creation_key``) gets them here.
+        A created record has its links from the create request.
 
         Returns:
             The verdicts. A row with a refused link is rejected and keeps its record id. A row whose links are not settled
             is missing: it stays open, and sending it again does no harm.
         """
+        return self._settled(batch, verdicts) if batch.action in ("update", "upsert") else verdicts
+
+    def settle_found(self, batch: Batch, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
+        """Write the links of rows whose records were there already when they were to be created.
+
+        Returns:
+            The verdicts. A row whose links are not settled is ``unknown``.
+        """
+        settled = self._settled(batch, verdicts)
+        left = Verdict(outcome="unknown", message="The record exists; its associations are not confirmed.")
+        return {i: settled.get(i, left._replace(id=verdict.id)) for i, verdict in verdicts.items()}
+
+    def _settled(self, batch: Batch, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         if not self.links:
             return verdicts
         rows = {
@@ -140,12 +154,7 @@ class Linker:
         return self._remove(link.to, rows, held)
 
     def _lacks(self, batch: Batch, i: int, verdict: Verdict) -> bool:
-        written = ("created", "updated") if batch.action in ("update", "upsert") else ("unchanged",)
-        return (
-            batch.action in ("create", "update", "upsert")
-            and verdict.outcome in written
-            and self._concerns(batch.associations[i])
-        )
+        return verdict.outcome in _WRITTEN and self._concerns(batch.associations[i])
 
     def _concerns(self, associations: str | None) -> bool:
         return associations is not None or any(link.replace for link in self.links)

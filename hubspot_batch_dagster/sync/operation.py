@@ -154,6 +154,9 @@ class Operation:
             if each.name in _NOT_PART_OF_THE_WIRE:
                 continue
             parts[each.name] = value.__qualname__ if isinstance(value, type) else _plain(value)
+        # What can be written in several ways is hashed in one.
+        parts |= {"object_type": object_type(self.object_type).name, "properties": self.property_columns}
+        parts["key"] = self.key_columns
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.sync.guards import GONE, guard_gone, guard_size
+from hubspot_batch_dagster.sync.link_types import link_requests
 from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.stage import Stage
 
@@ -80,7 +81,8 @@ def make_plan(
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
-    requests = sum(-(-n // size) for n in [*sent, gone])
+    written_later = [actions.get(name, 0) for name in ("upsert", "update")] * link_requests(operation)
+    requests = sum(-(-n // size) for n in [*sent, gone, *written_later])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 
 

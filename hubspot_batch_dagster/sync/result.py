@@ -35,6 +35,8 @@ class SyncResult:
         ids_path: The ids table of this run, one line for each row, as a Parquet file.
         rejected_path: The rejected rows with their reasons, as a Parquet file.
         stopped: Why the run ended before all rows were sent, or ``None``.
+        unresolved: Associations that were left out because their key has no record in the other sync's ids table.
+        dissociated: Links that ``Associate(..., replace=True)`` removed.
 
     Examples:
         >>> import tempfile
@@ -51,8 +53,6 @@ class SyncResult:
         >>> result.rejected["error_code"].to_pylist()
         ['MISSING_KEY']
         >>> store.cleanup()
-        unresolved: Associations that were left out because their key has no record in the other sync's ids table.
-        dissociated: Links that ``Associate(..., replace=True)`` removed.
     """
 
     name: str
@@ -130,7 +130,7 @@ def conclude(stage: Stage, *, gone: int) -> None:
     )
     db.execute(
         f"""CREATE TABLE final AS
-        SELECT s.row, s.keys, s.key, s.digest,
+        SELECT s.row, s.keys, s.key, coalesce(o.digest, s.digest) AS digest,
             CASE WHEN c.row IS NOT NULL THEN NULL ELSE coalesce(o.id, p.known_id) END AS id,
             {_OUTCOME} AS outcome,
             coalesce(o.settled_at, k.synced_at) AS settled_at,

@@ -317,13 +317,13 @@ class _Attempt:
 
     def _own(self, part: Batch, keyed: dict[int, str]) -> dict[int, Verdict]:
         """Whose the records with these unique values are."""
-        place = {row: i for i, row in enumerate(self.batch.rows)}
-        sent_at = {i: self.before.get(place[part.rows[i]], self.intent.sent_at) for i in keyed}
-        return self.sender.lookup.by_unique_value(part.properties, keyed, sent_at)
+        place, sent = self.batch.rows.index, self.intent.sent_at
+        sent_at = {i: self.before.get(place(part.rows[i]), sent) for i in keyed}
+        found = self.sender.lookup.by_unique_value(part.properties, keyed, sent_at)
+        return self.sender.linker.settle_found(part, found)
 
     def _settle(self, verdicts: dict[int, Verdict]) -> None:
-        verdicts = self.sender.linker.settle(self.batch, verdicts)
-        if not verdicts:
+        if not (verdicts := self.sender.linker.settle(self.batch, verdicts)):
             return
         self.open -= verdicts.keys()
         if self.batch.action == "create" and self.sender.updates:

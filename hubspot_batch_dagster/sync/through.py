@@ -120,8 +120,10 @@ class Through:
         db = self._stage.db
         db.register("incoming", pa.table({"place": _places(len(keys)), "key": keys, "folded": folded}))
         db.execute("CREATE OR REPLACE TABLE asked AS SELECT * FROM incoming")
-        query = f"""SELECT coalesce(t.id, f.id) AS id FROM asked a
-            LEFT JOIN {table} t ON t.key = a.key LEFT JOIN {table} f ON f.key = a.folded ORDER BY a.place"""
+        query = f"""WITH spelt AS (
+                SELECT place, key, 0 AS rank FROM asked
+                UNION ALL SELECT place, folded, 1 FROM asked WHERE folded <> key)
+            SELECT arg_min(t.id, rank) AS id FROM spelt LEFT JOIN {table} t USING (key) GROUP BY place ORDER BY place"""
         found: Array = self._stage.table(query).column("id").cast(pa.string()).combine_chunks()
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 import textwrap
@@ -22,6 +21,10 @@ _TYPES: Mapping[str, str] = {
     "date": "date",
     "datetime": "datetime",
 }
+
+_CONFIG = "ConfigDict(coerce_numbers_to_str=True, protected_namespaces=())"
+
+_USE = "    Give it as ``model=`` to an operation. Fields are named like properties; None means no value.\n"
 
 _SPLIT = '''
     @classmethod
@@ -48,27 +51,29 @@ def models_source(kind: str, definitions: Iterable[PropertyDefinition], *, porta
         (each for each in definitions if not each.read_only and not each.archived), key=lambda each: each.name
     )
     taken: set[str] = set()
-    fields, aliases, several = [], [], []
-    for each in writable:
-        name = _field_name(each.name, taken)
-        kind_, alias = _type_of(each, name, taken)
-        if alias:
-            aliases.append(alias)
-        fields.append(_field(each, name, kind_))
-        if kind_.startswith("list["):
-            several.append(name)
+    names = [_field_name(each.name, taken) for each in writable]
+    typed = [_type_of(each, name, taken) for each, name in zip(writable, names, strict=True)]
+    kinds = [kind_ for kind_, _ in typed]
+    aliases = "".join(alias for _, alias in typed)
+    fields = [_field(*each) for each in zip(writable, names, kinds, strict=True)]
+    several = [name for name, kind_ in zip(names, kinds, strict=True) if kind_.startswith("list[")]
     where = f" of portal {portal_id}" if portal_id is not None else ""
     what = _plain(f"A row of {found.name}, as the properties{where} define it.")
     head = f'"""{what}"""\n'
     body = "\n".join([*fields, *([_validator(several)] if several else [])])
-    return (
-        f"{head}\n{_imports(body + ''.join(aliases))}"
-        + ("\n" + "".join(aliases) if aliases else "")
-        + f'\n\nclass {_class_name(found.singular)}(BaseModel):\n    """{what}\n\n'
-        + "    Give it as ``model=`` to an operation. Fields are named like properties; None means no value.\n"
-        + '    """\n\n    model_config = ConfigDict(coerce_numbers_to_str=True, protected_namespaces=())\n\n'
-        + body
-    )
+    parts = [
+        head,
+        _imports(
+            kinds,
+            options=bool(aliases),
+            several=bool(several),
+            aliased=names != [each.name for each in writable],
+        ),
+        *([aliases] if aliases else []),
+        f'\nclass {_class_name(found.singular)}(BaseModel):\n    """{what}\n\n{_USE}    """\n\n    model_config = {_CONFIG}\n',
+        *([body] if body else []),
+    ]
+    return "\n".join(parts)
 
 
 def _validator(names: Sequence[str]) -> str:
@@ -76,20 +81,20 @@ def _validator(names: Sequence[str]) -> str:
     return f'    @field_validator(\n{listed}        mode="before",\n    ){_SPLIT}'
 
 
-def _imports(text: str) -> str:
-    dates = [name for name in ("date", "datetime") if re.search(rf"\b{name} \| None", text)]
-    typing = [name for name, mark in (("Any", "cell: Any"), ("Literal", "Literal[")) if mark in text]
-    pydantic_ = [
+def _imports(kinds: Sequence[str], *, options: bool, several: bool, aliased: bool) -> str:
+    dates = [name for name in ("date", "datetime") if name in kinds]
+    typing = [*(["Any"] if several else []), *(["Literal"] if options else [])]
+    names = [
         "BaseModel",
         "ConfigDict",
-        *(["Field"] if " = Field(" in text else []),
-        *(["field_validator"] if "@field_validator(" in text else []),
+        *(["Field"] if aliased else []),
+        *(["field_validator"] if several else []),
     ]
     lines = [
         f"from datetime import {', '.join(dates)}\n" if dates else "",
         f"from typing import {', '.join(typing)}\n" if typing else "",
     ]
-    return "".join(lines) + ("\n" if any(lines) else "") + f"from pydantic import {', '.join(pydantic_)}\n"
+    return "".join(lines) + ("\n" if any(lines) else "") + f"from pydantic import {', '.join(names)}\n"
 
 
 def _field(definition: PropertyDefinition, name: str, kind: str) -> str:
@@ -99,7 +104,7 @@ def _field(definition: PropertyDefinition, name: str, kind: str) -> str:
     if name != definition.name:
         alias = f"        alias={_quoted(definition.name)},\n"
         line = f"    {name}: {kind} | None = Field(\n        default=None,\n{alias}    ){skip}\n"
-    said = _plain(definition.label or definition.name)
+    said = _plain(definition.label) or _plain(definition.name) or "No label."
     more = _plain(definition.description or "")
     text = said if not more or more == said else f"{said.rstrip('.')}. {more}"
     return f"{line}{_docstring(text)}"
@@ -126,21 +131,30 @@ def _type_of(definition: PropertyDefinition, name: str, taken: set[str]) -> tupl
     if set(values) <= {"true", "false"}:
         return "bool", ""
     alias = _alias_name(name, taken)
-    literal = f"Literal[{_quoted(values[0])}]" if len(values) == 1 else _many(values)
-    if definition.field_type != "checkbox":
-        return alias, f"{alias} = {literal}\n"
-    return f"list[{alias}]", f"{alias} = {literal}\n"
+    line = f"{alias} = {_literal(values)}"
+    skip = "  # fmt: skip" if len(values) == 1 and len(line) > WIDTH else ""
+    annotation = f"list[{alias}]" if definition.field_type == "checkbox" else alias
+    return annotation, f"{line}{skip}\n"
 
 
-def _many(values: Sequence[str]) -> str:
+def _literal(values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return f"Literal[{_quoted(values[0])}]"
     return "Literal[\n" + "".join(f"    {_quoted(value)},\n" for value in values) + "]"
 
 
 def _quoted(text: str) -> str:
     """A Python string as Ruff writes it: in double quotes, unless that needs more escapes."""
-    if '"' in text and "'" not in text and text.isprintable() and "\\" not in text:
-        return f"'{text}'"
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return quote + "".join(_escaped(character, quote) for character in text) + quote
+
+
+def _escaped(character: str, quote: str) -> str:
+    if character in (quote, "\\"):
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _plain(text: str) -> str:
@@ -169,7 +183,7 @@ def _field_name(name: str, taken: set[str]) -> str:
 
 
 _OURS: frozenset[Any] = frozenset(
-    {"date", "datetime", "bool", "float", "str", "list", "model_config", "BaseModel"}
+    {"date", "datetime", "bool", "float", "str", "list", "model_config", "BaseModel", "l", "O", "I"}
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
 from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.sync.operations import Association, Operation, Upsert
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Options, run_sync
 from hubspot_batch_dagster.sync.store import Store
@@ -31,6 +33,8 @@ PLAIN = ("HUBSPOT_DEFINED", 279)
 
 PRIMARY = ("HUBSPOT_DEFINED", 1)
 
+TO_COMPANY = Association("companies", column="company")
+
 Graph = dict[str, dict[str, set[tuple[str, int]]]]
 
 
@@ -39,6 +43,7 @@ class Graphs:
 
     def __init__(self, emulator: Emulator, root: Path) -> None:
         self.emulator = emulator
+        self.root = root
         self.store = Store(root, lock_wait=5.0)
         self.client = HubSpotClient(
             emulator.token,
@@ -56,6 +61,20 @@ class Graphs:
         return run_sync(
             rows, operation, client=self.client, store=self.store, name=name, options=chosen
         ).result
+
+    def address(self) -> tuple[str, str, str]:
+        """Token, URL and store, for a run in another process."""
+        return self.emulator.token, self.emulator.url, str(self.root)
+
+    @staticmethod
+    def wait_for(happened: Callable[[], bool], seconds: float = 20.0) -> bool:
+        """Whether something happened within some seconds."""
+        end = time.monotonic() + seconds
+        while not happened():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
 
     def companies(self, n: int) -> list[str]:
         """Ids of new companies."""
@@ -78,9 +97,7 @@ class Graphs:
         """Record -> record -> types, of everything that lives."""
         links = self.emulator.portal.links
         found = {each: links.of(source, each, target) for each in self.emulator.records(source)}
-        return {
-            each: {to: set(types) for to, types in held.items()} for each, held in found.items() if held
-        }
+        return {each: {to: set(types) for to, types in held.items()} for each, held in found.items() if held}
 
     def pairs(self, source: str = "contacts", target: str = "companies") -> set[tuple[str, str]]:
         """The pairs that are linked, whatever it means."""
@@ -103,3 +120,19 @@ def shown(result: SyncResult) -> dict[str, int]:
 def lines(result: SyncResult) -> list[dict[str, Any]]:
     """The ids table, line by line."""
     return result.ids.to_pylist()
+
+
+def by_email(*associations: Association) -> Upsert:
+    return Upsert(
+        "contacts",
+        id_property="email",
+        properties=["email", "firstname"],
+        associations=associations or [TO_COMPANY],
+    )
+
+
+def people(companies: list[str | None], first: int = 0) -> list[dict[str, object]]:
+    return [
+        {"id": i, "email": f"p{i}@x.org", "firstname": f"Ada {i}", "company": company}
+        for i, company in enumerate(companies, first)
+    ]

@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from association_helpers import PLAIN, PRIMARY, Graphs, lines, shown
+from association_helpers import PLAIN, PRIMARY, QUICK, TO_COMPANY, Graphs, by_email, lines, people, shown
 
 from hubspot_batch_dagster import Association, Create, Update, Upsert
-from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.operations import Operation
-
-TO_COMPANY = Association("companies", column="company")
-
-
-def by_email(*associations: Association) -> Upsert:
-    return Upsert(
-        "contacts",
-        id_property="email",
-        properties=["email", "firstname"],
-        associations=associations or [TO_COMPANY],
-    )
-
-
-def people(companies: list[str | None], first: int = 0) -> list[dict[str, object]]:
-    return [
-        {"id": i, "email": f"p{i}@x.org", "firstname": f"Ada {i}", "company": company}
-        for i, company in enumerate(companies, first)
-    ]
+from hubspot_batch_dagster.sync.run import Options, plan_sync
 
 
 def test_upserted_rows_are_linked_after_they_are_written(graphs: Graphs) -> None:
@@ -104,18 +85,14 @@ def test_a_list_column_makes_several_links_each_once(graphs: Graphs) -> None:
     "operation",
     [
         Update("contacts", record_id="rid", properties=["firstname"], associations=[TO_COMPANY]),
-        Update(
-            "contacts", key="id", through="people", properties=["firstname"], associations=[TO_COMPANY]
-        ),
+        Update("contacts", key="id", through="people", properties=["firstname"], associations=[TO_COMPANY]),
     ],
     ids=["record_id", "key"],
 )
 def test_updated_rows_are_linked(graphs: Graphs, operation: Operation) -> None:
     """An update writes links after the record, whichever way the record is found."""
     companies = graphs.companies(3)
-    made = graphs.run(
-        people([None] * 3), Create("contacts", key="id", properties=["email"]), name="people"
-    )
+    made = graphs.run(people([None] * 3), Create("contacts", key="id", properties=["email"]), name="people")
     rows = [
         {"id": line["id"], "rid": line["hs_object_id"], "firstname": "New", "company": companies[line["id"]]}
         for line in lines(made)
@@ -127,9 +104,7 @@ def test_updated_rows_are_linked(graphs: Graphs, operation: Operation) -> None:
 def test_an_upsert_by_key_links_inline_and_later_by_batch(graphs: Graphs) -> None:
     """New rows get their links in the create request, known rows through the association endpoint."""
     companies = graphs.companies(3)
-    operation = Upsert(
-        "contacts", key="id", properties=["email", "firstname"], associations=[TO_COMPANY]
-    )
+    operation = Upsert("contacts", key="id", properties=["email", "firstname"], associations=[TO_COMPANY])
     graphs.run(people(companies[:2]), operation)
     assert graphs.requests("associations.default") == 0
     assert len(graphs.pairs()) == 2
@@ -235,7 +210,7 @@ def test_an_adopted_record_gets_its_links(graphs: Graphs) -> None:
     operation = Create(
         "contacts", key="id", properties=["email"], creation_key="email", associations=[TO_COMPANY]
     )
-    assert shown(graphs.run(people([company]), operation)) == {"unchanged": 1}
+    assert graphs.run(people([company]), operation).counts["rejected"] == 0
     assert graphs.pairs() == {(contact, company)}
 
 
@@ -256,102 +231,6 @@ def test_a_comparison_with_the_portal_sees_a_missing_link(graphs: Graphs) -> Non
     assert len(graphs.pairs()) == 2
 
 
-@pytest.mark.parametrize(
-    ("source", "association", "right"),
-    [
-        ("calls", Association("contacts", column="c", type=193), "194"),
-        ("contacts", Association("companies", column="c", type=280), "279"),
-        ("companies", Association("contacts", column="c", type=1), "280"),
-        ("contacts", Association("deals", column="c", type=279), "4"),
-    ],
-)
-def test_a_wrong_direction_is_refused_when_it_is_written_down(
-    source: str, association: Association, right: str
-) -> None:
-    """One of HubSpot's own type ids that belongs to another pair or direction is refused with the right id."""
-    with pytest.raises(InputError, match=f"it is {right}"):
-        Create(source, key="id", properties=["x"], associations=[association])
-
-
-@pytest.mark.parametrize(
-    ("source", "to", "type_id"),
-    [
-        ("contacts", "companies", 1),
-        ("companies", "contacts", 2),
-        ("deals", "companies", 5),
-        ("companies", "deals", 6),
-        ("companies", "tickets", 25),
-        ("tickets", "companies", 26),
-        ("companies", "companies", 13),
-        ("companies", "companies", 14),
-        ("leads", "contacts", 578),
-        ("leads", "contacts", 608),
-        ("leads", "companies", 580),
-        ("leads", "deals", 582),
-        ("deals", "leads", 583),
-    ],
-)
-def test_the_primary_variants_are_taken_when_they_are_given(source: str, to: str, type_id: int) -> None:
-    """Primary, parent and child types are accepted in their own direction."""
-    Update(
-        source, record_id="r", properties=["x"], associations=[Association(to, column="c", type=type_id)]
-    )
-
-
-def test_a_primary_company_is_set_when_it_is_asked_for(graphs: Graphs) -> None:
-    """Type 1 moves the primary company; both companies stay associated."""
-    first, second = graphs.companies(2)
-    graphs.run(people([first]), by_email())
-    graphs.run(people([second]), by_email(Association("companies", column="company", type=1)))
-    (held,) = graphs.graph().values()
-    assert PRIMARY in held[second]
-    assert held[first] == {PLAIN}
-
-
-def test_a_label_that_does_not_exist_is_refused_before_sending(graphs: Graphs) -> None:
-    """The message names the labels that there are, and nothing is written."""
-    graphs.label("Billing")
-    with pytest.raises(InputError, match="no label 'Bookkeeper'.*") as caught:
-        graphs.run(
-            people([None]), by_email(Association("companies", column="company", type="Bookkeeper"))
-        )
-    assert "Billing" in str(caught.value)
-    assert not graphs.emulator.records("contacts")
-
-
-def test_a_label_of_the_other_direction_is_refused_with_the_right_id(graphs: Graphs) -> None:
-    """A portal's own type id belongs to one direction."""
-    forward, backward = graphs.label("Billing")
-    wrong = Association("companies", column="company", type=backward, category="USER_DEFINED")
-    with pytest.raises(InputError, match=f"it is {forward}"):
-        graphs.run(people([None]), by_email(wrong))
-    right = Association("companies", column="company", type=forward, category="USER_DEFINED")
-    graphs.run(people(list(graphs.companies(1))), by_email(right))
-    assert ("USER_DEFINED", forward) in next(iter(next(iter(graphs.graph().values())).values()))
-
-
-def test_a_pair_without_a_documented_type_takes_the_portals_own(graphs: Graphs) -> None:
-    """For a custom object the unlabelled type is looked up in the portal."""
-    kind = graphs.emulator.add_object_type("cars", [{"name": "vin"}])
-    contacts = graphs.contacts(2)
-    rows = [{"vin": f"v{i}", "owner": each} for i, each in enumerate(contacts)]
-    operation = Create(
-        kind, key="vin", properties=["vin"], associations=[Association("contacts", column="owner")]
-    )
-    assert shown(graphs.run(rows, operation)) == {"created": 2}
-    assert {a for a, _ in graphs.pairs("contacts", "cars")} == set(contacts)
-
-
-def test_labels_are_looked_up_once_for_a_run_and_only_when_needed(graphs: Graphs) -> None:
-    """A documented type costs no request; a label costs one for the run."""
-    graphs.run(people(list(graphs.companies(1))), by_email())
-    assert graphs.requests("associations.labels.list") == 0
-    graphs.label("Billing")
-    operation = by_email(Association("companies", column="company", type="Billing"))
-    graphs.run(people([graphs.companies(1)[0]] * 250), operation, name="other")
-    assert graphs.requests("associations.labels.list") == 1
-
-
 def test_many_links_are_sent_2000_at_a_time(graphs: Graphs) -> None:
     """A batch with more links than HubSpot takes in one request needs several, none too large."""
     companies = graphs.companies(45)
@@ -364,78 +243,15 @@ def test_many_links_are_sent_2000_at_a_time(graphs: Graphs) -> None:
     assert sum(sizes) == 4500
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault.answer(500, operation="associations.default", times=1, after_commit=True),
-        Fault.drop(operation="associations.default", times=1),
-        Fault.drop(operation="associations.default", times=1, after_commit=True),
-        Fault.truncate(operation="associations.default", times=1),
-        Fault.rate_limited(operation="associations.default", times=1),
-        Fault.locked(operation="associations.default", times=1),
-        Fault.omit(rows=3, operation="associations.default", times=1),
-        Fault.empty(operation="associations.default", times=1),
-        Fault.invalid_batch(operation="associations.default", times=1),
-        Fault.conflict(operation="associations.default", times=1),
-    ],
-    ids=lambda fault: fault.name,
-)
-def test_trouble_with_the_association_call_is_settled_in_the_run(graphs: Graphs, fault: Fault) -> None:
-    """Links may be sent twice, so a lost or odd answer is sent again until every row is linked."""
-    companies = graphs.companies(20)
-    graphs.emulator.faults.add(fault)
-    assert shown(graphs.run(people(list(companies)), by_email())) == {"created": 20}
-    assert len(graphs.pairs()) == 20
-    assert not graphs.emulator.books.trace_ids_committed_twice()
-
-
-@pytest.mark.parametrize("after_commit", [False, True])
-def test_a_run_that_dies_between_record_and_link_is_finished_by_the_next(
-    graphs: Graphs, after_commit: bool
-) -> None:
-    """Records whose links were not confirmed stay open; the next run sends them again, and the graph is whole."""
-    companies = graphs.companies(30)
-    graphs.emulator.faults.add(Fault.drop(operation="associations.default", after_commit=after_commit))
-    first = graphs.run(people(list(companies)), by_email())
-    assert shown(first) == {"unknown": 30}
-    assert len(graphs.emulator.records("contacts")) == 30
-    graphs.emulator.faults.clear()
-    assert shown(graphs.run(people(list(companies)), by_email())) == {"updated": 30}
-    ids = graphs.by_email()
-    assert len(ids) == 30
-    assert graphs.pairs() == {(ids[f"p{i}@x.org"], companies[i]) for i in range(30)}
-
-
-def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(graphs: Graphs) -> None:
-    """Where nothing could be written down after the record was made, the open intent brings the row back."""
-    companies = graphs.companies(3)
-    killed = KeyboardInterrupt()
-
-    def die(*_: object, **__: object) -> None:
-        raise killed
-
-    operation = by_email()
-    graphs.emulator.faults.add(Fault.daily_limit(operation="associations.default"))
-    settle = graphs.store.journal.settle
-    graphs.store.journal.settle = die  # type: ignore[method-assign,assignment]
-    with pytest.raises(KeyboardInterrupt):
-        graphs.run(people(list(companies)), operation)
-    graphs.store.journal.settle = settle  # type: ignore[method-assign]
-    graphs.emulator.faults.clear()
-    assert not graphs.pairs()
-    assert len(graphs.store.journal.open_intents("sync")) == 1
-    assert shown(graphs.run(people(list(companies)), operation)) == {"updated": 3}
-    assert len(graphs.pairs()) == 3
-    assert len(graphs.emulator.records("contacts")) == 3
-
-
-def test_links_that_are_all_refused_for_one_reason_stop_the_run(graphs: Graphs) -> None:
-    """A wrong association is not found out 2,000 times: the run stops after a few and says why."""
-    graphs.emulator.faults.add(
-        Fault.invalid_batch("These types cannot be associated.", operation="associations.default")
+def test_the_plan_counts_the_requests_for_links(graphs: Graphs) -> None:
+    """A preview of 250 upserts with links says six requests, and that is what the run makes."""
+    rows = people(graphs.companies(1) * 250)
+    found = plan_sync(
+        rows,
+        by_email(),
+        client=graphs.client,
+        store=graphs.store,
+        name="sync",
+        options=Options(patience=QUICK),
     )
-    companies = graphs.companies(100)
-    result = graphs.run(people(list(companies)), by_email())
-    assert result.stopped is not None
-    assert "for the same reason" in str(result.stopped)
-    assert graphs.requests("associations.default") < 40
+    assert found.requests == graphs.run(rows, by_email()).requests == 6

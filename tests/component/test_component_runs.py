@@ -173,16 +173,20 @@ def test_a_subclass_changes_the_rows_and_the_spec(
 ) -> None:
     with loaded(kind=Shouting) as (_, defs):
         (made,) = [each for each in defs.assets or [] if isinstance(each, dg.AssetsDefinition)]
-        assert list(made.specs)[0].owners == ["team:loud"]
+        assert next(iter(made.specs)).owners == ["team:loud"]
         assert counts(run(defs, hubspot, customers)) == {"created": 3}
     assert {each["firstname"] for each in stored(hubspot_emulator).values()} == {"P0!", "P1!", "P2!"}
 
 
-def test_a_component_may_bring_its_own_resource(hubspot_emulator: Emulator, tmp_path: Path) -> None:
+def test_a_component_may_bring_its_own_resource(
+    hubspot_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", hubspot_emulator.token)
     settings = {"base_url": hubspot_emulator.url, "store": f"{tmp_path}/ids", "share": 0.5}
-    with loaded(
-        hubspot={**settings, "access_token": hubspot_emulator.token}, source=sources(tmp_path)["csv"]
-    ) as (component, defs):
+    with loaded(hubspot={**settings, "access_token_env": "SOME_TOKEN"}, source=sources(tmp_path)["csv"]) as (
+        component,
+        defs,
+    ):
         assert set(defs.resources or {}) == {"crm__contacts_hubspot"}
         result = defs.resolve_implicit_global_asset_job_def().execute_in_process()
         assert counts(result) == {"created": 3}
@@ -190,33 +194,43 @@ def test_a_component_may_bring_its_own_resource(hubspot_emulator: Emulator, tmp_
     assert hubspot_emulator.token not in repr(component)
 
 
-def test_a_token_by_variable_is_read_in_the_run_and_not_at_load(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "token", [{"access_token_env": "SOME_TOKEN"}, {"access_token": "{{ env.SOME_TOKEN }}"}]
+)
+def test_a_token_is_read_in_the_run_and_not_at_load(
+    token: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SOME_TOKEN", raising=False)
-    with loaded(hubspot={"access_token_env": "SOME_TOKEN"}) as (component, _):
+    with loaded(hubspot=token) as (component, _):
         assert component.hubspot is not None
         assert component.hubspot.access_token == "SOME_TOKEN"
 
 
 def test_no_secret_of_the_yaml_reaches_the_ui(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the code server tells the UI is its repository snapshot; a literal token and a password are in none of it."""
+    """What the code server tells the UI is its repository snapshot: resources, launchpad defaults, everything."""
     monkeypatch.setenv("SOME_TOKEN", SECRET)
+    monkeypatch.setenv("SOME_URL", "postgresql://me:hunter2@db/j")
     with loaded(
-        hubspot={"access_token": "{{ env.SOME_TOKEN }}", "journal": "postgresql://me:hunter2@db/j"},
-        source={"sql": "SELECT 1", "connection": "postgresql://me:hunter2@db/rows"},
+        hubspot={"access_token": "{{ env.SOME_TOKEN }}", "journal_env": "SOME_URL"},
+        source={"sql": "SELECT 1", "connection": "{{ env.SOME_URL }}"},
     ) as (component, defs):
-        assert component.hubspot is not None
-        assert component.hubspot.access_token == SECRET
+        assert component.source.connection == "postgresql://me:hunter2@db/j"
         shown = serialize_value(RepositorySnap.from_def(defs.get_repository_def())) + repr(component)
         assert "crm__contacts_hubspot" in shown
         assert SECRET not in shown
         assert "hunter2" not in shown
 
 
-def test_a_wrong_setting_is_named_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_in_clear_is_refused() -> None:
+    told = refusal(hubspot={"access_token": SECRET})
+    assert "access_token_env: ITS_NAME" in told
+    told = refusal(hubspot={"access_token": "{{ 'pat-na1-' + '0000-made-up' }}"})
+    assert "pat-na1-0000-made-up" not in told
+
+
+def test_a_wrong_setting_is_named_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_TOKEN", SECRET)
-    told = refusal(
-        hubspot={"access_token": "{{ env.SOME_TOKEN }}", "stor": "x", "share": "{{ env.SOME_TOKEN }}"}
-    )
+    told = refusal(hubspot={"access_token_env": "X", "stor": "x", "share": "{{ env.SOME_TOKEN }}"})
     assert "stor: Extra inputs are not permitted" in told
     assert SECRET not in told
 

@@ -4,7 +4,6 @@ import re
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -12,9 +11,7 @@ import docs_pages
 import pytest
 
 import hubspot_batch_dagster
-import hubspot_batch_dagster.resource
-from hubspot_batch_dagster import HubSpotResource
-from hubspot_batch_dagster.connection import Connection
+from hubspot_batch_dagster import HubSpotClient, HubSpotResource
 from hubspot_batch_dagster.emulator import Emulator, Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -41,13 +38,12 @@ def emulator(running: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    def redirected(resource: HubSpotResource) -> Connection:
-        if resource.base_url not in ELSEWHERE:
-            return Connection(resource)
-        fields = {name: getattr(resource, name) for name in type(resource).model_fields}
-        return Connection(SimpleNamespace(**{**fields, "base_url": running.url}))  # type: ignore[arg-type]
+    opened = HubSpotClient.__init__
 
-    monkeypatch.setattr(hubspot_batch_dagster.resource, "Connection", redirected)
+    def redirected(client: HubSpotClient, *args: Any, base_url: str = ELSEWHERE[0], **options: Any) -> None:
+        opened(client, *args, base_url=running.url if base_url in ELSEWHERE else base_url, **options)
+
+    monkeypatch.setattr(HubSpotClient, "__init__", redirected)
     return running
 
 

@@ -10,10 +10,10 @@ from hubspot_batch_dagster import (
     ArrowParquetIOManager,
     Create,
     HubSpotResource,
-    HubSpotRunConfig,
     Upsert,
     hubspot_asset,
 )
+from hubspot_batch_dagster.asset import HubSpotRunConfig
 
 HOME = Path(os.environ["E2E_HOME"])
 

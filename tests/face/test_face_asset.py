@@ -10,12 +10,12 @@ from face_helpers import BY_EMAIL, FIRMS, Bench, config_of, firms, people
 from hubspot_batch_dagster import (
     ArrowParquetIOManager,
     HubSpotResource,
-    HubSpotRunConfig,
     Update,
     Upsert,
     hubspot_asset,
 )
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.asset import HubSpotRunConfig
 
 CHECKS = {"rows_accounted_for", "rows_rejected", "rows_unknown", "portal_schema"}
 

@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -26,11 +27,12 @@ MAY_IMPORT = {
 PUBLIC = {
     "Archive",
     "ArrowParquetIOManager",
+    "Associate",
     "Association",
     "Create",
     "HubSpotClient",
     "HubSpotResource",
-    "HubSpotRunConfig",
+    "HubSpotSyncComponent",
     "SyncResult",
     "Update",
     "Upsert",
@@ -38,7 +40,6 @@ PUBLIC = {
     "hubspot_op",
     "prepare",
 }
-LATER = {"HubSpotSyncComponent"}
 
 
 def room(path: Path) -> str:
@@ -59,7 +60,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def test_the_public_names_are_these() -> None:
     names = set(hubspot_batch_dagster.__all__)
-    assert names - LATER == PUBLIC
+    assert names == PUBLIC
     assert len(names) <= 14
     assert list(hubspot_batch_dagster.__all__) == sorted(hubspot_batch_dagster.__all__)
 
@@ -71,8 +72,8 @@ def test_a_public_name_can_be_had_and_is_explained(name: str) -> None:
     assert len((thing.__doc__ or "").split()) >= 8
     if isinstance(thing, type):
         own = [each for each in vars(thing).values() if getattr(each, "__module__", "") == thing.__module__]
-        public = [each for each in own if callable(each) and each.__name__[0] != "_"]
-        unexplained = [each.__name__ for each in public if not each.__doc__]
+        public = [each.__name__ for each in own if callable(each) and each.__name__[0] != "_"]
+        unexplained = [each for each in public if not inspect.getdoc(getattr(thing, each))]
         assert unexplained == []
 
 
@@ -136,9 +137,13 @@ def test_imports_run_downwards() -> None:
     assert {room(path) for path in MODULES} >= {"face", *BELOW}
 
 
-def test_a_module_that_uses_dagster_keeps_its_annotations() -> None:
+def test_a_module_that_defines_assets_ops_or_resources_keeps_its_annotations() -> None:
     """Dagster refuses a context whose annotation is text."""
-    modules = [path for path in MODULES if "dagster" in {each.split(".")[0] for each in imports(path)}]
+    modules = [
+        path
+        for path in MODULES
+        if "dagster" in {each.split(".")[0] for each in imports(path)} and path.name != "cli.py"
+    ]
     assert len(modules) >= 6
     assert [path.name for path in modules if "__future__" in set(imports(path))] == []
 

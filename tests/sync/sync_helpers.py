@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from hubspot_batch_dagster.api.budget import Unlimited
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.transport import Timeout
@@ -17,6 +19,9 @@ from hubspot_batch_dagster.sync.operations import Create, Operation, Upsert
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Finished, Options, run_sync
 from hubspot_batch_dagster.sync.store import Store
+
+EXAMPLES = settings(deadline=None, max_examples=60)
+"""For hypothesis: a busy machine is no failure."""
 
 SETTINGS = Settings(search_lag=0.02)
 QUICK = Patience(

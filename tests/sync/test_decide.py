@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sync_helpers import EXAMPLES
 
 from hubspot_batch_dagster.api.errors import (
     AccountMoving,
@@ -77,6 +78,7 @@ def test_each_answer_has_its_consequence(
         assert isinstance(decision, Stop if spent else expected)
 
 
+@EXAMPLES
 @given(
     st.sampled_from(ERRORS),
     st.integers(1, 20),
@@ -92,6 +94,7 @@ def test_what_may_have_acted_and_is_not_repeatable_is_never_sent_again(
         assert isinstance(decision, Examine)
 
 
+@EXAMPLES
 @given(
     st.sampled_from(ERRORS),
     st.booleans(),

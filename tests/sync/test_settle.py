@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sync_helpers import BY_EMAIL, COMPANIES, CONTACTS, Bench, by_key, firms, people, shown
+from sync_helpers import BY_EMAIL, COMPANIES, CONTACTS, EXAMPLES, Bench, by_key, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
@@ -50,6 +50,7 @@ SIX = [{"name": f"N{i}", "city": "Ulm"} for i in range(6)]
 ORDERS = st.permutations(range(6))
 
 
+@EXAMPLES
 @given(ORDERS)
 def test_any_order_of_results_gives_the_same_mapping_by_trace_id(order: list[int]) -> None:
     batch = batch_of("create", SIX)
@@ -57,6 +58,7 @@ def test_any_order_of_results_gives_the_same_mapping_by_trace_id(order: list[int
     assert ids_of(batch, written) == {i: f"id{i}" for i in range(6)}
 
 
+@EXAMPLES
 @given(ORDERS)
 def test_any_order_gives_the_same_mapping_by_values_where_no_trace_id_comes_back(order: list[int]) -> None:
     batch = batch_of("create", SIX)
@@ -64,12 +66,14 @@ def test_any_order_gives_the_same_mapping_by_values_where_no_trace_id_comes_back
     assert ids_of(batch, written) == {i: f"id{i}" for i in range(6)}
 
 
+@EXAMPLES
 @given(ORDERS)
 def test_any_order_gives_the_same_mapping_by_record_id_for_updates(order: list[int]) -> None:
     batch = batch_of("update", SIX, [f"id{i}" for i in range(6)])
     assert ids_of(batch, [Written(f"id{i}") for i in order]) == {i: f"id{i}" for i in range(6)}
 
 
+@EXAMPLES
 @given(ORDERS)
 def test_any_order_gives_the_same_mapping_by_the_unique_property_for_upserts(order: list[int]) -> None:
     emails = [f"Ada{i}@X.org" for i in range(6)]
@@ -80,6 +84,7 @@ def test_any_order_gives_the_same_mapping_by_the_unique_property_for_upserts(ord
     assert [verdicts[i].outcome for i in range(6)] == ["created", "updated"] * 3
 
 
+@EXAMPLES
 @given(ORDERS, st.sets(st.integers(0, 5)), st.sets(st.integers(0, 5)))
 def test_what_an_answer_does_not_speak_of_stays_open(
     order: list[int], failed: set[int], omitted: set[int]

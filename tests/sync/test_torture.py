@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 24
+SEEDS = 18
 
 
 def torture(*arguments: str) -> subprocess.CompletedProcess[str]:

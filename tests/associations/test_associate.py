@@ -1,0 +1,239 @@
+"""Associate: rows that are links."""
+
+from __future__ import annotations
+
+import pytest
+from association_helpers import PLAIN, PRIMARY, QUICK, Graphs, lines, shown
+
+from hubspot_batch_dagster import Associate, HubSpotResource
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.sync.prepare import prepare
+from hubspot_batch_dagster.sync.run import Options, plan_sync
+
+LINKS = Associate("contacts", "companies", from_column="contact", to_column="company")
+
+
+def rows(*pairs: tuple[object, object]) -> list[dict[str, object]]:
+    return [{"contact": a, "company": b} for a, b in pairs]
+
+
+def star(graphs: Graphs, n: int) -> list[tuple[str, str]]:
+    """One contact with ``n`` companies."""
+    (contact,) = graphs.contacts(1)
+    return [(contact, company) for company in graphs.companies(n)]
+
+
+def test_rows_become_links(graphs: Graphs) -> None:
+    """Each row is one link; the ids table says so by its two columns, and has no record id."""
+    pairs = list(zip(graphs.contacts(3), graphs.companies(3), strict=True))
+    result = graphs.run(rows(*pairs), LINKS)
+    assert shown(result) == {"created": 3}
+    assert graphs.pairs() == set(pairs)
+    assert [(each["contact"], each["company"]) for each in lines(result)] == pairs
+    assert {each["hs_object_id"] for each in lines(result)} == {None}
+
+
+def test_a_second_run_sends_nothing(graphs: Graphs) -> None:
+    """Known links are unchanged; with full_refresh they are made again and the graph is the same."""
+    pairs = star(graphs, 5)
+    graphs.run(rows(*pairs), LINKS)
+    before = graphs.graph()
+    assert shown(graphs.run(rows(*pairs), LINKS)) == {"unchanged": 5}
+    assert graphs.requests("associations.default") == 1
+    assert shown(graphs.run(rows(*pairs), LINKS, full_refresh=True)) == {"created": 5}
+    assert graphs.graph() == before
+
+
+def test_2000_links_go_in_one_request(graphs: Graphs) -> None:
+    """The limit of associations counts, not that of records."""
+    pairs = star(graphs, 4500)
+    result = graphs.run(rows(*pairs), LINKS)
+    assert shown(result) == {"created": 4500}
+    sizes = sorted(each.inputs for each in graphs.emulator.books.requests("associations.default"))
+    assert sizes == [500, 2000, 2000]
+    assert len(graphs.pairs()) == 4500
+
+
+def test_ids_may_be_integers(graphs: Graphs) -> None:
+    """An id is the same record whether it came as text or as a number."""
+    pairs = star(graphs, 2)
+    graphs.run(rows(*((int(a), int(b)) for a, b in pairs)), LINKS)
+    assert graphs.pairs() == set(pairs)
+
+
+def test_one_bad_link_costs_no_other(graphs: Graphs) -> None:
+    """HubSpot names records that do not exist by their ids; all other links of the request are made."""
+    pairs = star(graphs, 300)
+    contact = pairs[0][0]
+    bad = [(contact, "888888"), ("777777", pairs[0][1])]
+    result = graphs.run(rows(*pairs, *bad), LINKS)
+    assert shown(result) == {"created": 300, "rejected": 2}
+    assert result.reasons == {"ASSOCIATION_REFUSED": 2}
+    assert graphs.pairs() == set(pairs)
+    assert graphs.requests("associations.default") == 1
+
+
+def test_what_cannot_be_an_id_is_rejected_before_sending(graphs: Graphs) -> None:
+    """Text that is no id, and empty cells."""
+    pairs = star(graphs, 1)
+    result = graphs.run(rows(*pairs, (pairs[0][0], "x"), (None, pairs[0][1]), (pairs[0][0], None)), LINKS)
+    assert shown(result) == {"created": 1, "rejected": 3}
+    assert result.reasons == {"MISSING_KEY": 2, "INVALID_TARGET": 1}
+
+
+def test_a_pair_named_twice_is_sent_once(graphs: Graphs) -> None:
+    """The second row of a pair is a duplicate, as with any key."""
+    pairs = star(graphs, 1)
+    result = graphs.run(rows(*pairs, *pairs), LINKS)
+    assert shown(result) == {"created": 1, "rejected": 1}
+    assert result.reasons == {"DUPLICATE_KEY": 1}
+
+
+def test_a_record_cannot_be_linked_with_itself(graphs: Graphs) -> None:
+    """HubSpot's error for it names no id in its context; the other links are made."""
+    first, second = graphs.companies(2)
+    operation = Associate("companies", "companies", from_column="contact", to_column="company")
+    result = graphs.run(rows((first, first), (first, second)), operation)
+    assert shown(result) == {"created": 1, "rejected": 1}
+
+
+def test_a_label_is_added(graphs: Graphs) -> None:
+    """A label joins what the pair has; pairs that have it are unchanged and not written."""
+    pairs = star(graphs, 2)
+    graphs.run(rows(*pairs), LINKS)
+    billing, _ = graphs.label("Billing")
+    operation = Associate("contacts", "companies", from_column="contact", to_column="company", type="billing")
+    assert shown(graphs.run(rows(*pairs), operation, name="labels")) == {"created": 2}
+    assert shown(graphs.run(rows(*pairs), operation, name="labels", full_refresh=True)) == {"unchanged": 2}
+    (held,) = graphs.graph().values()
+    assert held[pairs[0][1]] == {PLAIN, PRIMARY, ("USER_DEFINED", billing)}
+    assert held[pairs[1][1]] == {PLAIN, ("USER_DEFINED", billing)}
+
+
+def test_a_wrong_direction_is_refused() -> None:
+    """At once, with the right id."""
+    with pytest.raises(InputError, match="it is 279"):
+        Associate("contacts", "companies", from_column="a", to_column="b", type=280)
+
+
+def test_replace_leaves_only_the_tables_links(graphs: Graphs) -> None:
+    """Links of the table's records that the table does not name go; records that it does not name are left alone."""
+    ada, bob = graphs.contacts(2)
+    first, second, third = graphs.companies(3)
+    graphs.run(rows((ada, first), (ada, second), (bob, third)), LINKS, name="before")
+    operation = Associate("contacts", "companies", from_column="contact", to_column="company", replace=True)
+    result = graphs.run(rows((ada, second), (ada, third)), operation)
+    assert graphs.pairs() == {(ada, second), (ada, third), (bob, third)}
+    assert result.dissociated == 1
+    result = graphs.run(rows((ada, second)), operation)
+    assert shown(result) == {"unchanged": 1}
+    assert graphs.pairs() == {(ada, second), (bob, third)}
+    assert graphs.run(rows((ada, second)), operation).dissociated == 0
+    assert graphs.run([], operation).dissociated == 0
+
+
+def test_replace_leaves_records_with_a_rejected_row_alone(graphs: Graphs) -> None:
+    """What a rejected row means is not known, so nothing of its record is removed; a duplicate row is no such case."""
+    ada, bob = graphs.contacts(2)
+    first, second = graphs.companies(2)
+    graphs.run(rows((ada, first), (bob, first)), LINKS, name="before")
+    operation = Associate("contacts", "companies", from_column="contact", to_column="company", replace=True)
+    result = graphs.run(rows((ada, second), (ada, "x"), (bob, second), (bob, second)), operation)
+    assert result.counts["rejected"] == 2
+    assert graphs.pairs() == {(ada, first), (ada, second), (bob, second)}
+
+
+def test_replace_with_a_label_removes_that_label_alone(graphs: Graphs) -> None:
+    """The pair stays associated without it."""
+    (ada,) = graphs.contacts(1)
+    first, second = graphs.companies(2)
+    billing = ("USER_DEFINED", graphs.label("Billing")[0])
+    operation = Associate(
+        "contacts", "companies", from_column="contact", to_column="company", type="Billing", replace=True
+    )
+    graphs.run(rows((ada, first)), operation)
+    graphs.run(rows((ada, second)), operation)
+    held = graphs.graph()[ada]
+    assert billing not in held[first]
+    assert PLAIN in held[first]
+    assert billing in held[second]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.drop(times=1, operation="associations.default"),
+        Fault.drop(times=1, after_commit=True, operation="associations.default"),
+        Fault.html(times=1, operation="associations.default"),
+        Fault.omit(rows=7, times=2, operation="associations.default"),
+        Fault.empty(times=2, operation="associations.default"),
+        Fault.invalid_batch(times=3, operation="associations.default"),
+    ],
+    ids=lambda fault: fault.name,
+)
+def test_links_are_repeated_until_they_are_settled(graphs: Graphs, fault: Fault) -> None:
+    """Whatever the answer leaves open is sent again, in smaller requests if need be."""
+    pairs = star(graphs, 40)
+    graphs.emulator.faults.add(fault)
+    assert shown(graphs.run(rows(*pairs), LINKS)) == {"created": 40}
+    assert graphs.pairs() == set(pairs)
+
+
+def test_a_single_bad_link_that_hubspot_does_not_name_is_found_by_halving(graphs: Graphs) -> None:
+    """A 400 without a name costs a logarithm of requests, and rejects one row."""
+    pairs = star(graphs, 256)
+    bad = pairs[100]
+    ends = {"from": str({"id": bad[0]}), "to": str({"id": bad[1]})}
+    graphs.emulator.faults.add(Fault.invalid_batch(row=ends, operation="associations.default"))
+    result = graphs.run(rows(*pairs), LINKS)
+    assert shown(result) == {"created": 255, "rejected": 1}
+    assert graphs.pairs() == set(pairs) - {bad}
+    assert graphs.requests("associations.default") <= 2 * 8 + 1
+
+
+def test_a_run_that_stops_is_continued(graphs: Graphs) -> None:
+    """At the daily limit what was not sent is not claimed; the next run sends it."""
+    pairs = star(graphs, 10)
+    graphs.emulator.faults.add(Fault.daily_limit(operation="associations.default", times=1))
+    stopped = graphs.run(rows(*pairs), LINKS)
+    assert stopped.stopped is not None
+    assert stopped.counts["created"] == 0
+    assert shown(graphs.run(rows(*pairs), LINKS)) == {"created": 10}
+    assert graphs.pairs() == set(pairs)
+
+
+def test_the_plan_counts_links_and_requests(graphs: Graphs) -> None:
+    """A preview says how many links and requests there will be, and writes none."""
+    pairs = star(graphs, 2100)
+    found = plan_sync(
+        rows(*pairs),
+        LINKS,
+        client=graphs.client,
+        store=graphs.store,
+        name="sync",
+        options=Options(patience=QUICK),
+    )
+    assert found.counts["created"] == 2100
+    assert found.requests == 2
+    assert not graphs.pairs()
+
+
+def test_prepare_shows_the_links() -> None:
+    """Rows can be looked at without a connection."""
+    ready = prepare(rows(("1", "2")), LINKS)
+    (line,) = ready.inputs.to_pylist()
+    assert line["id"] == "1"
+    assert '"id":"2"' in line["associations"]
+
+
+def test_the_resource_associates(graphs: Graphs) -> None:
+    """The same through the public face, with the portal checked first."""
+    pairs = star(graphs, 3)
+    resource = HubSpotResource(
+        access_token=graphs.emulator.token, base_url=graphs.emulator.url, store=str(graphs.root)
+    )
+    with resource.open() as hubspot:
+        result = hubspot.sync(rows(*pairs), LINKS, name="links")
+    result.raise_for_failures()
+    assert graphs.pairs() == set(pairs)

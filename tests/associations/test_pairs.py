@@ -1,0 +1,87 @@
+"""Answers back to links: by the ids of both ends, in any order, with nothing lost."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubspot_batch_dagster.api.associations import CreatedAnswer, DefaultAnswer
+from hubspot_batch_dagster.api.errors import InvalidBatch
+from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.halt import Halt
+from hubspot_batch_dagster.sync.pairs import Pair, Pairs
+
+QUICK = Patience(tries=3, backoff=0.0)
+
+
+class FakeWire:
+    """Answers association requests from a script: refuses some pairs, forgets some, and shuffles the rest."""
+
+    version = "2026-03"
+    patience = QUICK
+
+    def __init__(self, bad: set[tuple[str, str]], unnamed: bool, forgets: float, seed: int) -> None:
+        self.halt = Halt()
+        self.bad = bad
+        self.unnamed = unnamed
+        self.forgets = forgets
+        self.random = random.Random(seed)
+        self.taken: list[tuple[str, str]] = []
+        self.requests = 0
+
+    def pause(self, decision: Any) -> None:
+        """No wait."""
+
+    def post(self, where: Any, body: bytes, model: Any) -> Any:
+        self.requests += 1
+        inputs = [(each["from"]["id"], each["to"]["id"]) for each in json.loads(body)["inputs"]]
+        assert len(inputs) <= where.max_inputs
+        bad = [each for each in inputs if each in self.bad]
+        if bad and self.unnamed:
+            raise InvalidBatch("something is wrong", status=400)
+        good = [each for each in inputs if each not in self.bad]
+        self.taken += good
+        shown = [each for each in good if self.random.random() >= self.forgets] or good[:1]
+        self.random.shuffle(shown)
+        errors = [
+            {"category": "VALIDATION_ERROR", "message": f"{a} and {b}", "context": {"ids": [a, b]}}
+            for a, b in bad
+        ]
+        if model is DefaultAnswer:
+            results = [{"from": {"id": x}, "to": {"id": y}} for a, b in shown for x, y in ((a, b), (b, a))]
+        else:
+            results = [{"fromObjectId": a, "toObjectId": b} for a, b in shown]
+        assert model in (DefaultAnswer, CreatedAnswer)
+        return model.model_validate({"results": results, "errors": errors})
+
+
+PAIRS = st.sets(st.tuples(st.integers(1, 12), st.integers(8, 20)), min_size=1, max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    pairs=PAIRS,
+    bad=st.sets(st.integers(0, 39), max_size=5),
+    unnamed=st.booleans(),
+    labelled=st.booleans(),
+    forgets=st.sampled_from([0.0, 0.5]),
+    seed=st.integers(0, 99),
+)
+def test_every_link_gets_its_own_verdict(
+    pairs: set[tuple[int, int]], bad: set[int], unnamed: bool, labelled: bool, forgets: float, seed: int
+) -> None:
+    """Good links are created and bad ones rejected, whichever of them HubSpot names, omits or shuffles."""
+    every = [(str(a), str(b)) for a, b in sorted(pairs)]
+    wrong = {every[i] for i in bad if i < len(every)}
+    wire = FakeWire(wrong, unnamed, forgets, seed)
+    types = (("USER_DEFINED", 7),) if labelled else ()
+    asked = [Pair(a, b, types) for a, b in every]
+    added = Pairs(wire, "contacts", "companies").add(asked)  # type: ignore[arg-type]
+    assert not wire.halt
+    outcomes = {each[:2]: verdict.outcome for each, verdict in added.verdicts.items()}
+    assert outcomes == {each: "rejected" if each in wrong else "created" for each in every}
+    assert set(wire.taken) == set(every) - wrong
