@@ -25,20 +25,23 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=0, help="times that a figure is taken (default 3, quick 1)"
     )
-    parser.add_argument("--write", action="store_true", help="write the page whatever was measured")
+    parser.add_argument(
+        "--write", action="store_true", help="put what was measured on the page, beside what is there"
+    )
     parser.add_argument("--s6r-python", default=sys.executable, help="an interpreter that has s6r-hubspot")
     given = parser.parse_args()
     bench = Bench(given.quick, given.repeats or (1 if given.quick else 3), given.s6r_python)
-    lines: list[Line] = []
+    taken: dict[str, list[Line]] = {}
     try:
         for name in given.only:
+            taken[name] = []
             for line in ALL[name](bench):
-                lines.append(line)
+                taken[name].append(line)
                 print(page.as_text(line), flush=True)
     finally:
         shutil.rmtree(bench.folder, ignore_errors=True)
     if given.write or (not given.quick and given.only == list(ALL)):
-        page.write(lines)
+        page.write(taken)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """The project: assets, what they need, and when they run."""
 
+from pathlib import Path
+
 import dagster as dg
 
 from example_project.assets import crm, source
 from example_project.resources import resources
 from example_project.schedules import nightly
 
+in_yaml = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([source, crm]),
+    assets=[*dg.load_assets_from_modules([source, crm]), *(in_yaml.assets or [])],
     resources=resources,
     schedules=[nightly],
     # Twelve short steps: a process for each, as is Dagster's habit, would take longer than the work itself.

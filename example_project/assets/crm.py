@@ -118,19 +118,3 @@ def calls(phone_log: pa.Table, contacts: pa.Table) -> pa.Table:
     """The phone log; a call of a known person shows on that contact."""
     phone_log = phone_log.append_column("milliseconds", pc.multiply(phone_log["seconds"], 1000))
     return with_record_id(phone_log, contacts, on="mail", name="contact_id")
-
-
-# A custom object with a unique property of its own. The price list is a mess on purpose: more than max_rejected
-# of it is rejected, so this asset is red. What was good is in HubSpot all the same.
-@hubspot_asset(
-    Upsert(
-        "vehicles",
-        id_property="vin",
-        properties=["vin", "model", "model_year", "price", "colour"],
-    ),
-    max_rejected=0.05,
-    group_name="crm",
-)
-def vehicles(price_list: pa.Table) -> pa.Table:
-    """The dealer's price list becomes records of a custom object."""
-    return price_list

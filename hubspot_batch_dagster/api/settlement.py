@@ -6,9 +6,10 @@ a fraction of the time of the whole model, and it is done for every request of a
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import NotRequired, TypedDict
 
 from hubspot_batch_dagster.api.bodies import Count, Flag, Listed, OptionalText, Received, Text
 from hubspot_batch_dagster.api.models import ErrorItem, Warning_
@@ -37,3 +38,38 @@ class Settlement(Received):
     results: Annotated[list[Settled], Listed] = Field(default_factory=list)
     errors: Annotated[list[ErrorItem], Listed] = Field(default_factory=list)
     num_errors: Count = None
+
+
+Nothing = Annotated[list[None], Field(max_length=0)] | None
+
+
+class TracedRecord(TypedDict):
+    """A written record with the trace id of its input, and no warnings."""
+
+    id: str
+    objectWriteTraceId: str
+    new: NotRequired[bool]
+    warnings: NotRequired[Nothing]
+
+
+class _Smooth(TypedDict):
+    status: Literal["COMPLETE"]
+    results: list[TracedRecord]
+    errors: NotRequired[Nothing]
+
+
+_SMOOTH = TypeAdapter(_Smooth)
+
+
+def traced_records(body: bytes) -> list[TracedRecord] | None:
+    """The results of a batch answer in which all went well and every record names its input.
+
+    This is what nearly every answer is, and read this way it costs half of what `Settlement` costs.
+
+    Returns:
+        The records; None if the answer has anything more to say, or says it in another way: read it as `Settlement`.
+    """
+    try:
+        return _SMOOTH.validate_json(body, strict=True)["results"]
+    except ValidationError:
+        return None

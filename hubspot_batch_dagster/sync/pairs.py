@@ -1,7 +1,7 @@
 """Associations between two object types, request by request: add, read, remove.
 
 All of it may be sent twice without harm. The answers carry no trace ids, so they are matched by the records' ids, and what
-an answer does not speak of is sent again in halves until it does.
+an answer does not speak of is sent again.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _Adding:
         self.kind = kind
         self.added = added
         self.refused: Counter[str] = Counter()
-        self.tried: Counter[Pair] = Counter()
+        self.silent: Counter[Pair] = Counter()
 
     def run(self, pairs: list[Pair]) -> None:
         size = self.where.max_inputs
@@ -191,18 +191,23 @@ class _Adding:
         return {each for each in part if each[:2] in ends}, errors
 
     def _again(self, left: list[Pair], part: list[Pair], errors: list[ErrorItem]) -> list[list[Pair]]:
-        """Links that the answer does not speak of: smaller requests, until it does; a single one a few times more."""
-        if len(left) == 1 and len(part) == 1:
-            if errors:
-                self.added.verdicts[left[0]] = refusal(errors[0])
-                return []
-            self.tried[left[0]] += 1
-            if self.tried[left[0]] >= self.wire.patience.tries:
-                return []
-            self.wire.pause(Again(self.wire.patience.backoff))
-        if len(left) == len(part) > 1:
-            return _halves(left)
-        return [left] if left else []
+        """What to send next of the links that the answer does not speak of.
+
+        Errors that name nobody are halved down to the link that they are about. An answer that says nothing at all is
+        like a lost one: the same request again after a pause, and not too often.
+        """
+        if not left or len(left) < len(part):
+            return [left] if left else []
+        if errors:
+            if len(left) > 1:
+                return _halves(left)
+            self.added.verdicts[left[0]] = refusal(errors[0])
+            return []
+        self.silent[left[0]] += 1
+        if self.silent[left[0]] >= self.wire.patience.tries:
+            return []
+        self.wire.pause(Again(self.wire.patience.backoff * 2.0 ** (self.silent[left[0]] - 1)))
+        return [left]
 
     def _split(self, error: HubSpotError, part: list[Pair]) -> list[list[Pair]]:
         if len(part) > 1:

@@ -369,9 +369,7 @@ class _Run:
         ids_table.write(stage, written, self.object_type, self.definition)
         self.store.replace_ids(self.name, written)
         self.preflight.keep(self.store, self.name, self.folder)
-        if (
-            interruption is None
-        ):  # it may have fallen between the journal and the stage: the next run folds the journal in
+        if interruption is None:  # else the journal may know more than the stage: the next run folds it in
             self.store.journal.forget(self.name)
         kept = self.store.forget_old_runs(self.name)
         if self.keep_before:

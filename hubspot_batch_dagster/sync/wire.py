@@ -28,12 +28,12 @@ from hubspot_batch_dagster.api.search import (
     SearchRequest,
     SearchSort,
 )
-from hubspot_batch_dagster.api.settlement import Settlement
+from hubspot_batch_dagster.api.settlement import Settlement, traced_records
 from hubspot_batch_dagster.api.wire import Answer, results_of
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.decide import Again, Patience, decide
 from hubspot_batch_dagster.sync.halt import Halt
-from hubspot_batch_dagster.sync.settle import Verdict, Written, settle
+from hubspot_batch_dagster.sync.settle import Verdict, Written, settle, settle_traced
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Received)
@@ -116,7 +116,9 @@ class Wire:
             self.tally.add(retry=retry, seconds=time.perf_counter() - started)
         if batch.action == "archive" and not answer.body:
             return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
-        return settle(batch, *_results(answer))
+        records = traced_records(answer.body)
+        smooth = None if records is None else settle_traced(batch, records)
+        return settle(batch, *_results(answer)) if smooth is None else smooth
 
     def read(
         self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None

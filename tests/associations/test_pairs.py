@@ -85,3 +85,42 @@ def test_every_link_gets_its_own_verdict(
     outcomes = {each[:2]: verdict.outcome for each, verdict in added.verdicts.items()}
     assert outcomes == {each: "rejected" if each in wrong else "created" for each in every}
     assert set(wire.taken) == set(every) - wrong
+
+
+class Answers(FakeWire):
+    """Gives the same answer to every request."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(set(), unnamed=False, forgets=0.0, seed=0)
+        self.answer = answer
+
+    def post(self, where: Any, body: bytes, model: Any) -> Any:
+        self.requests += 1
+        return model.model_validate(self.answer)
+
+
+def test_an_error_that_names_both_ends_is_about_that_link_alone() -> None:
+    """Other links of the same record stay open, and are asked for again."""
+    error = {"message": "no", "context": {"fromObjectId": ["1"], "toObjectId": ["2"]}}
+    wire = Answers({"results": [], "errors": [error]})
+    verdicts = Pairs(wire, "contacts", "companies").add([Pair("1", "2"), Pair("1", "3")]).verdicts  # type: ignore[arg-type]
+    assert verdicts[Pair("1", "2")].outcome == "rejected"
+    assert wire.requests > 1
+
+
+def test_an_error_that_names_nobody_is_halved_down() -> None:
+    """Each of four links is asked for alone before it is refused."""
+    wire = Answers({"results": [], "errors": [{"message": "something is wrong"}]})
+    asked = [Pair("1", str(i)) for i in range(2, 6)]
+    verdicts = Pairs(wire, "contacts", "companies").add(asked).verdicts  # type: ignore[arg-type]
+    assert {each.outcome for each in verdicts.values()} == {"rejected"}
+    assert (len(verdicts), wire.requests) == (4, 7)
+
+
+def test_an_answer_that_says_nothing_is_asked_for_a_few_times_and_left_open() -> None:
+    """Nothing is claimed of links that no answer speaks of, and it ends."""
+    wire = Answers({"results": [], "errors": []})
+    added = Pairs(wire, "contacts", "companies").add([Pair("1", str(i)) for i in range(50)])  # type: ignore[arg-type]
+    assert not added.verdicts
+    assert len(added.sent) == 50
+    assert wire.requests == QUICK.tries

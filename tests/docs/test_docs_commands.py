@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import docs_first_sync
 import docs_pages
 import pytest
 
@@ -32,6 +33,12 @@ RUN_ELSEWHERE = {
     "export HUBSPOT_ACCESS_TOKEN=practice": FIRST_SYNC,
     "dagster asset materialize --select contacts -f definitions.py": FIRST_SYNC,
     "hubspot-batch-dagster ids contacts": FIRST_SYNC,
+    "dg scaffold defs hubspot_batch_dagster.HubSpotSyncComponent crm/contacts --object-type contacts --operation upsert": (
+        "tests/component/test_component_dg.py::test_dg_scaffold_writes_what_the_options_say"
+    ),
+    "hubspot-batch-dagster plan definitions.py crm/contacts": (
+        "tests/component/test_plan_command.py::test_a_plan_counts_explains_and_sends_nothing"
+    ),
     "dagster dev -f definitions.py": "tests/docs/test_docs_first_sync.py::test_the_same_definitions_open_in_the_ui",
 }
 """Command -> the test that runs it."""
@@ -86,6 +93,15 @@ def revert_with_yes_does_it(place: Place, command: str) -> None:
     assert place.emulator.records("contacts") == {}
 
 
+def plan_says_what_would_be_made(place: Place, command: str) -> None:
+    code = next(text for kind, text in docs_first_sync.steps() if kind == "write")
+    (place.folder / "definitions.py").write_text(code.replace("http://127.0.0.1:8585", place.emulator.url))
+    before = len(place.emulator.records("contacts"))
+    said = place.say(command)
+    assert re.search(r"^ +created +1$", said, re.M), said
+    assert len(place.emulator.records("contacts")) == before
+
+
 def emulator_starts_and_says_where(place: Place, command: str) -> None:
     words = shlex.split(re.sub(r"--port \d+", "--port 0", command))
     running = subprocess.Popen(
@@ -107,6 +123,7 @@ def shell_takes_it(place: Place, command: str) -> None:
 RUN_HERE: dict[str, Callable[[Place, str], None]] = {
     "hubspot-batch-dagster ids": ids_lists_the_syncs,
     "hubspot-batch-dagster journal": journal_says_what_is_open,
+    "hubspot-batch-dagster plan definitions.py contacts": plan_says_what_would_be_made,
     "hubspot-batch-dagster revert RUN_ID": revert_without_yes_only_says_it,
     "hubspot-batch-dagster revert RUN_ID --yes": revert_with_yes_does_it,
     "hubspot-batch-dagster emulator --port 8585 --burst-limit 190 --latency 0.3": emulator_starts_and_says_where,

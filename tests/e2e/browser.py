@@ -89,7 +89,11 @@ class Page:
 
     def size(self, width: int, height: int) -> None:
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     def open(self, url: str, *words: str, seconds: float = 60) -> None:
@@ -115,7 +119,9 @@ class Page:
 
     def click(self, words: str) -> None:
         """Click on what says exactly these words."""
-        script = "[...document.querySelectorAll('*')].filter(e => e.innerText === %s).pop()?.click() ?? 'clicked'"
+        script = (
+            "[...document.querySelectorAll('*')].filter(e => e.innerText === %s).pop()?.click() ?? 'clicked'"
+        )
         assert self.value(script % json.dumps(words)) == "clicked"
 
     def cell(self, name: str) -> str:

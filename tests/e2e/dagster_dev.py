@@ -29,7 +29,17 @@ def dagster_dev(arguments: Sequence[str], home: Path, env: Mapping[str, str]) ->
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         (home / "dagster.yaml").write_text(SETTINGS)
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "--log-level", "warning", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-h",
+        "127.0.0.1",
+        "--log-level",
+        "warning",
+        *arguments,
+    ]
     port = free_port()
     with (
         (home / "dagster.log").open("wb") as log,
@@ -44,7 +54,9 @@ def dagster_dev(arguments: Sequence[str], home: Path, env: Mapping[str, str]) ->
 
 
 @contextlib.contextmanager
-def own_session(command: Sequence[str], env: Mapping[str, str], log: Any) -> Iterator[subprocess.Popen[bytes]]:
+def own_session(
+    command: Sequence[str], env: Mapping[str, str], log: Any
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, which ends with everything that it started."""
     process = subprocess.Popen(
         command,
@@ -92,9 +104,7 @@ class Dagster:
 
     def ask(self, query: str, **variables: Any) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"{self.url}/graphql", body, {"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             found = json.load(answer)
         if found.get("errors"):
@@ -203,12 +213,9 @@ TERMINATE = """mutation($run: String!) { terminateRun(runId: $run, terminatePoli
 RE_EXECUTE = """mutation($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) { __typename
     ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 STATUS = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-ASSET = (
-    """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
-    assetMaterializations(limit: 1) { runId %(entries)s }
+ASSET = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+    assetMaterializations(limit: 1) { runId _ENTRIES }
     assetChecksOrError { ... on AssetChecks { checks { name blocking executionForLatestMaterialization { status
-        evaluation { success severity description %(entries)s } } } } } } } }"""
-    % {"entries": _ENTRIES}
-)
+        evaluation { success severity description _ENTRIES } } } } } } } }""".replace("_ENTRIES", _ENTRIES)
 RESOURCES = """query($selector: RepositorySelector!) { repositoryOrError(repositorySelector: $selector) {
     ... on Repository { allTopLevelResourceDetails { name configuredValues { key value type } } } } }"""

@@ -27,7 +27,9 @@ class Rows(HubSpotRunConfig):
 @dg.asset
 def customers() -> pa.Table:
     rows = [{"email": f"p{i}@x.org", "firstname": f"Ada {i}"} for i in range(98)]
-    return pa.Table.from_pylist([*rows, {"email": "nonsense", "firstname": "Bob"}, {"email": None, "firstname": "Eve"}])
+    return pa.Table.from_pylist(
+        [*rows, {"email": "nonsense", "firstname": "Bob"}, {"email": None, "firstname": "Eve"}]
+    )
 
 
 @hubspot_asset(Upsert("contacts", id_property="email"), key_prefix="crm")

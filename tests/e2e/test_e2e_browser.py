@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dagster_dev import Dagster, own_session, until
 
-sys.path.insert(0, str(Path(__file__).parent))
 browsers = pytest.importorskip("browser", reason="the browser is spoken to with the package websockets")
-from dagster_dev import Dagster, own_session, until  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 URL = re.compile(r"http://127\.0\.0\.1:\d+(?=/asset-groups)")
+ASKED = os.environ.get("HUBSPOT_SCREENSHOTS")
 
 pytestmark = [
     pytest.mark.e2e,
@@ -30,19 +31,24 @@ pytestmark = [
 def url(tmp_path: Path) -> Iterator[str]:
     """The UI over the example, filled."""
     log = tmp_path / "ui.log"
-    env = {**os.environ, "EXAMPLE_HOME": str(tmp_path / "example"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    # Paths are to be seen in the pictures, and those of the documentation have nothing of the machine they were taken on.
+    home = tmp_path if ASKED is None else Path(tempfile.gettempdir())
+    env = {
+        **os.environ,
+        "EXAMPLE_HOME": str(home / "hubspot-demo"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
     command = [sys.executable, "-u", "-m", "example_project.ui"]
     env["PYTHONPATH"] = str(ROOT)
     with log.open("wb") as file, own_session(command, env, file):
-        found = until(lambda: URL.search(log.read_text()), 120, "the example did not start")
+        found = until(lambda: URL.search(log.read_text()), 240, "the example did not start")
         until(Dagster(found.group()).is_ready, 90, "dagster dev did not start")
         yield found.group()
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    asked = os.environ.get("HUBSPOT_SCREENSHOTS")
-    return ROOT / asked if asked else tmp_path / "pictures"
+    return tmp_path / "pictures" if ASKED is None else ROOT / ASKED
 
 
 def test_counts_rejected_rows_and_yellow_and_red_checks_are_to_be_seen(
@@ -71,6 +77,7 @@ def test_counts_rejected_rows_and_yellow_and_red_checks_are_to_be_seen(
         page.open(f"{url}/assets/calls?view=checks&checkDetail=rows_rejected", "rows were rejected, within")
         page.screenshot(pictures / "asset-checks-warning.png")
 
+        page.size(1500, 1150)
         page.open(f"{url}/locations/example_project/asset-groups/crm", *("3 / 4 Passed", "4 / 4 Passed"))
         seen = page.colours_beside("Passed")
         assert {"green", "yellow", "red"} <= seen

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster_dev import Dagster, dagster_dev, until
 
-sys.path.insert(0, str(Path(__file__).parent))
-from dagster_dev import Dagster, dagster_dev, until  # noqa: E402
-
-from hubspot_batch_dagster.emulator import EmulatorProcess, Settings  # noqa: E402
+from hubspot_batch_dagster.emulator import EmulatorProcess, Settings
 
 pytestmark = [
     pytest.mark.e2e,

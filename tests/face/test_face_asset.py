@@ -59,7 +59,11 @@ def test_parameters_are_those_of_any_asset_and_upstream_frames_come_as_annotated
         "polars": pl.DataFrame,
         "arrow": (pa.Table, HubSpotResource),
     }
-    assert [ran.metadata(f"from_{name}")["dagster/row_count"] for name in ("pandas", "polars", "arrow")] == [3, 2, 1]
+    assert [ran.metadata(f"from_{name}")["dagster/row_count"] for name in ("pandas", "polars", "arrow")] == [
+        3,
+        2,
+        1,
+    ]
     assert {each["email"] for each in bench.emulator.records("contacts").values()} == {
         *(f"p{i}@y.org" for i in range(3)),
         *(f"p{i}@x.org" for i in range(2)),
@@ -85,7 +89,11 @@ def test_the_value_of_the_asset_is_the_ids_table(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [people(4), [pd.DataFrame(people(2)), pd.DataFrame(people(4)[2:])], pa.Table.from_pylist(people(4)).to_batches(2)],
+    [
+        people(4),
+        [pd.DataFrame(people(2)), pd.DataFrame(people(4)[2:])],
+        pa.Table.from_pylist(people(4)).to_batches(2),
+    ],
     ids=["dicts", "frames", "batches"],
 )
 def test_a_function_may_yield_its_rows_part_by_part(bench: Bench, parts: list) -> None:
@@ -305,6 +313,8 @@ def test_the_same_manager_keeps_values_of_assets_with_prefixes_apart(bench: Benc
     def contacts():
         return people(1)
 
-    bench.materialize(contacts, resources={"io_manager": ArrowParquetIOManager(base_dir=str(bench.folder / "v"))})
+    bench.materialize(
+        contacts, resources={"io_manager": ArrowParquetIOManager(base_dir=str(bench.folder / "v"))}
+    )
     assert (bench.folder / "v" / "crm" / "contacts.parquet").exists()
     assert (bench.store / "crm" / "contacts" / "ids.parquet").exists()

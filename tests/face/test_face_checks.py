@@ -52,7 +52,9 @@ def test_too_many_are_red_the_value_is_saved_nothing_after_it_runs_and_no_retry_
     assert ran.step_events("after") in ([], ["STEP_SKIPPED"])
 
 
-def result_of(folder: Path, rows: int, rejected: int = 0, codes: tuple[str, ...] = REASONS[:1], **counts: int) -> SyncResult:
+def result_of(
+    folder: Path, rows: int, rejected: int = 0, codes: tuple[str, ...] = REASONS[:1], **counts: int
+) -> SyncResult:
     """A result as a run gives it, its rejected rows one reason after the other."""
     lines = [
         {
@@ -60,7 +62,9 @@ def result_of(folder: Path, rows: int, rejected: int = 0, codes: tuple[str, ...]
             "email": f"key {i}",
             "column": "email",
             "error_category": "VALIDATION_ERROR",
-            "error_code": codes[min(i * len(codes) // rejected, len(codes) - 1)] if i >= len(codes) else codes[i],
+            "error_code": codes[min(i * len(codes) // rejected, len(codes) - 1)]
+            if i >= len(codes)
+            else codes[i],
             "error_property": "email",
             "error_message": f"Row {i} will not do.",
             "correlation_id": None,
@@ -121,7 +125,9 @@ def test_max_rejected_is_a_number_of_rows_or_a_share_of_them(
     assert seen == colour
 
 
-@pytest.mark.parametrize(("outcome", "check"), [("unsent", "rows_accounted_for"), ("unknown", "rows_unknown")])
+@pytest.mark.parametrize(
+    ("outcome", "check"), [("unsent", "rows_accounted_for"), ("unknown", "rows_unknown")]
+)
 def test_a_row_that_is_unsent_or_unknown_is_an_error_and_says_how_many(
     tmp_path: Path, outcome: str, check: str
 ) -> None:

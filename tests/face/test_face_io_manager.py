@@ -154,8 +154,14 @@ def test_partitions_have_a_file_each_and_are_loaded_together_as_annotated(tmp_pa
         ).success
     assert {each.name for each in (tmp_path / "sales").iterdir()} == {"eu.parquet", "us.parquet"}
     assert seen["one"]["region"].to_list() == ["us"]
-    assert {key: type(each) for key, each in seen["frames"].items()} == {"eu": pd.DataFrame, "us": pd.DataFrame}
-    assert {key: each["region"].to_pylist() for key, each in seen["tables"].items()} == {"eu": ["eu"], "us": ["us"]}
+    assert {key: type(each) for key, each in seen["frames"].items()} == {
+        "eu": pd.DataFrame,
+        "us": pd.DataFrame,
+    }
+    assert {key: each["region"].to_pylist() for key, each in seen["tables"].items()} == {
+        "eu": ["eu"],
+        "us": ["us"],
+    }
 
 
 def test_a_subclass_writes_parquet_files_too(tmp_path: Path) -> None:

@@ -149,5 +149,7 @@ def test_a_module_that_defines_assets_ops_or_resources_keeps_its_annotations() -
 
 
 def test_the_face_asks_dagster_nothing_private() -> None:
-    wrong = [f"{path.name}: {name}" for path in MODULES for name in imports(path) if name.startswith("dagster._")]
+    wrong = [
+        f"{path.name}: {name}" for path in MODULES for name in imports(path) if name.startswith("dagster._")
+    ]
     assert wrong == []

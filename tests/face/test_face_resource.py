@@ -1,7 +1,6 @@
 """HubSpotResource: secrets, settings, life and death."""
 
 import logging
-import os
 import time
 from pathlib import Path
 
@@ -118,7 +117,7 @@ def test_nothing_stays_open_when_a_step_ends(bench: Bench, fails: bool) -> None:
         found = []
         for each in Path("/proc/self/fd").iterdir():
             try:
-                found.append(os.readlink(each))
+                found.append(str(each.readlink()))
             except OSError:
                 continue
         return [each for each in found if str(bench.store) in each or str(bench.folder / "cache") in each]
@@ -155,4 +154,3 @@ def test_the_token_is_in_no_log_event_or_file_of_a_run_that_fails(
     written = [each for each in tmp_path.rglob("*") if each.is_file()]
     assert any(each.name == "journal.db" for each in written)
     assert [str(each) for each in written if token.encode() in each.read_bytes()] == []
-

@@ -13,7 +13,7 @@ from face_helpers import BY_EMAIL, FIRMS, Bench, firms, people
 from hubspot_batch_dagster import hubspot_asset
 from hubspot_batch_dagster.emulator import Fault
 
-NAMES = [f"Firm {i}" for i in range(1000)]
+NAMES = [f"Firm {i}" for i in range(3000)]
 
 
 def test_a_step_that_met_server_trouble_is_retried_and_nothing_is_doubled(bench: Bench) -> None:
@@ -76,7 +76,10 @@ def test_a_wrong_token_is_not_retried_and_the_check_says_why(bench: Bench) -> No
 
 @pytest.mark.parametrize(
     ("fault", "word"),
-    [(Fault.daily_limit(operation="upsert"), "day"), (Fault.moving(operation="upsert"), "moving|moved|migrat")],
+    [
+        (Fault.daily_limit(operation="upsert"), "day"),
+        (Fault.moving(operation="upsert"), "moving|moved|migrat"),
+    ],
     ids=["the day's limit", "an account that is moving"],
 )
 def test_what_only_time_can_mend_ends_the_step_without_a_retry(bench: Bench, fault: Fault, word: str) -> None:
@@ -121,13 +124,15 @@ def test_an_interruption_in_mid_sync_is_recorded_and_raised_and_the_next_run_goe
 
     @hubspot_asset(FIRMS)
     def companies():
-        return firms(1000)
+        return firms(3000)
 
+    # Few requests in flight, so that most of the rows are still to come when the signal does.
+    slow = {"hubspot": bench.resource(limit=80)}
     bench.emulator.change(latency=0.25)
     with dg.DagsterInstance.ephemeral() as instance:
         sender = interrupt_when(lambda: len(bench.books.requests("create")) >= requests, after=0.05)
         with contextlib.suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            bench.materialize(companies, instance=instance)
+            bench.materialize(companies, instance=instance, resources=slow)
         sender.join(15)
         [run] = instance.get_run_records()
         ended = [each.dagster_event_type for each in instance.all_logs(run.dagster_run.run_id)]
@@ -137,8 +142,8 @@ def test_an_interruption_in_mid_sync_is_recorded_and_raised_and_the_next_run_goe
         assert event is not None
         assert event.asset_materialization is not None
         counts = {name: each.value for name, each in event.asset_materialization.metadata.items()}
-        assert counts["created"] + counts["unsent"] == 1000
-        assert 0 < counts["unsent"] < 1000
+        assert counts["created"] + counts["unsent"] == 3000
+        assert 0 < counts["unsent"] < 3000
         assert counts["created"] == bench.books.created_count("companies")
 
         bench.emulator.change(latency=0.0)

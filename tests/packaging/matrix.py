@@ -40,7 +40,7 @@ class Environment:
         if not self.python.exists():
             subprocess.run([interpreter(self.pythons), "-m", "venv", str(HOME / self.name)], check=True)
         wanted = ["-e", f"{ROOT}[emulator,polars,redis,postgres,ui]", *TOOLS, *self.pins]
-        pip = [str(self.python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade"]
+        pip = [str(self.python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--upgrade"]
         subprocess.run([*pip, *wanted], check=True)
 
     def test(self) -> bool:

@@ -81,7 +81,10 @@ def pytest_in(folder: Path, *arguments: str) -> str:
 
 def test_the_fixtures_connect_reset_and_fail_on_demand(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TESTS)
-    assert "5 passed" in pytest_in(tmp_path), pytest_in(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    (tmp_path / "test_page.py").write_text(page.split("```python\n")[1].split("```")[0])
+    told = pytest_in(tmp_path)
+    assert "6 passed" in told, told
 
 
 def test_the_plugin_costs_nothing_when_it_is_not_used(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ from sync_helpers import (
     shown,
 )
 
-from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.api.budget_log import SqliteLog
+from hubspot_batch_dagster.api.errors import DailyLimitReached, StoreError
+from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync import progress as progress_module
 from hubspot_batch_dagster.sync.batch import Batch
@@ -94,6 +96,40 @@ def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
     gate.release(300)
     thread.join(10)
     assert len(taken) == 200
+
+
+@pytest.mark.parametrize(
+    ("rate", "latency", "wanted"),
+    [(None, 0.3, 8), (19.0, 0.3, 10), (19.0, 0.01, 4), (100.0, 2.0, 64)],
+)
+def test_as_many_batches_are_in_flight_as_the_limit_and_the_latency_ask_for(
+    rate: float | None, latency: float, wanted: int
+) -> None:
+    class Wire:
+        tally = type("Tally", (), {"latency": latency})()
+
+        def requests_per_second(self) -> float | None:
+            return rate
+
+    sender: Any = type("Sender", (), {"wire": Wire()})()
+    assert Courier(sender, lambda _: None, lambda batch: batch)._wanted() == wanted
+
+
+def test_a_shared_budget_is_kept_and_a_day_that_is_over_is_told_to_everybody(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.emulator.change(burst_limit=40, burst_window=1.0)
+    budget = SharedBudget(SqliteLog(tmp_path / "budget.db"), limit=40)
+    bench.client.budget = budget
+    assert shown(bench.run(people(20), BY_EMAIL, batch_size=2)) == {"created": 20}
+    assert bench.emulator.books.refused == 0
+    bench.emulator.faults.add(Fault.daily_limit(operation="upsert"))
+    stopped = bench.run(people(40), BY_EMAIL)
+    assert isinstance(stopped.stopped, DailyLimitReached)
+    assert stopped.counts["unsent"] == 20
+    sent = bench.writes()
+    assert isinstance(bench.run(people(40), BY_EMAIL).stopped, DailyLimitReached)
+    assert bench.writes() == sent
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sync_helpers import BY_EMAIL, COMPANIES, Bench, by_key, firms, people, shown
+from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReached, HubSpotError, InputError
 from hubspot_batch_dagster.emulator import Fault
@@ -194,6 +194,16 @@ def test_unchanged_rows_are_judged_by_the_portals_values_when_asked(bench: Bench
     assert bench.emulator.records("contacts")[record]["firstname"] == "Ada 2"
 
 
+def test_records_without_a_unique_property_are_judged_by_their_ids(bench: Bench) -> None:
+    operation = replace(BY_KEY, compare="portal")
+    first = bench.run(firms(5), operation)
+    assert shown(bench.run(firms(5), operation)) == {"unchanged": 5}
+    record = by_key(first)[2]["hs_object_id"]
+    bench.client.batch_update("companies", [{"id": record, "properties": {"city": "Changed in HubSpot"}}])
+    assert shown(bench.run(firms(5), operation)) == {"unchanged": 4, "updated": 1}
+    assert bench.emulator.records("companies")[record]["city"] == "Ulm"
+
+
 def test_rows_are_archived_by_a_unique_property(bench: Bench) -> None:
     bench.run(people(4), BY_EMAIL)
     gone = Archive("contacts", id_property="email")
@@ -202,4 +212,3 @@ def test_rows_are_archived_by_a_unique_property(bench: Bench) -> None:
     assert "p1@x.org" not in bench.living("contacts", "email")
     assert unique_property(COMPANIES) is None
     assert unique_property(Create("companies", key="id", properties=["name"], creation_key="name")) == "name"
-    assert firms(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -253,3 +254,12 @@ def test_files_of_a_run_are_private_and_gone_when_it_ends(bench: Bench) -> None:
     assert not folder.exists()
     bench.run(firms(2), COMPANIES)
     assert list((Path(bench.root) / ".scratch").rglob("*")) == []
+
+
+def test_without_a_folder_for_temporary_files_nothing_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
+    with pytest.raises(StoreError, match="temporary files"):
+        bench.run(firms(3), COMPANIES)
+    assert bench.writes() == 0

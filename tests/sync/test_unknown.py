@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sync_helpers import (
@@ -21,7 +22,8 @@ from sync_helpers import (
 
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Create, Operation
+from hubspot_batch_dagster.sync import wire as wire_module
+from hubspot_batch_dagster.sync.operations import Create, Operation, Upsert
 
 NAMES = [f"Firm {i}" for i in range(6)]
 LOST = Fault.drop(operation="create", times=1)
@@ -187,3 +189,47 @@ def test_a_host_whose_clock_is_wrong_loses_and_doubles_nothing(bench: Bench, wro
     bench.emulator.faults.add(WRITTEN)
     assert shown(bench.run(firms(3), COMPANIES)) == {"created": 3}
     assert bench.writes("create") == 1
+
+
+PEOPLE_BY_KEY = Upsert("contacts", key="id", properties=["email", "firstname"])
+
+
+def test_a_lost_create_whose_row_changed_meanwhile_is_updated_and_not_made_again(bench: Bench) -> None:
+    crash(bench, people(3), PEOPLE_BY_KEY, WRITTEN)
+    changed = [{**each, "firstname": "Grace"} for each in people(3)]
+    assert shown(bench.run(changed, PEOPLE_BY_KEY)) == {"updated": 3}
+    assert bench.living("contacts", "firstname") == {"Grace": 3}
+
+
+@pytest.mark.parametrize("operation", [CONTACTS, PEOPLE_BY_KEY], ids=["Create", "Upsert by key"])
+def test_a_record_made_by_the_lost_request_is_the_rows_even_if_hubspot_changed_a_value(
+    bench: Bench, operation: Operation
+) -> None:
+    bench.emulator.faults.add(WRITTEN)
+    match, changed = bench.emulator.faults.match, []
+
+    def change_first(request: Any) -> Any:
+        if request.operation == "read" and not changed:
+            changed.append(True)
+            for record in bench.emulator.portal.table("contacts").records.values():
+                record.properties["firstname"] = "Mended by HubSpot"
+        return match(request)
+
+    bench.emulator.faults.match = change_first  # type: ignore[method-assign]
+    try:
+        result = bench.run(people(3), operation)
+    finally:
+        bench.emulator.faults.match = match  # type: ignore[method-assign]
+    assert result.counts["created"] + result.counts["updated"] == 3
+    assert bench.once_each("contacts", "email", [f"p{i}@x.org" for i in range(3)])
+    if operation is PEOPLE_BY_KEY:
+        assert bench.living("contacts", "firstname") == {f"Ada {i}": 1 for i in range(3)}
+
+
+def test_a_search_goes_on_where_hubspot_shows_no_further_page(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_module, "_LAST_PAGE", 1)
+    bench.emulator.faults.add(Fault.drop(operation="create", times=4, after_commit=True))
+    assert shown(bench.run(firms(400), COMPANIES)) == {"created": 400}
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(400)])

@@ -88,6 +88,15 @@ def audit_end(
         _audit_line(scenario, row, line, records, foreign, findings)
 
 
+def audit_settling(ended: Ended, rows: list[Row], findings: Findings) -> None:
+    """A run of unchanged rows after a crash may write those again that changed since the crash, and makes nothing."""
+    changed = sum(len(row.titles) > 1 or row.amount == "2" for row in rows)
+    if ended.how != "finished" or not ended.clean:
+        findings.add("settling run", f"it ended {ended.how}: {ended.counts} {ended.said}")
+    elif ended.counts["created"] or ended.counts["archived"] or ended.counts["updated"] > changed:
+        findings.add("settling run", f"{ended.counts}, and {changed} rows ever changed")
+
+
 def audit_unchanged(before: Books, after: Books, ended: Ended, findings: Findings) -> None:
     """A run of the very same rows must not write."""
     if ended.how != "finished":

@@ -14,7 +14,7 @@ import requests
 
 from hubspot_batch_dagster.emulator import EmulatorProcess
 from tests.torture.attempt import SEARCH_LAG, Ended, attempt
-from tests.torture.audit import Findings, audit_end, audit_run, audit_unchanged
+from tests.torture.audit import Findings, audit_end, audit_run, audit_settling, audit_unchanged
 from tests.torture.kills import STALL, Kill, choose_kills
 from tests.torture.scenarios import MAKER, SCENARIOS, Scenario
 from tests.torture.source import make_source
@@ -213,10 +213,12 @@ class Trial:
 
     def _judge(self, last: Ended) -> None:
         if self._late_work():
-            # Rows that changed while a killed run's request was under way are written once more.
             time.sleep(max(STALL, LATE))
+        if any(run.startswith("killed") for run in self.runs):
+            # Rows that changed while a killed run's request was under way are written once more, and no others.
             last = self._attempt(None)
             audit_run(last, self.source.rows, self.findings)
+            audit_settling(last, self.source.rows, self.findings)
         before = self.hubspot.books
         audit_end(
             self.scenario,
