@@ -126,7 +126,9 @@ def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Itera
         raise InputError(f"There is no DuckDB file {database}.", remedy="Check connection in source.")
     values = _named(_DUCKDB_NAMES.findall(sql), partition)
     with duckdb.connect(database, read_only=database != ":memory:") as connection:
-        found = connection.execute(sql, values) if values else connection.execute(sql)
+        found = connection.sql(sql, params=values or None)
+        if found is None:
+            raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
         read = getattr(found, "to_arrow_reader", None) or found.fetch_record_batch
         yield from read(ROWS_AT_A_TIME)
 

@@ -1,6 +1,6 @@
 """Delivery: enough requests in flight to fill the limit, whatever the latency.
 
-The main thread reads batches and hands out work; a pool of threads sends it. At most so many batches are
+One thread reads batches and hands out work; a pool of threads sends it. At most so many batches are
 in flight as the limit and the latency ask for, so reading waits for sending.
 """
 
@@ -10,7 +10,7 @@ import math
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -46,10 +46,9 @@ class Courier:
 
     Attributes:
         sender: Sends one batch.
-        on_outcomes: Called in the main thread with each batch's outcomes.
+        on_outcomes: Called with each batch's outcomes, always in one and the same thread.
         as_new: Turns rows whose record is gone into rows to create.
         lost: Intents whose answers were lost; filled while delivering.
-        unhanded: Rows that were to be sent in another way when the run stopped.
     """
 
     sender: Sender
@@ -65,6 +64,28 @@ class Courier:
         Raises:
             StoreError: The journal could not be written.
         """
+        # An interruption strikes the main thread between any two instructions: a future that was taken from the queue and
+        # not yet counted would be waited for for ever, or its records forgotten. So the accounting has a thread of its own.
+        halt, interruption = self.sender.wire.halt, None
+        alone = ThreadPoolExecutor(1, thread_name_prefix="hubspot-courier")
+        try:
+            work = alone.submit(self._deliver, batches)
+            while not work.done():
+                try:
+                    wait([work])
+                except BaseException as caught:
+                    halt.now()
+                    interruption = interruption or caught
+        except BaseException:
+            halt.now()
+            raise
+        finally:
+            alone.shutdown(wait=True)
+        work.result()
+        if interruption is not None:
+            raise interruption
+
+    def _deliver(self, batches: Iterator[Batch]) -> None:
         halt = self.sender.wire.halt
         done: queue.SimpleQueue[Future[Delivery]] = queue.SimpleQueue()
         in_flight = 0

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from hubspot_batch_dagster.api.association_types import plain_association
 from hubspot_batch_dagster.api.associations import (
     ArchiveAnswer,
     CreatedAnswer,
     DefaultAnswer,
+    DefaultAssociation,
     LabelDefinition,
     ReadAnswer,
 )
@@ -149,6 +151,7 @@ class _Adding:
         self.wire = between.wire
         self.where = association_endpoint(between.from_type, between.to_type, kind, self.wire.version)
         self.kind = kind
+        self.plain = plain_association(between.from_type, between.to_type)
         self.added = added
         self.refused: Counter[str] = Counter()
         self.silent: Counter[Pair] = Counter()
@@ -184,11 +187,20 @@ class _Adding:
         body = _body(_input(each) for each in part)
         if self.kind == "default":
             plain = self.wire.post(self.where, body, DefaultAnswer)
-            ends, errors = {(each.from_.id, each.to.id) for each in plain.results}, plain.errors
+            ends, errors = self._forward(plain.results), plain.errors
         else:
             made = self.wire.post(self.where, body, CreatedAnswer)
             ends, errors = {(each.from_object_id, each.to_object_id) for each in made.results}, made.errors
         return {each for each in part if each[:2] in ends}, errors
+
+    def _forward(self, results: Sequence[DefaultAssociation]) -> set[tuple[str, str]]:
+        """The ends of the lines of this direction: each link comes in both, and ids of two object types may be alike."""
+        own = [
+            each
+            for each in results
+            if each.association_spec is not None and each.association_spec.association_type_id == self.plain
+        ]
+        return {(each.from_.id, each.to.id) for each in own or results}
 
     def _again(self, left: list[Pair], part: list[Pair], errors: list[ErrorItem]) -> list[list[Pair]]:
         """What to send next of the links that the answer does not speak of.
@@ -236,8 +248,12 @@ _ID = re.compile(r"\d+")
 
 def _named(error: ErrorItem, pairs: Sequence[Pair]) -> list[Pair]:
     """The links that an error is about: those both ends of which it names, else those of which it names one."""
-    listed = [each for key, values in error.context.items() if key.lower().endswith(_IDS) for each in values]
-    ids = set(listed) or set(_ID.findall(error.message or ""))
+    listed = {key.lower(): values for key, values in error.context.items() if key.lower().endswith(_IDS)}
+    sources = {each for key, values in listed.items() if key.startswith("from") for each in values}
+    targets = {each for key, values in listed.items() if key.startswith("to") for each in values}
+    if sources and targets:
+        return [each for each in pairs if each.from_id in sources and each.to_id in targets]
+    ids = {each for values in listed.values() for each in values} or set(_ID.findall(error.message or ""))
     both = [each for each in pairs if each.from_id in ids and each.to_id in ids]
     return both or [each for each in pairs if each.from_id in ids or each.to_id in ids]
 

@@ -61,10 +61,10 @@ def make_plan(
     through = " LEFT JOIN others o USING (key)" if _through(operation) else ""
     db.execute(
         f"""CREATE TABLE plan AS
-        SELECT row, key, digest, action, known_id,
+        SELECT row, key, digest, action, known_id, synced_at,
             CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
         FROM (
-            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, {"o.id" if through else "NULL"} AS other_id,
+            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at, {"o.id" if through else "NULL"} AS other_id,
                 {_action(operation, definition, full_refresh)} AS action
             FROM staged s LEFT JOIN known k USING (key) LEFT JOIN held h USING (key){through})"""
     )
@@ -111,7 +111,9 @@ def plan_gone(stage: Stage) -> int:
         FROM ({GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
     )
     db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")
-    db.execute("INSERT INTO plan SELECT row, key, '', 'gone', id, id FROM gone")
+    db.execute(
+        "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
+    )
     return stage.count("SELECT count(*) FROM gone")
 
 

@@ -121,34 +121,41 @@ def conclude(stage: Stage, *, gone: int) -> None:
     )
     db.execute(
         f"""CREATE TABLE claims AS
+        WITH twice AS (
+            SELECT id FROM verdicts WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)
         SELECT row FROM (
             SELECT row, row_number() OVER (PARTITION BY id ORDER BY row) AS place
-            FROM verdicts WHERE id IS NOT NULL AND outcome IN {LIVE})
+            FROM verdicts JOIN twice USING (id) WHERE outcome IN {LIVE})
         WHERE place > 1
         UNION SELECT o.row FROM verdicts o JOIN plan p ON p.known_id = o.id
         WHERE p.action = 'unchanged' AND o.outcome IN {LIVE}"""
     )
+    # Few rows have a reason. Joined apart from the outcomes, reasons leave the one big join narrow enough for memory.
     db.execute(
         f"""CREATE TABLE final AS
+        WITH why AS (
+            SELECT row, category, code, property, message, correlation_id, warning FROM verdicts
+            WHERE coalesce(category, code, property, message, correlation_id, warning) IS NOT NULL),
+        past AS (SELECT key, category, code, property, message, correlation_id FROM known WHERE outcome = 'rejected')
         SELECT s.row, s.keys, s.key, coalesce(o.digest, s.digest) AS digest,
             CASE WHEN c.row IS NOT NULL THEN NULL ELSE coalesce(o.id, p.known_id) END AS id,
             {_OUTCOME} AS outcome,
-            coalesce(o.settled_at, k.synced_at) AS settled_at,
-            CASE WHEN c.row IS NULL THEN coalesce(o.category, {_BEFORE}k.category END) END AS category,
+            coalesce(o.settled_at, p.synced_at) AS settled_at,
+            CASE WHEN c.row IS NULL THEN coalesce(w.category, {_BEFORE}k.category END) END AS category,
             CASE WHEN c.row IS NOT NULL THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
-                ELSE coalesce(o.code, {_BEFORE}k.code END) END AS code,
-            coalesce(o.property, {_BEFORE}k.property END) AS property,
+                ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
+            coalesce(w.property, {_BEFORE}k.property END) AS property,
             CASE WHEN c.row IS NOT NULL THEN 'HubSpot says that this row and an earlier one are the same record ' || o.id
                     || '. Its values were written last. Leave one of the two rows out.'
                 WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
                 WHEN p.action = 'unknown' THEN {_HELD}
-                ELSE coalesce(o.message, {_BEFORE}k.message END) END AS message,
-            coalesce(o.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
-            o.warning AS warning, NULL::VARCHAR AS column_name,
+                ELSE coalesce(w.message, {_BEFORE}k.message END) END AS message,
+            coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
+            w.warning AS warning, NULL::VARCHAR AS column_name,
             o.outcome IS NOT NULL AS moved
         FROM staged s JOIN plan p USING (row)
         LEFT JOIN verdicts o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
-        LEFT JOIN known k ON k.key = s.key
+        LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key
         UNION ALL
         SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
             'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false
@@ -213,8 +220,8 @@ def _check_law(stage: Stage, gone: int) -> None:
             f"{stage.rows_in} rows came in and {gone} left the source, but {lines} outcomes for {rows} rows came out.",
         )
     twice = stage.db.execute(
-        f"""SELECT id FROM final WHERE outcome IN {LIVE} AND id IN (SELECT id FROM settled)
-        GROUP BY id HAVING count(*) > 1 LIMIT 5"""
+        f"""WITH twice AS (SELECT id FROM final WHERE outcome IN {LIVE} AND id IS NOT NULL GROUP BY id HAVING count(*) > 1)
+        SELECT id FROM twice WHERE id IN (SELECT id FROM settled) LIMIT 5"""
     ).fetchall()
     if twice:
         raise ConservationError(

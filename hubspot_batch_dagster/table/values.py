@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 
@@ -25,6 +26,7 @@ from hubspot_batch_dagster.table.text import Text, list_text, text_of
 
 LONGEST_TEXT = 65_536
 _NUMBER = r"^(-?([0-9]+\.?[0-9]*|\.[0-9]+))?$"
+_OWNER = r"^[0-9]*$"
 _OWNERS = r"^(;?[0-9]+(;[0-9]+)*)?$"
 _BOOL = r"^(true|false)?$"
 _NOT_IN_EMAILS = r'\s\pZ\pC@,;:<>()\[\]\\"'
@@ -77,7 +79,8 @@ def _by_type(definition: Property | None) -> Encode:
     if definition is None:
         return text_of
     if definition.owner:
-        return _owner
+        several = definition.field_type == "checkbox"
+        return partial(_owner, pattern=_OWNERS if several else _OWNER)
     if definition.type == "enumeration" and definition.options:
         return _enumeration(definition)
     by_type: dict[str, Encode] = {
@@ -98,9 +101,9 @@ def _number(array: Array) -> Text:
     return _refused(array, INVALID_NUMBER)
 
 
-def _owner(array: Array) -> Text:
+def _owner(array: Array, *, pattern: str) -> Text:
     text = text_of(array)
-    ids = _matching(pc.utf8_trim_whitespace(text.values), _OWNERS, INVALID_OWNER, text.values)
+    ids = _matching(pc.utf8_trim_whitespace(text.values), pattern, INVALID_OWNER, text.values)
     return Text(ids.values, [*text.problems, *ids.problems])
 
 

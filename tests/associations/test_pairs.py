@@ -48,11 +48,19 @@ class FakeWire:
         shown = [each for each in good if self.random.random() >= self.forgets] or good[:1]
         self.random.shuffle(shown)
         errors = [
-            {"category": "VALIDATION_ERROR", "message": f"{a} and {b}", "context": {"ids": [a, b]}}
+            {
+                "category": "VALIDATION_ERROR",
+                "message": f"{a} and {b}",
+                "context": {"fromObjectId": [a], "toObjectId": [b]},
+            }
             for a, b in bad
         ]
         if model is DefaultAnswer:
-            results = [{"from": {"id": x}, "to": {"id": y}} for a, b in shown for x, y in ((a, b), (b, a))]
+            results = [
+                {"from": {"id": x}, "to": {"id": y}, "associationSpec": {"associationTypeId": spec}}
+                for a, b in shown
+                for x, y, spec in ((a, b, 279), (b, a, 280))
+            ]
         else:
             results = [{"fromObjectId": a, "toObjectId": b} for a, b in shown]
         assert model in (DefaultAnswer, CreatedAnswer)
@@ -94,14 +102,14 @@ class Answers(FakeWire):
         super().__init__(set(), unnamed=False, forgets=0.0, seed=0)
         self.answer = answer
 
-    def post(self, where: Any, body: bytes, model: Any) -> Any:
+    def post(self, where: Any, body: bytes, model: Any) -> Any:  # noqa: ARG002 - the wire's signature
         self.requests += 1
         return model.model_validate(self.answer)
 
 
 def test_an_error_that_names_both_ends_is_about_that_link_alone() -> None:
     """Other links of the same record stay open, and are asked for again."""
-    error = {"message": "no", "context": {"fromObjectId": ["1"], "toObjectId": ["2"]}}
+    error = {"message": "no", "context": {"ids": ["1", "2"]}}
     wire = Answers({"results": [], "errors": [error]})
     verdicts = Pairs(wire, "contacts", "companies").add([Pair("1", "2"), Pair("1", "3")]).verdicts  # type: ignore[arg-type]
     assert verdicts[Pair("1", "2")].outcome == "rejected"

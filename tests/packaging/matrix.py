@@ -4,6 +4,7 @@ python tests/packaging/matrix.py            all of it
 python tests/packaging/matrix.py oldest     one of them
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -57,9 +58,16 @@ class Environment:
         ).stdout.strip()
 
 
-OLDEST_DAGSTER = tuple(f"{name}==1.13.0" for name in ("dagster", "dagster-webserver", "dagster-dg-cli"))
+def oldest_dagster() -> tuple[str, ...]:
+    """Dagster and its sisters at the lowest version that pyproject.toml allows."""
+    found = re.search(r'"dagster>=([\d.]+)', (ROOT / "pyproject.toml").read_text())
+    assert found is not None
+    version = found[1] if found[1].count(".") == 2 else f"{found[1]}.0"
+    return tuple(f"{name}=={version}" for name in ("dagster", "dagster-webserver", "dagster-dg-cli"))
+
+
 MATRIX = [
-    Environment("oldest", PYTHON, OLDEST_DAGSTER),
+    Environment("oldest", PYTHON, oldest_dagster()),
     Environment("newest", PYTHON[::-1]),
 ]
 

@@ -188,8 +188,7 @@ bench.finish(firms(120), COMPANIES, batch_size=4)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
-@pytest.mark.parametrize("sent", [1, 12])
+@pytest.mark.parametrize(("number", "sent"), [(signal.SIGINT, 12), (signal.SIGKILL, 1), (signal.SIGKILL, 12)])
 def test_a_process_that_dies_in_the_middle_leaves_nothing_lost_or_doubled(
     bench: Bench, number: signal.Signals, sent: int
 ) -> None:

@@ -133,7 +133,10 @@ def test_the_definition_changes_when_and_only_when_what_is_sent_changes() -> Non
 
 
 def test_the_definition_is_the_same_in_every_process() -> None:
-    code = "from test_operations import BASE; print(BASE.definition())"
+    code = (
+        "from hubspot_batch_dagster.sync.operations import Create\n"
+        "print(Create('companies', key='id', properties=['name', 'city']).definition())"
+    )
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60

@@ -70,7 +70,18 @@ def test_an_upsert_is_sent_again_and_settled(bench: Bench, name: str) -> None:
     assert bench.once_each("contacts", "email", EMAILS)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+SEVERAL = [
+    "drop before",
+    "drop after commit",
+    "truncate after commit",
+    "502 html after commit",
+    "423",
+    "429",
+    "empty",
+]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
 def test_updates_and_archivals_are_sent_again_and_settled(bench: Bench, name: str) -> None:
     ids = bench.emulator.seed_records("companies", [{"name": each} for each in NAMES])
     strike(bench, name, "update")
@@ -107,8 +118,9 @@ def test_a_create_with_a_creation_key_is_read_back_at_once(bench: Bench, name: s
     assert not bench.emulator.books.requests("search")
 
 
-@pytest.mark.parametrize("operation", [COMPANIES, BY_KEY], ids=["Create", "Upsert by key"])
-@pytest.mark.parametrize("name", AFTER)
+@pytest.mark.parametrize(
+    ("name", "operation"), [*((name, COMPANIES) for name in AFTER), ("drop after commit", BY_KEY)]
+)
 def test_an_unkeyed_create_that_was_carried_out_is_found_by_search(
     bench: Bench, name: str, operation: Operation
 ) -> None:

@@ -16,7 +16,7 @@ from hubspot_batch_dagster.sync.journal import Journal
 from hubspot_batch_dagster.sync.store import Store
 from tests.torture.trouble import WRITES
 
-STALL = 0.4
+STALL = 0.8
 """Seconds for which a request is held, so that the sync dies while it is under way."""
 
 STEPS: dict[str, tuple[Any, str]] = {

@@ -161,8 +161,12 @@ class Trial:
         for n in range(MOST_RUNS):
             kill = kills.pop(0) if kills else None
             if n and n <= 5 and self.rng.random() < 0.5:
-                if self.trouble.name == "late":
-                    time.sleep(LATE)  # a night lies between two tables: nothing is as late as that
+                if self.trouble.name == "late" or (
+                    self._late_work() and self.runs[-1].startswith("finished")
+                ):
+                    time.sleep(
+                        max(LATE, STALL)
+                    )  # a night lies between two tables: nothing is as late as that
                 self.source.change(
                     self.rng, changing=self.scenario.changing, leaving=self.scenario.leaving and n < 3
                 )
