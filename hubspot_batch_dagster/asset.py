@@ -105,8 +105,8 @@ def hubspot_asset(
         body = step(
             function,
             resource,
-            lambda context, rows, hubspot, config: _materialize(
-                context, rows, hubspot, config, operation, max_rejected, _name(context, resource)
+            lambda context, rows, hubspot, config: materialize(
+                context, rows, hubspot, config, operation, max_rejected, sync_name(context, resource)
             ),
         )
         asset: dg.AssetsDefinition = dg.asset(**options)(body)
@@ -158,7 +158,7 @@ def step(
     return body
 
 
-def _materialize(
+def materialize(
     context: dg.AssetExecutionContext,
     rows: object,
     hubspot: HubSpotResource,
@@ -167,6 +167,7 @@ def _materialize(
     max_rejected: float,
     name: str,
 ) -> "Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult]":
+    """The body of a HubSpot asset: send the rows, and yield the materialization and the checks."""
     own: list[dg.AssetCheckResult] = []
     rows = _set_apart(rows, own) if inspect.isgenerator(rows) else rows
     if getattr(config, "dry_run", False):
@@ -246,7 +247,7 @@ def _portal(context: Any, resources: Mapping[str, str]) -> str:
     )
 
 
-def _name(context: Any, resource: str | Mapping[str, str]) -> str:
+def sync_name(context: Any, resource: str | Mapping[str, str]) -> str:
     """Whose ids table is used: one for the asset, or one for each portal."""
     parts = list(context.asset_key.path)
     return "/".join(parts if isinstance(resource, str) else [*parts, _portal(context, resource)])

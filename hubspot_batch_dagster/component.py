@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.asset import HubSpotRunConfig, _materialize, _name, refuse_archiving, step
+from hubspot_batch_dagster.asset import HubSpotRunConfig, materialize, refuse_archiving, step, sync_name
 from hubspot_batch_dagster.checks import check_max_rejected, check_specs
 from hubspot_batch_dagster.component_fields import (
     OPERATIONS,
@@ -42,7 +42,7 @@ def _resource(context: dg.ResolutionContext, settings: Mapping[str, Any] | None)
     """A resource from its settings; an environment variable that holds a secret is read in each run."""
     if settings is None:
         return None
-    given = {}
+    given: dict[str, Any] = {}
     for name, value in settings.items():
         variable = _VARIABLE.fullmatch(str(value))
         if name.endswith("_env"):
@@ -67,7 +67,7 @@ def _resource(context: dg.ResolutionContext, settings: Mapping[str, Any] | None)
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
-class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ignore[misc, valid-type]
+class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ignore[misc]
     """An asset whose rows go to HubSpot, in YAML: where they come from, and what is done with them.
 
     The asset is that of :func:`hubspot_asset`: its value is the ids table, it has the same checks, and the same run config
@@ -238,8 +238,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             The materialization and its checks.
         """
         config = HubSpotRunConfig(**(context.op_execution_context.op_config or {}))
-        name = _name(context, self._resource_key())
-        yield from _materialize(context, rows, hubspot, config, self._operation, self.max_rejected, name)
+        name = sync_name(context, self._resource_key())
+        yield from materialize(context, rows, hubspot, config, self._operation, self.max_rejected, name)
 
     def _make_operation(self) -> Operation:
         kind = OPERATIONS[self.operation]

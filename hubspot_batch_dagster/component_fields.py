@@ -27,9 +27,9 @@ _ARG = re.compile(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", re.S | re.M)
 
 def explained(description: str, allowed: Sequence[str] = ()) -> dg.Resolver:
     """How a field is described, and for ``dg check yaml`` the only words that it takes."""
-    return dg.Resolver.default(
-        description=description, json_schema_extra={"enum": [*allowed, None]} if allowed else None
-    )
+    schema = {"enum": [*allowed, None]} if allowed else None
+    resolver: dg.Resolver = dg.Resolver.default(description=description, json_schema_extra=schema)
+    return resolver
 
 
 class Located(dg.Resolvable):

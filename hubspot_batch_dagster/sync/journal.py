@@ -10,7 +10,6 @@ gets the writer commits for all that wait, so a slow disk costs latency and not 
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.engine import open_engine
 from hubspot_batch_dagster.sync.operations import Action
 
 SCHEMA_VERSION = 1
@@ -158,7 +158,7 @@ class Journal:
         self._writer = threading.Lock()
         self._where = sa.engine.make_url(url).render_as_string(hide_password=True)
         with self._explained("open"):
-            self._engine = _engine(url)
+            self._engine = open_engine(url)
             self._migrate()
 
     def __repr__(self) -> str:
@@ -357,34 +357,6 @@ class Journal:
 
 MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
 """Format version -> what brings a journal of that version to the next."""
-
-
-def _engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def _durable(connection: Any, _record: Any) -> None:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA busy_timeout=30000")
-            _write_ahead(cursor)
-            cursor.execute("PRAGMA synchronous=FULL")
-            cursor.close()
-
-    return engine
-
-
-def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    """Switch to the write-ahead log. SQLite does not wait for others who open the file at the same moment, so this does."""
-    for left in reversed(range(100)):
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if not left or "locked" not in str(error):
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _pack(value: Any, columns: tuple[str, ...]) -> bytes:
