@@ -54,7 +54,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) -q
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
 
 $(VENV)/.installed-bench: $(STAMP)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[bench]'
