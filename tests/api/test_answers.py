@@ -35,6 +35,7 @@ from hubspot_batch_dagster.api.errors import (
     TransportError,
     UnexpectedStatus,
 )
+from hubspot_batch_dagster.api.models import ErrorDetail
 
 
 def read(status: int, body: Any = None, headers: dict[str, str] | None = None) -> ResponseError:
@@ -321,7 +322,7 @@ def test_every_error_survives_pickling_with_all_its_fields(kind: type[HubSpotErr
         column="email",
         remedy="Mend it.",
         retry_after=2.5,
-        errors=(errors.ErrorDetail(message="m", code="X"),),
+        errors=(ErrorDetail(message="m", code="X"),),
         context={"ids": ["1"]},
         said="everything",
         **extra,

@@ -156,7 +156,7 @@ class Dagster:
     def status(self, run: str) -> str:
         return str(self.ask(STATUS, run=run)["runOrError"]["status"])
 
-    def end_of(self, run: str, seconds: float = 90) -> str:
+    def end_of(self, run: str, seconds: float = 300) -> str:
         """Wait for the end of a run and give its status."""
         ended: str = until(
             lambda: self.status(run) in ENDED and self.status(run), seconds, f"run {run} did not end"

@@ -67,7 +67,7 @@ def a_few_rejected_rows_are_yellow(dagster: Dagster) -> None:
 def a_terminated_run_goes_on_where_it_was_stopped(dagster: Dagster, hubspot: EmulatorProcess) -> None:
     hubspot.change(latency=1.0)
     run = dagster.materialize("crm/companies", config=rows(6000))
-    until(lambda: created(hubspot) > 0, 60, "nothing was sent")
+    until(lambda: created(hubspot) > 0, 180, "nothing was sent")
     dagster.terminate(run)
     assert dagster.end_of(run) == "CANCELED"
     total, counts = accounted(dagster.metadata("crm/companies"))
@@ -92,7 +92,7 @@ def a_killed_step_goes_on_where_it_was_killed(
     hubspot.change(latency=1.0)
     (folder / "step.pid").unlink()
     run = dagster.materialize("crm/companies", config=rows(9000))
-    until(lambda: created(hubspot) > 6000, 60, "nothing was sent")
+    until(lambda: created(hubspot) > 6000, 180, "nothing was sent")
     os.kill(int((folder / "step.pid").read_text()), signal.SIGKILL)
     assert dagster.end_of(run) == "FAILURE"
     assert 6000 < created(hubspot) < 9000
