@@ -22,16 +22,20 @@ def as_text(line: Line) -> str:
     return f"{line.measure:<72} {line.figure:>26}  {line.bar:<20} {line.verdict:<7} {line.note}"
 
 
-def write(taken: dict[str, list[Line]]) -> None:
+def write(taken: dict[str, list[Line]], repeats: int) -> None:
     """Put the figures into `docs/benchmarks.md`, between its two marks, and draw `docs/benchmarks.png`.
 
     Args:
         taken: Name of a measure -> its lines. Measures that were not taken again keep the figures of an earlier run:
             `docs/benchmarks.json` remembers them.
+        repeats: Times that medians were taken.
     """
     known: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     for name, lines in taken.items():
-        known[name] = {"place": _place(), "lines": [asdict(line) for line in lines]}
+        known[name] = {
+            "place": f"{_place()}{_runs(name, repeats)}",
+            "lines": [asdict(line) for line in lines],
+        }
     known = {name: known[name] for name in ALL if name in known}
     FIGURES.write_text(json.dumps(known, indent=1) + "\n")
     every = [(each["place"], Line(**line)) for each in known.values() for line in each["lines"]]
@@ -46,6 +50,11 @@ def _place() -> str:
     load = f", load {os.getloadavg()[0]:.0f}" if hasattr(os, "getloadavg") else ""
     when = datetime.now(timezone.utc).strftime("%Y-%m-%d")
     return f"{when}, Python {platform.python_version()}, {os.cpu_count()} cores{load}"
+
+
+def _runs(name: str, repeats: int) -> str:
+    once = repeats == 1 or name in ("nightly", "bad-row", "memory", "big-plan", "limit", "import")
+    return ", once" if once else f", median of {repeats}"
 
 
 def _markdown(lines: list[tuple[str, Line]]) -> str:

@@ -41,7 +41,7 @@ def main() -> None:
     finally:
         shutil.rmtree(bench.folder, ignore_errors=True)
     if given.write or (not given.quick and given.only == list(ALL)):
-        page.write(taken)
+        page.write(taken, bench.repeats)
 
 
 if __name__ == "__main__":
