@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
 from hubspot_batch_dagster.sync.lookup import Lookup
@@ -28,6 +28,7 @@ class Recovery:
             they were sent before.
         overtaken: Keys of updates that HubSpot may still carry out, and the hashes of what they write: newer
             values that are sent now could be overwritten.
+        reopened: Intents of repeatable rows; they stay in the journal until this run has sent the rows again.
     """
 
     journal: Journal
@@ -39,7 +40,8 @@ class Recovery:
     settled: list[Outcomes] = field(default_factory=list)
     held: list[Intent] = field(default_factory=list)
     suspects: dict[str, float] = field(default_factory=dict)
-    overtaken: dict[str, str] = field(default_factory=dict)
+    overtaken: dict[str, set[str]] = field(default_factory=dict)
+    reopened: list[str] = field(default_factory=list)
 
     def look_up_by_value(self) -> None:
         """Settle what can be settled at once: repeatable rows become ``unknown`` lines, which the plan sends again, and creates
@@ -52,14 +54,25 @@ class Recovery:
             if intent.action == "create":
                 self._read_back(intent)
             else:
-                if self.clock() - intent.newest < self.wire.patience.certain_after:
-                    self.overtaken.update(zip(intent.keys, intent.digests, strict=True))
-                stale = replace(intent, digests=[""] * len(intent))
-                ids = intent.ids if intent.action == "archive" else [None] * len(intent)
-                self._close(
-                    stale,
-                    {i: Verdict(outcome="unknown", id=ids[i], message=_AGAIN) for i in range(len(intent))},
-                )
+                self._reopen(intent)
+
+    def close_reopened(self) -> None:
+        """The rows of repeatable intents were sent again: the intents are done with."""
+        for intent_id in self.reopened:
+            self.journal.settle(self.sync, self.run, Outcomes(), intent_id=intent_id)
+
+    def _reopen(self, intent: Intent) -> None:
+        if self.clock() - intent.newest < self.wire.patience.certain_after:
+            for key, digest in zip(intent.keys, intent.digests, strict=True):
+                self.overtaken.setdefault(key, set()).add(digest)
+        ids = intent.ids if intent.action == "archive" else [None] * len(intent)
+        verdicts = {
+            i: Verdict(outcome="unknown", id=ids[i], message=_AGAIN, stale=True) for i in range(len(intent))
+        }
+        outcomes = outcomes_of(intent, verdicts, self.clock())
+        self.journal.settle(self.sync, self.run, outcomes, intent_id=None)
+        self.settled.append(outcomes)
+        self.reopened.append(intent.id)
 
     def search(self) -> None:
         """Search for the creates that are still held, once the index has caught up; waits no longer than its lag.

@@ -16,6 +16,9 @@ from hubspot_batch_dagster.sync.stage import Stage
 LIVE = "('created', 'updated', 'unchanged')"
 """Outcomes of rows that have a record, as SQL."""
 
+SLICE = 1_000_000
+"""Rows that are joined with their outcomes at a time."""
+
 OUTCOMES = ("created", "updated", "archived", "unchanged", "rejected", "unknown", "unsent")
 
 
@@ -130,11 +133,29 @@ def conclude(stage: Stage, *, gone: int) -> None:
         UNION SELECT o.row FROM verdicts o JOIN plan p ON p.known_id = o.id
         WHERE p.action = 'unchanged' AND o.outcome IN {LIVE}"""
     )
-    # Few rows have a reason. Joined apart from the outcomes, reasons leave the one big join narrow enough for memory.
+    for low in range(0, max(1, stage.rows_in + gone), SLICE):
+        into = "INSERT INTO final" if low else "CREATE TABLE final AS"
+        db.execute(f"{into} {_slice_of_final(low, low + SLICE)}")
     db.execute(
-        f"""CREATE TABLE final AS
-        WITH why AS (
-            SELECT row, category, code, property, message, correlation_id, warning FROM verdicts
+        """INSERT INTO final
+        SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
+            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false
+        FROM rejected r LEFT JOIN known k USING (key)"""
+    )
+    _check_law(stage, gone)
+
+
+def _slice_of_final(low: int, high: int) -> str:
+    """The lines of some rows, as SQL: what the joins need in memory does not grow with the table.
+
+    Few rows have a reason. Joined apart from the outcomes, reasons leave the big join narrow.
+    """
+    some = f"row >= {low} AND row < {high}"
+    return f"""
+        WITH s AS (SELECT * FROM staged WHERE {some}), p AS (SELECT * FROM plan WHERE {some}),
+        o AS (SELECT * FROM verdicts WHERE {some}),
+        why AS (
+            SELECT row, category, code, property, message, correlation_id, warning FROM o
             WHERE coalesce(category, code, property, message, correlation_id, warning) IS NOT NULL),
         past AS (SELECT key, category, code, property, message, correlation_id FROM known WHERE outcome = 'rejected')
         SELECT s.row, s.keys, s.key, coalesce(o.digest, s.digest) AS digest,
@@ -153,15 +174,9 @@ def conclude(stage: Stage, *, gone: int) -> None:
             coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
             w.warning AS warning, NULL::VARCHAR AS column_name,
             o.outcome IS NOT NULL AS moved
-        FROM staged s JOIN plan p USING (row)
-        LEFT JOIN verdicts o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
-        LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key
-        UNION ALL
-        SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
-            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false
-        FROM rejected r LEFT JOIN known k USING (key)"""
-    )
-    _check_law(stage, gone)
+        FROM s JOIN p USING (row)
+        LEFT JOIN o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
+        LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
 
 
 def write_tables(stage: Stage, folder: Path) -> tuple[Path, Path]:

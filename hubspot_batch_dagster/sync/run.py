@@ -225,6 +225,8 @@ class _Run:
                     gone, interruption = self._deliver(stage, plan, recovery, lookup)
                 result.conclude(stage, gone=gone)
                 saved = self._save(stage, gone, interruption)
+                if not self.halt:
+                    recovery.close_reopened()
                 return Finished(saved, plan, interruption, self.preflight.drift)
 
     def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:

@@ -56,7 +56,7 @@ class Sender:
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
-        overtaken: Keys of rows that an earlier run perhaps still writes, and the hash of what it wrote: newer values
+        overtaken: Keys of rows that an earlier run perhaps still writes, and the hashes of what it writes: newer values
             are sent now, and once more by the next run.
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
@@ -73,7 +73,7 @@ class Sender:
     recreate: bool
     clock: Callable[[], float]
     suspects: Mapping[str, float] = field(default_factory=dict)
-    overtaken: Mapping[str, str] = field(default_factory=dict)
+    overtaken: Mapping[str, set[str]] = field(default_factory=dict)
     updates: bool = False
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
@@ -339,8 +339,8 @@ class _Attempt:
         self.delivery.outcomes.append(outcomes)
 
     def _doubted(self, i: int, verdict: Verdict) -> Verdict:
-        sent = self.sender.overtaken.get(self.batch.keys[i], self.batch.digests[i])
-        return verdict if sent == self.batch.digests[i] else verdict._replace(stale=True)
+        others = self.sender.overtaken.get(self.batch.keys[i], set()) - {self.batch.digests[i]}
+        return verdict._replace(stale=True) if others else verdict
 
     def _left(self, indexes: list[int]) -> Intent:
         return self.intent.pick(indexes)

@@ -171,7 +171,10 @@ def _watch(child: int, kill: Kill | None, held: Any, hubspot: EmulatorProcess, r
 
 def _ended(status: int, report: Path) -> Ended:
     if os.WIFSIGNALED(status):
-        return Ended("killed")
+        died = os.WTERMSIG(status)
+        return (
+            Ended("killed") if died == signal.SIGKILL else Ended("broken", said=f"it died of signal {died}")
+        )
     if not report.exists():
         return Ended("broken", said=f"the process ended with {os.WEXITSTATUS(status)} and no report")
     return Ended(**json.loads(report.read_text()))

@@ -35,7 +35,9 @@ def work(seeds: range, only: str, folder: Path, results: Connection, seconds: fl
 def _import_all() -> None:
     """What a run imports on its way, so that its forked processes have it."""
     import duckdb
+    import pandas  # pyarrow imports it to look at lists
     import sqlalchemy.dialects.sqlite
 
     assert duckdb
+    assert pandas
     assert sqlalchemy.dialects.sqlite
