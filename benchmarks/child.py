@@ -207,7 +207,7 @@ def _forget_everything(journal: Any) -> None:
 
     def nothing(*_args: Any, **_options: Any) -> None: ...
 
-    journal.intend = journal.settle = nothing
+    journal.intend = journal.settle = journal.record = nothing
 
 
 def main() -> None:

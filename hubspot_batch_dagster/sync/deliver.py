@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.journal import Intent, Outcomes
+from hubspot_batch_dagster.sync.packed import Accepted, Packed
 from hubspot_batch_dagster.sync.send import Delivery, Sender
 
 FEWEST, MOST = 4, 64
@@ -52,11 +54,11 @@ class Courier:
     """
 
     sender: Sender
-    on_outcomes: Callable[[Outcomes], None]
+    on_outcomes: Callable[[Outcomes | Accepted], None]
     as_new: Callable[[Batch], Batch]
     lost: list[Intent] = field(default_factory=list)
 
-    def deliver(self, batches: Iterator[Batch]) -> None:
+    def deliver(self, batches: Iterator[Batch | Packed]) -> None:
         """Send all batches, and what comes of them. Returns when everything in flight has been settled.
 
         If it is interrupted, what is in flight is awaited and settled before the interruption goes on.
@@ -85,39 +87,60 @@ class Courier:
         if interruption is not None:
             raise interruption
 
-    def _deliver(self, batches: Iterator[Batch]) -> None:
+    def _deliver(self, batches: Iterator[Batch | Packed]) -> None:
         halt = self.sender.wire.halt
-        done: queue.SimpleQueue[Future[Delivery]] = queue.SimpleQueue()
-        in_flight = 0
-        again: list[Batch] = []
-        pool = ThreadPoolExecutor(MOST, thread_name_prefix="hubspot")
+        flight = _Flight(batches, ThreadPoolExecutor(MOST, thread_name_prefix="hubspot"))
         try:
             try:
                 while not halt:
-                    batch = again.pop() if again else next(batches, None)
-                    if batch is None and not in_flight:
+                    group = list(islice(flight, self._wanted() - flight.size))
+                    if not group and not flight.size:
                         break
-                    if batch is not None:
-                        pool.submit(self.sender.deliver, batch).add_done_callback(done.put)
-                        in_flight += 1
-                    while in_flight and (batch is None or in_flight >= self._wanted()):
-                        finished = done.get()
-                        in_flight -= 1
-                        again += self._take(finished)
-                        if again:
-                            break
+                    self._launch(group, flight)
+                    if flight.size:
+                        self._collect(flight)
             except BaseException:
                 halt.now()
                 raise
             finally:
-                while in_flight:
-                    finished = done.get()
-                    in_flight -= 1
-                    self._take(finished)
+                self._bring_home(flight)
         finally:
-            pool.shutdown(wait=True)
+            flight.pool.shutdown(wait=True)
 
-    def _take(self, finished: Future[Delivery]) -> list[Batch]:
+    def _launch(self, group: list[Batch | Packed], flight: _Flight) -> None:
+        """Make durable what went well since the last time and what is to leave now; then let it leave."""
+        accepted, flight.accepted = flight.accepted, []
+        for batch in self.sender.begin(group, accepted):
+            flight.pool.submit(self.sender.deliver, batch).add_done_callback(flight.landed.put)
+            flight.size += 1
+        for each in accepted:
+            self.on_outcomes(each)
+
+    def _bring_home(self, flight: _Flight) -> None:
+        """Await and settle everything in flight, whatever goes wrong with some of it."""
+        trouble = None
+        while flight.size:
+            try:
+                self._take(flight.landed.get(), flight)
+            except BaseException as error:
+                trouble = trouble or error
+        self._launch([], flight)
+        if trouble is not None:
+            raise trouble
+
+    def _collect(self, flight: _Flight) -> None:
+        """Wait for a batch to come back, and take all that are there.
+
+        Where nothing limits the rate, wait for half of them: what becomes durable together costs one commit.
+        """
+        enough = 1 if self.sender.wire.requests_per_second() is not None else flight.size // 2
+        taken = 0
+        while flight.size and (taken < enough or not flight.landed.empty()):
+            self._take(flight.landed.get(), flight)
+            taken += 1
+
+    def _take(self, finished: Future[Delivery], flight: _Flight) -> None:
+        flight.size -= 1
         try:
             delivery = finished.result()
         except BaseException:
@@ -125,10 +148,14 @@ class Courier:
             raise
         for outcomes in delivery.outcomes:
             self.on_outcomes(outcomes)
+        if delivery.accepted is not None:
+            flight.accepted.append(delivery.accepted)
         if delivery.lost is not None:
             self.lost.append(delivery.lost)
-        again = [self.as_new(delivery.again)] if delivery.again is not None else []
-        return again if delivery.stale is None else [*again, delivery.stale]
+        if delivery.again is not None:
+            flight.again.append(self.as_new(delivery.again))
+        if delivery.stale is not None:
+            flight.again.append(delivery.stale)
 
     def _wanted(self) -> int:
         """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare."""
@@ -136,3 +163,21 @@ class Courier:
         if rate is None:
             return 2 * FEWEST
         return min(MOST, max(FEWEST, math.ceil(rate * self.sender.wire.tally.latency * 1.33) + 2))
+
+
+class _Flight:
+    """What is under way: batches still to come, in flight, landed, and to be sent again in another way."""
+
+    def __init__(self, batches: Iterator[Batch | Packed], pool: ThreadPoolExecutor) -> None:
+        self.pool = pool
+        self.landed: queue.SimpleQueue[Future[Delivery]] = queue.SimpleQueue()
+        self.size = 0
+        self.again: list[Batch] = []
+        self.accepted: list[Accepted] = []
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Batch | Packed]:
+        return self
+
+    def __next__(self) -> Batch | Packed:
+        return self.again.pop() if self.again else next(self._batches)

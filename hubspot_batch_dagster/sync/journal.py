@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pydantic_core
 import sqlalchemy as sa
@@ -120,6 +120,29 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def tells(self) -> bool:
+        """Whether there is a reason or a warning for any row."""
+        return any(
+            any(column)
+            for column in (
+                self.categories,
+                self.codes,
+                self.properties,
+                self.messages,
+                self.correlation_ids,
+                self.warnings,
+            )
+        )
+
+
+class Line(NamedTuple):
+    """What the journal keeps of one batch, written as :func:`payload_of` writes it."""
+
+    intent_id: str
+    action: Action
+    at: float
+    payload: bytes
+
 
 _INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at")
 _OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
@@ -219,6 +242,43 @@ class Journal:
                 connection.execute(
                     sa.update(_intents).where(_intents.c.id == left.id).values(payload=payload)
                 )
+
+        self._commit(work)
+
+    def record(self, sync: str, run: str, accepted: Sequence[Line], intents: Sequence[Line]) -> None:
+        """Make outcomes durable, close their intents, and make new intents durable: all in one transaction.
+
+        Args:
+            sync: Whose.
+            run: In which run.
+            accepted: Of batches all of whose rows are settled: the intent's id, when they were settled, and the outcomes.
+            intents: Of batches that are to leave: the intent's id, its action, its moment, and its rows.
+
+        Raises:
+            StoreError: It could not be written; nothing of ``intents`` may be sent, and ``accepted`` is settled by the next run.
+        """
+        closed = [{"closed": each.intent_id} for each in accepted]
+        settled = [
+            {"sync": sync, "run": run, "settled_at": each.at, "payload": each.payload} for each in accepted
+        ]
+        opened = [
+            {
+                "id": each.intent_id,
+                "sync": sync,
+                "run": run,
+                "action": each.action,
+                "sent_at": each.at,
+                "payload": each.payload,
+            }
+            for each in intents
+        ]
+
+        def work(connection: sa.Connection) -> None:
+            if settled:
+                connection.execute(_ADD_OUTCOMES, settled)
+                connection.execute(_CLOSE_INTENT, closed)
+            if opened:
+                connection.execute(_ADD_INTENT, opened)
 
         self._commit(work)
 
@@ -359,17 +419,28 @@ MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
 """Format version -> what brings a journal of that version to the next."""
 
 
+def payload_of(columns: Mapping[str, bytes]) -> bytes:
+    """The payload of an intent or of outcomes, of columns that are JSON already."""
+    return b"{" + b",".join(b'"%b":%b' % (name.encode(), each) for name, each in columns.items()) + b"}"
+
+
 def _pack(value: Any, columns: tuple[str, ...]) -> bytes:
     """Columns as JSON, without those of nulls alone: most rows have no error to tell of."""
     found = {name: getattr(value, name) for name in columns}
     for name in _NULLABLE & found.keys():
         if found[name].count(None) == len(found["rows"]):
             del found[name]
-    return pydantic_core.to_json(found)
+    bodies = found.pop("bodies", None)
+    written = {name: pydantic_core.to_json(each) for name, each in found.items()}
+    if bodies:
+        written["bodies"] = f"[{','.join(bodies)}]".encode()
+    return payload_of(written)
 
 
 def _unpack(payload: bytes, columns: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = pydantic_core.from_json(payload)
     for name in _NULLABLE.intersection(columns):
         found.setdefault(name, [None] * len(found["rows"]))
+    if "bodies" in found:
+        found["bodies"] = [pydantic_core.to_json(each).decode() for each in found["bodies"]]
     return found

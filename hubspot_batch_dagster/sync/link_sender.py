@@ -8,6 +8,7 @@ from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import in_parallel
 from hubspot_batch_dagster.sync.links import Linker
+from hubspot_batch_dagster.sync.packed import Packed
 from hubspot_batch_dagster.sync.send import LOST, Delivery, Sender
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.stage import Stage
@@ -21,12 +22,13 @@ READ_AT_ONCE = 1000
 class LinkSender(Sender):
     """Sends batches of links. All of it may be repeated, so a lost answer costs a request and nothing else."""
 
-    def deliver(self, batch: Batch) -> Delivery:
+    def deliver(self, batch: Batch | Packed) -> Delivery:
         """Write the links of a batch and settle every row that can be settled now.
 
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
         """
+        assert isinstance(batch, Batch)  # links are never packed
         if self.wire.halt:
             return Delivery()
         intent = batch.intent(f"{self.run}-l{batch.rows[0]}", self.clock(), with_bodies=False)

@@ -146,19 +146,14 @@ def conclude(stage: Stage, *, gone: int) -> None:
 
 
 def _slice_of_final(low: int, high: int) -> str:
-    """The lines of some rows, as SQL: what the joins need in memory does not grow with the table.
-
-    Few rows have a reason. Joined apart from the outcomes, reasons leave the big join narrow.
-    """
+    """The lines of some rows, as SQL: what the joins need in memory does not grow with the table."""
     some = f"row >= {low} AND row < {high}"
     return f"""
         WITH s AS (SELECT * FROM staged WHERE {some}), p AS (SELECT * FROM plan WHERE {some}),
         o AS (SELECT * FROM verdicts WHERE {some}),
-        why AS (
-            SELECT row, category, code, property, message, correlation_id, warning FROM o
-            WHERE coalesce(category, code, property, message, correlation_id, warning) IS NOT NULL),
+        why AS (SELECT reasons.* FROM reasons JOIN o USING (row, seq)),
         past AS (SELECT key, category, code, property, message, correlation_id FROM known WHERE outcome = 'rejected')
-        SELECT s.row, s.keys, s.key, coalesce(o.digest, s.digest) AS digest,
+        SELECT s.row, s.keys, s.key, CASE WHEN o.stale THEN '' ELSE s.digest END AS digest,
             CASE WHEN c.row IS NOT NULL THEN NULL ELSE coalesce(o.id, p.known_id) END AS id,
             {_OUTCOME} AS outcome,
             coalesce(o.settled_at, p.synced_at) AS settled_at,

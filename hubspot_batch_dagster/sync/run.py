@@ -32,6 +32,7 @@ from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.options import Finished, Options
+from hubspot_batch_dagster.sync.packed import Accepted
 from hubspot_batch_dagster.sync.plan import Plan, make_plan, plan_gone, plan_hash
 from hubspot_batch_dagster.sync.portal import Portal
 from hubspot_batch_dagster.sync.preflight import Inquiry, Preflight
@@ -312,7 +313,7 @@ class _Run:
             self.wire.hear_clock(self.object_type)
         progress = Progress.begin(plan, self.options.on_progress)
 
-        def on_outcomes(outcomes: Outcomes) -> None:
+        def on_outcomes(outcomes: Outcomes | Accepted) -> None:
             stage.settled(outcomes)
             progress.note(len(outcomes), self.wire.tally.requests)
 

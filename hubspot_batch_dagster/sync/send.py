@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
+from hubspot_batch_dagster.api.wire import Answer
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.decide import Again, Decision, Examine, Split, Stop, decide
-from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
+from hubspot_batch_dagster.sync.journal import Intent, Journal, Line, Outcomes
 from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.lookup import Lookup
+from hubspot_batch_dagster.sync.packed import Accepted, Packed
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, refusals, rejection
 from hubspot_batch_dagster.sync.wire import Wire
 
@@ -33,12 +35,14 @@ class Delivery:
         again: Rows to send in another way: the record to update is gone and may be made anew.
         stale: Updates to send: these rows were to be created, and their records exist with other values.
         lost: The intent that is still open, with its rows that HubSpot perhaps wrote.
+        accepted: A batch that went all well. Its outcomes are not durable yet: :meth:`Sender.begin` makes them so.
     """
 
     outcomes: list[Outcomes] = field(default_factory=list)
     again: Batch | None = None
     stale: Batch | None = None
     lost: Intent | None = None
+    accepted: Accepted | None = None
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,50 @@ class Sender:
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
 
-    def deliver(self, batch: Batch) -> Delivery:
+    def begin(self, batches: Sequence[Batch | Packed], accepted: Sequence[Accepted]) -> list[Batch | Packed]:
+        """Make durable what went all well, and the intents of batches that are to leave: in one transaction.
+
+        Args:
+            batches: What is to leave.
+            accepted: What :meth:`deliver` gave back.
+
+        Returns:
+            The batches, to be delivered. Those that cannot leave as they are have been unpacked; their intents are still to
+            be written.
+
+        Raises:
+            StoreError: The journal could not be written; nothing more may be sent.
+        """
+        now = self.clock()
+        ready = [self._opened(each, now) for each in batches]
+        intents = [
+            Line(each.intent_id, each.action, now, each.intent_payload())
+            for each in ready
+            if isinstance(each, Packed)
+        ]
+        done = [
+            Line(each.packed.intent_id, each.packed.action, each.settled_at, each.payload())
+            for each in accepted
+        ]
+        if intents or done:
+            self.journal.record(self.sync, self.run, done, intents)
+        return ready
+
+    def _opened(self, batch: Batch | Packed, now: float) -> Batch | Packed:
+        if not isinstance(batch, Packed):
+            return batch
+        linked = self.linker.links and batch.action != "create"
+        alone = self.before is not None or self.overtaken or linked
+        return batch.unpack() if alone else replace(batch, sent_at=now)
+
+    def deliver(self, batch: Batch | Packed) -> Delivery:
         """Send the batch and settle every row that can be settled now.
 
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
         """
+        if isinstance(batch, Packed):
+            return self._deliver_packed(batch)
         if self.wire.halt:
             return Delivery()
         found: list[Outcomes] = []
@@ -104,6 +146,23 @@ class Sender:
         delivery = _Attempt(self, batch, intent).run()
         delivery.outcomes += found
         return delivery
+
+    def _deliver_packed(self, packed: Packed) -> Delivery:
+        """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled row by row."""
+        answer, trouble = None, None
+        if not self.wire.halt:
+            try:
+                answer = self.wire.post_batch(self.object_type, packed.action, packed.body)
+            except HubSpotError as error:
+                trouble = error
+            else:
+                accepted = packed.accept(answer.body, self.clock())
+                if accepted is not None:
+                    return Delivery(accepted=accepted)
+        batch = packed.unpack()
+        attempt = _Attempt(self, batch, packed.intent(batch))
+        attempt.first = trouble or answer
+        return attempt.run()
 
     def _by_record_id(self, batch: Batch, settled: list[Outcomes]) -> Batch:
         """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""
@@ -155,6 +214,7 @@ class _Attempt:
         self.delivery = Delivery()
         self.refusals: Counter[str] = Counter()
         self.deadline = time.monotonic() + sender.wire.patience.total
+        self.first: HubSpotError | Answer | None = None
 
     def run(self) -> Delivery:
         work = [sorted(self.open)]
@@ -180,7 +240,7 @@ class _Attempt:
         for attempt in range(1, self.wire.patience.tries + 1):
             self._note_time()
             try:
-                verdicts = self.wire.send(self.sender.object_type, part, retry=attempt > 1)
+                verdicts = self._ask(part, attempt)
             except HubSpotError as error:
                 if error.may_have_acted:
                     self.touched.update(indexes)
@@ -193,6 +253,15 @@ class _Attempt:
             else:
                 return self._answered(verdicts, indexes, part)
         return []
+
+    def _ask(self, part: Batch, attempt: int) -> dict[int, Verdict]:
+        """Send the rows, or take what came of the request that left before there was an attempt."""
+        first, self.first = self.first, None
+        if isinstance(first, HubSpotError):
+            raise first
+        if first is not None:
+            return self.wire.verdicts(part, first)
+        return self.wire.send(self.sender.object_type, part, retry=attempt > 1)
 
     def _note_time(self) -> None:
         """A create that leaves long after its intent was written: the journal must know, for its age decides later."""

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol
 
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import ErrorItem, existing_id
-from hubspot_batch_dagster.api.settlement import TracedRecord
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.journal import Outcomes
 
@@ -88,23 +87,6 @@ def settle(batch: Batch, written: Sequence[Written], errors: Sequence[ErrorItem]
     if len(left) == len(open_rows) == 1:
         verdicts[open_rows[0]] = _accepted(batch, left[0])
     return verdicts
-
-
-def settle_traced(batch: Batch, records: Sequence[TracedRecord]) -> dict[int, Verdict] | None:
-    """Map an answer in which all went well to the rows of its batch.
-
-    Returns:
-        Index in the batch -> verdict; rows that the answer leaves out are missing. ``None`` if a trace id is not of the
-        batch or comes twice: then :func:`settle` has to look closer.
-    """
-    traces = batch.traces()
-    old = _SUCCESS[batch.action]
-    new = "created" if batch.action == "upsert" else old
-    verdicts = {
-        traces.get(each["objectWriteTraceId"], -1): Verdict(new if each.get("new") else old, each["id"])
-        for each in records
-    }
-    return None if -1 in verdicts or len(verdicts) < len(records) else verdicts
 
 
 def rejection(error: ErrorItem | HubSpotError, correlation_id: str | None) -> Verdict:

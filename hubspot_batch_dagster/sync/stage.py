@@ -17,8 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import Self
 
+from hubspot_batch_dagster.sync import spool
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.journal import Intent, Outcomes
+from hubspot_batch_dagster.sync.operations import Action
+from hubspot_batch_dagster.sync.packed import DIRECT, Accepted, Packed, batch_of, packed
+from hubspot_batch_dagster.sync.spool import Spool
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 
 if TYPE_CHECKING:
@@ -27,15 +31,8 @@ if TYPE_CHECKING:
 DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
 """The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
 
-MAX_BYTES = 4_000_000
-"""Bytes in one request. HubSpot documents no limit; a hundred long texts could reach many megabytes."""
 
-_SPOOL_FIELDS: dict[str, pa.DataType] = {
-    "row": pa.int64(),
-    "properties": pa.string(),
-    "associations": pa.string(),
-}
-_SPOOLED = pa.schema(_SPOOL_FIELDS)
+_REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 
 
 class Stage:
@@ -52,13 +49,8 @@ class Stage:
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
         self.rows_in = 0
-        self._spool_path = folder / "rows.arrow"
-        self._spool = pa.ipc.new_stream(
-            pa.OSFile(str(self._spool_path), "wb"),
-            _SPOOLED,
-            options=pa.ipc.IpcWriteOptions(compression="lz4"),
-        )
-        self._settled: list[Outcomes] = []
+        self._spool = Spool(folder / "rows.arrow")
+        self._settled: list[Outcomes | Accepted] = []
         self._lock = threading.Lock()
         self._sequence = 0
         self._make_tables(encoder)
@@ -76,7 +68,7 @@ class Stage:
         """Take a batch of encoded rows in."""
         self.rows_in += encoded.good.num_rows + encoded.rejected.num_rows
         if encoded.good.num_rows:
-            self._spool.write_batch(encoded.good.select(_SPOOLED.names))
+            self._spool.add(encoded.good)
             self._insert("staged", encoded.good, f"row, keys, key, id, {DIGEST}")
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*")
@@ -86,7 +78,7 @@ class Stage:
         if reasons.num_rows:
             self._insert("incomplete", reasons, "*")
 
-    def settled(self, outcomes: Outcomes) -> None:
+    def settled(self, outcomes: Outcomes | Accepted) -> None:
         """Take outcomes in; they reach the database in groups."""
         with self._lock:
             self._settled.append(outcomes)
@@ -124,13 +116,16 @@ class Stage:
             query = "SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?))"
             return dict(self.db.execute(query, [list(keys)]).fetchall())
 
-    def batches(self, run: str, size: int) -> Iterator[Batch]:
+    def batches(self, run: str, size: int) -> Iterator[Batch | Packed]:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
         query = (
             "SELECT row, key, digest, action, send_id FROM plan "
             "WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate') ORDER BY row"
         )
-        yield from self._batched(query, run, size)
+        for action, rows in self._grouped(query, size):
+            id_property = self._id_property if action != "create" else None
+            ready = packed(rows, action, run, id_property, size)
+            yield from ready if action in DIRECT else (each.unpack() for each in ready)
 
     def staged(self, size: int, *, known: bool = False) -> Iterator[Batch]:
         """All rows, to look them up: with the id they came with, or (``known``) with the record id that the ids table has."""
@@ -138,34 +133,39 @@ class Stage:
         if known:
             query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
                 FROM staged s JOIN known k USING (key) WHERE k.id IS NOT NULL AND k.outcome <> 'archived' ORDER BY s.row"""
-        yield from self._batched(query, "", size)
+        yield from self._looked_at(query, size)
 
     def changed(self, size: int) -> Iterator[Batch]:
         """Rows whose known record would change, with its id; then rows that are new."""
         query = """SELECT row, key, digest, 'update' AS action, known_id AS send_id FROM plan
             WHERE action IN ('update', 'upsert') AND known_id IS NOT NULL ORDER BY row"""
-        yield from self._batched(query, "", size)
+        yield from self._looked_at(query, size)
 
     def table(self, query: str) -> pa.Table:
         """The rows of a query, all at once."""
         return self._stream(query, 65_536).read_all()
 
-    def _batched(self, query: str, run: str, size: int) -> Iterator[Batch]:
+    def _looked_at(self, query: str, size: int) -> Iterator[Batch]:
+        for action, rows in self._grouped(query, size):
+            for start in range(0, rows.num_rows, size):
+                yield batch_of(rows.slice(start, size), action, "", self._id_property)
+
+    def _grouped(self, query: str, size: int) -> Iterator[tuple[Action, pa.Table]]:
+        """The rows of a query with their texts, in tables of one action and of whole batches, but for the last of each action."""
         self._spool.close()
-        planned = self._stream(query, 16_384)
-        pending: dict[str, Batch] = {}
-        for chunk in _joined(planned, self._spool_path):
+        pending: dict[Action, pa.Table] = {}
+        for chunk in self._spool.joined(self._stream(query, 16_384)):
             actions: list[Any] = chunk.column("action").unique().to_pylist()
             for action in actions:
-                rows = chunk.filter(pc.equal(chunk.column("action"), action))
-                for batch in _sliced(pending.pop(action, None), rows, action, run, self._id_property, size):
-                    if action in pending:
-                        yield pending.pop(action)
-                    if len(batch) < size:
-                        pending[action] = batch
-                    else:
-                        yield batch
-        yield from pending.values()
+                rows = chunk if len(actions) == 1 else chunk.filter(pc.equal(chunk.column("action"), action))
+                if action in pending:
+                    rows = pa.concat_tables([pending.pop(action), rows])
+                whole = rows.num_rows - rows.num_rows % size
+                if whole < rows.num_rows:
+                    pending[action] = rows.slice(whole)
+                if whole:
+                    yield action, rows.slice(0, whole)
+        yield from pending.items()
 
     def archives(self, run: str, size: int) -> Iterator[Batch]:
         """The records whose rows left the source, as batches to archive."""
@@ -192,13 +192,12 @@ class Stage:
         Records with a rejected row are left out: what that row names is not known.
         """
         self._spool.close()
-        with pa.OSFile(str(self._spool_path), "rb") as file, pa.ipc.open_stream(file) as rows:
-            self.db.register("spooled", rows)
-            self.db.execute(
-                """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
-                FROM spooled p JOIN staged s USING (row)"""
-            )
-            self.db.unregister("spooled")
+        self.db.register("spooled", pa.RecordBatchReader.from_batches(spool.SCHEMA, self._spool.read()))
+        self.db.execute(
+            """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
+            FROM spooled p JOIN staged s USING (row)"""
+        )
+        self.db.unregister("spooled")
         start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
         query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
                 SELECT s.id FROM staged s JOIN rejected r ON s.{start} = r.{start}
@@ -227,9 +226,19 @@ class Stage:
         return found
 
     def _flush(self) -> None:
-        if self._settled:
-            self.insert_outcomes("settled", self._settled)
-            self._settled = []
+        if not self._settled:
+            return
+        self._insert("settled", _fates(self._settled, self._sequence), "*")
+        # Few rows have a reason: apart from the outcomes, reasons leave those narrow.
+        told = [
+            (self._sequence + i, each)
+            for i, each in enumerate(self._settled)
+            if isinstance(each, Outcomes) and each.tells()
+        ]
+        for number, outcomes in told:
+            self._insert("reasons", outcome_table([outcomes], number), _REASONS)
+        self._sequence += len(self._settled)
+        self._settled = []
 
     def _make_tables(self, encoder: Encoder) -> None:
         self._register(pa.Table.from_batches([], encoder.encoded_schema))
@@ -242,7 +251,10 @@ class Stage:
         self.db.execute(
             'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
         )
-        self.make_outcome_table("settled")
+        self._register(_fates([], 0))
+        self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
+        self._register(outcome_table([], 0))
+        self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")
 
     def _insert(self, table: str, rows: pa.RecordBatch | pa.Table, columns: str) -> None:
         self._register(rows)
@@ -293,6 +305,26 @@ def outcome_table(several: Sequence[Outcomes], first: int) -> pa.Table:
     return pa.table(columns)
 
 
+def _fates(several: Sequence[Outcomes | Accepted], first: int) -> pa.Table:
+    """Outcomes without their reasons, numbered from ``first``. ``stale`` are rows whose values are still to be sent."""
+    sizes = [len(each) for each in several]
+    at = [int(each.settled_at * 1e6) for each in several]
+    stale = [
+        [not digest for digest in each.digests] if isinstance(each, Outcomes) else [False] * len(each)
+        for each in several
+    ]
+    return pa.table(
+        {
+            "row": pa.array(list(chain.from_iterable(each.rows for each in several)), pa.int64()),
+            "outcome": pa.array(list(chain.from_iterable(each.outcomes for each in several)), pa.string()),
+            "id": pa.array(list(chain.from_iterable(each.ids for each in several)), pa.string()),
+            "stale": pa.array(list(chain.from_iterable(stale)), pa.bool_()),
+            "settled_at": _spread(pa.array(at, pa.timestamp("us", tz="UTC")), sizes),
+            "seq": _spread(pa.array(range(first, first + len(several)), pa.int64()), sizes),
+        }
+    )
+
+
 def _spread(one_each: pa.Array[Any], sizes: Sequence[int]) -> pa.Array[Any]:
     """Each value as often as its size says."""
     places = chain.from_iterable(repeat(i, size) for i, size in enumerate(sizes))
@@ -310,76 +342,4 @@ def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
             "threads": 2,
             "preserve_insertion_order": False,
         },
-    )
-
-
-def _joined(planned: pa.RecordBatchReader, spool: Path) -> Iterator[pa.Table]:
-    """The planned rows with their texts: both come in the order of the rows, so one pass over each is enough."""
-    waiting = pa.Table.from_batches([], planned.schema)
-    rest = iter(planned)
-    with pa.OSFile(str(spool), "rb") as file, pa.ipc.open_stream(file) as texts:
-        for part in texts:
-            last = part.column("row")[-1].as_py()
-            while waiting.num_rows == 0 or waiting.column("row")[-1].as_py() < last:
-                more = next(rest, None)
-                if more is None:
-                    break
-                waiting = pa.concat_tables([waiting, pa.Table.from_batches([more])])
-            now = int(pc.sum(pc.cast(pc.less_equal(waiting.column("row"), last), pa.int64())).as_py() or 0)
-            if now:
-                chosen = waiting.slice(0, now)
-                waiting = waiting.slice(now)
-                place = pc.index_in(chosen.column("row").combine_chunks(), value_set=part.column("row"))
-                yield chosen.append_column("properties", part.column("properties").take(place)).append_column(
-                    "associations", part.column("associations").take(place)
-                )
-
-
-def _sliced(
-    begun: Batch | None, rows: pa.Table, action: Any, run: str, id_property: str | None, size: int
-) -> Iterator[Batch]:
-    """Batches of up to ``size`` rows and ``MAX_BYTES``; the first continues the batch that was begun."""
-    columns: dict[str, list[Any]] = {
-        name: rows.column(name).to_pylist()
-        for name in ("row", "key", "digest", "send_id", "properties", "associations")
-    }
-    start = 0
-    while start < rows.num_rows:
-        taken = min(size - (len(begun) if begun else 0), rows.num_rows - start)
-        batch = Batch(
-            action=action,
-            run=run,
-            rows=columns["row"][start : start + taken],
-            keys=columns["key"][start : start + taken],
-            digests=columns["digest"][start : start + taken],
-            ids=columns["send_id"][start : start + taken],
-            properties=columns["properties"][start : start + taken],
-            associations=columns["associations"][start : start + taken],
-            id_property=id_property if action != "create" else None,
-        )
-        start += taken
-        yield from _within_bytes(batch if begun is None else _appended(begun, batch))
-        begun = None
-
-
-def _within_bytes(batch: Batch) -> Iterator[Batch]:
-    if len(batch) == 1 or batch.size() <= MAX_BYTES:
-        yield batch
-        return
-    middle = len(batch) // 2
-    yield from _within_bytes(batch.pick(range(middle)))
-    yield from _within_bytes(batch.pick(range(middle, len(batch))))
-
-
-def _appended(first: Batch, second: Batch) -> Batch:
-    return Batch(
-        action=first.action,
-        run=first.run,
-        rows=first.rows + second.rows,
-        keys=first.keys + second.keys,
-        digests=first.digests + second.digests,
-        ids=first.ids + second.ids,
-        properties=first.properties + second.properties,
-        associations=first.associations + second.associations,
-        id_property=first.id_property,
     )

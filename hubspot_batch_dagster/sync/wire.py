@@ -28,12 +28,13 @@ from hubspot_batch_dagster.api.search import (
     SearchRequest,
     SearchSort,
 )
-from hubspot_batch_dagster.api.settlement import Settlement, traced_records
+from hubspot_batch_dagster.api.settlement import Settlement
 from hubspot_batch_dagster.api.wire import Answer, results_of
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.decide import Again, Patience, decide
 from hubspot_batch_dagster.sync.halt import Halt
-from hubspot_batch_dagster.sync.settle import Verdict, Written, settle, settle_traced
+from hubspot_batch_dagster.sync.operations import Action
+from hubspot_batch_dagster.sync.settle import Verdict, Written, settle
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Received)
@@ -104,21 +105,30 @@ class Wire:
         Raises:
             HubSpotError: The answer was not a success, or there was none.
         """
-        assert batch.action != "associate"  # links have endpoints of their own
-        where = endpoint(object_type, batch.action, self.version)
+        return self.verdicts(batch, self.post_batch(object_type, batch.action, batch.body(), retry=retry))
+
+    def post_batch(self, object_type: str, action: Action, body: bytes, *, retry: bool = False) -> Answer:
+        """Send a batch once. Raises as :meth:`send` does."""
+        assert action != "associate"  # links have endpoints of their own
+        where = endpoint(object_type, action, self.version)
         started = time.perf_counter()
         try:
-            answer = self.client.send(where, batch.body())
+            return self.client.send(where, body)
         except DailyLimitReached as error:
             self._note_day(error)
             raise
         finally:
             self.tally.add(retry=retry, seconds=time.perf_counter() - started)
+
+    def verdicts(self, batch: Batch, answer: Answer) -> dict[int, Verdict]:
+        """Settle the rows of a batch from HubSpot's answer; rows that it omits are missing.
+
+        Raises:
+            AnswerLost: The answer says that it is none.
+        """
         if batch.action == "archive" and not answer.body:
             return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
-        records = traced_records(answer.body)
-        smooth = None if records is None else settle_traced(batch, records)
-        return settle(batch, *_results(answer)) if smooth is None else smooth
+        return settle(batch, *_results(answer))
 
     def read(
         self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None

@@ -22,6 +22,7 @@ STALL = 0.8
 STEPS: dict[str, tuple[Any, str]] = {
     "intend": (Journal, "intend"),
     "settle": (Journal, "settle"),
+    "record": (Journal, "record"),
     "conclude": (result, "conclude"),
     "put": (Store, "put"),
     "replace_ids": (Store, "replace_ids"),
@@ -108,5 +109,5 @@ def _choose(rng: random.Random, batches: int) -> Kill:
         after = rng.random() < 0.5
         return Kill(kind, nth=rng.randint(1, batches), after=after, lost=not after and rng.random() < 0.4)
     step = rng.choice(list(STEPS))
-    most = {"intend": batches, "settle": batches, "put": 4, "fsync": 8}.get(step, 1)
+    most = {"intend": batches, "settle": batches, "record": batches, "put": 4, "fsync": 8}.get(step, 1)
     return Kill(kind, nth=rng.randint(1, most), step=step, after=rng.random() < 0.5)
