@@ -102,8 +102,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
         source = record_batches(_batches(pq.ParquetFile(parquet)))
         encoder = bind(operation, source.schema)
         with Stage(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
-            for batch in source:
-                stage.add(encoder.encode(batch, stage.rows_in))
+            stage.take_in(encoder.encode(batch, stage.rows_in) for batch in source)
             ids_table.attach(stage, known, "contacts", ())
             found = plan.make_plan(
                 stage, operation, definition=operation.definition(), held=(), full_refresh=False, size=100

@@ -42,7 +42,7 @@ class Packed:
         rows: Positions in the user's table.
         body: The request body.
         lines: Name -> JSON list of a value for each row, as the journal takes them.
-        table: The rows themselves, to unpack.
+        table: The rows themselves, from ``start`` on, to unpack.
         id_property: The unique property that the ids are values of; ``None`` for record ids.
         sent_at: When its request may leave; 0 until its intent is durable.
     """
@@ -53,6 +53,7 @@ class Packed:
     body: bytes = field(repr=False)
     lines: dict[str, bytes] = field(repr=False)
     table: pa.Table = field(repr=False)
+    start: int = 0
     id_property: str | None = None
     sent_at: float = 0.0
 
@@ -71,7 +72,7 @@ class Packed:
 
     def unpack(self) -> Batch:
         """The batch with a Python object for each value."""
-        return batch_of(self.table, self.action, self.run, self.id_property)
+        return batch_of(self.table.slice(self.start, len(self)), self.action, self.run, self.id_property)
 
     def intent(self, batch: Batch) -> Intent:
         """The intent of the unpacked batch, as it is in the journal."""
@@ -164,20 +165,22 @@ def _pack(rows: pa.Table, action: Action, run: str, id_property: str | None, siz
     groups = pa.array([*starts, rows.num_rows], pa.int32())
     written = {name: _joined(values, groups) for name, values in lines.items()}
     bodies = _joined(_inputs(action, run, id_property, column, lines), groups)
-    numbers: list[int] = column["row"].to_pylist()
+    numbers = _numbers(column["row"])
     for i, start in enumerate(starts):
-        part = rows.slice(start, size)
         body = b'{"inputs":[' + bodies[i] + b"]}"
-        if len(body) > MAX_BYTES and part.num_rows > 1:
-            yield from _pack(part.combine_chunks(), action, run, id_property, (part.num_rows + 1) // 2)
+        few = numbers[start : start + size]
+        if len(body) > MAX_BYTES and len(few) > 1:
+            half = rows.slice(start, size).combine_chunks()
+            yield from _pack(half, action, run, id_property, (len(few) + 1) // 2)
             continue
         yield Packed(
             action=action,
             run=run,
-            rows=numbers[start : start + size],
+            rows=few,
             body=body,
             lines={name: b"[" + each[i] + b"]" for name, each in written.items()},
-            table=part,
+            table=rows,
+            start=start,
             id_property=id_property,
         )
 
@@ -202,6 +205,12 @@ def _joined(values: Any, groups: Any) -> Sequence[bytes]:
     """The texts of each group with commas between them, as bytes."""
     found: Any = pc.binary_join(pa.ListArray.from_arrays(groups, values), ",")
     return [each.as_buffer().to_pybytes() for each in found]
+
+
+def _numbers(column: Any) -> list[int]:
+    """An int64 column without nulls as Python integers, in a tenth of the time of ``to_pylist``."""
+    memory = memoryview(column.buffers()[1]).cast("q")
+    return memory[column.offset : column.offset + len(column)].tolist()
 
 
 def _quoted(text: Any) -> Any:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError
 from hubspot_batch_dagster.sync.ids_table import quoted
-from hubspot_batch_dagster.sync.stage import Stage
+from hubspot_batch_dagster.sync.stage import Stage, release_memory
 
 LIVE = "('created', 'updated', 'unchanged')"
 """Outcomes of rows that have a record, as SQL."""
@@ -113,6 +113,7 @@ def conclude(stage: Stage, *, gone: int) -> None:
         ConservationError: The outcomes do not add up to the rows.
     """
     stage.flush()
+    release_memory()
     db = stage.db
     # A row may have two outcomes: a create that found its record, and the update that followed. The last one counts.
     db.execute(
@@ -143,6 +144,8 @@ def conclude(stage: Stage, *, gone: int) -> None:
         FROM rejected r LEFT JOIN known k USING (key)"""
     )
     _check_law(stage, gone)
+    for table in ("staged", "plan", "settled"):  # all of it is in ``final`` now
+        db.execute(f"DROP TABLE {table} CASCADE")
 
 
 def _slice_of_final(low: int, high: int) -> str:

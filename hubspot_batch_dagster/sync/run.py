@@ -45,12 +45,11 @@ from hubspot_batch_dagster.sync.stage import Stage
 from hubspot_batch_dagster.sync.store import Store
 from hubspot_batch_dagster.sync.through import Through
 from hubspot_batch_dagster.sync.wire import Wire
+from hubspot_batch_dagster.table.encode import Encoded
 from hubspot_batch_dagster.table.rows import record_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pyarrow as pa
 
 __all__ = ["Finished", "Options", "plan_sync", "run_sync"]
 
@@ -199,17 +198,17 @@ class _Run:
     def _staged(self) -> Iterator[Stage]:
         with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
             with as_input_error(), Through.open(self.operation, stage, self.store) as through:
-                for batch in self.source:
-                    self._encode(batch, stage, through)
+                stage.take_in(self._encoded(stage, through))
             self.unresolved = through.unresolved
             yield stage
 
-    def _encode(self, batch: pa.RecordBatch, stage: Stage, through: Through) -> None:
-        encoded = self.encoder.encode(batch, stage.rows_in, through.look_up(batch))
-        if self.preflight.rules is not None:
-            encoded, incomplete = self.preflight.rules.check(encoded)
-            stage.incomplete(incomplete)
-        stage.add(encoded)
+    def _encoded(self, stage: Stage, through: Through) -> Iterator[Encoded]:
+        for batch in self.source:
+            encoded = self.encoder.encode(batch, stage.rows_in, through.look_up(batch))
+            if self.preflight.rules is not None:
+                encoded, incomplete = self.preflight.rules.check(encoded)
+                stage.incomplete(incomplete)
+            yield encoded
 
     def go(self) -> Finished:
         with self._staged() as stage:

@@ -42,21 +42,25 @@ class Spool:
         with pa.OSFile(str(self._path), "rb") as file, pa.ipc.open_stream(file) as rows:
             yield from rows
 
-    def joined(self, planned: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    def joined(self, planned: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
         """The planned rows with their texts: both come in the order of the rows, so one pass over each is enough."""
-        waiting = pa.Table.from_batches([], planned.schema)
-        rest = iter(planned)
+        first = next(planned, None)
+        if first is None:
+            return
+        waiting = pa.Table.from_batches([first])
         for part in self.read():
             last = part.column("row")[-1].as_py()
             while waiting.num_rows == 0 or waiting.column("row")[-1].as_py() < last:
-                more = next(rest, None)
+                more = next(planned, None)
                 if more is None:
                     break
                 waiting = pa.concat_tables([waiting, pa.Table.from_batches([more])])
             now = int(pc.sum(pc.cast(pc.less_equal(waiting.column("row"), last), pa.int64())).as_py() or 0)
             if now:
                 chosen, waiting = waiting.slice(0, now), waiting.slice(now)
-                place = pc.index_in(chosen.column("row").combine_chunks(), value_set=part.column("row"))
-                yield chosen.append_column("properties", part.column("properties").take(place)).append_column(
-                    "associations", part.column("associations").take(place)
+                if now < part.num_rows:  # else it is every row of the part
+                    place = pc.index_in(chosen.column("row").combine_chunks(), value_set=part.column("row"))
+                    part = part.take(place)
+                yield chosen.append_column("properties", part.column("properties")).append_column(
+                    "associations", part.column("associations")
                 )

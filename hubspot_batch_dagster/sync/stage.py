@@ -7,7 +7,8 @@ hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,10 @@ DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
 """The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
 
 
+READ_AT_ONCE = 16_384
+SORTED_AT_ONCE = 8 * READ_AT_ONCE
+"""Rows that are read, and sorted, at a time."""
+
 _REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 
 
@@ -46,6 +51,7 @@ class Stage:
 
     def __init__(self, encoder: Encoder, folder: Path, *, memory: str = "512MB") -> None:
         self.db = _database(folder, memory)
+        self._writer = self.db.cursor()
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
         self.rows_in = 0
@@ -62,16 +68,32 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._spool.close()
+        self._writer.close()
         self.db.close()
 
-    def add(self, encoded: Encoded) -> None:
-        """Take a batch of encoded rows in."""
-        self.rows_in += encoded.good.num_rows + encoded.rejected.num_rows
+    def take_in(self, encoded: Iterable[Encoded]) -> None:
+        """Take batches of encoded rows in, one in a thread of its own while the next one is encoded in the caller's.
+
+        ``rows_in`` counts a batch before the next one is asked for.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="hubspot-stage") as alone:
+            under_way: Future[None] | None = None
+            for each in encoded:
+                self.rows_in += each.good.num_rows + each.rejected.num_rows
+                if under_way is not None:
+                    under_way.result()
+                under_way = alone.submit(self._add, each)
+            if under_way is not None:
+                under_way.result()
+        self._spool.close()
+        release_memory()
+
+    def _add(self, encoded: Encoded) -> None:
         if encoded.good.num_rows:
             self._spool.add(encoded.good)
-            self._insert("staged", encoded.good, f"row, keys, key, id, {DIGEST}")
+            self._insert("staged", encoded.good, f"row, keys, key, id, {DIGEST}", self._writer)
         if encoded.rejected.num_rows:
-            self._insert("rejected", encoded.rejected, "*")
+            self._insert("rejected", encoded.rejected, "*", self._writer)
 
     def incomplete(self, reasons: pa.RecordBatch) -> None:
         """Note the rows that cannot become new records, with the reason of each; the plan decides whether they would."""
@@ -118,11 +140,7 @@ class Stage:
 
     def batches(self, run: str, size: int) -> Iterator[Batch | Packed]:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
-        query = (
-            "SELECT row, key, digest, action, send_id FROM plan "
-            "WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate') ORDER BY row"
-        )
-        for action, rows in self._grouped(query, size):
+        for action, rows in self._grouped(self._to_send(), size):
             id_property = self._id_property if action != "create" else None
             ready = packed(rows, action, run, id_property, size)
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
@@ -146,15 +164,24 @@ class Stage:
         return self._stream(query, 65_536).read_all()
 
     def _looked_at(self, query: str, size: int) -> Iterator[Batch]:
-        for action, rows in self._grouped(query, size):
+        for action, rows in self._grouped(iter(self._stream(query, READ_AT_ONCE)), size):
             for start in range(0, rows.num_rows, size):
                 yield batch_of(rows.slice(start, size), action, "", self._id_property)
 
-    def _grouped(self, query: str, size: int) -> Iterator[tuple[Action, pa.Table]]:
-        """The rows of a query with their texts, in tables of one action and of whole batches, but for the last of each action."""
-        self._spool.close()
+    def _to_send(self) -> Iterator[pa.RecordBatch]:
+        """The plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
+        for low in range(0, self.rows_in, SORTED_AT_ONCE):
+            yield from self._stream(
+                f"""SELECT row, key, digest, action, send_id FROM plan
+                WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate')
+                    AND row >= {low} AND row < {low + SORTED_AT_ONCE} ORDER BY row""",
+                READ_AT_ONCE,
+            )
+
+    def _grouped(self, planned: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[Action, pa.Table]]:
+        """Planned rows with their texts, in tables of one action and of whole batches, but for the last of each action."""
         pending: dict[Action, pa.Table] = {}
-        for chunk in self._spool.joined(self._stream(query, 16_384)):
+        for chunk in self._spool.joined(planned):
             actions: list[Any] = chunk.column("action").unique().to_pylist()
             for action in actions:
                 rows = chunk if len(actions) == 1 else chunk.filter(pc.equal(chunk.column("action"), action))
@@ -191,7 +218,6 @@ class Stage:
 
         Records with a rejected row are left out: what that row names is not known.
         """
-        self._spool.close()
         self.db.register("spooled", pa.RecordBatchReader.from_batches(spool.SCHEMA, self._spool.read()))
         self.db.execute(
             """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
@@ -214,7 +240,7 @@ class Stage:
 
     def make_outcome_table(self, name: str) -> None:
         """An empty table for outcomes."""
-        self._register(outcome_table([], 0))
+        _register(self.db, outcome_table([], 0))
         self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
 
     def _stream(self, query: str, rows: int) -> pa.RecordBatchReader:
@@ -241,29 +267,40 @@ class Stage:
         self._settled = []
 
     def _make_tables(self, encoder: Encoder) -> None:
-        self._register(pa.Table.from_batches([], encoder.encoded_schema))
+        _register(self.db, pa.Table.from_batches([], encoder.encoded_schema))
         self.db.execute(
             "CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest FROM incoming LIMIT 0"
         )
-        self._register(pa.Table.from_batches([], encoder.rejected_schema))
+        _register(self.db, pa.Table.from_batches([], encoder.rejected_schema))
         self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
         self.db.execute("CREATE TABLE lost (row BIGINT)")
         self.db.execute(
             'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
         )
-        self._register(_fates([], 0))
+        _register(self.db, _fates([], 0))
         self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
-        self._register(outcome_table([], 0))
+        _register(self.db, outcome_table([], 0))
         self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")
 
-    def _insert(self, table: str, rows: pa.RecordBatch | pa.Table, columns: str) -> None:
-        self._register(rows)
-        self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
+    def _insert(
+        self,
+        table: str,
+        rows: pa.RecordBatch | pa.Table,
+        columns: str,
+        db: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        db = db or self.db
+        _register(db, rows)
+        db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
 
-    def _register(self, rows: pa.RecordBatch | pa.Table) -> None:
-        self.db.register(
-            "incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
-        )
+
+def release_memory() -> None:
+    """Give back what Arrow keeps for later: the next step of a run belongs to DuckDB."""
+    pa.default_memory_pool().release_unused()
+
+
+def _register(db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch | pa.Table) -> None:
+    db.register("incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
 
 
 def outcome_table(several: Sequence[Outcomes], first: int) -> pa.Table:
