@@ -4,9 +4,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from example_project.assets import crm, source
+from example_project.assets import crm, meetings, shop, source
+from example_project.jobs import call_removal, day_of_meetings, tables
 from example_project.resources import resources
-from example_project.schedules import nightly
+from example_project.schedules import daily, nightly
+from example_project.sensors import automation, lists_of_calls, tell_slack_of_runs
 
 
 def in_yaml() -> list[dg.AssetsDefinition]:
@@ -16,9 +18,11 @@ def in_yaml() -> list[dg.AssetsDefinition]:
 
 
 defs = dg.Definitions(
-    assets=[*dg.load_assets_from_modules([source, crm]), *in_yaml()],
+    assets=[*dg.load_assets_from_modules([source, crm, meetings, shop]), *in_yaml()],
     resources=resources,
-    schedules=[nightly],
-    # Twelve short steps: a process for each, as is Dagster's habit, would take longer than the work itself.
+    jobs=[tables, day_of_meetings, call_removal],
+    schedules=[nightly, daily],
+    sensors=[automation, lists_of_calls, tell_slack_of_runs],
+    # A dozen short steps: a process for each, as is Dagster's habit, would take longer than the work itself.
     executor=dg.in_process_executor,
 )

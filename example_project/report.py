@@ -61,12 +61,12 @@ class Sent:
 def sent(result: dg.ExecuteInProcessResult) -> list[Sent]:
     """What a run sent to HubSpot, in the order of the assets' names."""
     colours = _colours(result)
-    materialized = [event.materialization for event in result.get_asset_materialization_events()]
-    found = [
-        _sent(each.asset_key.to_user_string(), each.metadata, colours)
-        for each in materialized
-        if each.asset_key.to_user_string() in colours
-    ]
+    # A run over many partitions has a materialization for each of them, and all say the same.
+    materialized = {
+        event.materialization.asset_key.to_user_string(): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    found = [_sent(asset, metadata, colours) for asset, metadata in materialized.items() if asset in colours]
     return sorted(found, key=lambda sync: sync.asset)
 
 
@@ -80,6 +80,13 @@ def _sent(asset: str, metadata: Mapping[str, dg.MetadataValue], colours: Mapping
         colour=colours[asset],
         rejected_path=value.get("rejected_path"),
     )
+
+
+def told(result: dg.ExecuteInProcessResult, op: str, *names: str) -> list[int]:
+    """Numbers of an op that went to HubSpot, from its output's metadata: an op has no materialization. 0 if it failed."""
+    outputs = result.filter_events(lambda event: event.is_successful_output and event.step_key == op)
+    metadata = outputs[0].step_output_data.metadata if outputs else {}
+    return [int(metadata[name].value) if name in metadata else 0 for name in names]
 
 
 def table(syncs: Sequence[Sent]) -> Iterator[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from example_project.demo import materialize, point_at, say, start_afresh
+from example_project.demo import materialize, materialize_days, nice, point_at, say, start_afresh
 from example_project.local_hubspot import local_hubspot
-from example_project.places import DAGSTER_HOME
+from example_project.places import DAGSTER_HOME, LISTS
 
 ROOT = Path(__file__).parent.parent
 HUBSPOT_PORT = 8585
@@ -35,9 +35,11 @@ def main() -> int:
             )
             with dg.DagsterInstance.get() as instance:
                 materialize(instance)
+                materialize_days(instance)
             port = free(DAGSTER_PORT)
             say(
                 f"Dagster's UI, in a few seconds: http://127.0.0.1:{port}/asset-groups (Ctrl-C stops both)",
+                f"To have calls removed from HubSpot: echo 19 20 > {nice(LISTS)}/today.txt",
                 "",
             )
             return dagster_dev(port)

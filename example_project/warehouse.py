@@ -1,12 +1,21 @@
 """The warehouse: a DuckDB file, built the first time that somebody asks for a table."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from example_project.data import accounts, customers, fair_leads, phone_log, price_list, sales_sheet
+from example_project.data import (
+    accounts,
+    appointments,
+    customers,
+    fair_leads,
+    phone_log,
+    price_list,
+    sales_sheet,
+)
 from example_project.places import WAREHOUSE
 
 TABLES = {
@@ -16,6 +25,7 @@ TABLES = {
     "fair_leads": fair_leads,
     "phone_log": phone_log,
     "price_list": price_list,
+    "appointments": appointments,
 }
 
 
@@ -24,6 +34,13 @@ def read(table: str, path: Path = WAREHOUSE) -> pa.Table:
     # Read-only: DuckDB lets many processes read a file but only one write it, and Dagster runs steps in processes.
     with duckdb.connect(str(build(path)), read_only=True) as warehouse:
         return warehouse.sql(f'from "{table}"').to_arrow_table()
+
+
+def read_between(table: str, column: str, start: datetime, end: datetime, path: Path = WAREHOUSE) -> pa.Table:
+    """The rows of a table whose ``column`` is at ``start`` or later, and before ``end``."""
+    with duckdb.connect(str(build(path)), read_only=True) as warehouse:
+        within = f'from "{table}" where "{column}" >= $1 and "{column}" < $2'
+        return warehouse.sql(within, params=[start, end]).to_arrow_table()
 
 
 def build(path: Path = WAREHOUSE) -> Path:

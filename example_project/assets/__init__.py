@@ -1,1 +1,1 @@
-"""The assets: the warehouse's tables (``source``) and what becomes of them in HubSpot (``crm``)."""
+"""The assets: the warehouse's tables (``source``), what becomes of them in HubSpot (``crm``, ``meetings``), and of the ids (``shop``)."""

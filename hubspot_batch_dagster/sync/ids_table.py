@@ -185,6 +185,10 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
         "'", "''"
     )
     target = str(path).replace("'", "''")
+    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id)
+        FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
+    if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
+        kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
     known = f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
     stage.db.execute(
         f"""COPY (
@@ -193,9 +197,7 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
                     f.category, f.code, f.property, f.message, f.correlation_id, f.warning
                 FROM final f WHERE f.moved),
             taken AS (SELECT id, key FROM moved WHERE id IS NOT NULL AND outcome <> 'archived'),
-            kept AS (
-                SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id)
-                FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id),
+            kept AS ({kept}),
             every AS (SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved)
             SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
                 category AS error_category, code AS error_code, property AS error_property, message AS error_message,

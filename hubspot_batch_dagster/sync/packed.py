@@ -83,16 +83,16 @@ class Packed:
         records = traced_records(body)
         if records is None or len(records) != len(self.rows):
             return None
-        places = {f"{self.run}-{row}": i for i, row in enumerate(self.rows)}
-        ids: list[str | None] = [None] * len(records)
-        new: list[bool] = [False] * len(records)
-        for each in records:
-            place = places.pop(each["objectWriteTraceId"], None)
-            if place is None:
-                return None
-            ids[place] = each["id"]
-            new[place] = self.action == "create" or (self.action == "upsert" and each.get("new") is True)
-        return Accepted(self, ids, ["created" if each else "updated" for each in new], settled_at)
+        found = {each["objectWriteTraceId"]: each for each in records}
+        try:
+            mine = [found[f"{self.run}-{row}"] for row in self.rows]
+        except KeyError:
+            return None
+        if self.action == "upsert":
+            outcomes = ["created" if each.get("new") else "updated" for each in mine]
+        else:
+            outcomes = [f"{self.action}d"] * len(mine)
+        return Accepted(self, [each["id"] for each in mine], outcomes, settled_at)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Accepted:
     """
 
     packed: Packed
-    ids: list[str | None]
+    ids: list[str]
     outcomes: list[str]
     settled_at: float
 

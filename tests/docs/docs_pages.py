@@ -12,6 +12,8 @@ _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```[ \t]*$", re.M | re.S
 )
 _SPAN = re.compile(r"`([^`\n]+)`")
+_SPAN_OF_LINES = re.compile(r"`([^`]+)`")
+_PROGRAM = re.compile(r"(make|python3?|pip|hubspot-batch-dagster|dagster|dg|kill|echo) \S")
 _LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.+?) *$", re.M)
 
@@ -71,6 +73,16 @@ def commands() -> list[tuple[str, Block]]:
     """Every command of every sh block: comments left out, continued lines joined."""
     return [
         (line, block) for block in blocks("sh", "bash", "shell", "console") for line in lines_of(block.code)
+    ]
+
+
+def commands_in_sentences() -> list[tuple[str, str]]:
+    """Every command that stands inside a sentence or a table, with its page."""
+    return [
+        (words, page_name(page))
+        for page in PAGES
+        for span in _SPAN_OF_LINES.findall(prose(page))
+        if _PROGRAM.match(words := re.sub(r"\s+", " ", span))
     ]
 
 

@@ -18,6 +18,7 @@ from hubspot_batch_dagster.emulator import Emulator
 
 BIN = Path(sys.executable).parent
 COMMANDS = docs_pages.commands()
+SENTENCES = docs_pages.commands_in_sentences()
 FIRST_SYNC = "tests/docs/test_docs_first_sync.py::test_the_first_sync_takes_at_most_eight_commands"
 WHEEL = "tests/packaging/test_wheel.py::test_the_first_sync_works_from_the_wheel"
 
@@ -42,6 +43,29 @@ RUN_ELSEWHERE = {
     "dagster dev -f definitions.py": "tests/docs/test_docs_first_sync.py::test_the_same_definitions_open_in_the_ui",
 }
 """Command -> the test that runs it."""
+
+_MAKE = "tests/example/test_makefile.py::test_what_a_target_would_run_is_there"
+_BENCH = "tests/docs/test_docs_benchmarks.py"
+
+IN_SENTENCES = {
+    "make test": _MAKE,
+    "make bench": _MAKE,
+    "make torture": _MAKE,
+    "python benchmarks/run.py --quick": f"{_BENCH}::test_a_quick_measure_prints_its_figures_and_writes_nothing",
+    "python benchmarks/run.py --only nightly plan --write": (
+        f"{_BENCH}::test_the_script_has_the_options_and_measures_that_the_page_names"
+    ),
+    "pip install 'hubspot-batch-dagster[bench]' s6r-hubspot": (
+        "tests/packaging/test_metadata.py::test_the_extras_that_the_pages_name_exist"
+    ),
+    "kill %1": FIRST_SYNC,
+    "dg check yaml": "tests/component/test_component_dg.py::test_dg_check_yaml_points_at_the_wrong_lines",
+    "dg check defs": "tests/docs/test_docs_commands.py::test_dg_check_defs_says_what_only_the_operation_knows",
+    "python -m tests.torture --seeds 1 --from 17 --verbose": (
+        "tests/docs/test_docs_commands.py::test_a_seed_of_the_torture_is_replayed"
+    ),
+}
+"""Command inside a sentence -> the test that runs it, or a cheaper form of it."""
 
 
 class Place:
@@ -162,7 +186,13 @@ def test_the_table_of_commands_holds_no_leftovers() -> None:
     assert {*RUN_HERE, *RUN_ELSEWHERE} - shown == set()
 
 
-@pytest.mark.parametrize("test", sorted(set(RUN_ELSEWHERE.values())))
+def test_every_command_in_a_sentence_has_a_test() -> None:
+    said = {command for command, _ in SENTENCES}
+    known = {**RUN_HERE, **RUN_ELSEWHERE}
+    assert said - set(known) == set(IN_SENTENCES), "say in IN_SENTENCES which test runs it"
+
+
+@pytest.mark.parametrize("test", sorted({*RUN_ELSEWHERE.values(), *IN_SENTENCES.values()}))
 def test_the_test_that_is_named_for_a_command_exists(test: str) -> None:
     path, name = test.split("::")
     assert f"def {name}(" in (docs_pages.ROOT / path).read_text()
@@ -182,3 +212,70 @@ def test_the_targets_of_make_that_are_named_exist() -> None:
         if span.startswith("make ")
     }
     assert named <= targets
+
+
+def test_a_seed_of_the_torture_is_replayed() -> None:
+    (command,) = (each for each in IN_SENTENCES if "tests.torture" in each)
+    done = subprocess.run(
+        [sys.executable, *shlex.split(command)[1:]],
+        cwd=docs_pages.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seed 17 ok" in done.stdout
+    assert "0 seeds failed" in done.stdout
+
+
+TWO_KEYS = """\
+type: hubspot_batch_dagster.HubSpotSyncComponent
+attributes:
+  asset: {key: companies}
+  source: {path: companies.csv}
+  operation: upsert
+  object_type: companies
+  key: account_id
+  id_property: domain
+"""
+DEFINITIONS = """\
+from pathlib import Path
+
+import dagster as dg
+
+
+@dg.definitions
+def defs():
+    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+"""
+
+
+def test_dg_check_defs_says_what_only_the_operation_knows(tmp_path: Path) -> None:
+    """Two keys at once, which the page on components has as its example."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "crm"\nversion = "0"\n[tool.dg]\ndirectory_type = "project"\n'
+        '[tool.dg.project]\nroot_module = "crm"\n[tool.dg.cli.telemetry]\nenabled = false\n'
+    )
+    wrong = tmp_path / "src" / "crm" / "defs" / "companies"
+    wrong.mkdir(parents=True)
+    (tmp_path / "src" / "crm" / "__init__.py").touch()
+    (tmp_path / "src" / "crm" / "definitions.py").write_text(DEFINITIONS)
+    (wrong / "defs.yaml").write_text(TWO_KEYS)
+    done = subprocess.run(
+        [str(BIN / "dg"), "check", "defs"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tmp_path / "src"),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    assert re.search(r"defs\.yaml:\d+", said), said
+    assert "id_property" in said

@@ -91,3 +91,14 @@ def test_mkdocs_builds_the_pages_strictly_and_they_ask_nobody_for_anything(tmp_p
     reference = (tmp_path / "reference" / "index.html").read_text()
     assert ":class:" not in reference
     assert "&gt;&gt;&gt;" in reference or 'class="gp"' in reference
+
+
+def test_the_files_of_the_example_that_a_page_names_exist() -> None:
+    named = {
+        span
+        for page in docs_pages.PAGES
+        for span in docs_pages.spans(page)
+        if span.startswith("example_project/")
+    }
+    assert len(named) >= 8
+    assert [file for file in sorted(named) if not (docs_pages.ROOT / file).is_file()] == []

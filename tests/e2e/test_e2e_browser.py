@@ -77,8 +77,11 @@ def test_counts_rejected_rows_and_yellow_and_red_checks_are_to_be_seen(
         page.open(f"{url}/assets/calls?view=checks&checkDetail=rows_rejected", "rows were rejected, within")
         page.screenshot(pictures / "asset-checks-warning.png")
 
-        page.size(1500, 1150)
-        page.open(f"{url}/locations/example_project/asset-groups/crm", *("3 / 4 Passed", "4 / 4 Passed"))
+        page.size(1500, 1330)
+        page.open(
+            f"{url}/locations/example_project/asset-groups/crm",
+            *("3 / 4 Passed", "4 / 4 Passed", "% filled"),
+        )
         seen = page.colours_beside("Passed")
         assert {"green", "yellow", "red"} <= seen
         page.screenshot(pictures / "asset-graph.png")

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from example_project import warehouse
-from example_project.data import customers
+from example_project.data import appointments, customers
 from example_project.data.dirt import refused
+from example_project.demo import DAYS, WRONG_CALLS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = {
@@ -29,7 +30,7 @@ SOURCE = {
 
 # The demo as it is, with the books copied before the local HubSpot goes.
 WATCHED = """
-import contextlib, json, sys
+import collections, contextlib, json, sys
 from example_project import demo
 
 original = demo.local_hubspot
@@ -45,6 +46,7 @@ def watched():
                 "requests": len(books.requests()) - len(books.requests("schemas.create")),  # the set-up's own
                 "created": {name: books.created_count(name) for name in demo.OBJECT_TYPES},
                 "updated": {name: len(books.commits("updated", name)) for name in demo.OBJECT_TYPES},
+                "archived": collections.Counter(commit.object_type for commit in books.commits("archived")),
                 "linked": len(books.commits("associated")),
                 "twice": [books.duplicates("contacts", "email"), books.duplicates("vehicles", "vin"),
                           books.trace_ids_committed_twice()],
@@ -68,6 +70,17 @@ class Run:
         columns = lines[0].split()
         rows = [line.split() for line in lines[1 : len(SOURCE) + 1]]
         return {cells[0]: dict(zip(columns, cells[1:], strict=True)) for cells in rows}
+
+    def meetings(self) -> dict[str, str]:
+        """The line of the meetings: column -> what is printed."""
+        header, line, *_ = self.printed.split("A MONTH OF MEETINGS")[1].split("asset ")[1].splitlines()
+        return dict(zip(header.split(), line.split()[1:], strict=True))
+
+    def removed(self) -> tuple[int, int]:
+        """How many calls the op job archived, and with how many requests."""
+        found = re.search(r"call_removal: (\d+) of \d+ calls archived, (\d+) requests", self.printed)
+        assert found is not None
+        return int(found[1]), int(found[2])
 
 
 def number(text: str) -> int:
@@ -115,8 +128,12 @@ def test_what_is_printed_is_what_hubspot_did(demo: Run) -> None:
     nights = [demo.night("FIRST"), demo.night("SECOND")]
     for outcome in ("created", "updated"):
         printed = {asset: sum(number(night[asset][outcome]) for night in nights) for asset in SOURCE}
+        printed["meetings"] = number(demo.meetings()[outcome])
         assert printed == demo.books[outcome]
-    requests = sum(number(counts["requests"]) for night in nights for counts in night.values())
+    archived, requests = demo.removed()
+    assert {"calls": archived} == demo.books["archived"]
+    requests += sum(number(counts["requests"]) for night in nights for counts in night.values())
+    requests += number(demo.meetings()["requests"])
     assert requests == demo.books["requests"]
 
 
@@ -142,7 +159,20 @@ def test_the_second_night_sends_only_what_has_changed(demo: Run) -> None:
     assert sum(number(row["requests"]) for row in night.values()) == looks + writes
 
 
-def test_leads_calls_and_deals_hang_on_their_records(demo: Run) -> None:
+def test_a_month_of_meetings_is_made_and_the_wrong_calls_are_removed(demo: Run) -> None:
+    first, last = DAYS
+    month = [row for row in appointments.rows() if first <= f"{row['starts_at']:%Y-%m-%d}" <= last]
+    bad = sum(row["outcome"] not in appointments.OUTCOMES for row in month)
+    printed = demo.meetings()
+    assert {name: number(printed[name]) for name in ("rows", "created", "rejected")} == {
+        "rows": len(month),
+        "created": len(month) - bad,
+        "rejected": bad,
+    }
+    assert demo.removed()[0] == len(WRONG_CALLS)
+
+
+def test_leads_calls_deals_and_meetings_hang_on_their_records(demo: Run) -> None:
     ids = {asset: pq.read_table(demo.home / "assets" / f"{asset}.parquet").to_pylist() for asset in SOURCE}
     contacts = {row["mail"].strip().lower() for row in ids["contacts"] if row["hs_object_id"]}
     made = {
@@ -156,6 +186,11 @@ def test_leads_calls_and_deals_hang_on_their_records(demo: Run) -> None:
     linked = sum(row["call_id"] in made["calls"] and (row["mail"] or "").lower() in contacts for row in log)
     linked += sum(row["lead_id"] in made["leads"] for row in leads)
     linked += sum(row["deal_id"] in made["deals"] and row["account_id"] != "A-99999" for row in deals)
+    meetings = pq.read_table(demo.home / "hubspot" / "meetings" / "ids.parquet").to_pylist()
+    made["meetings"] = {row["appointment_id"] for row in meetings if row["hs_object_id"]}
+    linked += sum(
+        row["appointment_id"] in made["meetings"] and row["mail"] in contacts for row in appointments.rows()
+    )
     assert demo.books["linked"] == linked
 
 

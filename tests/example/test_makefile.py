@@ -1,5 +1,6 @@
 """What a newcomer types first."""
 
+import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,6 +24,21 @@ def test_make_alone_says_what_there_is(tmp_path: Path) -> None:
     said = make(tmp_path).stdout
     for target in ("demo", "ui", "install", "test", "bench", "torture", "clean"):
         assert f"make {target}" in said
+
+
+@pytest.mark.parametrize("target", ["test", "bench", "torture"])
+def test_what_a_target_would_run_is_there(tmp_path: Path, target: str) -> None:
+    """These take minutes and more, so make only says what it would do."""
+    said = make(tmp_path, "-n", target).stdout
+    commands = [line.split()[1:] for line in said.splitlines() if line.startswith(".venv/bin/")]
+    files = [word for command in commands for word in command if word.endswith(".py")]
+    modules = [command[1] for command in commands if command[:1] == ["-m"]]
+    assert all((ROOT / file).is_file() for file in files)
+    assert all(importlib.util.find_spec(module) for module in modules)
+    assert {"test": "pytest", "bench": "benchmarks/run.py", "torture": "tests.torture"}[target] in [
+        *files,
+        *modules,
+    ]
 
 
 def test_an_old_python_is_refused_in_words_before_anything_is_made(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The example's made-up tables: as large, as dirty and as repeatable as they say."""
 
+import itertools
 import subprocess
 import sys
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,15 +12,10 @@ import pyarrow.compute as pc
 import pytest
 
 from example_project import warehouse
-from example_project.data import customers, phone_log
+from example_project.data import appointments, customers, phone_log
 from example_project.data.dirt import refused
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warehouse.build(tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb")
 
 
 @pytest.mark.parametrize("name", warehouse.TABLES)
@@ -43,6 +40,7 @@ def test_the_warehouse_holds_what_was_made_up(name: str, built: Path) -> None:
         ("fair_leads", 3_000),
         ("phone_log", 20_000),
         ("sales_sheet", 1_000),
+        ("appointments", 4_000),
     ],
 )
 def test_the_tables_are_of_a_size_that_shows_something(name: str, least: int) -> None:
@@ -81,9 +79,19 @@ def test_the_tables_have_the_types_that_real_ones_have(built: Path) -> None:
     assert any(ord(letter) > 0x3000 for letter in names)
 
 
-def test_a_lead_and_a_call_name_people_who_become_contacts(built: Path) -> None:
+def test_rows_between_two_times_are_those_of_a_day_and_each_row_is_of_one(built: Path) -> None:
+    days = [appointments.FIRST_DAY + timedelta(days=day) for day in range(appointments.DAYS + 1)]
+    whole = warehouse.read_between("appointments", "starts_at", days[0], days[-1], built)
+    assert whole.num_rows == appointments.ROWS
+    for start, end in itertools.pairwise(days[:5]):
+        day = warehouse.read_between("appointments", "starts_at", start, end, built)
+        assert day.num_rows == appointments.A_DAY
+        assert set(pc.strftime(day["starts_at"], "%Y-%m-%d").to_pylist()) == {f"{start:%Y-%m-%d}"}
+
+
+def test_a_lead_a_call_and_a_meeting_name_people_who_become_contacts(built: Path) -> None:
     known = pa.array(customers.mails_of_contacts())
-    for name in ("fair_leads", "phone_log"):
+    for name in ("fair_leads", "phone_log", "appointments"):
         mails = pc.utf8_lower(warehouse.read(name, built)["mail"])
         assert pc.sum(pc.is_in(mails, known)).as_py() > 0.8 * len(mails)
 
