@@ -1,0 +1,52 @@
+"""The commands of the page on benchmarks: the cheapest measure is taken, the others are known to the script."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import docs_pages
+import pytest
+
+PAGE = docs_pages.ROOT / "docs" / "benchmarks.md"
+WRITTEN = [PAGE, PAGE.with_suffix(".json"), PAGE.with_suffix(".png")]
+SHOWN = sorted({each for each, _ in docs_pages.commands_in_sentences() if "benchmarks/run.py" in each})
+
+
+def run(*words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/run.py", *words],
+        cwd=docs_pages.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_quick_measure_prints_its_figures_and_writes_nothing() -> None:
+    before = [file.read_bytes() for file in WRITTEN]
+    printed = run("--quick", "--only", "bad-row").splitlines()
+    assert [file.read_bytes() for file in WRITTEN] == before
+    assert len(printed) == 2
+    for line in printed:
+        measure, figure, bar, verdict, *_ = re.split(r"\s{2,}", line)
+        assert measure in PAGE.read_text()
+        assert re.fullmatch(r"\d+ more requests", figure)
+        assert re.fullmatch(r"<= \d+", bar)
+        assert verdict in ("ok", "MISSED")
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_the_script_has_the_options_and_measures_that_the_page_names(command: str) -> None:
+    offered = " ".join(run("--help").split())
+    words = shlex.split(command)[2:]
+    assert words
+    for word in words:
+        assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", offered), f"{command}: {word}"
+
+
+def test_the_page_names_some_commands() -> None:
+    assert len(SHOWN) >= 2
