@@ -207,13 +207,31 @@ def materialize(
         # One run for many partitions has one ids table, which no IO manager could put into many files.
         yield dg.MaterializeResult(**told_of)
     else:
-        yield dg.MaterializeResult(value=result.ids, **told_of)
+        yield dg.MaterializeResult(value=ids_of(context, result), **told_of)
     # Each for itself: called directly, in a unit test, Dagster does not find those inside a MaterializeResult.
     yield from check_results(result, context.asset_key, max_rejected)
     yield schema_check(finished.drift, context.asset_key)
     yield from own
     if finished.interruption is not None:
         raise finished.interruption
+
+
+def ids_of(context: Any, result: "SyncResult") -> "pa.Table | pa.RecordBatchReader":
+    """The ids table: as a stream where the IO manager writes batch by batch, so that millions of lines are never in memory at once."""
+    from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
+
+    return result.ids_stream() if isinstance(_io_manager(context), ArrowParquetIOManager) else result.ids
+
+
+def _io_manager(context: Any) -> object:
+    """What stores the step's value; None where Python code waits for the value too: in a unit test, or in process."""
+    try:
+        step = context.get_step_execution_context()
+        if step.output_capture is not None:
+            return None
+        return getattr(step.resources, step.op_def.output_dict["result"].io_manager_key, None)
+    except (dg.DagsterError, AttributeError, KeyError):
+        return None
 
 
 def _set_apart(rows: Iterator[Any], own: list[dg.AssetCheckResult]) -> Iterator[Any]:

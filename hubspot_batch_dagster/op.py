@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from hubspot_batch_dagster.asset import no_retry, step, summary, told, worth_a_retry
+from hubspot_batch_dagster.asset import ids_of, no_retry, step, summary, told, worth_a_retry
 from hubspot_batch_dagster.checks import allowed_rejections, check_max_rejected
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.resource import HubSpotResource
@@ -70,7 +70,7 @@ def _send(
     operation: Operation,
     max_rejected: float,
     name: str,
-) -> "Iterator[dg.Output[pa.Table]]":
+) -> "Iterator[dg.Output[pa.Table | pa.RecordBatchReader]]":
     if getattr(config, "dry_run", False):
         with no_retry():
             plan = hubspot.plan(
@@ -93,4 +93,4 @@ def _send(
         reasons = ", ".join(f"{code} ({n:,})" for code, n in list(result.reasons.items())[:5])
         why = str(result.stopped) if result.stopped is not None else f"Rejected rows: {reasons}."
         raise dg.Failure(f"{summary(result)} {why}", metadata=metadata, allow_retries=False)
-    yield dg.Output(result.ids, metadata=metadata)
+    yield dg.Output(ids_of(context, result), metadata=metadata)

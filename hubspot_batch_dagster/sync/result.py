@@ -81,6 +81,14 @@ class SyncResult:
         """
         return _table(self.ids_path)
 
+    def ids_stream(self) -> pa.RecordBatchReader:
+        """The same, batch by batch: for a table that should not be in memory as a whole. Each call reads the file anew."""
+        import fsspec
+
+        opened = fsspec.open(self.ids_path, "rb").open() if "://" in self.ids_path else self.ids_path
+        file = pq.ParquetFile(opened)
+        return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+
     @property
     def rejected(self) -> pa.Table:
         """The rejected rows, read from their file: position in the table, key columns, column and reason."""

@@ -1,11 +1,14 @@
 """hubspot_asset: what its function may take and return, and what it hands on to Dagster."""
 
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from face_helpers import BY_EMAIL, FIRMS, Bench, config_of, firms, people
+from face_helpers import BY_EMAIL, FIRMS, QUIET, Bench, config_of, firms, people
 
 from hubspot_batch_dagster import (
     ArrowParquetIOManager,
@@ -318,3 +321,48 @@ def test_the_same_manager_keeps_values_of_assets_with_prefixes_apart(bench: Benc
     )
     assert (bench.folder / "v" / "crm" / "contacts.parquet").exists()
     assert (bench.store / "crm" / "contacts" / "ids.parquet").exists()
+
+
+class Seeing(ArrowParquetIOManager):
+    """Tells what it was given to store."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: Any) -> None:
+        context.log.info(f"given a {type(obj).__name__}")
+        super().dump_to_path(context, obj, path)
+
+
+def a_project(url: str, token: str, store: str, values: str) -> dg.JobDefinition:
+    @hubspot_asset(FIRMS)
+    def companies() -> list[dict[str, Any]]:
+        return firms(3)
+
+    defs = dg.Definitions(
+        assets=[companies],
+        jobs=[dg.define_asset_job("everything", executor_def=dg.in_process_executor)],
+        resources={
+            "hubspot": HubSpotResource(access_token=token, base_url=url, store=store),
+            "io_manager": Seeing(base_dir=values),
+        },
+    )
+    return defs.resolve_job_def("everything")
+
+
+def test_an_io_manager_that_takes_streams_gets_the_ids_table_as_one(bench: Bench, tmp_path: Path) -> None:
+    job = dg.build_reconstructable_job(
+        "test_face_asset",
+        "a_project",
+        reconstructable_args=(
+            bench.emulator.url,
+            bench.emulator.token,
+            str(bench.store),
+            str(tmp_path / "values"),
+        ),
+        reconstructor_working_directory=str(Path(__file__).parent),
+    )
+    with dg.instance_for_test() as instance:
+        ran = dg.execute_job(job, instance=instance)
+        assert ran.success
+        said = [each.user_message for each in instance.all_logs(ran.run_id)]
+    assert "given a RecordBatchReader" in said
+    written = pa.parquet.read_table(tmp_path / "values" / "companies.parquet")
+    assert written["outcome"].to_pylist() == ["created"] * 3
