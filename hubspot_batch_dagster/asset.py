@@ -216,7 +216,7 @@ def materialize(
         raise finished.interruption
 
 
-def ids_of(context: Any, result: "SyncResult") -> "pa.Table | pa.RecordBatchReader":
+def ids_of(context: Any, result: "SyncResult") -> Any:
     """The ids table: as a stream where the IO manager writes batch by batch, so that millions of lines are never in memory at once."""
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
 

@@ -70,7 +70,7 @@ def _send(
     operation: Operation,
     max_rejected: float,
     name: str,
-) -> "Iterator[dg.Output[pa.Table | pa.RecordBatchReader]]":
+) -> "Iterator[dg.Output[pa.Table]]":
     if getattr(config, "dry_run", False):
         with no_retry():
             plan = hubspot.plan(

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from face_helpers import BY_EMAIL, FIRMS, QUIET, Bench, config_of, firms, people
+from face_helpers import BY_EMAIL, FIRMS, Bench, config_of, firms, people
 
 from hubspot_batch_dagster import (
     ArrowParquetIOManager,
