@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -133,19 +133,21 @@ class Wire:
         """
         return self._clock.now()
 
-    def send(self, endpoint: Endpoint, body: bytes) -> Answer:
+    def send(self, endpoint: Endpoint, body: bytes, *, leaving: Callable[[], None] | None = None) -> Answer:
         """Post bytes that are ready, and give back the bytes that came.
 
         Args:
             endpoint: Where to, from `endpoint()` or `association_endpoint()`.
             body: The JSON. It is not looked at, so its number of inputs is the caller's business.
+            leaving: Called when the budget has been waited for and the request is about to leave. What it raises keeps the
+                request back.
 
         Raises:
             TransportError: There was no whole answer; `may_have_acted` says whether HubSpot perhaps wrote.
             ResponseError: HubSpot said no.
             DailyLimitReached: The budget says that the day's requests are used up; nothing was sent.
         """
-        return self._request("POST", endpoint.path, body, endpoint.window, endpoint.ok)
+        return self._request("POST", endpoint.path, body, endpoint.window, endpoint.ok, leaving)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Read a definition: the parsed JSON of a GET.
@@ -165,22 +167,38 @@ class Wire:
         self._transport.close()
 
     def _request(
-        self, method: str, path: str, body: bytes | None, window: Window, ok: tuple[int, ...]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        window: Window,
+        ok: tuple[int, ...],
+        leaving: Callable[[], None] | None = None,
     ) -> Answer:
         token = self._source.token()
-        raw = self._exchange(method, path, body, window, token)
+        raw = self._exchange(method, path, body, window, token, leaving)
         if raw.status == 401 and self._source.refresh(token):
             token = self._source.token()
-            raw = self._exchange(method, path, body, window, token)
+            raw = self._exchange(method, path, body, window, token, leaving)
         if raw.status not in ok:
             raise error_from_answer(raw.status, raw.headers, raw.body.replace(token.encode(), b"[token]"))
         return _success(raw)
 
-    def _exchange(self, method: str, path: str, body: bytes | None, window: Window, token: str) -> RawAnswer:
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        window: Window,
+        token: str,
+        leaving: Callable[[], None] | None,
+    ) -> RawAnswer:
         headers = {**self._headers, "Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         self.budget.take(window)
+        if leaving is not None:
+            leaving()
         raw = self._transport.exchange(method, path, headers, body)
         self.budget.observe(raw.status, raw.headers, window)
         self._clock.hear(raw.headers)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import in_parallel
-from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.entries import Outcomes
 from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, same_values

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring
 
-from hubspot_batch_dagster.sync.journal import Intent
+from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.operations import Action
 
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
+from hubspot_batch_dagster.sync.attempt import Delivery
 from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.journal import Intent, Outcomes
+from hubspot_batch_dagster.sync.entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.packed import Accepted, Packed
-from hubspot_batch_dagster.sync.send import Delivery, Sender
+from hubspot_batch_dagster.sync.send import Sender
 
 FEWEST, MOST = 4, 64
 
@@ -93,7 +94,7 @@ class Courier:
         try:
             try:
                 while not halt:
-                    group = list(islice(flight, self._wanted() - flight.size))
+                    group = list(islice(flight, max(0, self._wanted() - flight.size)))
                     if not group and not flight.size:
                         break
                     self._launch(group, flight)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.entries import Outcomes
 from hubspot_batch_dagster.sync.stage import Stage
 
 FORMAT = 1

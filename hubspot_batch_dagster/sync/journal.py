@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pydantic_core
 import sqlalchemy as sa
@@ -23,7 +23,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.engine import open_engine
-from hubspot_batch_dagster.sync.operations import Action
+from hubspot_batch_dagster.sync.entries import (
+    INTENT_COLUMNS,
+    OUTCOME_COLUMNS,
+    Intent,
+    Line,
+    Outcomes,
+    pack,
+    unpack,
+)
 
 SCHEMA_VERSION = 1
 
@@ -61,92 +69,6 @@ _before = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
 )
 
-
-@dataclass(frozen=True)
-class Intent:
-    """The rows of one batch that may have reached HubSpot; each list has one item for each row.
-
-    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could. ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
-    recognise a record, and is empty otherwise.
-    """
-
-    id: str
-    action: Action
-    sent_at: float
-    rows: list[int]
-    keys: list[str]
-    digests: list[str]
-    ids: list[str | None]
-    bodies: list[str] = field(default_factory=list, repr=False)
-    last_at: float = 0.0
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def newest(self) -> float:
-        """The last moment at which one of its requests could leave."""
-        return max(self.sent_at, self.last_at)
-
-    def pick(self, indexes: Sequence[int]) -> Intent:
-        """The same intent with only the rows at ``indexes``."""
-        return replace(
-            self,
-            rows=[self.rows[i] for i in indexes],
-            keys=[self.keys[i] for i in indexes],
-            digests=[self.digests[i] for i in indexes],
-            ids=[self.ids[i] for i in indexes],
-            bodies=[self.bodies[i] for i in indexes] if self.bodies else [],
-        )
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """What became of some rows; each list has one item for each row. Columns, so that Arrow can take them as they are."""
-
-    rows: list[int] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    outcomes: list[str] = field(default_factory=list)
-    ids: list[str | None] = field(default_factory=list)
-    categories: list[str | None] = field(default_factory=list)
-    codes: list[str | None] = field(default_factory=list)
-    properties: list[str | None] = field(default_factory=list)
-    messages: list[str | None] = field(default_factory=list)
-    correlation_ids: list[str | None] = field(default_factory=list)
-    warnings: list[str | None] = field(default_factory=list)
-    settled_at: float = 0.0
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def tells(self) -> bool:
-        """Whether there is a reason or a warning for any row."""
-        return any(
-            any(column)
-            for column in (
-                self.categories,
-                self.codes,
-                self.properties,
-                self.messages,
-                self.correlation_ids,
-                self.warnings,
-            )
-        )
-
-
-class Line(NamedTuple):
-    """What the journal keeps of one batch, written as :func:`payload_of` writes it."""
-
-    intent_id: str
-    action: Action
-    at: float
-    payload: bytes
-
-
-_INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at")
-_OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
-_NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "correlation_ids", "warnings"})
 
 _ADD_INTENT = sa.insert(_intents)
 _CLOSE_INTENT = sa.delete(_intents).where(_intents.c.id == sa.bindparam("closed"))
@@ -213,7 +135,7 @@ class Journal:
             "run": run,
             "action": intent.action,
             "sent_at": intent.sent_at,
-            "payload": _pack(intent, _INTENT_COLUMNS),
+            "payload": pack(intent, INTENT_COLUMNS),
         }
         self._commit(lambda connection: connection.execute(_ADD_INTENT, values))
 
@@ -229,7 +151,7 @@ class Journal:
             "sync": sync,
             "run": run,
             "settled_at": outcomes.settled_at,
-            "payload": _pack(outcomes, _OUTCOME_COLUMNS),
+            "payload": pack(outcomes, OUTCOME_COLUMNS),
         }
 
         def work(connection: sa.Connection) -> None:
@@ -238,7 +160,7 @@ class Journal:
             if intent_id is not None and left is None:
                 connection.execute(_CLOSE_INTENT, {"closed": intent_id})
             elif left is not None:
-                payload = _pack(left, _INTENT_COLUMNS)
+                payload = pack(left, INTENT_COLUMNS)
                 connection.execute(
                     sa.update(_intents).where(_intents.c.id == left.id).values(payload=payload)
                 )
@@ -291,7 +213,7 @@ class Journal:
                     id=line.id,
                     action=line.action,
                     sent_at=line.sent_at,
-                    **_unpack(line.payload, _INTENT_COLUMNS),
+                    **unpack(line.payload, INTENT_COLUMNS),
                 )
                 for line in connection.execute(query)
             ]
@@ -301,7 +223,7 @@ class Journal:
         query = sa.select(_outcomes).where(_outcomes.c.sync == sync).order_by(_outcomes.c.seq)
         with self._explained("read"), self._engine.connect() as connection:
             for line in connection.execution_options(yield_per=500).execute(query):
-                yield Outcomes(settled_at=line.settled_at, **_unpack(line.payload, _OUTCOME_COLUMNS))
+                yield Outcomes(settled_at=line.settled_at, **unpack(line.payload, OUTCOME_COLUMNS))
 
     def forget(self, sync: str) -> None:
         """Drop the outcomes of a sync: its ids table holds them now."""
@@ -417,30 +339,3 @@ class Journal:
 
 MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
 """Format version -> what brings a journal of that version to the next."""
-
-
-def payload_of(columns: Mapping[str, bytes]) -> bytes:
-    """The payload of an intent or of outcomes, of columns that are JSON already."""
-    return b"{" + b",".join(b'"%b":%b' % (name.encode(), each) for name, each in columns.items()) + b"}"
-
-
-def _pack(value: Any, columns: tuple[str, ...]) -> bytes:
-    """Columns as JSON, without those of nulls alone: most rows have no error to tell of."""
-    found = {name: getattr(value, name) for name in columns}
-    for name in _NULLABLE & found.keys():
-        if found[name].count(None) == len(found["rows"]):
-            del found[name]
-    bodies = found.pop("bodies", None)
-    written = {name: pydantic_core.to_json(each) for name, each in found.items()}
-    if bodies:
-        written["bodies"] = f"[{','.join(bodies)}]".encode()
-    return payload_of(written)
-
-
-def _unpack(payload: bytes, columns: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = pydantic_core.from_json(payload)
-    for name in _NULLABLE.intersection(columns):
-        found.setdefault(name, [None] * len(found["rows"]))
-    if "bodies" in found:
-        found["bodies"] = [pydantic_core.to_json(each).decode() for each in found["bodies"]]
-    return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.sync.attempt import LOST, Delivery
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import in_parallel
 from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.packed import Packed
-from hubspot_batch_dagster.sync.send import LOST, Delivery, Sender
+from hubspot_batch_dagster.sync.send import Sender
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.stage import Stage
 

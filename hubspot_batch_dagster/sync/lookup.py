@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.models import Record
-from hubspot_batch_dagster.sync.journal import Intent
+from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.settle import Verdict, same_values
 from hubspot_batch_dagster.sync.wire import Wire
 

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 
 from hubspot_batch_dagster.api.settlement import traced_records
 from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.journal import Intent, payload_of
+from hubspot_batch_dagster.sync.entries import Intent, payload_of
 from hubspot_batch_dagster.sync.operations import Action
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import prefixed, suffixed

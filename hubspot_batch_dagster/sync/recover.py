@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hubspot_batch_dagster.sync.journal import Intent, Journal, Outcomes
+from hubspot_batch_dagster.sync.entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.journal import Journal
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.wire import Wire

@@ -25,8 +25,8 @@ from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.columns import as_input_error, bind
 from hubspot_batch_dagster.sync.deliver import Courier
+from hubspot_batch_dagster.sync.entries import Outcomes
 from hubspot_batch_dagster.sync.halt import Halt
-from hubspot_batch_dagster.sync.journal import Outcomes
 from hubspot_batch_dagster.sync.link_sender import LINKS_FOR_A_ROW, LinkSender, prune
 from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.lookup import Lookup

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import ErrorItem, existing_id
 from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.journal import Outcomes
+from hubspot_batch_dagster.sync.entries import Outcomes
 
 MESSAGE_LENGTH = 500
 

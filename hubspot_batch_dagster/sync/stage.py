@@ -20,7 +20,7 @@ from typing_extensions import Self
 
 from hubspot_batch_dagster.sync import spool
 from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.journal import Intent, Outcomes
+from hubspot_batch_dagster.sync.entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.operations import Action
 from hubspot_batch_dagster.sync.packed import DIRECT, Accepted, Packed, batch_of, packed
 from hubspot_batch_dagster.sync.spool import Spool

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.ids_table import described
-from hubspot_batch_dagster.sync.journal import Intent, Journal
+from hubspot_batch_dagster.sync.journal import Journal
 from hubspot_batch_dagster.sync.operations import Archive, Update
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Options, run_sync

@@ -99,21 +99,38 @@ class Wire:
             self.client.budget.pause(decision.pause)
         self.halt.wait(decision.pause)
 
-    def send(self, object_type: str, batch: Batch, *, retry: bool = False) -> dict[int, Verdict]:
+    def send(
+        self,
+        object_type: str,
+        batch: Batch,
+        *,
+        retry: bool = False,
+        leaving: Callable[[], None] | None = None,
+    ) -> dict[int, Verdict]:
         """Send a batch once and settle its rows from the answer; rows that the answer omits are missing.
 
         Raises:
             HubSpotError: The answer was not a success, or there was none.
         """
-        return self.verdicts(batch, self.post_batch(object_type, batch.action, batch.body(), retry=retry))
+        body = batch.body()
+        answer = self.post_batch(object_type, batch.action, body, retry=retry, leaving=leaving)
+        return self.verdicts(batch, answer)
 
-    def post_batch(self, object_type: str, action: Action, body: bytes, *, retry: bool = False) -> Answer:
-        """Send a batch once. Raises as :meth:`send` does."""
+    def post_batch(
+        self,
+        object_type: str,
+        action: Action,
+        body: bytes,
+        *,
+        retry: bool = False,
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Send a batch once; ``leaving`` is called when its turn has come. Raises as :meth:`send` does."""
         assert action != "associate"  # links have endpoints of their own
         where = endpoint(object_type, action, self.version)
         started = time.perf_counter()
         try:
-            return self.client.send(where, body)
+            return self.client.send(where, body, leaving=leaving)
         except DailyLimitReached as error:
             self._note_day(error)
             raise

@@ -33,13 +33,13 @@ from hubspot_batch_dagster.api.errors import DailyLimitReached, StoreError
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync import progress as progress_module
+from hubspot_batch_dagster.sync.attempt import Delivery
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import Courier
 from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.plan import Plan
 from hubspot_batch_dagster.sync.progress import Progress
-from hubspot_batch_dagster.sync.send import Delivery
 
 NAMES = [f"Firm {i}" for i in range(120)]
 
@@ -295,3 +295,40 @@ def test_progress_of_nothing_is_all_of_it() -> None:
     nothing = Progress.begin(plan, None, lambda: 0.0)
     assert str(nothing) == "0 of 0 rows (100%), 0 rows/s, 0 requests"
     assert nothing.seconds_left is None
+
+
+def test_fewer_batches_are_in_flight_when_the_latency_falls() -> None:
+    class Wire:
+        halt = Halt()
+        tally = type("Tally", (), {"latency": 2.0})()
+
+        def requests_per_second(self) -> float:
+            return 19.0
+
+    class Sender:
+        """Finds HubSpot quick after ten batches."""
+
+        wire, sent, flying, most_later = Wire(), 0, 0, 0
+        lock = threading.Lock()
+
+        def begin(self, batches: list[Batch], _accepted: list[Any]) -> list[Batch]:
+            with self.lock:
+                self.flying += len(batches)
+                if self.sent >= 100:
+                    self.most_later = max(self.most_later, self.flying)
+            return batches
+
+        def deliver(self, _batch: Batch) -> Delivery:
+            time.sleep(0.002)
+            with self.lock:
+                self.sent += 1
+                self.flying -= 1
+                if self.sent == 10:
+                    self.wire.tally.latency = 0.01
+            return Delivery()
+
+    sender = Sender()
+    batches = (Batch("create", "r", [n], ["k"], ["d"], [None], ["{}"], [None]) for n in range(200))
+    Courier(sender, lambda _: None, lambda batch: batch).deliver(batches)  # type: ignore[arg-type]
+    assert sender.sent == 200
+    assert 1 <= sender.most_later <= 5

@@ -20,7 +20,8 @@ from sync_helpers import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync import journal as journal_module
-from hubspot_batch_dagster.sync.journal import SCHEMA_VERSION, Intent, Journal, Outcomes
+from hubspot_batch_dagster.sync.entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.journal import SCHEMA_VERSION, Journal
 from hubspot_batch_dagster.sync.store import Store
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sync_helpers import EXAMPLES
 
 from hubspot_batch_dagster.sync import packed as packing
-from hubspot_batch_dagster.sync.journal import Journal, Line
+from hubspot_batch_dagster.sync.entries import Line
+from hubspot_batch_dagster.sync.journal import Journal
 from hubspot_batch_dagster.sync.packed import Packed, packed
 
 TEXTS = st.text(max_size=12).filter(lambda text: not any("\ud800" <= each <= "\udfff" for each in text))

@@ -233,3 +233,37 @@ def test_a_search_goes_on_where_hubspot_shows_no_further_page(
     bench.emulator.faults.add(Fault.drop(operation="create", times=4, after_commit=True))
     assert shown(bench.run(firms(400), COMPANIES)) == {"created": 400}
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(400)])
+
+
+@pytest.mark.parametrize("size", [100, 2])
+def test_the_journal_knows_when_a_create_left_that_had_to_wait_for_the_budget(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    class Full:
+        """A budget in which each request waits longer than an intent may be old."""
+
+        def take(self, _window: str) -> None:
+            time.sleep(2 * slow.index_lag / 10)
+
+        def observe(self, *_: Any) -> None: ...
+
+        def pause(self, _seconds: float) -> None: ...
+
+    slow = replace(QUICK, index_lag=2.0)
+    ages: list[float] = []
+    exchange = bench.client._transport.exchange
+
+    def seen(method: str, path: str, *rest: Any) -> Any:
+        if path.endswith("batch/create"):
+            now = bench.client.server_time()
+            ages.extend(now - each.newest for each in bench.store.journal.open_intents("sync"))
+        return exchange(method, path, *rest)
+
+    monkeypatch.setattr(bench.client, "budget", Full())
+    monkeypatch.setattr(bench.client._transport, "exchange", seen)
+    bench.emulator.faults.add(Fault.locked(operation="create", times=1))
+    assert shown(bench.run(firms(4), COMPANIES, batch_size=size, patience=slow)) == {"created": 4}
+    assert ages
+    assert min(ages) <= slow.index_lag / 10
+    if size == 100:
+        assert max(ages) <= slow.index_lag / 10
