@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
         source = record_batches(_batches(pq.ParquetFile(parquet)))
         encoder = bind(operation, source.schema)
         with Stage(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
-            stage.take_in(encoder.encode(batch, stage.rows_in) for batch in source)
+            stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)
             ids_table.attach(stage, known, "contacts", ())
             found = plan.make_plan(
                 stage, operation, definition=operation.definition(), held=(), full_refresh=False, size=100

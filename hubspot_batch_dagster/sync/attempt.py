@@ -72,7 +72,8 @@ class Attempt:
     def run(self) -> Delivery:
         work = [sorted(self.open)]
         try:
-            while work and not self.wire.halt:
+            # What left already is settled even if the run has been stopped meanwhile.
+            while work and (self.first is not None or not self.wire.halt):
                 work += self._send(work.pop())
         except StoreError:
             raise

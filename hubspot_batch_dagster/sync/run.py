@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,11 @@ from hubspot_batch_dagster.table.encode import Encoded
 from hubspot_batch_dagster.table.rows import record_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from hubspot_batch_dagster.table.targets import LookUps
 
 __all__ = ["Finished", "Options", "plan_sync", "run_sync"]
 
@@ -198,17 +203,22 @@ class _Run:
     def _staged(self) -> Iterator[Stage]:
         with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
             with as_input_error(), Through.open(self.operation, stage, self.store) as through:
-                stage.take_in(self._encoded(stage, through))
+                stage.take_in(self._sources(stage, through))
             self.unresolved = through.unresolved
             yield stage
 
-    def _encoded(self, stage: Stage, through: Through) -> Iterator[Encoded]:
+    def _sources(self, stage: Stage, through: Through) -> Iterator[tuple[int, Callable[[], Encoded]]]:
         for batch in self.source:
-            encoded = self.encoder.encode(batch, stage.rows_in, through.look_up(batch))
-            if self.preflight.rules is not None:
-                encoded, incomplete = self.preflight.rules.check(encoded)
-                stage.incomplete(incomplete)
-            yield encoded
+            yield batch.num_rows, partial(self._encode, batch, stage.rows_in, through.look_up(batch), stage)
+
+    def _encode(
+        self, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None, stage: Stage
+    ) -> Encoded:
+        encoded = self.encoder.encode(batch, first_row, look_ups)
+        if self.preflight.rules is not None:
+            encoded, incomplete = self.preflight.rules.check(encoded)
+            stage.incomplete(incomplete)
+        return encoded
 
     def go(self) -> Finished:
         with self._staged() as stage:

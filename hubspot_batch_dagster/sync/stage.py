@@ -7,7 +7,8 @@ hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
 """The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
 
+MOST_UNDER_WAY = 2
+"""Batches of rows between the reader and the database; each may take some megabytes."""
 
 READ_AT_ONCE = 16_384
 SORTED_AT_ONCE = 8 * READ_AT_ONCE
@@ -71,24 +74,29 @@ class Stage:
         self._writer.close()
         self.db.close()
 
-    def take_in(self, encoded: Iterable[Encoded]) -> None:
-        """Take batches of encoded rows in, one in a thread of its own while the next one is encoded in the caller's.
+    def take_in(self, sources: Iterable[tuple[int, Callable[[], Encoded]]]) -> None:
+        """Take rows in. While the caller reads some, the ones before are encoded in a thread, and those before them staged in another.
 
-        ``rows_in`` counts a batch before the next one is asked for.
+        Args:
+            sources: How many rows there are, and what encodes them. ``rows_in`` counts them before the next are asked for.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="hubspot-stage") as alone:
-            under_way: Future[None] | None = None
-            for each in encoded:
-                self.rows_in += each.good.num_rows + each.rejected.num_rows
-                if under_way is not None:
-                    under_way.result()
-                under_way = alone.submit(self._add, each)
-            if under_way is not None:
-                under_way.result()
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="hubspot-encode") as encoding,
+            ThreadPoolExecutor(1, thread_name_prefix="hubspot-stage") as staging,
+        ):
+            under_way: deque[Future[None]] = deque()
+            for rows, encode in sources:
+                self.rows_in += rows
+                while len(under_way) >= MOST_UNDER_WAY:
+                    under_way.popleft().result()
+                under_way.append(staging.submit(self._add, encoding.submit(encode)))
+            for each in under_way:
+                each.result()
         self._spool.close()
         release_memory()
 
-    def _add(self, encoded: Encoded) -> None:
+    def _add(self, under_way: Future[Encoded]) -> None:
+        encoded = under_way.result()
         if encoded.good.num_rows:
             self._spool.add(encoded.good)
             self._insert("staged", encoded.good, f"row, keys, key, id, {DIGEST}", self._writer)
@@ -98,7 +106,8 @@ class Stage:
     def incomplete(self, reasons: pa.RecordBatch) -> None:
         """Note the rows that cannot become new records, with the reason of each; the plan decides whether they would."""
         if reasons.num_rows:
-            self._insert("incomplete", reasons, "*")
+            with self.db.cursor() as alone:  # the caller's thread is not that of the other tables
+                self._insert("incomplete", reasons, "*", alone)
 
     def settled(self, outcomes: Outcomes | Accepted) -> None:
         """Take outcomes in; they reach the database in groups."""

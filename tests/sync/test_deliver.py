@@ -29,7 +29,7 @@ from sync_helpers import (
 )
 
 from hubspot_batch_dagster.api.budget_log import SqliteLog
-from hubspot_batch_dagster.api.errors import DailyLimitReached, StoreError
+from hubspot_batch_dagster.api.errors import AccountMoving, AnswerLost, DailyLimitReached, StoreError
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync import progress as progress_module
@@ -332,3 +332,33 @@ def test_fewer_batches_are_in_flight_when_the_latency_falls() -> None:
     Courier(sender, lambda _: None, lambda batch: batch).deliver(batches)  # type: ignore[arg-type]
     assert sender.sent == 200
     assert 1 <= sender.most_later <= 5
+
+
+@pytest.mark.parametrize("fault", ["lost", "rows left out"])
+def test_a_batch_that_was_under_way_when_the_run_stopped_is_settled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    stopped = threading.Event()
+    exchange = bench.client._transport.exchange
+
+    def slow(method: str, path: str, headers: Any, body: bytes | None) -> Any:
+        answer = exchange(method, path, headers, body)
+        if b"Firm 2" in (body or b""):
+            stopped.set()
+        elif b"Firm 0" in (body or b"") and path.endswith("create"):
+            stopped.wait(5)
+            time.sleep(0.2)
+            if fault == "lost":
+                raise AnswerLost("The answer was lost.")
+        return answer
+
+    monkeypatch.setattr(bench.client._transport, "exchange", slow)
+    if fault != "lost":
+        bench.emulator.faults.add(Fault.omit(operation="create", row={"name": "Firm 0"}))
+    bench.emulator.faults.add(Fault.moving(operation="create", row={"name": "Firm 2"}))
+    first = bench.run(firms(4), COMPANIES, batch_size=2)
+    assert isinstance(first.stopped, AccountMoving)
+    assert first.counts["unsent"] == 2
+    bench.emulator.faults.clear()
+    bench.run(firms(4), COMPANIES, batch_size=2, patience=HASTY)
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(4)])
