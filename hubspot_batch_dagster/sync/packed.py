@@ -83,16 +83,16 @@ class Packed:
         records = traced_records(body)
         if records is None or len(records) != len(self.rows):
             return None
-        found = {each["objectWriteTraceId"]: each for each in records}
+        found = {each.trace_id: each for each in records}
         try:
             mine = [found[f"{self.run}-{row}"] for row in self.rows]
         except KeyError:
             return None
         if self.action == "upsert":
-            outcomes = ["created" if each.get("new") else "updated" for each in mine]
+            outcomes = ["created" if each.new else "updated" for each in mine]
         else:
             outcomes = [f"{self.action}d"] * len(mine)
-        return Accepted(self, [each["id"] for each in mine], outcomes, settled_at)
+        return Accepted(self, [each.id for each in mine], outcomes, settled_at)
 
 
 @dataclass(frozen=True)
