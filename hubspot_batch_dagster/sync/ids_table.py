@@ -209,16 +209,21 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
 
 @contextmanager
 def damage_explained(path: Path | None) -> Iterator[None]:
-    """Where DuckDB fails because the ids table is damaged inside, say so.
+    """Where DuckDB fails because the ids table is damaged inside, or for want of memory, say so.
 
     Raises:
-        StoreError: The file cannot be read to its end.
+        StoreError: The file cannot be read to its end, or DuckDB has too little memory.
     """
     try:
         yield
     except Exception as error:
         import duckdb
 
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise StoreError(
+                "The tables of this run do not fit into the memory that it may use.",
+                remedy="Raise memory= on the resource and run again. What was sent is in the journal, and nothing is sent twice.",
+            ) from error
         if path is not None and isinstance(error, duckdb.Error):
             _read_through(path)
         raise

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import duckdb
 import fsspec
 import pytest
 from servers import Postgres
@@ -20,6 +21,7 @@ from test_journal import new_database
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.sync import result as result_module
 from hubspot_batch_dagster.sync.store import KEEP_RUNS, Store
 
 
@@ -263,3 +265,33 @@ def test_without_a_folder_for_temporary_files_nothing_is_sent(
     with pytest.raises(StoreError, match="temporary files"):
         bench.run(firms(3), COMPANIES)
     assert bench.writes() == 0
+
+
+def test_a_run_without_enough_memory_says_so_and_the_next_one_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*_: object, **__: object) -> None:
+        raise duckdb.OutOfMemoryException("failed to pin block")
+
+    monkeypatch.setattr(result_module, "conclude", too_much)
+    with pytest.raises(StoreError, match="memory") as caught:
+        bench.run(people(30), BY_EMAIL)
+    assert "Raise memory=" in str(caught.value)
+    monkeypatch.undo()
+    sent = bench.writes()
+    assert shown(bench.run(people(30), BY_EMAIL)) == {"unchanged": 30}
+    assert bench.writes() == sent
+
+
+def test_rows_joined_with_their_outcomes_in_slices_are_all_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_module, "SLICE", 7)
+    rows = [*people(20), {"email": "nonsense", "firstname": "Bob"}, *people(5, start=20)]
+    first = bench.run(rows, BY_EMAIL, batch_size=3)
+    assert shown(first) == {"created": 25, "rejected": 1}
+    assert [each["email"] for each in first.ids.to_pylist()] == [each["email"] for each in rows]
+    changed = [{**each, "firstname": "Eva"} if i % 5 == 0 else each for i, each in enumerate(rows)]
+    again = bench.run(changed, BY_EMAIL, batch_size=3)
+    assert again.counts["updated"] + again.counts["unchanged"] == 25
+    assert again.ids["hs_object_id"].to_pylist() == first.ids["hs_object_id"].to_pylist()
