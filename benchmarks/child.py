@@ -100,7 +100,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
     operation = Upsert("contacts", id_property="email")
     place = Store(store)
     with _measured() as figures, tempfile.TemporaryDirectory() as folder:
-        source = record_batches(_batches(pq.ParquetFile(parquet)))
+        source = record_batches(_batches(pq.ParquetFile(parquet, pre_buffer=False)))
         encoder = bind(operation, source.schema)
         with Stage(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
             stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)

@@ -170,7 +170,7 @@ def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
     try:
         with fsspec.open(path, "rb") as file:
             if kind == "parquet":
-                yield from pq.ParquetFile(file).iter_batches(ROWS_AT_A_TIME)
+                yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
             else:
                 yield from _csv_rows(file, "\t" if kind == "tsv" else ",")
     except FileNotFoundError:

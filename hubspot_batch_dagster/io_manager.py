@@ -79,7 +79,7 @@ class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         """Read the file as what the parameter is annotated with."""
         wanted = _name(_frame_type(context.dagster_type.typing_type))
         if wanted == "pyarrow.lib.RecordBatchReader":
-            file = pq.ParquetFile(path.open("rb"))
+            file = pq.ParquetFile(path.open("rb"), pre_buffer=False)
             return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
         with path.open("rb") as opened:
             table = pq.read_table(opened)

@@ -231,7 +231,7 @@ def damage_explained(path: Path | None) -> Iterator[None]:
 
 def _read_through(path: Path) -> None:
     try:
-        for _ in pq.ParquetFile(path).iter_batches():
+        for _ in pq.ParquetFile(path, pre_buffer=False).iter_batches():
             pass
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None

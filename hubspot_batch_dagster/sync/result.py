@@ -86,7 +86,7 @@ class SyncResult:
         import fsspec
 
         opened = fsspec.open(self.ids_path, "rb").open() if "://" in self.ids_path else self.ids_path
-        file = pq.ParquetFile(opened)
+        file = pq.ParquetFile(opened, pre_buffer=False)  # else all that was read stays in memory
         return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
 
     @property
