@@ -88,6 +88,8 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
 
     A model of the first half of `run_sync`, which has no way to stop there.
     """
+    import duckdb  # noqa: F401 - loading libraries is no part of a plan, and `scan` has loaded its own
+    import pandas  # noqa: F401 - pyarrow loads it
     import pyarrow.parquet as pq
 
     from hubspot_batch_dagster.sync import ids_table, plan

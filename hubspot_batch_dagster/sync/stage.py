@@ -1,6 +1,6 @@
 """The stage: all rows of a run, encoded and on disk, so that no run needs them in memory.
 
-What is sent (the property texts) lies in an Arrow file and is read once, in order. What must be seen as a whole (keys,
+What is sent (the property texts) lies in Arrow files and is read once, in order. What must be seen as a whole (keys,
 hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
 """
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
 """The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
+UNLINKED_DIGEST = "md5(properties)"
+"""The same for rows without associations, without a copy of the text."""
 
 MOST_UNDER_WAY = 2
 """Batches of rows between the reader and the database; each may take some megabytes."""
@@ -58,7 +60,7 @@ class Stage:
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
         self.rows_in = 0
-        self._spool = Spool(folder / "rows.arrow")
+        self._spool = Spool(folder)
         self._settled: list[Outcomes | Accepted] = []
         self._lock = threading.Lock()
         self._sequence = 0
@@ -75,31 +77,40 @@ class Stage:
         self.db.close()
 
     def take_in(self, sources: Iterable[tuple[int, Callable[[], Encoded]]]) -> None:
-        """Take rows in. While the caller reads some, the ones before are encoded in a thread, and those before them staged in another.
+        """Take rows in. While the caller reads some, the ones before are encoded, and those before them spooled and staged, in threads.
 
         Args:
             sources: How many rows there are, and what encodes them. ``rows_in`` counts them before the next are asked for.
         """
         with (
             ThreadPoolExecutor(1, thread_name_prefix="hubspot-encode") as encoding,
+            ThreadPoolExecutor(1, thread_name_prefix="hubspot-spool") as spooling,
             ThreadPoolExecutor(1, thread_name_prefix="hubspot-stage") as staging,
         ):
             under_way: deque[Future[None]] = deque()
             for rows, encode in sources:
                 self.rows_in += rows
-                while len(under_way) >= MOST_UNDER_WAY:
+                while len(under_way) >= 2 * MOST_UNDER_WAY:
                     under_way.popleft().result()
-                under_way.append(staging.submit(self._add, encoding.submit(encode)))
+                encoded = encoding.submit(encode)
+                under_way += [spooling.submit(self._spooled, encoded), staging.submit(self._add, encoded)]
             for each in under_way:
                 each.result()
         self._spool.close()
         release_memory()
 
+    def _spooled(self, under_way: Future[Encoded]) -> None:
+        good = under_way.result().good
+        if good.num_rows:
+            self._spool.add(good)
+
     def _add(self, under_way: Future[Encoded]) -> None:
         encoded = under_way.result()
-        if encoded.good.num_rows:
-            self._spool.add(encoded.good)
-            self._insert("staged", encoded.good, f"row, keys, key, id, {DIGEST}", self._writer)
+        good = encoded.good
+        if good.num_rows:
+            unlinked = good.column("associations").null_count == good.num_rows
+            digest = UNLINKED_DIGEST if unlinked else DIGEST
+            self._insert("staged", good, f"row, keys, key, id, {digest}", self._writer)
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*", self._writer)
 

@@ -17,7 +17,7 @@ from hubspot_batch_dagster.table.check import (
 )
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
-from hubspot_batch_dagster.table.kernels import Array, counted, pc
+from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text
 from hubspot_batch_dagster.table.layout import Field, Layout, Property, Target
 from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
@@ -211,7 +211,7 @@ class Encoder:
             is_email = self.layout.id_property in self.layout.emails
             id_text = folded_email(text.values) if is_email else text.values
             rejections.add(name, self.layout.id_property, text.problems)
-        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(id_text), ""), True)
+        blank = is_blank(id_text)
         if name not in self.layout.key:
             rejections.add(name, self.layout.id_property, list(problem(blank, MISSING_KEY)))
         return id_text

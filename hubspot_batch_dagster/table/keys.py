@@ -6,7 +6,16 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, problem
 from hubspot_batch_dagster.table.json_text import escaped
-from hubspot_batch_dagster.table.kernels import Array, emptied, nowhere_null, pc, prefixed, suffixed
+from hubspot_batch_dagster.table.kernels import (
+    Array,
+    emptied,
+    is_blank,
+    nowhere_null,
+    pc,
+    prefixed,
+    suffixed,
+    trimmed_and_lowered,
+)
 from hubspot_batch_dagster.table.text import Text, exact_below, text_of, unsupported, without
 
 _RECORD_ID = "^[0-9]{1,20}$"
@@ -15,7 +24,7 @@ _TRAILING_ZEROS = r"^(-?[0-9]+)\.0*$|^(-?[0-9]+\.[0-9]*[1-9])0*$"
 
 def folded_email(text: Array) -> Array:
     """Emails as HubSpot compares them: trimmed and lower-cased."""
-    return pc.utf8_lower(pc.utf8_trim_whitespace(text))
+    return trimmed_and_lowered(text)
 
 
 def key_text(array: Array, *, fold: bool) -> Text:
@@ -26,7 +35,7 @@ def key_text(array: Array, *, fold: bool) -> Text:
     """
     text = _canonical(array)
     values = folded_email(text.values) if fold else text.values
-    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(values), ""), True)
+    blank = is_blank(values)
     accounted = [each.mask for each in text.problems]
     for mask in accounted:
         blank = pc.and_not(blank, mask)

@@ -27,6 +27,8 @@ from hubspot_batch_dagster.table.kernels import (
     ends,
     floor_divided,
     nowhere_null,
+    occurs,
+    octets,
     pc,
     suffixed,
 )
@@ -105,8 +107,10 @@ def _float_text(array: Array) -> Text:
     text = _without_exponent(array.cast(pa.string()), "e")
     tail = pc.ends_with(text, ".0")
     if anywhere(tail):
-        text = pc.if_else(tail, pc.utf8_slice_codeunits(text, 0, -2), text)
-    return Text(pc.if_else(pc.equal(text, "-0"), "0", text), found, plain=True)
+        text = pc.if_else(tail, pc.binary_slice(text, 0, -2), text)
+    if anywhere(pc.equal(array, 0)):
+        text = pc.if_else(pc.equal(text, "-0"), "0", text)
+    return Text(text, found, plain=True)
 
 
 def _small_whole(array: Array) -> Array | None:
@@ -127,9 +131,9 @@ def exact_below(kind: pa.DataType) -> int:
 
 
 def _without_exponent(text: Array, mark: str) -> Array:
-    has = pc.match_substring(text, mark)
-    if not anywhere(has):
+    if not occurs(mark, octets(text)):
         return text
+    has = pc.match_substring(text, mark)
     plain = [format(Decimal(value), "f") for value in cells(text.filter(has))]
     return pc.replace_with_mask(text, nowhere_null(has), pa.array(plain, pa.string()))
 
@@ -178,16 +182,24 @@ def list_text(array: Array, encode: Callable[[Array], Text]) -> Text:
     if pa.types.is_nested(array.type.value_type):
         return unsupported(array)
     elements = encode(pc.list_flatten(array))
-    found = [
-        *elements.problems,
-        *problem(pc.match_substring(elements.values, ";"), SEPARATOR_IN_VALUE, elements.values),
-    ]
-    parents = pc.list_parent_indices(array)
-    parts = suffixed(elements.values, ";")
-    parts = pc.if_else(pc.fill_null(pc.equal(elements.values, ""), True), "", parts)
-    joined = pc.utf8_rtrim(pc.binary_join(_regrouped(array, parts), ""), ";")
+    found = list(elements.problems)
+    if occurs(";", octets(elements.values)):
+        found += problem(pc.match_substring(elements.values, ";"), SEPARATOR_IN_VALUE, elements.values)
+    joined = _joined(array, elements.values)
     text = emptied(pc.equal(joined, ""), joined)
+    if not found:
+        return Text(text, [])
+    parents = pc.list_parent_indices(array)
     return Text(text, [_of_rows(each, parents, len(array)) for each in found])
+
+
+def _joined(array: Array, elements: Array) -> Array:
+    """The elements of each list of `array`, without those that are null or empty, joined by `;`."""
+    gaps = pc.fill_null(pc.equal(elements, ""), True)
+    if not anywhere(gaps):
+        return pc.binary_join(_regrouped(array, elements), ";")
+    parts = pc.if_else(gaps, "", suffixed(elements, ";"))
+    return pc.utf8_rtrim(pc.binary_join(_regrouped(array, parts), ""), ";")
 
 
 def _regrouped(array: Array, elements: Array) -> Array:
