@@ -108,7 +108,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
             stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)
             ids_table.attach(stage, known, "contacts", ())
             found = plan.make_plan(
-                stage, operation, definition=operation.definition(), held=(), full_refresh=False, size=100
+                stage, operation, definition=operation.definition(), full_refresh=False, size=100
             )
     place.close()
     assert sum(found.actions.values()) == rows, found

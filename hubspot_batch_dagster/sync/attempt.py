@@ -61,6 +61,7 @@ class Attempt:
         self.before = {i: sender.suspects[key] for i, key in enumerate(batch.keys) if key in sender.suspects}
         self.touched = set(self.before)
         self.stale: dict[int, str | None] = {}
+        self.at_large = False
         self.lost: set[int] = set()
         self.missing: set[int] = set()
         self.resent: Counter[int] = Counter()
@@ -99,6 +100,7 @@ class Attempt:
             except HubSpotError as error:
                 if error.may_have_acted:
                     self.touched.update(indexes)
+                    self.at_large |= self.repeatable and not isinstance(error, Conflict)
                 decision = self._decide(error, attempt)
                 if not isinstance(decision, Again):
                     return self._after(error, decision, indexes, part)
@@ -250,39 +252,36 @@ class Attempt:
         self.open -= verdicts.keys()
         if self.batch.action == "create" and self.sender.updates:
             self.stale.update({i: verdict.id for i, verdict in verdicts.items() if verdict.stale})
-        if self.batch.action != "create" and self.sender.overtaken:
-            verdicts = {i: self._doubted(i, verdict) for i, verdict in verdicts.items()}
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
-        done = not self.open
-        left = None if done else self._left(sorted(self.open))
-        self.sender.journal.settle(
-            self.sender.sync, self.sender.run, outcomes, intent_id=self.intent.id if done else None, left=left
-        )
+        self._record(outcomes, self._left())
         self.delivery.outcomes.append(outcomes)
 
-    def _doubted(self, i: int, verdict: Verdict) -> Verdict:
-        others = self.sender.overtaken.get(self.batch.keys[i], set()) - {self.batch.digests[i]}
-        return verdict._replace(stale=True) if others else verdict
+    def _left(self) -> Intent | None:
+        """What the journal must still know of the batch: the open rows, and all of them while a request without an answer is at large."""
+        if self.at_large:
+            return replace(self.intent, settled=not self.open)
+        return self.intent.pick(sorted(self.open)) if self.open else None
 
-    def _left(self, indexes: list[int]) -> Intent:
-        return self.intent.pick(indexes)
+    def _record(self, outcomes: Outcomes, left: Intent | None) -> None:
+        sender = self.sender
+        closed = self.intent.id if left is None else None
+        sender.journal.settle(sender.sync, sender.run, outcomes, intent_id=closed, left=left)
 
     def _close(self) -> None:
         """Say of each open row whether HubSpot may have it; what it cannot have is simply not sent."""
         if not self.open:
             return
         perhaps = sorted((self.lost | (self.open & self.touched)) & self.open - self.missing)
-        journal, sync, run = self.sender.journal, self.sender.sync, self.sender.run
         if self.missing & self.open:
             self.delivery.again = self.batch.pick(sorted(self.missing & self.open))
         if perhaps and not self.repeatable:
-            self.delivery.lost = self._left(perhaps)
-            journal.settle(sync, run, Outcomes(), intent_id=None, left=self.delivery.lost)
+            self.delivery.lost = self.intent.pick(perhaps)
+            self._record(Outcomes(), self.delivery.lost)
             return
         ids = self.batch.ids if self.batch.action == "archive" else [None] * len(self.batch)
         verdicts = {i: Verdict(outcome="unknown", id=ids[i], message=LOST) for i in perhaps}
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
-        journal.settle(sync, run, outcomes, intent_id=self.intent.id)
+        self._record(outcomes, replace(self.intent, settled=True) if self.at_large else None)
         if perhaps:
             self.delivery.outcomes.append(outcomes)
 

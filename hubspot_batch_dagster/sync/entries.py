@@ -16,7 +16,8 @@ class Intent:
     """The rows of one batch that may have reached HubSpot; each list has one item for each row.
 
     ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could. ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
-    recognise a record, and is empty otherwise.
+    recognise a record, and is empty otherwise. ``settled`` says that the fate of every row is known, and that an earlier
+    request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Intent:
     ids: list[str | None]
     bodies: list[str] = field(default_factory=list, repr=False)
     last_at: float = 0.0
+    settled: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,7 +95,7 @@ class Line(NamedTuple):
     payload: bytes
 
 
-INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at")
+INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at", "settled")
 OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
 _NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "correlation_ids", "warnings"})
 

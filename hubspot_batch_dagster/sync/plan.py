@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.link_types import link_requests
 from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
@@ -37,7 +38,14 @@ class Plan:
 
 
 def make_plan(
-    stage: Stage, operation: Operation, *, definition: str, held: Iterable[str], full_refresh: bool, size: int
+    stage: Stage,
+    operation: Operation,
+    *,
+    definition: str,
+    full_refresh: bool,
+    size: int,
+    held: Iterable[Intent] = (),
+    at_large: Iterable[Intent] = (),
 ) -> Plan:
     """Decide for each staged row, in DuckDB.
 
@@ -45,19 +53,19 @@ def make_plan(
         stage: The rows, with the view ``known`` (and ``others`` for a key of another sync).
         operation: What the user asks for.
         definition: Hash of the operation; rows rejected under another one are sent again.
-        held: Keys of creates whose answer is still open.
         full_refresh: Send unchanged and formerly rejected rows too.
         size: Rows in a batch.
+        held: Creates whose answer is still open: their rows wait.
+        at_large: Repeatable batches with a request that HubSpot may carry out late: their rows are sent again, unless they have
+            the very values of that request.
 
     Raises:
         InputError: More records would be made, changed or archived than the operation allows.
     """
     db = stage.db
     _reject_duplicates(stage, operation)
-    db.execute("CREATE TABLE held (key VARCHAR)")
-    keys = list(dict.fromkeys(held))
-    if keys:
-        db.execute("INSERT INTO held SELECT unnest(?)", [keys])
+    waiting = _note_held(stage, held)
+    written_late = _note_at_large(stage, at_large)
     through = " LEFT JOIN others o USING (key)" if _through(operation) else ""
     db.execute(
         f"""CREATE TABLE plan AS
@@ -65,8 +73,8 @@ def make_plan(
             CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
         FROM (
             SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at, {"o.id" if through else "NULL"} AS other_id,
-                {_action(operation, definition, full_refresh)} AS action
-            FROM staged s LEFT JOIN known k USING (key) LEFT JOIN held h USING (key){through})"""
+                {_action(operation, definition, full_refresh, waiting, written_late)} AS action
+            FROM staged s LEFT JOIN known k USING (key){through})"""
     )
     _reject_incomplete(stage)
     actions = {
@@ -166,10 +174,37 @@ def _id_to_send(operation: Operation) -> str:
     return "other_id" if _through(operation) else "own_id"
 
 
-def _action(operation: Operation, definition: str, full_refresh: bool) -> str:
+def _note_held(stage: Stage, held: Iterable[Intent]) -> str:
+    """Note the keys of creates that wait; returns the SQL that says whether a row is one of them."""
+    keys = list({key for intent in held for key in intent.keys})
+    if not keys:
+        return "false"
+    stage.db.execute("CREATE TABLE held AS SELECT unnest(?) AS key", [keys])
+    return "s.key IN (FROM held)"
+
+
+def _note_at_large(stage: Stage, at_large: Iterable[Intent]) -> str:
+    """Note what may be written late; returns the SQL that says whether a row has other values than that."""
+    found = [
+        (key, digest if intent.settled else "")
+        for intent in at_large
+        for key, digest in zip(intent.keys, intent.digests, strict=True)
+    ]
+    if not found:
+        return "false"
+    keys, digests = zip(*found, strict=True)
+    stage.db.execute(
+        "CREATE TABLE at_large AS SELECT unnest(?) AS key, unnest(?) AS digest", [list(keys), list(digests)]
+    )
+    return "s.key IN (SELECT key FROM at_large a JOIN staged t USING (key) WHERE a.digest <> t.digest)"
+
+
+def _action(
+    operation: Operation, definition: str, full_refresh: bool, waiting: str, written_late: str
+) -> str:
     """The SQL that decides for one row."""
     live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
-    cases = ["WHEN h.key IS NOT NULL THEN 'unknown'"]
+    cases = [f"WHEN {waiting} THEN 'unknown'"]
     if _through(operation):
         cases.append("WHEN o.id IS NULL THEN 'missing'")
     if isinstance(operation, Create):
@@ -179,7 +214,9 @@ def _action(operation: Operation, definition: str, full_refresh: bool) -> str:
         cases.append(
             f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' THEN 'rejected'"
         )
-        cases.append(f"WHEN k.outcome IN ({done}) AND k.digest = s.digest THEN 'unchanged'")
+        cases.append(
+            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late} THEN 'unchanged'"
+        )
     if isinstance(operation, Upsert) and operation.key is not None:
         cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.sync.entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.journal import Journal
@@ -27,9 +27,8 @@ class Recovery:
         held: Creates that HubSpot may still carry out; they must not be sent.
         suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and when
             they were sent before.
-        overtaken: Keys of updates that HubSpot may still carry out, and the hashes of what they write: newer
-            values that are sent now could be overwritten.
-        reopened: Intents of repeatable rows; they stay in the journal until this run has sent the rows again.
+        at_large: Intents of repeatable rows. HubSpot may still carry out a request of theirs, or did so only after newer
+            values had been sent: rows that have other values now are sent again.
     """
 
     journal: Journal
@@ -41,12 +40,12 @@ class Recovery:
     settled: list[Outcomes] = field(default_factory=list)
     held: list[Intent] = field(default_factory=list)
     suspects: dict[str, float] = field(default_factory=dict)
-    overtaken: dict[str, set[str]] = field(default_factory=dict)
-    reopened: list[str] = field(default_factory=list)
+    at_large: list[Intent] = field(default_factory=list)
+    _over: set[str] = field(default_factory=set)
 
     def look_up_by_value(self) -> None:
-        """Settle what can be settled at once: repeatable rows become ``unknown`` lines, which the plan sends again, and creates
-        with a unique value are read back.
+        """Settle what can be settled at once: repeatable rows without an outcome become ``unknown`` lines, which the plan sends
+        again, and creates with a unique value are read back.
 
         Raises:
             HubSpotError: HubSpot could not be asked; nothing was sent.
@@ -58,14 +57,23 @@ class Recovery:
                 self._reopen(intent)
 
     def close_reopened(self) -> None:
-        """The rows of repeatable intents were sent again: the intents are done with."""
-        for intent_id in self.reopened:
-            self.journal.settle(self.sync, self.run, Outcomes(), intent_id=intent_id)
+        """This run sent what had to be sent again. An intent is done with if its requests were over before that; else it stays
+        for the next run.
+        """
+        for intent in self.at_large:
+            over = intent.id in self._over
+            if over or not intent.settled:
+                left = None if over else replace(intent, settled=True)
+                self.journal.settle(
+                    self.sync, self.run, Outcomes(), intent_id=intent.id if over else None, left=left
+                )
 
     def _reopen(self, intent: Intent) -> None:
-        if self.clock() - intent.newest < self.wire.patience.certain_after:
-            for key, digest in zip(intent.keys, intent.digests, strict=True):
-                self.overtaken.setdefault(key, set()).add(digest)
+        self.at_large.append(intent)
+        if self.clock() - intent.newest >= self.wire.patience.certain_after:
+            self._over.add(intent.id)
+        if intent.settled:
+            return
         ids = intent.ids if intent.action == "archive" else [None] * len(intent)
         verdicts = {
             i: Verdict(outcome="unknown", id=ids[i], message=_AGAIN, stale=True) for i in range(len(intent))
@@ -73,7 +81,6 @@ class Recovery:
         outcomes = outcomes_of(intent, verdicts, self.clock())
         self.journal.settle(self.sync, self.run, outcomes, intent_id=None)
         self.settled.append(outcomes)
-        self.reopened.append(intent.id)
 
     def search(self) -> None:
         """Search for the creates that are still held, once the index has caught up; waits no longer than its lag.

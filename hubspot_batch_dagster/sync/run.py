@@ -26,7 +26,7 @@ from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.columns import as_input_error, bind
 from hubspot_batch_dagster.sync.deliver import Courier
-from hubspot_batch_dagster.sync.entries import Outcomes
+from hubspot_batch_dagster.sync.entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.link_sender import LINKS_FOR_A_ROW, LinkSender, prune
 from hubspot_batch_dagster.sync.links import Linker
@@ -186,9 +186,11 @@ class _Run:
         with self._staged() as stage, self._known() as known:
             intents = self.store.journal.open_intents(self.name)
             ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
-            plan = self._decide(
-                stage, chain.from_iterable(each.keys for each in intents if each.action == "create")
+            creates, others = (
+                [each for each in intents if (each.action == "create") is created]
+                for created in (True, False)
             )
+            plan = self._decide(stage, creates, others)
             found = preview(
                 stage, plan, self.wire, self.object_type, self.name, self.definition, show_values=show_values
             )
@@ -235,13 +237,13 @@ class _Run:
                     gone, interruption = self._deliver(stage, plan, recovery, lookup)
                 result.conclude(stage, gone=gone)
                 saved = self._save(stage, gone, interruption)
-                if not self.halt:
+                if not self.halt and not self.options.adopt:
                     recovery.close_reopened()
                 return Finished(saved, plan, interruption, self.preflight.drift)
 
     def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
         self._attach(stage, recovery, known)
-        plan = self._decide(stage, chain.from_iterable(intent.keys for intent in recovery.held))
+        plan = self._decide(stage, recovery.held, recovery.at_large)
         if self.options.approve is not None:
             self._check_approval(plan_hash(stage, self.definition))
         return plan
@@ -253,7 +255,7 @@ class _Run:
                 remedy="Look at the new plan with dry_run, and approve that.",
             )
 
-    def _decide(self, stage: Stage, held: Iterable[str]) -> Plan:
+    def _decide(self, stage: Stage, held: Iterable[Intent], at_large: Iterable[Intent]) -> Plan:
         with self._others() as path:
             if isinstance(self.operation, Update | Archive) and self.operation.through is not None:
                 ids_table.attach_other(stage, path, self.operation.through, self.operation.key_columns)
@@ -262,6 +264,7 @@ class _Run:
                 self.operation,
                 definition=self.definition,
                 held=held,
+                at_large=at_large,
                 full_refresh=self.options.full_refresh,
                 size=self.batch_size,
             )
@@ -313,7 +316,6 @@ class _Run:
             recreate=isinstance(self.operation, Upsert) and self.operation.if_missing == "recreate",
             clock=self.clock,
             suspects=recovery.suspects,
-            overtaken=recovery.overtaken,
             updates=isinstance(self.operation, Upsert),
             known_ids=stage.known_ids,
             before=self._before_images() if self.keep_before else None,

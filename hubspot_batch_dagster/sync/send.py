@@ -33,8 +33,6 @@ class Sender:
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
-        overtaken: Keys of rows that an earlier run perhaps still writes, and the hashes of what it writes: newer values
-            are sent now, and once more by the next run.
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
@@ -50,7 +48,6 @@ class Sender:
     recreate: bool
     clock: Callable[[], float]
     suspects: Mapping[str, float] = field(default_factory=dict)
-    overtaken: Mapping[str, set[str]] = field(default_factory=dict)
     updates: bool = False
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
@@ -88,7 +85,7 @@ class Sender:
         if not isinstance(batch, Packed):
             return batch
         linked = self.linker.links and batch.action != "create"
-        alone = self.before is not None or self.overtaken or linked
+        alone = self.before is not None or linked
         return batch.unpack() if alone else replace(batch, sent_at=now)
 
     def deliver(self, batch: Batch | Packed) -> Delivery:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from sync_helpers import (
@@ -26,7 +25,6 @@ from hubspot_batch_dagster.api.errors import (
     MissingScopes,
     NotAuthenticated,
     NotConnected,
-    StoreError,
 )
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Fault
@@ -228,52 +226,3 @@ def test_reading_back_is_repeated_and_what_stays_unread_stays_unknown(bench: Ben
     found = bench.run(people(3, 20), CONTACTS, "other")
     assert shown(found) == {"unchanged": 3}
     assert bench.nothing_doubled()
-
-
-def test_newer_values_are_sent_once_more_while_an_older_request_may_still_be_carried_out(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.run(people(3), BY_EMAIL)
-    journal = bench.store.journal
-    record = journal.record
-
-    def dies_before_the_outcome(sync: str, run: str, accepted: Any, intents: Any) -> None:
-        if accepted:
-            raise StoreError("The disk is gone.")
-        record(sync, run, accepted, intents)
-
-    def named(name: str) -> list[dict[str, Any]]:
-        return [{**row, "firstname": name} for row in people(3)]
-
-    monkeypatch.setattr(journal, "record", dies_before_the_outcome)
-    with pytest.raises(StoreError):
-        bench.run(named("older"), BY_EMAIL)
-    monkeypatch.undo()
-    waits = replace(QUICK, certain_after=3600.0)
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=waits)) == {"updated": 3}
-    sent = bench.writes()
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=waits)) == {"updated": 3}
-    assert bench.writes() == sent + 1
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=waits)) == {"unchanged": 3}
-    assert bench.writes() == sent + 1
-
-
-def test_a_run_that_stops_before_newer_values_were_sent_leaves_the_older_request_in_the_journal(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = bench.store.journal
-    record = journal.record
-    monkeypatch.setattr(journal, "record", lambda *given: _refuse() if given[2] else record(*given))
-    with pytest.raises(StoreError):
-        bench.run(people(3), BY_EMAIL)
-    monkeypatch.undo()
-    bench.emulator.faults.add(Fault.daily_limit(operation="upsert", times=1))
-    assert shown(bench.run(people(3), BY_EMAIL)) == {"unsent": 3}
-    assert len(journal.open_intents("sync")) == 1
-    bench.emulator.faults.clear()
-    assert shown(bench.run(people(3), BY_EMAIL)) == {"updated": 3}
-    assert not journal.open_intents("sync")
-
-
-def _refuse() -> None:
-    raise StoreError("The disk is gone.")

@@ -89,7 +89,7 @@ def audit_end(
 
 
 def audit_settling(ended: Ended, rows: list[Row], findings: Findings) -> None:
-    """A run of unchanged rows after a crash may write those again that changed since the crash, and makes nothing."""
+    """A run of unchanged rows may write those again that changed after a request without an answer, and makes nothing."""
     changed = sum(len(row.titles) > 1 or row.amount == "2" for row in rows)
     if ended.how != "finished" or not ended.clean:
         findings.add("settling run", f"it ended {ended.how}: {ended.counts} {ended.said}")

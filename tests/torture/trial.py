@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from hubspot_batch_dagster.emulator import EmulatorProcess
-from tests.torture.attempt import SEARCH_LAG, Ended, attempt
+from tests.torture.attempt import PATIENCE, SEARCH_LAG, Ended, attempt
 from tests.torture.audit import Findings, audit_end, audit_run, audit_settling, audit_unchanged
 from tests.torture.kills import STALL, Kill, choose_kills
 from tests.torture.scenarios import MAKER, SCENARIOS, Scenario
@@ -21,6 +21,7 @@ from tests.torture.source import make_source
 from tests.torture.trouble import LATE, TROUBLES, WRITES, Trouble, read_trouble
 
 MOST_RUNS = 25
+SETTLING_RUNS = 8
 NAME = "torture"
 
 
@@ -161,12 +162,6 @@ class Trial:
         for n in range(MOST_RUNS):
             kill = kills.pop(0) if kills else None
             if n and n <= 5 and self.rng.random() < 0.5:
-                if self.trouble.name == "late" or (
-                    self._late_work() and self.runs[-1].startswith("finished")
-                ):
-                    time.sleep(
-                        max(LATE, STALL)
-                    )  # a night lies between two tables: nothing is as late as that
                 self.source.change(
                     self.rng, changing=self.scenario.changing, leaving=self.scenario.leaving and n < 3
                 )
@@ -218,11 +213,14 @@ class Trial:
     def _judge(self, last: Ended) -> None:
         if self._late_work():
             time.sleep(max(STALL, LATE))
-        if any(run.startswith("killed") for run in self.runs):
-            # Rows that changed while a killed run's request was under way are written once more, and no others.
+        for _ in range(SETTLING_RUNS):
+            # Rows that changed after a request without an answer are written until it is certainly over, and no others.
             last = self._attempt(None)
             audit_run(last, self.source.rows, self.findings)
             audit_settling(last, self.source.rows, self.findings)
+            if not last.counts.get("updated"):
+                break
+            time.sleep(PATIENCE.certain_after / 4)
         before = self.hubspot.books
         audit_end(
             self.scenario,
