@@ -186,11 +186,10 @@ class Attempt:
         found = self._own(part, keyed) if keyed else {}
         if len(keyed) < len(part):
             self.wire.halt.wait(self.wire.patience.index_lag)
-            searched = self.sender.lookup.by_search(
-                [part.without(list(keyed)).intent("", self.intent.sent_at, with_bodies=True)]
-            )
+            wanted = part.without(list(keyed)).intent(self.intent.sent_at)
+            searched = self.sender.lookup.by_search([wanted])[wanted.id]
             rest = [i for i in range(len(part)) if i not in keyed]
-            found = {**found, **{rest[i]: verdict for i, verdict in searched[""].items()}}
+            found = {**found, **{rest[i]: verdict for i, verdict in searched.items()}}
         self._settle({indexes[i]: verdict for i, verdict in found.items()})
         left = [each for i, each in enumerate(indexes) if i not in found]
         return _halves(left) if left else []

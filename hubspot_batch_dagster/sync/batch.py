@@ -80,17 +80,22 @@ class Batch:
             + 120 * len(self)
         )
 
-    def intent(self, intent_id: str, sent_at: float, *, with_bodies: bool) -> Intent:
-        """What the journal must know before the request leaves."""
+    @property
+    def intent_id(self) -> str:
+        """The name of its intent in the journal."""
+        return intent_id(self.run, self.action, self.rows)
+
+    def intent(self, sent_at: float) -> Intent:
+        """What the journal must know before the request leaves. Creates are known by their values alone."""
         return Intent(
-            id=intent_id,
+            id=self.intent_id,
             action=self.action,
             sent_at=sent_at,
             rows=self.rows,
             keys=self.keys,
             digests=self.digests,
             ids=self.ids,
-            bodies=self.properties if with_bodies else [],
+            bodies=self.properties if self.action == "create" else [],
         )
 
     def _inputs(self) -> Iterator[str]:
@@ -110,6 +115,11 @@ class Batch:
             f'{{"id":{_json(value)},{by}"properties":{properties}{middle}{row}"}}'
             for row, value, properties, _ in rows
         )
+
+
+def intent_id(run: str, action: Action, rows: Sequence[int]) -> str:
+    """The name of a batch in the journal; in a run no two batches of one action begin with the same row."""
+    return f"{run}-{action[0]}{rows[0]}"
 
 
 def _json(text: str | None) -> str:

@@ -32,7 +32,7 @@ class LinkSender(Sender):
         assert isinstance(batch, Batch)  # links are never packed
         if self.wire.halt:
             return Delivery()
-        intent = batch.intent(f"{self.run}-l{batch.rows[0]}", self.clock(), with_bodies=False)
+        intent = batch.intent(self.clock())
         self.journal.intend(self.sync, self.run, intent)
         verdicts, perhaps = self.linker.associate(batch)
         verdicts |= dict.fromkeys(perhaps, Verdict(outcome="unknown", message=LOST))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pydantic_core import to_json
 
 from hubspot_batch_dagster.api.settlement import traced_records
-from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.batch import Batch, intent_id
 from hubspot_batch_dagster.sync.entries import Intent, payload_of
 from hubspot_batch_dagster.sync.operations import Action
 from hubspot_batch_dagster.table.json_text import escaped
@@ -63,7 +63,7 @@ class Packed:
     @property
     def intent_id(self) -> str:
         """The name of its intent in the journal."""
-        return f"{self.run}-{self.action[0]}{self.rows[0]}"
+        return intent_id(self.run, self.action, self.rows)
 
     def intent_payload(self) -> bytes:
         """What the journal must know before the request leaves. Creates are known by their values alone."""
@@ -76,7 +76,7 @@ class Packed:
 
     def intent(self, batch: Batch) -> Intent:
         """The intent of the unpacked batch, as it is in the journal."""
-        return batch.intent(self.intent_id, self.sent_at, with_bodies=self.action == "create")
+        return batch.intent(self.sent_at)
 
     def accept(self, body: bytes, settled_at: float) -> Accepted | None:
         """Settle an answer in which all went well for every row; ``None`` if it says anything else."""

@@ -109,9 +109,7 @@ class Sender:
             except HubSpotError as error:
                 self.wire.halt.now(error)
                 return Delivery(outcomes=found)
-        intent = batch.intent(
-            f"{self.run}-{batch.action[0]}{batch.rows[0]}", self.clock(), with_bodies=batch.action == "create"
-        )
+        intent = batch.intent(self.clock())
         self.journal.intend(self.sync, self.run, intent)
         delivery = Attempt(self, batch, intent).run()
         delivery.outcomes += found

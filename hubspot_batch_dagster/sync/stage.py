@@ -134,7 +134,7 @@ class Stage:
 
     def insert_outcomes(self, table: str, several: Sequence[Outcomes]) -> None:
         """Append outcomes to a table made by :meth:`make_outcome_table`; later ones have a higher ``seq``."""
-        self._insert(table, outcome_table(several, self._sequence), "*")
+        self._insert(table, outcome_table(several, self._numbered(several)), "*")
         self._sequence += len(several)
 
     def lost(self, intents: Sequence[Intent]) -> None:
@@ -258,9 +258,12 @@ class Stage:
         found = self.db.execute(query, list(parameters)).fetchall()
         return int(found[0][0] or 0)
 
+    def _numbered(self, several: Sequence[object]) -> range:
+        return range(self._sequence, self._sequence + len(several))
+
     def make_outcome_table(self, name: str) -> None:
         """An empty table for outcomes."""
-        _register(self.db, outcome_table([], 0))
+        _register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
 
     def _stream(self, query: str, rows: int) -> pa.RecordBatchReader:
@@ -274,15 +277,15 @@ class Stage:
     def _flush(self) -> None:
         if not self._settled:
             return
-        self._insert("settled", _fates(self._settled, self._sequence), "*")
+        self._insert("settled", _fates(self._settled, self._numbered(self._settled)), "*")
         # Few rows have a reason: apart from the outcomes, reasons leave those narrow.
-        told = [
-            (self._sequence + i, each)
+        told = {
+            self._sequence + i: each
             for i, each in enumerate(self._settled)
             if isinstance(each, Outcomes) and each.tells()
-        ]
-        for number, outcomes in told:
-            self._insert("reasons", outcome_table([outcomes], number), _REASONS)
+        }
+        if told:
+            self._insert("reasons", outcome_table(list(told.values()), list(told)), _REASONS)
         self._sequence += len(self._settled)
         self._settled = []
 
@@ -297,9 +300,9 @@ class Stage:
         self.db.execute(
             'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
         )
-        _register(self.db, _fates([], 0))
+        _register(self.db, _fates([], []))
         self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
-        _register(self.db, outcome_table([], 0))
+        _register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")
 
     def _insert(
@@ -323,8 +326,8 @@ def _register(db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch | pa.Table) ->
     db.register("incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
 
 
-def outcome_table(several: Sequence[Outcomes], first: int) -> pa.Table:
-    """Outcomes as Arrow, numbered from ``first`` in the order in which they happened."""
+def outcome_table(several: Sequence[Outcomes], numbers: Sequence[int]) -> pa.Table:
+    """Outcomes as Arrow, with the numbers that say in which order they happened."""
     text = (
         "keys",
         "digests",
@@ -358,12 +361,12 @@ def outcome_table(several: Sequence[Outcomes], first: int) -> pa.Table:
     sizes = [len(each) for each in several]
     at = [int(each.settled_at * 1e6) for each in several]
     columns["settled_at"] = _spread(pa.array(at, pa.timestamp("us", tz="UTC")), sizes)
-    columns["seq"] = _spread(pa.array(range(first, first + len(several)), pa.int64()), sizes)
+    columns["seq"] = _spread(pa.array(numbers, pa.int64()), sizes)
     return pa.table(columns)
 
 
-def _fates(several: Sequence[Outcomes | Accepted], first: int) -> pa.Table:
-    """Outcomes without their reasons, numbered from ``first``. ``stale`` are rows whose values are still to be sent."""
+def _fates(several: Sequence[Outcomes | Accepted], numbers: Sequence[int]) -> pa.Table:
+    """Outcomes without their reasons, with their numbers. ``stale`` are rows whose values are still to be sent."""
     sizes = [len(each) for each in several]
     at = [int(each.settled_at * 1e6) for each in several]
     stale = [
@@ -377,7 +380,7 @@ def _fates(several: Sequence[Outcomes | Accepted], first: int) -> pa.Table:
             "id": pa.array(list(chain.from_iterable(each.ids for each in several)), pa.string()),
             "stale": pa.array(list(chain.from_iterable(stale)), pa.bool_()),
             "settled_at": _spread(pa.array(at, pa.timestamp("us", tz="UTC")), sizes),
-            "seq": _spread(pa.array(range(first, first + len(several)), pa.int64()), sizes),
+            "seq": _spread(pa.array(numbers, pa.int64()), sizes),
         }
     )
 

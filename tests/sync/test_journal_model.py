@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from hubspot_batch_dagster.sync.batch import Batch
+from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.journal import Journal
 from hubspot_batch_dagster.sync.settle import Verdict, Written, outcomes_of, settle
 
@@ -34,6 +35,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.next_row = 0
         self.open: dict[str, dict[str, str]] = {name: {} for name in SYNCS}
         self.settled: dict[str, list[tuple[str, str, str | None]]] = {name: [] for name in SYNCS}
+        self.at_large: dict[str, list[Intent]] = {name: [] for name in SYNCS}
 
     def teardown(self) -> None:
         self.journal.close()
@@ -56,7 +58,7 @@ class JournalMachine(RuleBasedStateMachine):
             properties=[f'{{"name":"n{row}"}}' for row in rows],
             associations=[None] * n,
         )
-        self.journal.intend(sync, "run", batch.intent(self.name_of(batch), float(rows[0]), with_bodies=True))
+        self.journal.intend(sync, "run", batch.intent(float(rows[0])))
         self.open[sync] |= {key: batch.properties[i] for i, key in enumerate(batch.keys)}
         return sync, batch
 
@@ -78,13 +80,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     def settle_some(self, sync: str, batch: Batch, verdicts: dict[int, Verdict]) -> None:
         rest = [i for i in range(len(batch)) if i not in verdicts]
-        left = (
-            batch.pick(rest).intent(self.name_of(batch), float(batch.rows[0]), with_bodies=True)
-            if rest
-            else None
-        )
+        left = batch.intent(float(batch.rows[0])).pick(rest) if rest else None
         outcomes = outcomes_of(batch, verdicts, 1.0)
-        self.journal.settle(sync, "run", outcomes, intent_id=None if rest else self.name_of(batch), left=left)
+        self.journal.settle(sync, "run", outcomes, intent_id=None if rest else batch.intent_id, left=left)
         for i in sorted(verdicts):
             del self.open[sync][batch.keys[i]]
             self.settled[sync].append((batch.keys[i], verdicts[i].outcome, verdicts[i].id))
@@ -93,9 +91,21 @@ class JournalMachine(RuleBasedStateMachine):
     def give_up(self, given: tuple[str, Batch]) -> None:
         """The rows were certainly not written: the intent is closed without a word about them."""
         sync, batch = given
-        self.journal.settle(sync, "run", outcomes_of(batch, {}, 1.0), intent_id=self.name_of(batch))
+        self.journal.settle(sync, "run", outcomes_of(batch, {}, 1.0), intent_id=batch.intent_id)
         for key in batch.keys:
             self.open[sync].pop(key)
+
+    @rule(given=consumes(batches))
+    def answer_after_silence(self, given: tuple[str, Batch]) -> None:
+        """All rows are settled, and an earlier request is at large: the intent stays, with all its rows, and says so."""
+        sync, batch = given
+        verdicts = {i: Verdict(outcome="updated", id=f"id{row}") for i, row in enumerate(batch.rows)}
+        left = replace(batch.intent(float(batch.rows[0])), settled=True)
+        self.journal.settle(sync, "run", outcomes_of(batch, verdicts, 1.0), intent_id=None, left=left)
+        self.at_large[sync].append(left)
+        for i, key in enumerate(batch.keys):
+            del self.open[sync][key]
+            self.settled[sync].append((key, "updated", verdicts[i].id))
 
     @rule()
     def crash(self) -> None:
@@ -110,7 +120,10 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def what_was_promised_is_there(self) -> None:
         for sync in SYNCS:
-            intents = self.journal.open_intents(sync)
+            intents = [each for each in self.journal.open_intents(sync) if not each.settled]
+            assert [each for each in self.journal.open_intents(sync) if each.settled] == sorted(
+                self.at_large[sync], key=lambda each: each.sent_at
+            )
             found: dict[str, str] = {}
             for intent in intents:
                 assert len(intent.keys) == len(intent.bodies) == len(intent.rows) == len(intent)
@@ -124,10 +137,6 @@ class JournalMachine(RuleBasedStateMachine):
             ]
             assert told == self.settled[sync]
 
-    @staticmethod
-    def name_of(batch: Batch) -> str:
-        return f"{batch.run}-{batch.rows[0]}"
-
 
 TestJournal = JournalMachine.TestCase
 TestJournal.settings = settings(
@@ -139,7 +148,7 @@ def test_an_intent_without_some_rows_keeps_all_columns_in_step() -> None:
     batch = Batch(
         "create", "r", [1, 2, 3], ["a", "b", "c"], ["x", "y", "z"], [None] * 3, ["1", "2", "3"], [None] * 3
     )
-    intent = batch.intent("i", 1.0, with_bodies=True)
+    intent = batch.intent(1.0)
     assert intent.pick([2, 0]).keys == ["c", "a"]
     assert intent.pick([2, 0]).bodies == ["3", "1"]
     assert replace(intent, bodies=[]).pick([1]).bodies == []
