@@ -1,4 +1,6 @@
-"""`make matrix`: the face's tests against the oldest supported Dagster and the newest, each in an environment of its own.
+"""`make matrix`: the tests of all that meets other libraries, against the oldest supported Dagster and the newest libraries.
+
+Each in an environment of its own. The tests of `table` hold that a row's hash is the same with any version of pyarrow and pandas.
 
 python tests/packaging/matrix.py            all of it
 python tests/packaging/matrix.py oldest     one of them
@@ -13,7 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".matrix"
-TESTS = ["tests/face", "tests/component", "tests/plugin", "tests/example/test_definitions.py"]
+TESTS = [
+    "tests/face",
+    "tests/component",
+    "tests/plugin",
+    "tests/example/test_definitions.py",
+    "tests/table",
+    "tests/sync/test_plan.py",
+]
 TOOLS = ["pytest>=8", "hypothesis>=6.100"]
 PYTHON = "python3.10", "python3.11", "python3.12", "python3.13"
 
