@@ -21,7 +21,7 @@ help:
 	@echo "make torture   killed processes and broken connections, for minutes"
 	@echo "make docs      the documentation as a site, in site/"
 	@echo "make wheel     the wheel and the source archive in dist/, tried in a clean environment"
-	@echo "make matrix    the oldest and the newest Dagster, in .matrix/"
+	@echo "make matrix    the oldest and the newest libraries, in .matrix/"
 	@echo "make clean     remove $(VENV), .matrix, .demo, site, dist and caches"
 
 install: $(STAMP)

@@ -1,4 +1,4 @@
-"""`make matrix`: the tests of all that meets other libraries, against the oldest supported Dagster and the newest libraries.
+"""`make matrix`: the tests of all that meets other libraries, against the oldest allowed versions and the newest.
 
 Each in an environment of its own. The tests of `table` hold that a row's hash is the same with any version of pyarrow and pandas.
 
@@ -67,16 +67,17 @@ class Environment:
         ).stdout.strip()
 
 
-def oldest_dagster() -> tuple[str, ...]:
-    """Dagster and its sisters at the lowest version that pyproject.toml allows."""
-    found = re.search(r'"dagster>=([\d.]+)', (ROOT / "pyproject.toml").read_text())
-    assert found is not None
-    version = found[1] if found[1].count(".") == 2 else f"{found[1]}.0"
-    return tuple(f"{name}=={version}" for name in ("dagster", "dagster-webserver", "dagster-dg-cli"))
+def lowest() -> tuple[str, ...]:
+    """Every library of the core install, and Dagster's sisters, at the lowest version that pyproject.toml allows."""
+    text = (ROOT / "pyproject.toml").read_text()
+    core = text[text.index("\ndependencies = [") : text.index("[project.optional-dependencies]")]
+    floors = dict(re.findall(r'"([\w-]+)>=([\w.]+)', core))
+    floors |= dict.fromkeys(("dagster-webserver", "dagster-dg-cli"), floors["dagster"])
+    return tuple(f"{name}=={version}" for name, version in floors.items())
 
 
 MATRIX = [
-    Environment("oldest", PYTHON, oldest_dagster()),
+    Environment("oldest", PYTHON, lowest()),
     Environment("newest", PYTHON[::-1]),
 ]
 
