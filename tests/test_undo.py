@@ -79,6 +79,35 @@ def test_rows_that_were_made_and_undone_are_made_again_by_the_next_run(
     assert len(emulator.records("notes")) == 5
 
 
+def test_an_older_record_of_somebody_else_is_left_alone(emulator: Emulator, hubspot: HubSpotResource) -> None:
+    emulator.add_property("companies", "ext", unique=True)
+    emulator.skew_clock(-3600)
+    emulator.seed_records("companies", [{"name": "Acme", "ext": "e1"}])
+    emulator.skew_clock(0)
+    firms = [{"id": i, "name": "Acme", "ext": f"e{i}"} for i in (1, 2)]
+    run = hubspot.sync(
+        firms, Upsert("companies", key="id", properties=["name", "ext"], creation_key="ext"), name="c"
+    )
+    hubspot.undo("c", run.run)
+    assert [each["ext"] for each in emulator.records("companies").values()] == ["e1"]
+    assert (run.counts["unchanged"], run.counts["created"]) == (1, 1)
+
+
+def test_an_undo_after_a_later_sync_leaves_what_that_one_made(
+    emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    firms = [{"id": i, "name": f"Firm {i}"} for i in range(2)]
+    upsert = Upsert("companies", key="id", if_missing="recreate")
+    run = hubspot.sync(firms, upsert, name="c")
+    hubspot.undo("c", run.run)
+    assert hubspot.sync(firms, upsert, name="c").counts["created"] == 2
+    made = set(emulator.records("companies"))
+    assert plan_undo(hubspot.ids, "c", run.run).archive == {}
+    hubspot.undo("c", run.run)
+    assert set(emulator.records("companies")) == made
+    assert hubspot.sync(firms, upsert, name="c").counts["unchanged"] == 2
+
+
 def test_without_keep_before_changes_stay_and_are_counted(hubspot: HubSpotResource) -> None:
     plain = Upsert("contacts", id_property="email")
     hubspot.sync(rows("old", None, 3), plain, name="c")

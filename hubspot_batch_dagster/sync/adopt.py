@@ -6,14 +6,15 @@ It rebuilds a lost ids table (``adopt``), and it is what ``compare="portal"`` ju
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
+from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import in_parallel
 from hubspot_batch_dagster.sync.entries import Outcomes
 from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.operations import Operation
-from hubspot_batch_dagster.sync.settle import Verdict, outcomes_of, same_values
+from hubspot_batch_dagster.sync.settle import Verdict, holds, outcomes_of
 from hubspot_batch_dagster.sync.stage import Stage
 from hubspot_batch_dagster.sync.wire import Wire
 
@@ -23,7 +24,9 @@ def unique_property(operation: Operation) -> str | None:
     return operation.id_property_name or getattr(operation, "creation_key", None)
 
 
-def by_unique_property(stage: Stage, wire: Wire, linker: Linker, name: str, size: int) -> Iterator[Outcomes]:
+def by_unique_property(
+    stage: Stage, wire: Wire, linker: Linker, name: str, size: int, numbers: Set[str] = frozenset()
+) -> Iterator[Outcomes]:
     """The records that rows have in the portal already, found by a property with unique values.
 
     Args:
@@ -32,10 +35,11 @@ def by_unique_property(stage: Stage, wire: Wire, linker: Linker, name: str, size
         linker: Compares associations too; knows where the records are.
         name: The unique property; rows that do not send it are left out.
         size: Rows in a request.
+        numbers: Properties whose values are numbers: 1.10 is 1.1 there, and nowhere else.
 
     Yields:
         Outcomes ``unchanged`` with the record id. The hash is the row's if HubSpot has all its values, and
-        empty if not: then the plan sends the row.
+        empty if not, or if there is no such record any more: then the plan sends the row.
     """
 
     def look(batch: Batch) -> Outcomes:
@@ -55,29 +59,39 @@ def by_unique_property(stage: Stage, wire: Wire, linker: Linker, name: str, size
                 if value:
                     records[_folded(value)] = record
         matched = {i: records[_folded(value)] for i, value in wanted.items() if _folded(value) in records}
-        return _compared(batch, linker, {i: (each.id, each.properties) for i, each in matched.items()})
+        left = [i for i in wanted if i not in matched]
+        known = stage.live_ids([batch.keys[i] for i in left]) if left else {}
+        gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
+        return _compared(batch, linker, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size))
 
 
-def by_record_id(stage: Stage, wire: Wire, linker: Linker, size: int) -> Iterator[Outcomes]:
-    """The current values of the records that the ids table names; a record that is gone is left out."""
+def by_record_id(
+    stage: Stage, wire: Wire, linker: Linker, size: int, numbers: Set[str] = frozenset()
+) -> Iterator[Outcomes]:
+    """The same by the record ids that the ids table names."""
 
     def look(batch: Batch) -> Outcomes:
         ids = [each for each in batch.ids if each]
         records = {each.id: each for each in wire.read(linker.object_type, ids, _names(batch))}
         matched = {i: records[each] for i, each in enumerate(batch.ids) if each in records}
-        return _compared(batch, linker, {i: (each.id, each.properties) for i, each in matched.items()})
+        gone = {i: each for i, each in enumerate(batch.ids) if each and each not in records}
+        return _compared(batch, linker, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size, known=True))
 
 
-def _compared(batch: Batch, linker: Linker, found: dict[int, tuple[str, dict[str, str | None]]]) -> Outcomes:
-    verdicts = {i: Verdict(outcome="unchanged", id=record_id) for i, (record_id, _) in found.items()}
-    ids = [found[i][0] if i in found else None for i in range(len(batch))]
-    linked = linker.as_asked(ids, batch.associations)
+def _compared(
+    batch: Batch, linker: Linker, found: dict[int, Record], gone: dict[int, str], numbers: Set[str]
+) -> Outcomes:
+    ids = {i: record.id for i, record in found.items()}
+    verdicts = {i: Verdict(outcome="unchanged", id=each) for i, each in {**ids, **gone}.items()}
+    linked = linker.as_asked([ids.get(i) for i in range(len(batch))], batch.associations)
     digests = [
-        digest if i in linked and same_values(json.loads(batch.properties[i]), found[i][1]) else ""
+        digest
+        if i in found and i in linked and holds(json.loads(batch.properties[i]), found[i].properties, numbers)
+        else ""
         for i, digest in enumerate(batch.digests)
     ]
     outcomes = outcomes_of(batch, verdicts, 0.0)

@@ -85,7 +85,10 @@ class Attempt:
         if self.stale:
             found = sorted(self.stale)
             self.delivery.stale = replace(
-                self.batch.pick(found), action="update", ids=[self.stale[i] for i in found]
+                self.batch.pick(found),
+                action="update",
+                ids=[self.stale[i] for i in found],
+                again=self.batch.again + 1,
             )
         return self.delivery
 
@@ -122,11 +125,12 @@ class Attempt:
             self.sender.object_type,
             part,
             retry=attempt > 1,
-            leaving=None if self.repeatable else self._note_time,
+            leaving=self._note_time,
         )
 
     def _note_time(self) -> None:
-        self.intent = self.sender.leaving_at(self.intent, sorted(self.open))
+        rows = range(len(self.intent)) if self.at_large else sorted(self.open)
+        self.intent = self.sender.leaving_at(self.intent, rows)
 
     def _decide(self, error: HubSpotError, attempt: int) -> Decision:
         decision = decide(error, repeatable=self.repeatable, attempt=attempt, patience=self.wire.patience)
@@ -144,8 +148,13 @@ class Attempt:
             absent = self.sender.lookup.absent(part.ids, part.id_property) - verdicts.keys()
             verdicts = {**verdicts, **dict.fromkeys(absent, _ABSENT)}
         found = {indexes[i]: verdict for i, verdict in verdicts.items()}
-        if self.sender.recreate and part.action == "update":
-            self.missing |= {i for i, verdict in found.items() if verdict.category == "OBJECT_NOT_FOUND"}
+        if self.sender.updates and part.action == "update":
+            made_anew, keys = self.sender.recreate, self.sender.perhaps_archived
+            self.missing |= {
+                i
+                for i, verdict in found.items()
+                if verdict.category == "OBJECT_NOT_FOUND" and (made_anew or self.batch.keys[i] in keys)
+            }
             found = {i: verdict for i, verdict in found.items() if i not in self.missing}
         self._settle(found)
         omitted = [i for i in indexes if i not in found and i not in self.missing]

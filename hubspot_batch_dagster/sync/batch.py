@@ -24,6 +24,7 @@ class Batch:
         properties: JSON text of each row's properties, as the wire wants it.
         associations: JSON text of each row's associations, or ``None``.
         id_property: The unique property that ``ids`` are values of; ``None`` for record ids.
+        again: How often its rows were handed back to be sent in another way.
     """
 
     action: Action
@@ -35,6 +36,7 @@ class Batch:
     properties: list[str] = field(repr=False)
     associations: list[str | None] = field(repr=False)
     id_property: str | None = None
+    again: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +63,7 @@ class Batch:
 
     def as_new(self) -> Batch:
         """Rows whose record is gone, as rows to create."""
-        return replace(self, action="create", ids=[None] * len(self), id_property=None)
+        return replace(self, action="create", ids=[None] * len(self), id_property=None, again=self.again + 1)
 
     def without(self, indexes: Sequence[int]) -> Batch:
         """The same batch without the rows at ``indexes``."""
@@ -83,7 +85,7 @@ class Batch:
     @property
     def intent_id(self) -> str:
         """The name of its intent in the journal."""
-        return intent_id(self.run, self.action, self.rows)
+        return intent_id(self.run, self.action, self.rows) + ("." * self.again)
 
     def intent(self, sent_at: float) -> Intent:
         """What the journal must know before the request leaves. Creates are known by their values alone."""
@@ -118,7 +120,7 @@ class Batch:
 
 
 def intent_id(run: str, action: Action, rows: Sequence[int]) -> str:
-    """The name of a batch in the journal; in a run no two batches of one action begin with the same row."""
+    """The name of a batch in the journal. No two batches of a run begin with the same row, but for those sent in another way."""
     return f"{run}-{action[0]}{rows[0]}"
 
 

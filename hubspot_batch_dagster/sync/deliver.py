@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -114,8 +114,18 @@ class Courier:
         for batch in self.sender.begin(group, accepted):
             flight.pool.submit(self.sender.deliver, batch).add_done_callback(flight.landed.put)
             flight.size += 1
-        for each in accepted:
-            self.on_outcomes(each)
+        self._tell(accepted)
+
+    def _tell(self, several: Sequence[Outcomes | Accepted]) -> None:
+        """Hand all of them over, whatever is raised for one: they are durable, and the run must know."""
+        trouble = None
+        for each in several:
+            try:
+                self.on_outcomes(each)
+            except BaseException as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
 
     def _bring_home(self, flight: _Flight) -> None:
         """Await and settle everything in flight, whatever goes wrong with some of it."""
@@ -147,8 +157,6 @@ class Courier:
         except BaseException:
             self.sender.wire.halt.now()
             raise
-        for outcomes in delivery.outcomes:
-            self.on_outcomes(outcomes)
         if delivery.accepted is not None:
             flight.accepted.append(delivery.accepted)
         if delivery.lost is not None:
@@ -157,6 +165,7 @@ class Courier:
             flight.again.append(self.as_new(delivery.again))
         if delivery.stale is not None:
             flight.again.append(delivery.stale)
+        self._tell(delivery.outcomes)
 
     def _wanted(self) -> int:
         """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare."""

@@ -17,7 +17,8 @@ class Intent:
 
     ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could. ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
     recognise a record, and is empty otherwise. ``settled`` says that the fate of every row is known, and that an earlier
-    request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones.
+    request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones. ``noted`` says that
+    a later run wrote outcomes ``unknown`` of its rows.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Intent:
     bodies: list[str] = field(default_factory=list, repr=False)
     last_at: float = 0.0
     settled: bool = False
+    noted: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -95,7 +97,7 @@ class Line(NamedTuple):
     payload: bytes
 
 
-INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at", "settled")
+INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at", "settled", "noted")
 OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
 _NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "correlation_ids", "warnings"})
 

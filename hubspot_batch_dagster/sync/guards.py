@@ -8,6 +8,7 @@ from hubspot_batch_dagster.sync.stage import Stage
 
 GONE = """SELECT k.key, k.keys, k.id FROM known k
     WHERE k.id IS NOT NULL AND k.outcome <> 'archived'
+    AND k.id NOT IN (SELECT h.id FROM known h JOIN staged t USING (key) WHERE h.id IS NOT NULL)
     AND k.key NOT IN (SELECT key FROM staged) AND k.key NOT IN (SELECT key FROM rejected WHERE key IS NOT NULL)"""
 """The known records whose rows left the source."""
 

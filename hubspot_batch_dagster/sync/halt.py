@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.rate_limit import SharedBudget
 
 
 class Halt:
@@ -28,3 +32,24 @@ class Halt:
     def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until the run stops."""
         return self.event.wait(seconds)
+
+
+@contextmanager
+def stoppable(client: HubSpotClient) -> Iterator[Halt]:
+    """A halt that also ends the waiting for a turn in the budget.
+
+    DuckDB answers an interruption during a query with an error of its own; here it goes on as what it was.
+    """
+    halt, budget = Halt(), client.budget
+    before = budget.stop if isinstance(budget, SharedBudget) else halt.event
+    if isinstance(budget, SharedBudget):
+        budget.stop = halt.event
+    try:
+        yield halt
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if isinstance(budget, SharedBudget):
+            budget.stop = before

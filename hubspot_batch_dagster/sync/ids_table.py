@@ -22,6 +22,11 @@ from hubspot_batch_dagster.sync.stage import Stage
 
 FORMAT = 1
 META = b"hubspot_batch_dagster"
+BEGUN = "begun.parquet"
+"""An ids table without lines: what the keys of a first run are that has not come to its end."""
+
+LIVE = "('created', 'updated', 'unchanged')"
+"""The outcomes of rows that have a record, as SQL."""
 
 RESERVED = (
     "hs_object_id",
@@ -46,18 +51,22 @@ def quoted(name: str) -> str:
 
 
 def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
-    """Refuse key columns that have the name of one of our own.
+    """Refuse key columns that have the name of one of our own, or of each other. Files and DuckDB do not tell capitals apart.
 
     Raises:
         InputError: With the name and what to do.
     """
+    seen: set[str] = set()
     for name in columns:
-        if (name in RESERVED and name != record_id) or name.startswith("_"):
+        folded, is_id = name.lower(), name == record_id == "hs_object_id"
+        if folded in seen or (folded in RESERVED and not is_id) or name.startswith("_"):
+            whose = "another key column" if folded in seen else "a column of the ids table"
             raise InputError(
-                f"The key column {name!r} has the name of a column of the ids table.",
+                f"The key column {name!r} has the name of {whose}.",
                 column=name,
                 remedy="Rename it in the table that you return.",
             )
+        seen.add(folded)
 
 
 def attach(stage: Stage, path: Path | None, object_type: str, recovered: Iterable[Outcomes]) -> None:
@@ -88,7 +97,9 @@ def attach(stage: Stage, path: Path | None, object_type: str, recovered: Iterabl
     if path is None:
         db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
     else:
-        _check(path, stage.key_columns, object_type)
+        check(path, stage.key_columns, object_type)
+        if stage.rows_in == 0:  # an empty source says nothing of the types
+            struct = _types_of_keys(stage, path)
         keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
         location = str(path).replace("'", "''")
         db.execute(
@@ -111,6 +122,11 @@ def attach(stage: Stage, path: Path | None, object_type: str, recovered: Iterabl
             f.outcome, f.digest, '' AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
+    )
+    # Two lines of one record were never held against each other: both are sent again, and then they are.
+    db.execute(
+        f"""UPDATE known SET digest = '' WHERE id IN (
+            SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)"""
     )
 
 
@@ -181,11 +197,9 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
     keys = ", ".join(
         f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
     )
-    meta = json.dumps({"format": FORMAT, "key": list(stage.key_columns), "object_type": object_type}).replace(
-        "'", "''"
-    )
+    meta = _meta(stage.key_columns, object_type).replace("'", "''")
     target = str(path).replace("'", "''")
-    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id)
+    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id, CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
         FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
     if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
         kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
@@ -205,6 +219,16 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
             FROM every
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
     )
+
+
+def write_begun(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+    """Write an ids table without lines."""
+    schema = pa.schema([("_key", pa.string())], metadata={META: _meta(key_columns, object_type).encode()})
+    pq.write_table(schema.empty_table(), path)
+
+
+def _meta(key_columns: tuple[str, ...], object_type: str) -> str:
+    return json.dumps({"format": FORMAT, "key": list(key_columns), "object_type": object_type})
 
 
 @contextmanager
@@ -267,7 +291,13 @@ def described(path: Path) -> dict[str, Any]:
     return found
 
 
-def _check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+    """Refuse an ids table that is not of this key and this object type.
+
+    Raises:
+        StoreError: It cannot be read, or was written by a newer version.
+        InputError: With both keys or object types.
+    """
     found = described(path)
     if tuple(found["key"]) != key_columns:
         raise InputError(
@@ -300,11 +330,22 @@ def _nothing(struct: str) -> str:
     return f"SELECT NULL::VARCHAR AS key, NULL::{struct} AS keys, NULL::TIMESTAMPTZ AS synced_at{empty}"
 
 
+def _types_of_keys(stage: Stage, path: Path) -> str:
+    """The key columns of an ids table as the type of a struct."""
+    location = str(path).replace("'", "''")
+    found = stage.db.execute(
+        f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet('{location}'))"
+    ).fetchall()
+    types = dict(found)
+    return f"STRUCT({', '.join(f'{quoted(name)} {types[name]}' for name in stage.key_columns)})"
+
+
 def _keys_from_text(columns: tuple[str, ...], struct: str) -> str:
     """Key columns of a row that only the journal knows, from the text of its key."""
     if len(columns) == 1:
         return f"TRY_CAST(struct_pack({quoted(columns[0])} := f.key) AS {struct})"
     parts = ", ".join(
-        f"{quoted(name)} := json_extract_string(f.key, '$[{i}]')" for i, name in enumerate(columns)
+        f"{quoted(name)} := CASE WHEN json_valid(f.key) THEN json_extract_string(f.key, '$[{i}]') END"
+        for i, name in enumerate(columns)
     )
     return f"TRY_CAST(struct_pack({parts}) AS {struct})"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.entries import Intent
-from hubspot_batch_dagster.sync.settle import Verdict, same_values
+from hubspot_batch_dagster.sync.settle import Verdict, holds, same_values
 from hubspot_batch_dagster.sync.wire import Wire
 
 MARGIN = 300.0
@@ -88,9 +88,14 @@ class Lookup:
         }
 
     def _verdict(self, name: str, sent: dict[str, str], record: Record, sent_at: float) -> Verdict:
-        if same_values(sent, record.properties):
-            return Verdict(outcome="created", id=record.id)
         made = record.created_at.timestamp() - sent_at if record.created_at is not None else None
+        if same_values(sent, record.properties):
+            older = self.adopts and made is not None and made < -NEAR
+            return Verdict(
+                outcome="unchanged" if older else "created",
+                id=record.id,
+                stale=not holds(sent, record.properties),
+            )
         if made is not None and -NEAR <= made <= self.wire.patience.certain_after:
             return Verdict(outcome="created", id=record.id, stale=True)
         if self.adopts:

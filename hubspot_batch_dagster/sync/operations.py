@@ -134,7 +134,8 @@ class Upsert(Operation):
         adopt_existing: With ``id_property``, or with ``key`` and ``creation_key``: a run that has no ids table
             yet reads the records of its rows from the portal first, so that a lost file costs reads and not writes.
         compare: What a row is compared with to decide whether it changed: the last text sent (``"ids"``), or
-            HubSpot's current values (``"portal"``; one read for each 100 rows).
+            HubSpot's current values (``"portal"``; one read for each 100 rows). Texts must be the same to the letter;
+            emails, numbers and points in time may be written in another way. A record that is gone counts as changed.
         keep_before: Read each record before it is changed and keep its values, so that the run can be undone; one
             read for each 100 changed rows.
         on_duplicate: As for :class:`Create`.

@@ -15,6 +15,7 @@ from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.link_types import link_requests
 from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.result import SHARED_ID
 from hubspot_batch_dagster.sync.stage import Stage
 
 
@@ -66,6 +67,7 @@ def make_plan(
     _reject_duplicates(stage, operation)
     waiting = _note_held(stage, held)
     written_late = _note_at_large(stage, at_large)
+    freed = _note_freed(stage)
     through = " LEFT JOIN others o USING (key)" if _through(operation) else ""
     db.execute(
         f"""CREATE TABLE plan AS
@@ -73,7 +75,7 @@ def make_plan(
             CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
         FROM (
             SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at, {"o.id" if through else "NULL"} AS other_id,
-                {_action(operation, definition, full_refresh, waiting, written_late)} AS action
+                {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action
             FROM staged s LEFT JOIN known k USING (key){through})"""
     )
     _reject_incomplete(stage)
@@ -118,10 +120,10 @@ def plan_gone(stage: Stage) -> int:
         SELECT {stage.rows_in} + row_number() OVER (ORDER BY key) - 1 AS row, keys, key, id
         FROM ({GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
     )
-    db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")
     db.execute(
         "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
     )
+    db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")  # last: it counts them
     return stage.count("SELECT count(*) FROM gone")
 
 
@@ -186,21 +188,43 @@ def _note_held(stage: Stage, held: Iterable[Intent]) -> str:
 def _note_at_large(stage: Stage, at_large: Iterable[Intent]) -> str:
     """Note what may be written late; returns the SQL that says whether a row has other values than that."""
     found = [
-        (key, digest if intent.settled else "")
+        (key, digest if intent.settled or intent.noted else "", intent.id)
         for intent in at_large
         for key, digest in zip(intent.keys, intent.digests, strict=True)
     ]
     if not found:
         return "false"
-    keys, digests = zip(*found, strict=True)
     stage.db.execute(
-        "CREATE TABLE at_large AS SELECT unnest(?) AS key, unnest(?) AS digest", [list(keys), list(digests)]
+        "CREATE TABLE at_large AS SELECT unnest(?) AS key, unnest(?) AS digest, unnest(?) AS intent",
+        [list(each) for each in zip(*found, strict=True)],
     )
     return "s.key IN (SELECT key FROM at_large a JOIN staged t USING (key) WHERE a.digest <> t.digest)"
 
 
+def _note_freed(stage: Stage) -> str:
+    """Note the rows that shared a record with a row which has left the table; returns the SQL that says whether a row is one of them."""
+    if not stage.count("SELECT count(*) FROM known WHERE code = 'SAME_RECORD'"):
+        return "false"
+    stage.db.execute(
+        f"""CREATE TABLE freed AS SELECT key FROM known WHERE code = 'SAME_RECORD' AND NOT coalesce({SHARED_ID} IN (
+            SELECT h.id FROM known h JOIN staged USING (key) WHERE h.id IS NOT NULL), false)"""
+    )
+    return "s.key IN (FROM freed)"
+
+
+def not_sent_again(stage: Stage) -> set[tuple[str, str]]:
+    """Intent and key of what may be written late over newer values and was not sent again by this run: its row was not there."""
+    if not stage.count("SELECT count(*) FROM information_schema.tables WHERE table_name = 'at_large'"):
+        return set()
+    stage.flush()
+    query = """SELECT a.intent, a.key FROM at_large a JOIN known k USING (key)
+        WHERE a.digest <> k.digest AND k.digest <> '' AND k.outcome IN ('created', 'updated', 'unchanged')
+        AND a.key NOT IN (SELECT key FROM plan JOIN settled USING (row))"""
+    return set(stage.db.execute(query).fetchall())
+
+
 def _action(
-    operation: Operation, definition: str, full_refresh: bool, waiting: str, written_late: str
+    operation: Operation, definition: str, full_refresh: bool, *, waiting: str, written_late: str, freed: str
 ) -> str:
     """The SQL that decides for one row."""
     live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
@@ -211,11 +235,12 @@ def _action(
         cases.append(f"WHEN {live} THEN 'unchanged'")
     if not full_refresh:
         done = "'archived'" if isinstance(operation, Archive) else "'created', 'updated', 'unchanged'"
+        same = " AND o.id = k.id" if _through(operation) else ""
         cases.append(
-            f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' THEN 'rejected'"
+            f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' AND NOT {freed} THEN 'rejected'"
         )
         cases.append(
-            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late} THEN 'unchanged'"
+            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late}{same} THEN 'unchanged'"
         )
     if isinstance(operation, Upsert) and operation.key is not None:
         cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.sync.drift import Drift
 from hubspot_batch_dagster.sync.plan import Plan, plan_hash
-from hubspot_batch_dagster.sync.settle import same_values
+from hubspot_batch_dagster.sync.settle import holds
 from hubspot_batch_dagster.sync.stage import Stage
 from hubspot_batch_dagster.sync.wire import Wire
 
@@ -140,7 +140,7 @@ def _changes(stage: Stage, wire: Wire, object_type: str, show_values: bool) -> t
         stored = records.get(batch.ids[i] or "", {})
         for name, after in json.loads(text).items():
             before = stored.get(name) or None
-            if not same_values({name: after}, {name: before}):
+            if not holds({name: after}, {name: before}):
                 shown = (before, after) if show_values else (MASK if before else None, MASK)
                 found.append(Change(batch.rows[i], batch.keys[i], name, *shown))
     return tuple(found)

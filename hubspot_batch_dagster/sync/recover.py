@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.sync.entries import Intent, Outcomes
@@ -56,7 +56,7 @@ class Recovery:
             else:
                 self._reopen(intent)
 
-    def close_reopened(self) -> None:
+    def close_reopened(self, missed: Set[tuple[str, str]] = frozenset()) -> None:
         """This run sent what had to be sent again. An intent is done with if its requests were over before that; else it stays
         for the next run.
         """
@@ -64,22 +64,27 @@ class Recovery:
             over = intent.id in self._over
             if over or not intent.settled:
                 left = None if over else replace(intent, settled=True)
+                again = Verdict(outcome="unknown", message=_AGAIN, stale=True)
+                rows = [i for i, key in enumerate(intent.keys) if over and (intent.id, key) in missed]
+                outcomes = outcomes_of(intent, dict.fromkeys(rows, again), self.clock())
                 self.journal.settle(
-                    self.sync, self.run, Outcomes(), intent_id=intent.id if over else None, left=left
+                    self.sync, self.run, outcomes, intent_id=intent.id if over else None, left=left
                 )
 
     def _reopen(self, intent: Intent) -> None:
         self.at_large.append(intent)
         if self.clock() - intent.newest >= self.wire.patience.certain_after:
             self._over.add(intent.id)
-        if intent.settled:
+        if intent.settled or intent.noted:
             return
         ids = intent.ids if intent.action == "archive" else [None] * len(intent)
         verdicts = {
             i: Verdict(outcome="unknown", id=ids[i], message=_AGAIN, stale=True) for i in range(len(intent))
         }
         outcomes = outcomes_of(intent, verdicts, self.clock())
-        self.journal.settle(self.sync, self.run, outcomes, intent_id=None)
+        # Once: said again by the next run, it would hide what this one finds out.
+        noted = replace(intent, noted=True)
+        self.journal.settle(self.sync, self.run, outcomes, intent_id=None, left=noted)
         self.settled.append(outcomes)
 
     def search(self) -> None:
@@ -105,7 +110,9 @@ class Recovery:
         for intent in intents:
             left = [i for i in range(len(intent)) if i not in found[intent.id]]
             if self.clock() - intent.newest >= patience.certain_after:
-                left = []
+                left = [
+                    i for i in left if intent.bodies[i] == "{}"
+                ]  # search cannot tell that there is no such record
             self._close(intent, found[intent.id], left)
 
     def _read_back(self, intent: Intent) -> None:
@@ -115,6 +122,7 @@ class Recovery:
         for i in keyed:
             if i not in found:
                 self.suspects.setdefault(intent.keys[i], intent.sent_at)
+                found[i] = Verdict(outcome="unknown", message=_AGAIN, stale=True)
         self._close(intent, found, [i for i in range(len(intent)) if i not in keyed])
 
     def _close(self, intent: Intent, verdicts: dict[int, Verdict], left: Sequence[int] = ()) -> None:

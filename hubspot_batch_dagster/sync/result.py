@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError
-from hubspot_batch_dagster.sync.ids_table import quoted
+from hubspot_batch_dagster.sync.ids_table import LIVE, quoted
 from hubspot_batch_dagster.sync.stage import Stage, release_memory
 
-LIVE = "('created', 'updated', 'unchanged')"
 """Outcomes of rows that have a record, as SQL."""
 
 SLICE = 250_000
@@ -172,8 +171,7 @@ def _slice_of_final(low: int, high: int) -> str:
             CASE WHEN c.row IS NOT NULL THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
                 ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
             coalesce(w.property, {_BEFORE}k.property END) AS property,
-            CASE WHEN c.row IS NOT NULL THEN 'HubSpot says that this row and an earlier one are the same record ' || o.id
-                    || '. Its values were written last. Leave one of the two rows out.'
+            CASE WHEN c.row IS NOT NULL THEN '{_SHARED}' || o.id || '. Its values were written last. Leave one of the two rows out.'
                 WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
                 WHEN p.action = 'unknown' THEN {_HELD}
                 ELSE coalesce(w.message, {_BEFORE}k.message END) END AS message,
@@ -221,6 +219,9 @@ def reasons(stage: Stage) -> dict[str, int]:
     return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
 
 
+_SHARED = "HubSpot says that this row and an earlier one are the same record "
+SHARED_ID = f"regexp_extract(message, '{_SHARED}([0-9]+)', 1)"
+"""The record of a line that was rejected because another row has it, as SQL."""
 _BEFORE = "CASE WHEN p.action = 'rejected' THEN "
 _HELD = """'An earlier run sent this row and lost the answer. HubSpot does not show the record yet; the next run looks again.'"""
 _OUTCOME = """CASE

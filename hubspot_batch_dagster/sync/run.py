@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes, StoreError
-from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.sync import adopt, ids_table, result
 from hubspot_batch_dagster.sync.associate import Associate
 from hubspot_batch_dagster.sync.batch import Batch
@@ -27,14 +26,14 @@ from hubspot_batch_dagster.sync.before import BeforeImages
 from hubspot_batch_dagster.sync.columns import as_input_error, bind
 from hubspot_batch_dagster.sync.deliver import Courier
 from hubspot_batch_dagster.sync.entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.halt import Halt
+from hubspot_batch_dagster.sync.halt import Halt, stoppable
 from hubspot_batch_dagster.sync.link_sender import LINKS_FOR_A_ROW, LinkSender, prune
 from hubspot_batch_dagster.sync.links import Linker
 from hubspot_batch_dagster.sync.lookup import Lookup
 from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.options import Finished, Options
 from hubspot_batch_dagster.sync.packed import Accepted
-from hubspot_batch_dagster.sync.plan import Plan, make_plan, plan_gone, plan_hash
+from hubspot_batch_dagster.sync.plan import Plan, make_plan, not_sent_again, plan_gone, plan_hash
 from hubspot_batch_dagster.sync.portal import Portal
 from hubspot_batch_dagster.sync.preflight import Inquiry, Preflight
 from hubspot_batch_dagster.sync.preview import SyncPlan, preview
@@ -79,7 +78,7 @@ def plan_sync(
         InputError: As for :func:`run_sync`; a guard of the operation is one of them.
     """
     operation.check_version(client.version)
-    with store.lock(name), store.scratch(name) as folder, _stoppable(client) as halt:
+    with store.lock(name), store.scratch(name) as folder, stoppable(client) as halt:
         run = _Run(rows, operation, client, store, name, options or Options(), portal, folder, halt)
         return run.look(show_values)
 
@@ -114,22 +113,8 @@ def run_sync(
     operation.check_version(client.version)
     with store.lock(name), store.scratch(name) as folder:
         store.check_writable(name)
-        with _stoppable(client) as halt:
+        with stoppable(client) as halt:
             return _Run(rows, operation, client, store, name, options or Options(), portal, folder, halt).go()
-
-
-@contextmanager
-def _stoppable(client: HubSpotClient) -> Iterator[Halt]:
-    """A halt that also ends the waiting for a turn in the budget."""
-    halt, budget = Halt(), client.budget
-    if not isinstance(budget, SharedBudget):
-        yield halt
-        return
-    before, budget.stop = budget.stop, halt.event
-    try:
-        yield halt
-    finally:
-        budget.stop = before
 
 
 class _Run:
@@ -184,6 +169,7 @@ class _Run:
     def look(self, show_values: bool) -> SyncPlan:
         """Plan, and describe the plan."""
         with self._staged() as stage, self._known() as known:
+            self._check_unfinished(known)
             intents = self.store.journal.open_intents(self.name)
             ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
             creates, others = (
@@ -232,16 +218,20 @@ class _Run:
                 plan = self._plan(stage, recovery, known)
                 gone, interruption = 0, None
                 if not self.options.adopt:
+                    if known is None and plan.requests:
+                        self._begin()
                     if self.portal is not None and plan.requests:
                         self.preflight.make_missing(self.portal, self.operation, self.wire.ask)
                     gone, interruption = self._deliver(stage, plan, recovery, lookup)
+                missed = not_sent_again(stage)
                 result.conclude(stage, gone=gone)
                 saved = self._save(stage, gone, interruption)
                 if not self.halt and not self.options.adopt:
-                    recovery.close_reopened()
+                    recovery.close_reopened(missed)
                 return Finished(saved, plan, interruption, self.preflight.drift)
 
     def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
+        self._check_unfinished(known)
         self._attach(stage, recovery, known)
         plan = self._decide(stage, recovery.held, recovery.at_large)
         if self.options.approve is not None:
@@ -269,6 +259,18 @@ class _Run:
                 size=self.batch_size,
             )
 
+    def _check_unfinished(self, known: Path | None) -> None:
+        """A first run that was killed left no ids table to tell what its keys are."""
+        if known is None and any(sync == self.name for sync, _, _ in self.store.journal.summary()):
+            with self.store.local(self.name, ids_table.BEGUN) as begun:
+                if begun is not None:
+                    ids_table.check(begun, self.encoder.layout.key, self.object_type)
+
+    def _begin(self) -> None:
+        written = self.folder / ids_table.BEGUN
+        ids_table.write_begun(written, self.encoder.layout.key, self.object_type)
+        self.store.put(self.name, written, ids_table.BEGUN)
+
     def _attach(self, stage: Stage, recovery: Recovery, path: Path | None) -> None:
         """Bring together what is known of the rows: ids table, journal, open intents and, if asked, the portal itself."""
         journal = self.store.journal
@@ -290,6 +292,8 @@ class _Run:
         """What to read from the portal before planning."""
         operation, size = self.operation, self.options.batch_size
         unique = adopt.unique_property(operation)
+        known = [each.definition for each in self.encoder.layout.fields if each.definition is not None]
+        numbers = {each.name for each in known if each.type == "number"}
         if any(each.name == unique for each in self.preflight.missing):
             return  # no record can have a value of it yet
         portal = isinstance(operation, Upsert) and operation.compare == "portal"
@@ -297,14 +301,16 @@ class _Run:
             fresh and isinstance(operation, Upsert) and operation.adopt_existing
         )
         if unique is not None and (adopting or (portal and operation.id_property_name is not None)):
-            yield adopt.by_unique_property(stage, self.wire, self.linker, unique, size)
+            yield adopt.by_unique_property(stage, self.wire, self.linker, unique, size, numbers)
         elif portal:
-            yield adopt.by_record_id(stage, self.wire, self.linker, size)
+            yield adopt.by_record_id(stage, self.wire, self.linker, size, numbers)
 
     def _deliver(
         self, stage: Stage, plan: Plan, recovery: Recovery, lookup: Lookup
     ) -> tuple[int, BaseException | None]:
         """Send what the plan says; returns how many records left the source, and what interrupted."""
+        for key, looked_at in stage.suspects():
+            recovery.suspects.setdefault(key, looked_at)
         sender = (LinkSender if isinstance(self.operation, Associate) else Sender)(
             object_type=self.object_type,
             sync=self.name,
@@ -319,6 +325,9 @@ class _Run:
             updates=isinstance(self.operation, Upsert),
             known_ids=stage.known_ids,
             before=self._before_images() if self.keep_before else None,
+            perhaps_archived={
+                key for each in recovery.at_large if each.action == "archive" for key in each.keys
+            },
         )
         if plan.actions.get("create") and lookup.unique_property is None:
             self.wire.hear_clock(self.object_type)
@@ -343,7 +352,8 @@ class _Run:
         except Exception:
             raise
         except BaseException as interruption:
-            stage.lost(recovery.held or courier.lost)
+            stage.lost(courier.lost)
+            gone = stage.count(f"SELECT count(*) FROM staged WHERE row >= {stage.rows_in}")
             return gone, interruption
         stage.lost(recovery.held)
         return gone, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
@@ -36,6 +36,7 @@ class Sender:
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
+        perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
     """
 
     object_type: str
@@ -51,6 +52,7 @@ class Sender:
     updates: bool = False
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
+    perhaps_archived: Set[str] = frozenset()
 
     def begin(self, batches: Sequence[Batch | Packed], accepted: Sequence[Accepted]) -> list[Batch | Packed]:
         """Make durable what went all well, and the intents of batches that are to leave: in one transaction.
@@ -125,9 +127,8 @@ class Sender:
                 late = self.leaving_at(packed.intent(packed.unpack()), range(len(packed)))
 
         if not self.wire.halt:
-            note = leaving if packed.action == "create" else None
             try:
-                answer = self.wire.post_batch(self.object_type, packed.action, packed.body, leaving=note)
+                answer = self.wire.post_batch(self.object_type, packed.action, packed.body, leaving=leaving)
             except StoreError:
                 raise
             except HubSpotError as error:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -263,23 +264,48 @@ def same_values(sent: Mapping[str, str], stored: Mapping[str, str | None]) -> bo
     )
 
 
+def holds(sent: Mapping[str, str], stored: Mapping[str, str | None], numbers: Set[str] = frozenset()) -> bool:
+    """Whether a record has the very values, so that they need not be sent.
+
+    Only emails, points in time and ``numbers`` may be written in another way: elsewhere 1.10 is not 1.1.
+    """
+    return all(
+        _holds(value, stored.get(name) or "", loosely=name == "email" or name in numbers)
+        for name, value in sent.items()
+    )
+
+
+def _holds(sent: str, stored: str, *, loosely: bool) -> bool:
+    loosely = loosely or _INSTANT.match(_folded(stored)) is not None
+    return sent == stored or (loosely and _meaning(sent) == _meaning(stored))
+
+
 def _folded(value: str) -> str:
     return value.strip().lower()
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?$")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dt\d\d:\d\d")
-_UTC = re.compile(r"(z|\+00:00)$")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(t\d\d:\d\d.*)?$")
+_FRACTION = re.compile(r"\.(\d+)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def _meaning(value: str) -> str:
-    text = _folded(value)
+    text = _folded(value).removeprefix(";")  # a leading one adds to the options
     if _NUMBER.match(text):
         return text.rstrip("0").rstrip(".").lstrip("+") if "." in text else text.lstrip("+")
-    if _INSTANT.match(text):
-        instant = _UTC.sub("", text)
-        return instant.rstrip("0").rstrip(".") if "." in instant else instant
-    return text
+    return _milliseconds(text) if _INSTANT.match(text) else text
+
+
+def _milliseconds(text: str) -> str:
+    """A point in time as HubSpot also takes it, in milliseconds since 1970."""
+    exact = _FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", text).replace("z", "+00:00")
+    try:
+        at = datetime.fromisoformat(exact)
+    except ValueError:
+        return text
+    at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    return str((at - _EPOCH) // timedelta(milliseconds=1))
 
 
 _DUPLICATED = re.compile(r"Duplicate IDs found in batch input: \[([^\]]*)\]")

@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from hubspot_batch_dagster.sync import spool
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.operations import Action
+from hubspot_batch_dagster.sync.outcome_table import fates, outcome_table
 from hubspot_batch_dagster.sync.packed import DIRECT, Accepted, Packed, batch_of, packed
 from hubspot_batch_dagster.sync.spool import Spool
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
@@ -59,6 +59,7 @@ class Stage:
         self._writer = self.db.cursor()
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
+        self._from_keys = encoder.layout.record_id_through is not None
         self.rows_in = 0
         self._spool = Spool(folder)
         self._settled: list[Outcomes | Accepted] = []
@@ -110,6 +111,8 @@ class Stage:
         if good.num_rows:
             unlinked = good.column("associations").null_count == good.num_rows
             digest = UNLINKED_DIGEST if unlinked else DIGEST
+            if self._from_keys:
+                digest = "md5(id || chr(31) || associations)"  # the key stays where its record is another one
             self._insert("staged", good, f"row, keys, key, id, {digest}", self._writer)
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*", self._writer)
@@ -157,6 +160,18 @@ class Stage:
         with self._lock:
             query = "SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?))"
             return dict(self.db.execute(query, [list(keys)]).fetchall())
+
+    def live_ids(self, keys: Sequence[str]) -> dict[str, str]:
+        """The same without archived records."""
+        with self._lock:
+            query = "SELECT key, id FROM known WHERE id IS NOT NULL AND outcome <> 'archived' AND key IN (SELECT unnest(?))"
+            return dict(self.db.execute(query, [list(keys)]).fetchall())
+
+    def suspects(self) -> list[tuple[str, float]]:
+        """Keys to create that an earlier run perhaps sent, and when HubSpot was last seen without their record."""
+        query = """SELECT p.key, epoch(k.synced_at) FROM plan p JOIN known k USING (key)
+            WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
+        return self.db.execute(query).fetchall()
 
     def batches(self, run: str, size: int) -> Iterator[Batch | Packed]:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
@@ -245,8 +260,9 @@ class Stage:
         )
         self.db.unregister("spooled")
         start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
+        same = f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"  # one email in other letters is one record
         query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
-                SELECT s.id FROM staged s JOIN rejected r ON s.{start} = r.{start}
+                SELECT s.id FROM staged s JOIN rejected r ON {same}
                 WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
             GROUP BY id ORDER BY id"""
         for chunk in self._stream(query, size):
@@ -277,7 +293,7 @@ class Stage:
     def _flush(self) -> None:
         if not self._settled:
             return
-        self._insert("settled", _fates(self._settled, self._numbered(self._settled)), "*")
+        self._insert("settled", fates(self._settled, self._numbered(self._settled)), "*")
         # Few rows have a reason: apart from the outcomes, reasons leave those narrow.
         told = {
             self._sequence + i: each
@@ -300,7 +316,7 @@ class Stage:
         self.db.execute(
             'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
         )
-        _register(self.db, _fates([], []))
+        _register(self.db, fates([], []))
         self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
         _register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")
@@ -324,71 +340,6 @@ def release_memory() -> None:
 
 def _register(db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch | pa.Table) -> None:
     db.register("incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
-
-
-def outcome_table(several: Sequence[Outcomes], numbers: Sequence[int]) -> pa.Table:
-    """Outcomes as Arrow, with the numbers that say in which order they happened."""
-    text = (
-        "keys",
-        "digests",
-        "outcomes",
-        "ids",
-        "categories",
-        "codes",
-        "properties",
-        "messages",
-        "correlation_ids",
-        "warnings",
-    )
-    names = (
-        "key",
-        "digest",
-        "outcome",
-        "id",
-        "category",
-        "code",
-        "property",
-        "message",
-        "correlation_id",
-        "warning",
-    )
-    rows = list(chain.from_iterable(each.rows for each in several))
-    columns: dict[str, Any] = {"row": pa.array(rows, pa.int64())}
-    for attribute, name in zip(text, names, strict=True):
-        values = list(chain.from_iterable(getattr(each, attribute) for each in several))
-        empty = values.count(None) == len(values)
-        columns[name] = pa.nulls(len(values), pa.string()) if empty else pa.array(values, pa.string())
-    sizes = [len(each) for each in several]
-    at = [int(each.settled_at * 1e6) for each in several]
-    columns["settled_at"] = _spread(pa.array(at, pa.timestamp("us", tz="UTC")), sizes)
-    columns["seq"] = _spread(pa.array(numbers, pa.int64()), sizes)
-    return pa.table(columns)
-
-
-def _fates(several: Sequence[Outcomes | Accepted], numbers: Sequence[int]) -> pa.Table:
-    """Outcomes without their reasons, with their numbers. ``stale`` are rows whose values are still to be sent."""
-    sizes = [len(each) for each in several]
-    at = [int(each.settled_at * 1e6) for each in several]
-    stale = [
-        [not digest for digest in each.digests] if isinstance(each, Outcomes) else [False] * len(each)
-        for each in several
-    ]
-    return pa.table(
-        {
-            "row": pa.array(list(chain.from_iterable(each.rows for each in several)), pa.int64()),
-            "outcome": pa.array(list(chain.from_iterable(each.outcomes for each in several)), pa.string()),
-            "id": pa.array(list(chain.from_iterable(each.ids for each in several)), pa.string()),
-            "stale": pa.array(list(chain.from_iterable(stale)), pa.bool_()),
-            "settled_at": _spread(pa.array(at, pa.timestamp("us", tz="UTC")), sizes),
-            "seq": _spread(pa.array(numbers, pa.int64()), sizes),
-        }
-    )
-
-
-def _spread(one_each: pa.Array[Any], sizes: Sequence[int]) -> pa.Array[Any]:
-    """Each value as often as its size says."""
-    places = chain.from_iterable(repeat(i, size) for i, size in enumerate(sizes))
-    return one_each.take(pa.array(list(places), pa.int64()))
 
 
 def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:

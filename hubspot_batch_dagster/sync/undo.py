@@ -92,7 +92,9 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         object_type=object_type,
         restore=[images[each] for each in sorted(changed & images.keys())],
         archive={
-            row["hs_object_id"]: keys[row["hs_object_id"]] for row in rows if row["outcome"] == "created"
+            row["hs_object_id"]: keys[row["hs_object_id"]]
+            for row in rows
+            if row["outcome"] == "created" and row["hs_object_id"] in keys
         },
         kept=len(changed - images.keys()),
     )

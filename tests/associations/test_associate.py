@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from association_helpers import PLAIN, PRIMARY, QUICK, Graphs, lines, shown
 
-from hubspot_batch_dagster import Associate, HubSpotResource
+from hubspot_batch_dagster import Associate, HubSpotResource, Upsert
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.prepare import prepare
@@ -117,6 +117,23 @@ def test_a_wrong_direction_is_refused() -> None:
         Associate("contacts", "companies", from_column="a", to_column="b", type=280)
 
 
+def test_a_link_is_made_again_once_the_other_sync_has_another_record_for_its_key(graphs: Graphs) -> None:
+    """Links of records that stayed are left alone."""
+    firms = Upsert("companies", key="id", properties=["name"], if_missing="recreate")
+    table = [{"id": i, "name": f"Firm {i}"} for i in range(2)]
+    links = Associate("companies", "contacts", from_column="id", to_column="contact", from_through="firms")
+    contacts = graphs.contacts(2)
+    seats = [{"id": i, "contact": contact} for i, contact in enumerate(contacts)]
+    first = graphs.run(table, firms, "firms")
+    assert shown(graphs.run(seats, links)) == {"created": 2}
+    graphs.client.batch_archive("companies", [lines(first)[1]["hs_object_id"]])
+    second = graphs.run(table, firms, "firms", full_refresh=True)
+    assert shown(graphs.run(seats, links)) == {"created": 1, "unchanged": 1}
+    companies = {line["id"]: line["hs_object_id"] for line in lines(second)}
+    assert graphs.pairs("companies", "contacts") == {(companies[i], contacts[i]) for i in range(2)}
+    assert shown(graphs.run(seats, links)) == {"unchanged": 2}
+
+
 def test_replace_leaves_only_the_tables_links(graphs: Graphs) -> None:
     """Links of the table's records that the table does not name go; records that it does not name are left alone."""
     ada, bob = graphs.contacts(2)
@@ -142,6 +159,29 @@ def test_replace_leaves_records_with_a_rejected_row_alone(graphs: Graphs) -> Non
     result = graphs.run(rows((ada, second), (ada, "x"), (bob, second), (bob, second)), operation)
     assert result.counts["rejected"] == 2
     assert graphs.pairs() == {(ada, first), (ada, second), (bob, second)}
+
+
+@pytest.mark.parametrize("spelled", ["P0@x.org", " p0@x.org "])
+def test_replace_leaves_a_record_with_a_rejected_row_alone_however_its_key_is_spelled(
+    graphs: Graphs, spelled: str
+) -> None:
+    """Capitals and blanks around an email make no other key."""
+    people = Upsert("contacts", id_property="email")
+    graphs.run([{"email": "p0@x.org"}], people, "people")
+    first, second = graphs.companies(2)
+    links = Associate(
+        "contacts",
+        "companies",
+        from_column="mail",
+        to_column="company",
+        from_through="people",
+        replace=True,
+    )
+    ada = {"mail": "p0@x.org", "company": first}
+    graphs.run([ada, {**ada, "company": second}], links)
+    result = graphs.run([ada, {"mail": spelled, "company": "x"}], links)
+    assert shown(result) == {"unchanged": 1, "rejected": 1}
+    assert {b for _, b in graphs.pairs()} == {first, second}
 
 
 def test_replace_with_a_label_removes_that_label_alone(graphs: Graphs) -> None:

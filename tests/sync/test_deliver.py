@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,12 +34,13 @@ from hubspot_batch_dagster.api.errors import AccountMoving, AnswerLost, DailyLim
 from hubspot_batch_dagster.api.rate_limit import SharedBudget
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync import progress as progress_module
+from hubspot_batch_dagster.sync import run as run_module
 from hubspot_batch_dagster.sync.attempt import Delivery
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import Courier
 from hubspot_batch_dagster.sync.halt import Halt
 from hubspot_batch_dagster.sync.operations import Operation
-from hubspot_batch_dagster.sync.plan import Plan
+from hubspot_batch_dagster.sync.plan import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
 
 NAMES = [f"Firm {i}" for i in range(120)]
@@ -156,7 +158,7 @@ def test_an_interrupted_run_saves_what_it_knows_and_hands_the_interruption_back(
     assert isinstance(finished.interruption, KeyboardInterrupt)
     first = finished.result
     assert first.counts["created"] >= 5
-    assert first.counts["unsent"] > 0
+    assert first.counts["unsent"] == 120 - len(bench.emulator.records(operation.object_type)) > 0
     assert sum(first.counts.values()) == first.rows == 120
     assert all(line["hs_object_id"] for line in first.ids.to_pylist() if line["outcome"] == "created")
     second = bench.run(rows, operation)
@@ -178,6 +180,60 @@ def test_an_interruption_while_lost_creates_are_searched_for_keeps_them_open(ben
     assert shown(finished.result) == {"unknown": 5}
     assert shown(bench.run(firms(5), COMPANIES)) == {"unchanged": 5}
     assert bench.writes("create") == 1
+
+
+def test_an_interrupted_run_says_which_of_its_own_creates_were_lost_besides_those_of_earlier_runs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_module, "EVERY", 0.0)
+    bench.emulator.faults.add(Fault.drop(operation="create", times=1))
+    assert shown(bench.run(firms(2), COMPANIES)) == {"unknown": 2}
+    bench.emulator.faults.add(Fault.drop(operation="create", after_commit=True, row={"name": "Firm 12"}))
+    main, ends = threading.main_thread().ident or 0, time.monotonic() + 10
+    struck: list[int] = []
+
+    def strike(progress: Progress) -> None:
+        while bench.writes("create") < 4 and time.monotonic() < ends:
+            time.sleep(0.005)
+        if not struck:
+            struck.append(progress.done)
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.1)
+
+    rows = [*firms(3, 10), *firms(2)]
+    finished = bench.finish(rows, COMPANIES, batch_size=1, on_progress=strike)
+    assert isinstance(finished.interruption, KeyboardInterrupt)
+    assert shown(finished.result) == {"created": 2, "unknown": 3}
+    assert by_key(finished.result)[12]["outcome"] == "unknown"
+    assert shown(bench.run(rows, COMPANIES, patience=HASTY)) == {"created": 2, "unchanged": 3}
+
+
+@pytest.mark.parametrize("statements", [2, 3])
+def test_an_interruption_while_rows_that_left_the_source_are_counted_loses_none_of_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, statements: int
+) -> None:
+    left = iter(range(statements))
+
+    def struck(stage: Any) -> int:
+        db = stage.db
+
+        def execute(*query: Any) -> Any:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return db.execute(*query)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage, "db", SimpleNamespace(execute=execute))
+            return plan_gone(stage)
+
+    operation = replace(BY_EMAIL, when_gone="archive", max_gone=1)
+    bench.run(people(3), operation)
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "plan_gone", struck)
+        finished = bench.finish(people(2), operation)
+    assert isinstance(finished.interruption, KeyboardInterrupt)
+    assert finished.result.counts["unchanged"] == 2
+    assert shown(bench.run(people(2), operation)) == {"unchanged": 2, "archived": 1}
 
 
 KILLED = """

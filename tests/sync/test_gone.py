@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sync_helpers import BY_EMAIL, BY_KEY, SETTINGS, Bench, by_key, firms, people, shown
 
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.operations import Upsert
 
@@ -132,6 +132,50 @@ def test_two_rows_for_one_record_are_reported_once_and_the_record_stays(bench: B
     third = bench.run(rows, MIRROR_ALL)
     assert third.reasons == {"SAME_RECORD": 1}
     assert bench.writes() == sent
+
+
+def one_record_with_two_emails(bench: Bench) -> tuple[str, list[dict[str, object]]]:
+    """Its id, and a row for each email."""
+    (record_id,) = bench.seed_old(
+        "contacts", [{"email": "new@x.org", "hs_additional_emails": "old@x.org", "firstname": "Ada"}]
+    )
+    return record_id, [{"email": each, "firstname": "Ada"} for each in ("new@x.org", "old@x.org")]
+
+
+def test_a_row_that_shared_a_record_takes_it_once_the_other_row_left(bench: Bench) -> None:
+    record_id, rows = one_record_with_two_emails(bench)
+    first = bench.run(rows, MIRROR_ALL)
+    assert first.reasons == {"SAME_RECORD": 1}
+    taken = [line["email"] for line in first.ids.to_pylist() if line["hs_object_id"]]
+    left = [each for each in rows if each["email"] not in taken]
+    second = bench.run(left, MIRROR_ALL)
+    assert shown(second) == {"updated": 1}
+    assert by_key(second, "email")[left[0]["email"]]["hs_object_id"] == record_id
+    assert shown(bench.run(left, MIRROR_ALL)) == {"unchanged": 1}
+    assert set(bench.emulator.records("contacts")) == {record_id}
+
+
+@pytest.mark.parametrize(("before", "left"), [("adopted", 0), ("killed", 0), ("killed", 1)])
+def test_a_record_is_never_archived_while_a_row_still_stands_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, before: str, left: int
+) -> None:
+    _, rows = one_record_with_two_emails(bench)
+    if before == "adopted":
+        bench.run(rows, MIRROR_ALL, adopt=True)
+    else:
+        monkeypatch.setattr(bench.store, "replace_ids", killed)
+        with pytest.raises(StoreError):
+            bench.run(rows, MIRROR_ALL)
+        monkeypatch.undo()
+        bench.run(rows, MIRROR_ALL)
+    for _ in range(2):
+        line = by_key(bench.run([rows[left]], MIRROR_ALL), "email")[rows[left]["email"]]
+        assert line["outcome"] in ("updated", "unchanged")
+        assert set(bench.emulator.records("contacts")) == {line["hs_object_id"]}
+
+
+def killed(*_: object) -> None:
+    raise StoreError("killed")
 
 
 def portal_renames(bench: Bench, record_id: str, old: str, new: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,10 +165,30 @@ def test_somebody_elses_parquet_file_is_refused(bench: Bench) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("name", ["hs_object_id", "outcome", "synced_at", "warning", "_key"])
+@pytest.mark.parametrize(
+    "name",
+    ["hs_object_id", "outcome", "synced_at", "warning", "_key", "Hs_Object_Id", "Outcome", "WARNING"],
+)
 def test_a_key_column_with_the_name_of_one_of_ours_is_refused(bench: Bench, name: str) -> None:
     with pytest.raises(InputError, match="has the name of a column of the ids table"):
         bench.run([{name: 1, "name": "A"}], Create("companies", key=name, properties=["name"]))
+    assert bench.emulator.records("companies") == {}
+
+
+def test_key_columns_that_differ_in_capitals_alone_are_refused(bench: Bench) -> None:
+    with pytest.raises(InputError, match="has the name of another key column"):
+        bench.run(
+            [{"id": 1, "ID": 2, "name": "A"}], Create("companies", key=["id", "ID"], properties=["name"])
+        )
+    assert bench.writes() == 0
+
+
+@pytest.mark.parametrize("name", ["outcome", "HS_OBJECT_ID"])
+def test_record_ids_under_the_name_of_another_column_of_ours_are_refused(bench: Bench, name: str) -> None:
+    rows = [{name: each, "city": "Ulm"} for each in bench.emulator.seed_records("companies", [{"name": "A"}])]
+    with pytest.raises(InputError, match="has the name of a column of the ids table"):
+        bench.run(rows, Update("companies", record_id=name, properties=["city"]))
+    assert bench.writes() == 0
 
 
 @pytest.mark.parametrize("number", [True, False])
@@ -215,3 +236,51 @@ def test_the_state_holds_every_key_that_hubspot_judged_and_no_other(bench: Bench
         "SELECT id FROM read_parquet(?) ORDER BY id", [bench.store.path("sync", "ids.parquet")]
     )
     assert found.fetchall() == [(i,) for i in range(5)]
+
+
+def test_an_empty_table_leaves_the_keys_and_their_types_as_they_are(bench: Bench) -> None:
+    path = Path(bench.store.path("sync", "ids.parquet"))
+    bench.run(firms(2), BY_KEY)
+    before = pq.read_table(path).column("id")
+    assert shown(bench.run([], BY_KEY)) == {}
+    after = pq.read_table(path).column("id")
+    assert after.type == before.type
+    assert sorted(after.to_pylist()) == [0, 1]
+    gone = bench.run(firms(1), replace(BY_KEY, when_gone="archive", max_gone=1))
+    assert by_key(gone)[1]["outcome"] == "archived"
+
+
+def test_a_row_that_lost_its_record_to_another_key_is_sent_when_it_comes_back(bench: Bench) -> None:
+    bench.seed_old("contacts", [{"email": "new@x.org", "hs_additional_emails": "old@x.org"}])
+    rows = [{"email": "new@x.org", "firstname": "A"}, {"email": "old@x.org", "firstname": "B"}]
+    for row in rows:
+        assert shown(bench.run([row], BY_EMAIL)) == {"updated": 1}
+    sent = bench.writes()
+    back = bench.run(rows[:1], BY_EMAIL)
+    assert bench.writes() == sent + 1
+    record_id = by_key(back, "email")["new@x.org"]["hs_object_id"]
+    assert bench.emulator.records("contacts")[record_id]["firstname"] == "A"
+    assert shown(bench.run(rows[:1], BY_EMAIL)) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Upsert("companies", key=["id", "city"], properties=["name"]),
+        Upsert("contacts", key="id", properties={"firstname": "name"}),
+    ],
+    ids=["key", "object type"],
+)
+def test_another_key_or_type_after_a_first_run_that_was_killed_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, other: Upsert
+) -> None:
+    rows = [{"id": "a", "name": "Firm", "city": "Ulm"}]
+    monkeypatch.setattr(bench.store, "replace_ids", broken)
+    with pytest.raises(StoreError):
+        bench.run(rows, Upsert("companies", key="id", properties=["name"]))
+    monkeypatch.undo()
+    sent = bench.writes()
+    with pytest.raises(InputError, match="another name"):
+        bench.run(rows, other)
+    assert bench.writes() == sent
+    assert shown(bench.run(rows, Upsert("companies", key="id", properties=["name"]))) == {"unchanged": 1}

@@ -98,7 +98,7 @@ def test_the_preview_counts_what_a_lost_answer_makes_the_run_send_again(bench: B
 def test_what_hubspot_writes_late_does_not_stay(bench: Bench) -> None:
     """A request is given up, sent again, overtaken by newer values, and carried out after all."""
     bench.run(people(3), BY_EMAIL)
-    bench.emulator.faults.add(Fault.slow(0.8, operation="upsert", times=1))
+    bench.emulator.faults.add(Fault.slow(2.0, operation="upsert", times=1))
     bench.client.close()
     bench.client = bench.new_client(SHORT)
     assert shown(bench.run(named("older"), BY_EMAIL, patience=WAITS)) == {"updated": 3}
@@ -131,6 +131,39 @@ def test_a_run_that_stops_before_newer_values_were_sent_leaves_the_older_request
     bench.emulator.faults.clear()
     assert shown(bench.run(people(3), BY_EMAIL, patience=HASTY)) == {"updated": 3}
     assert not journal.open_intents("sync")
+
+
+def test_a_row_that_was_not_there_when_its_older_request_was_over_is_sent_again_when_it_is(
+    bench: Bench,
+) -> None:
+    bench.run(people(3), BY_EMAIL)
+    bench.emulator.faults.add(Fault.drop(operation="upsert", times=1))
+    bench.run(named("older"), BY_EMAIL, patience=WAITS)
+    bench.run(named("newer"), BY_EMAIL, patience=WAITS)
+    assert shown(bench.run(named("newer")[:1], BY_EMAIL, patience=HASTY)) == {"updated": 1}
+    assert not bench.store.journal.open_intents("sync")
+    assert shown(bench.run(named("newer"), BY_EMAIL)) == {"unchanged": 1, "updated": 2}
+    assert shown(bench.run(named("newer"), BY_EMAIL)) == {"unchanged": 3}
+
+
+def test_a_request_is_as_old_as_the_last_try_of_its_batch(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, exchange = [0.0], bench.client._transport.exchange
+
+    def slowly(method: str, path: str, *rest: Any) -> Any:
+        late[0] += 100.0 if path.endswith("upsert") else 0.0
+        return exchange(method, path, *rest)
+
+    bench.run(people(3), BY_EMAIL)
+    monkeypatch.setattr(bench.client._transport, "exchange", slowly)
+    monkeypatch.setattr(bench.client, "server_time", lambda: time.time() + late[0])
+    bench.emulator.faults.add(
+        Fault.locked(operation="upsert", times=1), Fault.drop(operation="upsert", times=1)
+    )
+    bench.run(named("older"), BY_EMAIL, patience=WAITS)
+    assert resent(bench, named("newer"), replace(QUICK, certain_after=250.0)) == 1
+    assert resent(bench, named("newer")) == 1
 
 
 def _refuse() -> None:

@@ -202,6 +202,21 @@ def test_an_update_or_archival_through_another_sync_finds_its_records_by_key(ben
     ) == {"unchanged": 2}
 
 
+def test_a_row_is_written_again_once_the_other_sync_has_another_record_for_its_key(bench: Bench) -> None:
+    made_anew = replace(BY_KEY, if_missing="recreate")
+    phones = Update("companies", key="id", through="companies", properties=["phone"])
+    rows = [{"id": i, "phone": f"tel {i}"} for i in range(3)]
+    first = bench.run(firms(3), made_anew, "companies")
+    assert shown(bench.run(rows, phones, "phones")) == {"updated": 3}
+    bench.client.batch_archive("companies", [by_key(first)[2]["hs_object_id"]])
+    second = bench.run(firms(3), made_anew, "companies", full_refresh=True)
+    again = bench.run(rows, phones, "phones")
+    assert shown(again) == {"updated": 1, "unchanged": 2}
+    assert by_key(again)[2]["hs_object_id"] == by_key(second)[2]["hs_object_id"]
+    assert bench.once_each("companies", "phone", [f"tel {i}" for i in range(3)])
+    assert shown(bench.run(rows, phones, "phones")) == {"unchanged": 3}
+
+
 def test_a_key_of_an_unknown_sync_is_refused_before_anything_is_sent(bench: Bench) -> None:
     with pytest.raises(InputError, match="no ids table yet"):
         bench.run(

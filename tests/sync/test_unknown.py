@@ -156,6 +156,14 @@ def test_what_others_made_before_the_request_is_not_taken_for_the_rows(bench: Be
     assert shown(bench.run(firms(1), COMPANIES)) == {"unknown": 1}
 
 
+def test_a_row_without_any_value_stays_unknown_and_is_not_made_twice(bench: Bench) -> None:
+    bench.emulator.faults.add(WRITTEN)
+    rows = [{"id": 1, "name": None, "city": None}]
+    for patience in (QUICK, HASTY, HASTY):
+        assert shown(bench.run(rows, COMPANIES, patience=patience)) == {"unknown": 1}
+    assert len(bench.emulator.records("companies")) == 1
+
+
 def test_rows_of_a_table_with_many_columns_are_found_too(bench: Bench) -> None:
     names = [f"a_property_with_quite_a_long_name_{i:03d}" for i in range(120)]
     for name in names:
