@@ -38,7 +38,7 @@ from hubspot_batch_dagster.sync import run as run_module
 from hubspot_batch_dagster.sync.attempt import Delivery
 from hubspot_batch_dagster.sync.batch import Batch
 from hubspot_batch_dagster.sync.deliver import Courier
-from hubspot_batch_dagster.sync.halt import Halt
+from hubspot_batch_dagster.sync.halt import Halt, stoppable
 from hubspot_batch_dagster.sync.operations import Operation
 from hubspot_batch_dagster.sync.plan import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
@@ -418,3 +418,13 @@ def test_a_batch_that_was_under_way_when_the_run_stopped_is_settled(
     bench.emulator.faults.clear()
     bench.run(firms(4), COMPANIES, batch_size=2, patience=HASTY)
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(4)])
+
+
+@pytest.mark.parametrize(
+    ("said", "raised"), [("Query interrupted", KeyboardInterrupt), ("Something else", RuntimeError)]
+)
+def test_an_interruption_that_duckdb_answers_with_an_error_of_its_own_goes_on_as_one(
+    bench: Bench, said: str, raised: type[BaseException]
+) -> None:
+    with pytest.raises(raised), stoppable(bench.client):
+        raise RuntimeError(said)
