@@ -60,7 +60,7 @@ def by_unique_property(
                     records[_folded(value)] = record
         matched = {i: records[_folded(value)] for i, value in wanted.items() if _folded(value) in records}
         left = [i for i in wanted if i not in matched]
-        known = stage.live_ids([batch.keys[i] for i in left]) if left else {}
+        known = stage.known_ids([batch.keys[i] for i in left], archived=False) if left else {}
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
         return _compared(batch, linker, matched, gone, numbers)
 

@@ -312,20 +312,9 @@ def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
 
 
 def _nothing(struct: str) -> str:
+    names = [name.strip() for name in _COLUMNS.split(",")]
     empty = "".join(
-        f", NULL::VARCHAR AS {name}"
-        for name in (
-            "id",
-            "outcome",
-            "digest",
-            "definition",
-            "category",
-            "code",
-            "property",
-            "message",
-            "correlation_id",
-            "warning",
-        )
+        f", NULL::VARCHAR AS {name}" for name in names if name not in ("key", "keys", "synced_at")
     )
     return f"SELECT NULL::VARCHAR AS key, NULL::{struct} AS keys, NULL::TIMESTAMPTZ AS synced_at{empty}"
 

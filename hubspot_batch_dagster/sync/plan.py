@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from hubspot_batch_dagster.sync.entries import Intent
 from hubspot_batch_dagster.sync.guards import GONE, guard_gone, guard_size
+from hubspot_batch_dagster.sync.ids_table import LIVE
 from hubspot_batch_dagster.sync.link_types import link_requests
 from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.result import SHARED_ID
@@ -217,8 +218,8 @@ def not_sent_again(stage: Stage) -> set[tuple[str, str]]:
     if not stage.count("SELECT count(*) FROM information_schema.tables WHERE table_name = 'at_large'"):
         return set()
     stage.flush()
-    query = """SELECT a.intent, a.key FROM at_large a JOIN known k USING (key)
-        WHERE a.digest <> k.digest AND k.digest <> '' AND k.outcome IN ('created', 'updated', 'unchanged')
+    query = f"""SELECT a.intent, a.key FROM at_large a JOIN known k USING (key)
+        WHERE a.digest <> k.digest AND k.digest <> '' AND k.outcome IN {LIVE}
         AND a.key NOT IN (SELECT key FROM plan JOIN settled USING (row))"""
     return set(stage.db.execute(query).fetchall())
 

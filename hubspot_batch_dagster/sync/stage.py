@@ -155,16 +155,11 @@ class Stage:
             self._flush()
             return {each for (each,) in self.db.execute(query, [list(ids), list(ids)]).fetchall()}
 
-    def known_ids(self, keys: Sequence[str]) -> dict[str, str]:
-        """The record ids that the ids table has for some keys."""
+    def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
+        """The record ids that the ids table has for some keys, those of archived records among them or not."""
+        some = "" if archived else " AND outcome <> 'archived'"
+        query = f"SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?)){some}"
         with self._lock:
-            query = "SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?))"
-            return dict(self.db.execute(query, [list(keys)]).fetchall())
-
-    def live_ids(self, keys: Sequence[str]) -> dict[str, str]:
-        """The same without archived records."""
-        with self._lock:
-            query = "SELECT key, id FROM known WHERE id IS NOT NULL AND outcome <> 'archived' AND key IN (SELECT unnest(?))"
             return dict(self.db.execute(query, [list(keys)]).fetchall())
 
     def suspects(self) -> list[tuple[str, float]]:

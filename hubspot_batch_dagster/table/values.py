@@ -19,7 +19,15 @@ from hubspot_batch_dagster.table.check import (
     problem,
 )
 from hubspot_batch_dagster.table.dates import date_property_text, datetime_property_text
-from hubspot_batch_dagster.table.kernels import Array, by_value, cells, ends, everywhere, pc
+from hubspot_batch_dagster.table.kernels import (
+    Array,
+    by_value,
+    cells,
+    ends,
+    everywhere,
+    pc,
+    trimmed_and_lowered,
+)
 from hubspot_batch_dagster.table.layout import Property
 from hubspot_batch_dagster.table.options import Options
 from hubspot_batch_dagster.table.text import Text, list_text, text_of
@@ -112,7 +120,7 @@ def _bool(array: Array) -> Text:
     if types.is_boolean(kind) or types.is_null(kind):
         return text_of(array)
     if types.is_string(kind):
-        return _matching(pc.utf8_lower(pc.utf8_trim_whitespace(array)), _BOOL, INVALID_BOOL, array)
+        return _matching(trimmed_and_lowered(array), _BOOL, INVALID_BOOL, array)
     return _refused(array, INVALID_BOOL)
 
 
