@@ -31,18 +31,18 @@ def table_of_list(rows: Sequence[Row]) -> pa.Table:
 def batches_of_iterator(rows: Iterator[Row], max_rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The rows of a generator, `max_rows` at a time.
 
-    The first `max_rows` rows decide the columns and their types; a later row that does not fit them is a
-    `TableError`, because what was sent before it cannot be typed again.
+    The first `max_rows` rows decide the columns; a later row with another one is a `TableError`. They do not
+    decide the types: each batch has those of its own values, so a fraction after whole numbers stays one.
     """
     first = list(islice(rows, max_rows))
     table = table_of_list(first).combine_chunks()
     head = table.to_batches(max_chunksize=max_rows)
-    return table.schema, chain(head, _later_batches(rows, table.schema, max_rows))
+    return table.schema, chain(head, _later_batches(rows, table.schema.names, max_rows))
 
 
-def _later_batches(rows: Iterator[Row], schema: pa.Schema, max_rows: int) -> Iterator[pa.RecordBatch]:
+def _later_batches(rows: Iterator[Row], names: list[str], max_rows: int) -> Iterator[pa.RecordBatch]:
     start = max_rows
-    known = frozenset(schema.names)
+    known = frozenset(names)
     while chunk := list(islice(rows, max_rows)):
         for position, row in enumerate(chunk, start):
             if not known.issuperset(_keys(row, position)):
@@ -53,10 +53,8 @@ def _later_batches(rows: Iterator[Row], schema: pa.Schema, max_rows: int) -> Ite
                     row=position,
                     remedy=f"Give every row the key '{new}' (None where it is empty), or return a list.",
                 )
-        columns = [
-            _column(field.name, [row.get(field.name) for row in chunk], field.type, start) for field in schema
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        columns = [_column(name, [row.get(name) for row in chunk], start) for name in names]
+        yield pa.RecordBatch.from_arrays(columns, names=names)
         start += len(chunk)
 
 
@@ -77,22 +75,22 @@ def _keys(row: object, position: int) -> Iterable[str]:
     return row
 
 
-def _column(name: str, values: list[Any], kind: pa.DataType | None = None, start: int = 0) -> Array:
+def _column(name: str, values: list[Any], start: int = 0) -> Array:
+    array: Array
     try:
-        array = pa.array(values, type=kind, from_pandas=True)
+        array = pa.array(values, from_pandas=True)
     except OverflowError as error:
-        array = _wide_integers(name, values, kind, start, error)
+        array = _wide_integers(name, values, start, error)
     except _CONVERSION_ERRORS as error:
-        raise mixed_column(name, values, str(error), kind, start) from error
+        raise mixed_column(name, values, str(error), start) from error
     refuse_mixed_dates(name, array.type, values, start)
     return array
 
 
-def _wide_integers(
-    name: str, values: list[Any], kind: pa.DataType | None, start: int, error: OverflowError
-) -> Array:
+def _wide_integers(name: str, values: list[Any], start: int, error: OverflowError) -> Array:
     try:
-        return pa.array(values, type=kind or pa.uint64(), from_pandas=True)
+        wide: Array = pa.array(values, type=pa.uint64(), from_pandas=True)
+        return wide
     except _CONVERSION_ERRORS:
         raise TableError(
             f"Column '{name}' holds an integer of more than 64 bits.",
@@ -116,17 +114,11 @@ def refuse_mixed_dates(name: str, kind: pa.DataType, values: Iterable[Any], star
         )
 
 
-def mixed_column(
-    name: str, values: Iterable[Any], reason: str, kind: pa.DataType | None = None, start: int = 0
-) -> TableError:
+def mixed_column(name: str, values: Iterable[Any], reason: str, start: int = 0) -> TableError:
     """The error for a column whose values have no type in common, with the first row that differs."""
     row, found = _first_other_family(values, start)
     if row is not None:
         message = f"Column '{name}' mixes types: row {row} holds {found}."
-    elif kind is not None:
-        message = (
-            f"Column '{name}' was {kind} in the first rows; from row {start} on it holds something else."
-        )
     else:
         message = f"Column '{name}' cannot be read: {reason.splitlines()[0][:120]}."
     return TableError(message, column=name, row=row, remedy=_REMEDY_MIXED)

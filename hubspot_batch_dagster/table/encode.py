@@ -18,7 +18,7 @@ from hubspot_batch_dagster.table.check import (
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
 from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
-from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text
+from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, key_values
 from hubspot_batch_dagster.table.layout import Field, Layout, Property, Target
 from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
 from hubspot_batch_dagster.table.text import Text
@@ -104,7 +104,7 @@ class Encoder:
         self.layout = layout
         self.schema = schema
         self._model = model
-        keys = pa.struct([(name, schema.field(name).type) for name in layout.key])
+        keys = pa.struct([(name, _key_type(schema.field(name).type)) for name in layout.key])
         self.encoded_schema = encoded_schema(keys)
         self.rejected_schema = rejected_schema(keys)
         self._keys = [schema.get_field_index(name) for name in layout.key]
@@ -123,7 +123,7 @@ class Encoder:
         """Encodes one batch.
 
         Args:
-            batch: Rows with the bound schema.
+            batch: Rows with the columns of the bound schema; only their types may be others.
             first_row: The position of its first row in the whole table.
             look_ups: The record ids of columns that hold keys.
 
@@ -131,12 +131,12 @@ class Encoder:
             The rows that can be sent and those that cannot. No row stops another.
 
         Raises:
-            TableError: The batch has another schema than the one bound.
+            TableError: The batch has other columns than those bound.
         """
-        if batch.schema.names != self.schema.names or batch.schema.types != self.schema.types:
+        if batch.schema.names != self.schema.names:
             raise TableError(f"A batch has the columns {batch.schema.names}, not {self.schema.names}.")
         rejections = Rejections(batch.num_rows)
-        key = self._key(batch, rejections)
+        keys, key = self._key(batch, rejections)
         identity = self._record_id(batch, rejections, look_ups)
         properties, id_text = self._properties(batch, rejections)
         if self.layout.id_property is not None:
@@ -146,9 +146,6 @@ class Encoder:
             for column, found in check_with_model(self._model, batch):
                 rejections.add(column, self._property_of(column), [found])
         rows = counted(first_row, batch.num_rows)
-        keys = pa.StructArray.from_arrays(
-            [batch.column(index) for index in self._keys], fields=list(self.encoded_schema.field("keys").type)
-        )
         every = pa.RecordBatch.from_arrays(
             [rows, keys, key, identity, properties, associations], schema=self.encoded_schema
         )
@@ -163,13 +160,17 @@ class Encoder:
         good = every if not rejections else every.take(pa.array(rejections.good(), pa.int64()))
         return Encoded(good, rejected)
 
-    def _key(self, batch: pa.RecordBatch, rejections: Rejections) -> Array:
-        parts = []
-        for name, index in zip(self.layout.key, self._keys, strict=True):
-            text = key_text(batch.column(index), fold=self.layout.key_fold == "email")
-            rejections.add(name, self._property_of(name), text.problems)
-            parts.append(text.values)
-        return joined_keys(parts)
+    def _key(self, batch: pa.RecordBatch, rejections: Rejections) -> tuple[Array, Array]:
+        fields = list(self.encoded_schema.field("keys").type)
+        values, texts = [], []
+        for field, index in zip(fields, self._keys, strict=True):
+            column = batch.column(index)
+            text = key_text(column, fold=self.layout.key_fold == "email")
+            fitting, unfit = key_values(column, field.type, text)
+            rejections.add(field.name, self._property_of(field.name), [*text.problems, *unfit])
+            values.append(fitting)
+            texts.append(text.values)
+        return pa.StructArray.from_arrays(values, fields=fields), joined_keys(texts)
 
     def _record_id(self, batch: pa.RecordBatch, rejections: Rejections, look_ups: LookUps | None) -> Array:
         name = self.layout.record_id
@@ -230,3 +231,8 @@ class Encoder:
 
     def _property_of(self, column: str | None) -> str | None:
         return next((each.property for each in self.layout.fields if each.column == column), None)
+
+
+def _key_type(kind: pa.DataType) -> pa.DataType:
+    """Keys that are all empty say nothing of those to come: text holds any."""
+    return pa.string() if pa.types.is_null(kind) else kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, problem
+from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, Problem, problem, shown
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import (
     Array,
@@ -66,6 +66,46 @@ def _exact_timestamps(array: Array) -> Text:
     text = pc.binary_replace_slice(text, 10, 11, "T")
     text = pc.replace_substring_regex(text, r"(\.\d{3}\d*?)0*$", r"\1Z")
     return Text(text, coarse.problems)
+
+
+def key_values(array: Array, kind: pa.DataType, text: Text) -> tuple[Array, list[Problem]]:
+    """A key column as the type that the first rows' keys have, null and a problem where it would be another key.
+
+    Args:
+        array: The column.
+        kind: That type.
+        text: The column's `key_text`.
+    """
+    if array.type == kind:
+        return array, []
+    canonical = _canonical(array).values
+    values = canonical if pa.types.is_string(kind) else _cast_where_it_can(array, kind)
+    told = nowhere_null(canonical.is_null())
+    for each in text.problems:
+        told = pc.or_(told, each.mask)
+    same = nowhere_null(pc.equal(_canonical(values).values, canonical))
+    found = [
+        Problem(
+            each.mask, each.code, lambda at: f"{shown(array, at)} is no {kind}, as the first rows' keys are."
+        )
+        for each in problem(pc.and_not(pc.invert(same), told), INVALID_KEY)
+    ]
+    return emptied(pc.invert(same), values), found
+
+
+def _cast_where_it_can(array: Array, kind: pa.DataType) -> Array:
+    try:
+        return array.cast(kind)
+    except pa.ArrowException:
+        parts: list[Array] = [_cast_or_null(array.slice(at, 1), kind) for at in range(len(array))]
+        return pa.concat_arrays(parts)
+
+
+def _cast_or_null(cell: Array, kind: pa.DataType) -> Array:
+    try:
+        return cell.cast(kind)
+    except pa.ArrowException:
+        return pa.array([None], kind)
 
 
 def joined_keys(parts: list[Array]) -> Array:

@@ -31,7 +31,23 @@ _ACCEPTED = (
 _Stream = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
 
-def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> pa.RecordBatchReader:
+class RowStream:
+    """A stream of record batches with plain Arrow types; it can be read once.
+
+    Attributes:
+        schema: The columns of every batch, with the types of the first. A later batch of an iterator may have
+            other types: those of its own values.
+    """
+
+    def __init__(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        self.schema = schema
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self._batches
+
+
+def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> RowStream:
     """Opens `rows` as a stream of record batches with plain Arrow types.
 
     Nothing is read before it is asked for, and no more than one chunk of the source is held.
@@ -40,12 +56,12 @@ def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> pa.RecordBatchR
 
     Args:
         rows: Anything with `__arrow_c_stream__` (pandas, polars, pyarrow, a DuckDB relation), one record
-            batch, a list of dicts (its columns are the keys of all rows), or an iterator of dicts or record
-            batches. A generator of dicts has the columns and types of its first `max_rows` rows.
+            batch, a list of dicts (its columns are the keys of all rows), or an iterator of dicts or frames.
+            A generator of dicts has the columns of its first `max_rows` rows, one of frames those of the first.
         max_rows: No batch is longer. Batches of long texts are shorter: none is over 64 MB.
 
     Returns:
-        The stream; it can be read once. An empty list or iterator gives no batches and no columns.
+        The stream. An empty list or iterator gives no batches and no columns.
 
     Raises:
         TableError: The object is none of these, has no columns, has two columns of one name, or a column
@@ -53,18 +69,17 @@ def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> pa.RecordBatchR
     """
     schema, batches = _open(rows, max_rows)
     _refuse_duplicates(schema.names)
-    plain = plain_schema(
-        pa.schema([field for field in schema if not _UNNAMED_INDEX.fullmatch(field.name)]),
-    )
+    plain = plain_schema(pa.schema([schema.field(name) for name in _named(schema)]))
     if len(plain) == 0 and not _may_be_empty(rows):
         raise TableError("The table has no columns.", remedy="Return at least the key column.")
-    return pa.RecordBatchReader.from_batches(plain, _plain_batches(batches, plain, max_rows))
+    return RowStream(plain, _plain_batches(batches, plain.names, max_rows))
 
 
 def _plain_batches(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, max_rows: int
+    batches: Iterable[pa.RecordBatch], names: list[str], max_rows: int
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
+        schema = plain_schema(pa.schema([batch.schema.field(name) for name in names]))
         for start in range(0, batch.num_rows, max_rows):
             for plain in _plain_pieces(batch.slice(start, max_rows), schema):
                 yield from _light_pieces(plain)
@@ -174,16 +189,16 @@ def _open_iterator(rows: Iterator[Any], max_rows: int) -> _Stream:
 def _later_frames(frames: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for number, frame in enumerate(frames, 2):
         found, batches = _open_stream(frame)
-        if plain_schema(found) != plain_schema(schema):
+        if set(_named(found)) != set(_named(schema)):
             raise TableError(
-                f"Record batch {number} has the columns {_described(found)}, the first has {_described(schema)}.",
-                remedy="Give every batch the same schema.",
+                f"Frame {number} has the columns {', '.join(found.names)}, the first has {', '.join(schema.names)}.",
+                remedy="Give every frame the same columns.",
             )
         yield from batches
 
 
-def _described(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+def _named(schema: pa.Schema) -> list[str]:
+    return [name for name in schema.names if not _UNNAMED_INDEX.fullmatch(name)]
 
 
 def _may_be_empty(rows: object) -> bool:

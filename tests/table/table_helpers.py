@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import settings
 
 from hubspot_batch_dagster.table.encode import Encoded, Field, Layout, Property
-from hubspot_batch_dagster.table.rows import record_batches
+from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 KEY = "row_key"
 UNHURRIED = settings(deadline=None)  # a busy machine is no failure
@@ -31,6 +31,11 @@ def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1
         _one(pa.Table.from_batches(good, encoder.encoded_schema)),
         _one(pa.Table.from_batches(rejected, encoder.rejected_schema)),
     )
+
+
+def read_all(stream: RowStream) -> pa.Table:
+    """Every batch of a stream, if all have the types of the first."""
+    return pa.Table.from_batches(stream, stream.schema)
 
 
 def _one(table: pa.Table) -> pa.RecordBatch:

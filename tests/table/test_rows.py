@@ -14,7 +14,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from table_helpers import encode
+from table_helpers import encode, read_all, sent
 
 from hubspot_batch_dagster.table import rows as rows_module
 from hubspot_batch_dagster.table.encode import Field, Layout
@@ -135,11 +135,11 @@ def test_a_generator_of_dicts_is_read_chunk_by_chunk():
             made.append(number)
             yield {"a": number}
 
-    reader = record_batches(rows(), max_rows=10)
+    batches = iter(record_batches(rows(), max_rows=10))
     assert len(made) <= 10
-    reader.read_next_batch()
+    next(batches)
     assert len(made) <= 20
-    assert sum(batch.num_rows for batch in reader) == 90
+    assert sum(batch.num_rows for batch in batches) == 90
 
 
 def test_the_unnamed_index_of_pandas_is_left_out_and_a_named_one_kept():
@@ -177,28 +177,82 @@ def test_a_frame_without_columns_is_refused(frame):
 
 
 def test_a_list_of_dicts_has_the_columns_of_all_its_rows():
-    batch = record_batches([{"a": 1}, {"b": "x"}, {}]).read_next_batch()
+    batch = next(iter(record_batches([{"a": 1}, {"b": "x"}, {}])))
     assert batch.to_pylist() == [{"a": 1, "b": None}, {"a": None, "b": "x"}, {"a": None, "b": None}]
 
 
 def test_a_generators_later_key_is_refused_by_row_and_name():
     rows = ({"a": 1, "new": 2} if number == 5 else {"a": 1} for number in range(8))
     with pytest.raises(TableError, match="Row 5 has the new key 'new'") as caught:
-        record_batches(rows, max_rows=2).read_all()
+        read_all(record_batches(rows, max_rows=2))
     assert (caught.value.row, caught.value.column) == (5, "new")
 
 
 def test_a_generators_later_type_is_refused_by_column_and_row():
     rows = ({"a": "x" if number == 5 else number} for number in range(8))
     with pytest.raises(TableError, match="'a' mixes types: row 5") as caught:
-        record_batches(rows, max_rows=4).read_all()
+        read_all(record_batches(rows, max_rows=4))
     assert (caught.value.row, caught.value.column) == (5, "a")
 
 
-def test_a_generators_column_that_was_empty_at_first_says_so():
-    rows = ({"a": None if number < 4 else number} for number in range(8))
-    with pytest.raises(TableError, match="'a' was null in the first rows; from row 4"):
-        record_batches(rows, max_rows=4).read_all()
+LATER = {
+    "fraction": (10, 99.5, "10", "99.5"),
+    "fraction below one": (10, 0.99, "10", "0.99"),
+    "wide integer": (0.5, 2**53 + 1, "0.5", "9007199254740993"),
+    "decimal places": (decimal.Decimal("1.5"), decimal.Decimal("2.125"), "1.5", "2.125"),
+    "text": (10, "ten", "10", "ten"),
+    "true": (10, True, "10", "true"),
+    "nothing at first": (None, 7, None, "7"),
+    "nothing later": (7, None, "7", None),
+    "time after dates": (
+        dt.date(2024, 1, 1),
+        dt.datetime(2024, 1, 2, 5),
+        "2024-01-01",
+        "2024-01-02T05:00:00.000Z",
+    ),
+    "list after text": ("a", ["b", "c"], "a", "b;c"),
+}
+LATER_ROWS = {
+    "dicts": lambda values: ({"id": at, "x": value} for at, value in enumerate(values)),
+    "frames": lambda values: iter(
+        [pa.table({"id": range(4), "x": values[:4]}), pa.table({"x": values[4:], "id": range(4, 8)})]
+    ),
+    "list of pandas frames": lambda values: [
+        pd.DataFrame({"id": range(4), "x": values[:4]}),
+        pd.DataFrame({"id": range(4, 8), "x": values[4:]}),
+    ],
+}
+
+
+@pytest.mark.parametrize(("before", "after", "first", "last"), LATER.values(), ids=LATER.keys())
+@pytest.mark.parametrize("rows", LATER_ROWS.values(), ids=LATER_ROWS.keys())
+def test_later_values_are_sent_as_they_are_whatever_the_first_ones_were(rows, before, after, first, last):
+    encoded = encode(rows([before] * 4 + [after] * 4), Layout((Field("p", "x"),), ("id",)), max_rows=4)
+    assert encoded.rejected.num_rows == 0
+    assert list(sent(encoded).values()) == [first] * 4 + [last] * 4
+
+
+LATER_KEYS = {
+    "fractions": ([1, 2], [20000.25, 20000.5, 3.0], {"1": 1, "2": 2, "3": 3}),
+    "text": ([1, 2], ["x", "3"], {"1": 1, "2": 2, "3": 3}),
+    "true": ([1, 2], [True], {"1": 1, "2": 2}),
+    "wide integer": ([1.0], [2**53 + 1, 5], {"1": 1.0, "5": 5.0}),
+    "nothing at first": ([None, None], ["x", "y"], {"x": "x", "y": "y"}),
+    "numbers after text": (["x"], [7, 8], {"x": "x", "7": "7", "8": "8"}),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "keys"), LATER_KEYS.values(), ids=LATER_KEYS.keys())
+def test_a_later_key_that_is_no_value_of_the_first_keys_type_is_refused_and_never_becomes_another(
+    before, after, keys
+):
+    rows = [{"id": value, "x": "a"} for value in [*before, *after]]
+    encoded = encode(iter(rows), Layout((Field("p", "x"),), ("id",)), max_rows=len(before))
+    found = zip(encoded.good["key"].to_pylist(), encoded.good["keys"].to_pylist(), strict=True)
+    assert {key: values["id"] for key, values in found} == keys
+    assert encoded.good.num_rows + encoded.rejected.num_rows == len(rows)
+    assert set(encoded.rejected["code"].to_pylist()) <= {"INVALID_KEY", "MISSING_KEY"}
+    assert {values["id"] for values in encoded.rejected["keys"].to_pylist()} <= {None}
 
 
 MIXED = {
@@ -219,7 +273,7 @@ def test_a_column_of_mixed_types_is_refused_by_name_and_row(kind, values, row):
     frame = pd.DataFrame({"ok": 1, "amount": pd.Series(values, dtype=object)})
     rows = frame if kind == "pandas" else [{"ok": 1, "amount": value} for value in values]
     with pytest.raises(TableError, match="'amount'") as caught:
-        record_batches(rows).read_all()
+        read_all(record_batches(rows))
     assert caught.value.column == "amount"
     assert caught.value.row == row
     assert "Cast" in str(caught.value) or "Make" in str(caught.value)
@@ -243,7 +297,7 @@ def test_text_that_is_no_unicode_is_refused_by_column():
 def test_bytes_that_pose_as_text_are_refused_by_column():
     broken = pa.array([b"fine", b"\xff\xfe"]).view(pa.string())
     with pytest.raises(TableError, match="'a' holds text that is not valid UTF-8"):
-        record_batches(pa.table({"a": broken})).read_all()
+        read_all(record_batches(pa.table({"a": broken})))
 
 
 def test_texts_too_large_for_one_array_are_divided_and_at_last_refused(monkeypatch):
@@ -263,11 +317,11 @@ def test_texts_too_large_for_one_array_are_divided_and_at_last_refused(monkeypat
 
     monkeypatch.setattr(rows_module, "plain_batch", fits_none)
     with pytest.raises(TableError, match="too large"):
-        record_batches(pa.table({"a": ["x", "y"]})).read_all()
+        read_all(record_batches(pa.table({"a": ["x", "y"]})))
 
 
 def test_wide_integers_in_dicts_pass_up_to_64_bits():
-    assert record_batches([{"a": 2**64 - 1}]).read_all()["a"].to_pylist() == [2**64 - 1]
+    assert read_all(record_batches([{"a": 2**64 - 1}]))["a"].to_pylist() == [2**64 - 1]
     with pytest.raises(TableError, match="more than 64 bits") as caught:
         record_batches([{"a": 1}, {"a": 2**64}])
     assert caught.value.row == 1
@@ -323,10 +377,10 @@ def test_a_list_that_is_not_all_dicts_is_refused_by_row(rows, message):
         record_batches(rows)
 
 
-def test_batches_of_another_schema_are_refused_by_number():
-    batches = iter([pa.record_batch({"a": [1]}), pa.record_batch({"a": ["x"]})])
-    with pytest.raises(TableError, match="Record batch 2 has the columns a: string, the first has a: int64"):
-        record_batches(batches).read_all()
+def test_frames_with_other_columns_are_refused_by_number():
+    batches = iter([pa.record_batch({"a": [1]}), pa.record_batch({"b": ["x"]})])
+    with pytest.raises(TableError, match="Frame 2 has the columns b, the first has a"):
+        read_all(record_batches(batches))
 
 
 def test_an_object_with_only_the_array_protocol_is_one_batch():
@@ -334,7 +388,7 @@ def test_an_object_with_only_the_array_protocol_is_one_batch():
         def __arrow_c_array__(self, requested_schema=None):
             return pa.record_batch({"a": [1, 2]}).__arrow_c_array__(requested_schema)
 
-    assert record_batches(One()).read_all().to_pydict() == {"a": [1, 2]}
+    assert read_all(record_batches(One())).to_pydict() == {"a": [1, 2]}
 
 
 UNWRAPPED = {
@@ -395,14 +449,14 @@ UNWRAPPED = {
 
 @pytest.mark.parametrize(("array", "kind", "values"), UNWRAPPED.values(), ids=UNWRAPPED.keys())
 def test_unusual_types_become_plain_ones_with_the_same_values(array, kind, values):
-    table = record_batches(pa.table({"a": array})).read_all()
+    table = read_all(record_batches(pa.table({"a": array})))
     assert table.schema.field("a").type == kind
     assert table["a"].to_pylist() == values
 
 
 def test_decimals_and_schema_metadata_survive_as_values_only():
     table = pa.table({"a": pa.array([decimal.Decimal("1.50")], pa.decimal64(5, 2))})
-    plain = record_batches(table.replace_schema_metadata({"x": "y"})).read_all()
+    plain = read_all(record_batches(table.replace_schema_metadata({"x": "y"})))
     assert plain["a"].to_pylist() == [decimal.Decimal("1.50")]
     assert plain.schema.metadata is None
 
