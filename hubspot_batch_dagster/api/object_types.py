@@ -208,6 +208,12 @@ def _spellings() -> Iterator[tuple[str, ObjectType]]:
 _BY_SPELLING: Mapping[str, ObjectType] = dict(_spellings())
 _EVERYWHERE: Mapping[str, tuple[Operation, ...]] = dict.fromkeys(VERSIONS, tuple(_LETTERS.values()))
 _TYPE_ID = re.compile(r"\d+-\d+")
+_FULL_NAME = re.compile(r"p\d*_.+")
+
+
+def _path_name(custom: str) -> str:
+    """Spell a custom object as HubSpot's paths take it; its name alone is a 400 since 2025-04-29."""
+    return custom if _TYPE_ID.fullmatch(custom) or _FULL_NAME.fullmatch(custom) else f"p_{custom}"
 
 
 def object_type(name: str | ObjectType) -> ObjectType:
@@ -215,7 +221,8 @@ def object_type(name: str | ObjectType) -> ObjectType:
 
     Args:
         name: A built-in type by plural or singular name in any case (`contacts`, `Line Item`) or by its id (`0-1`); a
-            custom object by id (`2-123`), fully qualified name (`p123_cars`) or bare name (`cars`).
+            custom object by id (`2-123`), fully qualified name (`p123_cars`), `p_cars` or bare name (`cars`), for
+            which `p_cars` goes into paths: HubSpot refuses the bare name there.
 
     Returns:
         The type. What the table does not know is taken for a custom object with every operation in every version:
@@ -246,7 +253,7 @@ def object_type(name: str | ObjectType) -> ObjectType:
         singular=given,
         type_id=given if _TYPE_ID.fullmatch(given) else "",
         label=given,
-        segment=quote(given, safe=""),
+        segment=quote(_path_name(given) if custom else given, safe=""),
         read_scopes=("crm.objects.custom.read",) if custom else (),
         write_scopes=("crm.objects.custom.write",) if custom else (),
         operations=_EVERYWHERE,

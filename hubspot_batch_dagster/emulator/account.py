@@ -82,23 +82,33 @@ def _owner(owner_id: str, first: str, last: str) -> Json:
 
 def list_pipelines(portal: Portal, request: Request) -> Answer:
     """The pipelines of an object type."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     stamp = iso(1_500_000_000.0)
     return Answer(200, {"results": [p.as_json(stamp) for p in portal.pipelines.get(table.name, [])]})
 
 
 def read_pipeline(portal: Portal, request: Request) -> Answer:
     """One pipeline."""
-    table = portal.table(request.parameters["type"])
+    return Answer(200, _one_pipeline(portal, request).as_json(iso(1_500_000_000.0)))
+
+
+def list_stages(portal: Portal, request: Request) -> Answer:
+    """The stages of one pipeline, first to last."""
+    pipeline = _one_pipeline(portal, request).as_json(iso(1_500_000_000.0))
+    return Answer(200, {"results": pipeline["stages"]})
+
+
+def _one_pipeline(portal: Portal, request: Request) -> Pipeline:
+    table = portal.table_of_path(request.parameters["type"])
     for pipeline in portal.pipelines.get(table.name, []):
         if pipeline.id == request.parameters["pipeline"]:
-            return Answer(200, pipeline.as_json(iso(1_500_000_000.0)))
+            return pipeline
     raise not_found()
 
 
 def create_pipeline(portal: Portal, request: Request) -> Answer:
     """Makes a pipeline with its stages."""
-    table, body = portal.table(request.parameters["type"]), request.json
+    table, body = portal.table_of_path(request.parameters["type"]), request.json
     if not body.get("label") or not body.get("stages"):
         raise validation("Some required fields were not set: [label, stages]")
     stages = tuple(Stage(str(s.get("stageId") or portal.next_id()), str(s["label"])) for s in body["stages"])

@@ -8,6 +8,7 @@ from typing import Any
 from hubspot_batch_dagster.emulator.exchange import Answer, Refused, error_body
 from hubspot_batch_dagster.emulator.faults import Fault, Faults
 from hubspot_batch_dagster.emulator.limits import Limits
+from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.emulator.oauth import Credentials
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.schemas import define_object_type
@@ -68,6 +69,10 @@ class Admin:
 
     def _post_records(self, given: Any, object_type: str) -> Any:
         return self.portal.seed_records(object_type, given)
+
+    def _post_merges(self, given: Any, object_type: str) -> Any:
+        primary_id, other_id = map(str, given)
+        return merge_records(self.portal, self.portal.table(object_type), primary_id, other_id).id
 
     def _post_properties(self, given: Any, object_type: str) -> Any:
         self.portal.add_property(object_type, **given)

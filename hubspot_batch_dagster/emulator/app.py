@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-from pydantic_core import to_json
 
 from hubspot_batch_dagster.emulator.admin import Admin
 from hubspot_batch_dagster.emulator.books import RequestEntry
@@ -21,25 +15,18 @@ from hubspot_batch_dagster.emulator.oauth import Credentials
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.routes import Found, Router
 from hubspot_batch_dagster.emulator.scopes import needed_scopes
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from hubspot_batch_dagster.emulator.sending import AnswerSender, Receive, Scope, Send
 
 
 class App:
-    """An ASGI app that is one HubSpot account.
-
-    Attributes:
-        connections: Open connections by the client's address, kept by the server; faults cut them.
-    """
+    """An ASGI app that is one HubSpot account."""
 
     def __init__(self, portal: Portal, credentials: Credentials, faults: Faults) -> None:
         self.portal = portal
         self.credentials = credentials
         self.faults = faults
         self.limits = Limits(portal)
-        self.connections: dict[tuple[str, int], asyncio.Transport] = {}
+        self.sender = AnswerSender()
         self._router = Router(all_routes(credentials, self.limits))
         self._admin = Admin(portal, credentials, faults, self.limits)
 
@@ -53,7 +40,7 @@ class App:
         query = scope["query_string"].decode("latin-1")
         if path.startswith("/_emulator"):
             answer = self._admin.answer(scope["method"], path, body)
-            await self._send(send, answer, self.portal.correlation_id(), {})
+            await self.sender.send(scope, receive, send, answer, self.portal.correlation_id(), {}, None)
             return
         settings = self.portal.settings
         if settings.inbound_jitter:
@@ -94,13 +81,11 @@ class App:
         self._note(request, answer, fault, time.perf_counter() - began)
         await self._wait(fault)
         if fault is not None and fault.action in ("drop", "silent"):
-            await self._cut(scope, receive, fault)
+            await self.sender.cut(scope, receive, fault)
             return
-        cut = fault is not None and fault.action == "truncate"
-        await self._send(send, answer, self.portal.correlation_id(), headers, half=cut)
-        transport = self._transport(scope)
-        if cut and transport is not None:
-            transport.close()
+        ahead = self.portal.settings.date_ahead
+        correlation_id = self.portal.correlation_id()
+        await self.sender.send(scope, receive, send, answer, correlation_id, headers, ahead, fault)
 
     def _route(self, request: Request) -> Found:
         found = self._router.find(self.portal, request.method, request.path)
@@ -110,7 +95,7 @@ class App:
         request.operation = found.route.operation
         request.parameters = found.parameters
         name = found.parameters.get("type") or found.parameters.get("from") or ""
-        table = self.portal.find_table(name) if name else None
+        table = self.portal.find_table_of_path(name) if name else None
         request.object_type = table.name if table is not None else name
         return found
 
@@ -129,22 +114,6 @@ class App:
             seconds += fault.seconds
         if seconds > 0:
             await asyncio.sleep(seconds)
-
-    async def _cut(self, scope: Scope, receive: Receive, fault: Fault) -> None:
-        if fault.action == "silent":
-            await _disconnected(receive, fault.seconds)
-        transport = self._transport(scope)
-        if transport is None:
-            return
-        if fault.reset:
-            wire: socket.socket = transport.get_extra_info("socket")
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
-        await _disconnected(receive, 5.0)
-
-    def _transport(self, scope: Scope) -> asyncio.Transport | None:
-        """The connection a request came by; None if the client has closed it."""
-        return self.connections.get(tuple(scope["client"]))
 
     def _note(self, request: Request, answer: Answer, fault: Fault | None, seconds: float) -> None:
         if not self.portal.settings.keep_books:
@@ -170,37 +139,6 @@ class App:
         )
         self.portal.books.note_request(entry)
 
-    async def _send(
-        self, send: Send, answer: Answer, correlation_id: str, limits: dict[str, str], *, half: bool = False
-    ) -> None:
-        body = b""
-        if answer.body is not None and answer.status != 204:
-            body = _bytes(answer, correlation_id)
-        headers = [
-            (b"x-hubspot-correlation-id", correlation_id.encode()),
-            (b"x-request-id", correlation_id.encode()),
-        ]
-        headers += [
-            (name.encode(), value.encode()) for name, value in (*limits.items(), *answer.headers.items())
-        ]
-        if answer.status != 204:
-            headers.append((b"content-type", answer.content_type.encode()))
-            headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        part = body[: len(body) // 2] if half else body
-        await send({"type": "http.response.body", "body": part, "more_body": half})
-
-
-def _bytes(answer: Answer, correlation_id: str) -> bytes:
-    body = answer.body
-    if isinstance(body, bytes):
-        return body
-    if answer.status >= 400 and isinstance(body, dict):
-        body = {**body, "correlationId": correlation_id}
-        if body.get("policyName") == "DAILY":
-            body["requestId"] = correlation_id
-    return to_json(body)
-
 
 def _altered(answer: Answer, fault: Fault, request: Request) -> Answer:
     if fault.action in ("answer", "empty"):
@@ -219,14 +157,3 @@ async def _read(receive: Receive) -> bytes | None:
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
-
-
-async def _disconnected(receive: Receive, seconds: float) -> None:
-    async def wait() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    try:
-        await asyncio.wait_for(wait(), seconds)
-    except asyncio.TimeoutError:
-        return

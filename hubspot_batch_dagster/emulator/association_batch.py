@@ -32,7 +32,7 @@ def create(portal: Portal, request: Request) -> Answer:
         if problem is not None:
             errors.append(problem)
             continue
-        source_id, target_id = _ids(item)
+        source_id, target_id = _living_ids(source, target, item)
         _replace(portal, source, source_id, target, target_id, types, request)
         results.append(_pair(portal, request, source, source_id, target, target_id))
     return envelope(portal, results, errors, status=200 if request.version == "2026-09" else 201)
@@ -49,7 +49,7 @@ def create_default(portal: Portal, request: Request) -> Answer:
         if problem is not None:
             errors.append(problem)
             continue
-        source_id, target_id = _ids(item)
+        source_id, target_id = _living_ids(source, target, item)
         results += _associate_plain(portal, source, source_id, target, target_id, plain, request)
     return envelope(portal, results, errors, status=200)
 
@@ -61,7 +61,7 @@ def read(portal: Portal, request: Request) -> Answer:
     errors: list[Json] = []
     for item in inputs:
         source_id = str(item.get("id", ""))
-        linked = list(portal.links.of(source.name, source_id, target.name).items())
+        linked = list(portal.links.of(source.name, _living_id(source, source_id), target.name).items())
         if not linked:
             errors.append(_nothing_found(source, source_id, target))
             continue
@@ -82,7 +82,7 @@ def archive(portal: Portal, request: Request) -> Answer:
     results = []
     for item in inputs:
         for end in item.get("to") or []:
-            source_id, target_id = _id(item.get("from")), _id(end)
+            source_id, target_id = _living_ids(source, target, {"from": item.get("from"), "to": end})
             _dissociate(portal, source, source_id, target, target_id, request)
             results.append({"from": {"id": source_id}, "to": {"id": target_id}})
     return _archived(portal, request, results)
@@ -94,7 +94,7 @@ def archive_labels(portal: Portal, request: Request) -> Answer:
     typed = [(item, _types(portal, source, target, item)) for item in inputs]
     results = []
     for item, types in typed:
-        source_id, target_id = _ids(item)
+        source_id, target_id = _living_ids(source, target, item)
         for link_type in types:
             if link_type.label is None:
                 _dissociate(portal, source, source_id, target, target_id, request)
@@ -107,9 +107,10 @@ def archive_labels(portal: Portal, request: Request) -> Answer:
 
 def list_one(portal: Portal, request: Request) -> Answer:
     """What one record is associated with."""
-    source = portal.table(request.parameters["type"])
-    target = portal.table(request.parameters["to"])
-    linked = list(portal.links.of(source.name, request.parameters["id"], target.name).items())
+    source = portal.table_of_path(request.parameters["type"])
+    target = portal.table_of_path(request.parameters["to"])
+    source_id = _living_id(source, request.parameters["id"])
+    linked = list(portal.links.of(source.name, source_id, target.name).items())
     page = _page(
         portal,
         request,
@@ -138,14 +139,19 @@ def put_labels(portal: Portal, request: Request) -> Answer:
 
 def delete_one(portal: Portal, request: Request) -> Answer:
     """Takes every type off one pair."""
-    source = portal.table(request.parameters["type"])
-    target = portal.table(request.parameters["to"])
-    _dissociate(portal, source, request.parameters["id"], target, request.parameters["to_id"], request)
+    source = portal.table_of_path(request.parameters["type"])
+    target = portal.table_of_path(request.parameters["to"])
+    ends = {"from": request.parameters["id"], "to": request.parameters["to_id"]}
+    source_id, target_id = _living_ids(source, target, ends)
+    _dissociate(portal, source, source_id, target, target_id, request)
     return Answer(204)
 
 
 def _start(portal: Portal, request: Request, most: int) -> tuple[Table, Table, list[Json]]:
-    source, target = portal.table(request.parameters["from"]), portal.table(request.parameters["to"])
+    source, target = (
+        portal.table_of_path(request.parameters["from"]),
+        portal.table_of_path(request.parameters["to"]),
+    )
     inputs = request.inputs_json
     request.inputs = len(inputs)
     if len(inputs) > most:
@@ -154,12 +160,16 @@ def _start(portal: Portal, request: Request, most: int) -> tuple[Table, Table, l
 
 
 def _one_pair(portal: Portal, request: Request) -> tuple[Table, str, Table, str]:
-    source, target = portal.table(request.parameters["type"]), portal.table(request.parameters["to"])
+    source, target = (
+        portal.table_of_path(request.parameters["type"]),
+        portal.table_of_path(request.parameters["to"]),
+    )
     item = {"from": {"id": request.parameters["id"]}, "to": {"id": request.parameters["to_id"]}}
     problem = _pair_problem(source, target, item)
     if problem is not None:
         raise Refused(400, problem)
-    return source, request.parameters["id"], target, request.parameters["to_id"]
+    source_id, target_id = _living_ids(source, target, item)
+    return source, source_id, target, target_id
 
 
 def _id(end: Any) -> str:
@@ -168,6 +178,17 @@ def _id(end: Any) -> str:
 
 def _ids(item: Json) -> tuple[str, str]:
     return _id(item.get("from")), _id(item.get("to"))
+
+
+def _living_ids(source: Table, target: Table, item: Json) -> tuple[str, str]:
+    """The two ids of a pair; those of merged records are led to the records that are left."""
+    source_id, target_id = _ids(item)
+    return _living_id(source, source_id), _living_id(target, target_id)
+
+
+def _living_id(table: Table, record_id: str) -> str:
+    living = table.living(record_id)
+    return living.id if living is not None else record_id
 
 
 def _plain(portal: Portal, source: Table, target: Table) -> LinkType:
@@ -199,10 +220,10 @@ def _pair_problem(source: Table, target: Table, item: Json) -> Json | None:
         "subCategory": "crm.associations.INVALID_IDENTIFIER",
     }
     for table, record_id in ((source, source_id), (target, target_id)):
-        if record_id not in table.records:
+        if table.living(record_id) is None:
             message = f"{table.type_name}={record_id} is not valid"
             return {**base, "message": message, "context": {"id": [record_id]}}
-    if source is target and source_id == target_id:
+    if source is target and _living_id(source, source_id) == _living_id(target, target_id):
         return {**base, "message": f"{source.type_name}={source_id} cannot be associated with itself"}
     return None
 

@@ -74,7 +74,9 @@ def delete_label(portal: Portal, request: Request) -> Answer:
 
 
 def _ends(portal: Portal, request: Request) -> tuple[str, str]:
-    return portal.table(request.parameters["from"]).name, portal.table(request.parameters["to"]).name
+    return portal.table_of_path(request.parameters["from"]).name, portal.table_of_path(
+        request.parameters["to"]
+    ).name
 
 
 def _own(portal: Portal, source: str, target: str, type_id: str) -> LinkType:

@@ -77,6 +77,10 @@ class Links:
         self._last_id += 1
         return self._last_id
 
+    def pairs_from(self, source: str) -> list[tuple[str, str]]:
+        """The pairs of object types that begin with one and have associations."""
+        return [pair for pair in self._links if pair[0] == source]
+
     def types(self, source: str, target: str) -> list[LinkType]:
         """The types between two object types in one direction."""
         return self._by_pair.get((source, target), [])
@@ -168,6 +172,29 @@ def associate(
             links.link(primary, source_id, target_id)
 
 
+def move_associations(portal: Portal, object_type: str, old_id: str, new_id: str) -> None:
+    """Move what a merged record was associated with to the record that is left.
+
+    A primary association of the record that is left stays; a second one of its kind is dropped.
+    """
+    links = portal.links
+    for source, target in links.pairs_from(object_type):
+        held = links.of(source, old_id, target)
+        for other_id, keys in list(held.items()):
+            types = [found for key in sorted(keys) if (found := links.find(*key)) is not None]
+            links.unlink_all(source, old_id, target, other_id)
+            if source == target and other_id == new_id:
+                continue
+            for link_type in types:
+                if not (link_type.primary and _has_primary(links, link_type, new_id)):
+                    links.link(link_type, new_id, other_id)
+
+
+def _has_primary(links: Links, link_type: LinkType, source_id: str) -> bool:
+    held = links.of(link_type.source, source_id, link_type.target)
+    return any((link_type.category, link_type.type_id) in keys for keys in held.values())
+
+
 def inline_problem(portal: Portal, table: Table, given: Any) -> Json | None:
     """What is wrong with the associations of one create input, as an error item; None if nothing is."""
     if not given:
@@ -186,7 +213,7 @@ def inline_problem(portal: Portal, table: Table, given: Any) -> Json | None:
                 return _item(found)
             if found.source != table.name:
                 return _item(wrong_direction(portal, found, table.name))
-            if target_id not in portal.tables[found.target].records:
+            if portal.tables[found.target].living(target_id) is None:
                 return _item(
                     f"{portal.tables[found.target].type_name}={target_id} is not valid",
                     subCategory="crm.associations.INVALID_IDENTIFIER",
@@ -227,12 +254,14 @@ def _item(message: str, **more: Any) -> Json:
 def link_inline(portal: Portal, table: Table, record_id: str, given: list[Json], request: int) -> None:
     """Links a new record as its input asked; `inline_problem` has found nothing wrong."""
     for association in given:
-        target_id = str(association["to"]["id"])
+        asked_id = str(association["to"]["id"])
         types = [
             found for asked in association["types"] if isinstance(found := read_type(portal, asked), LinkType)
         ]
         for target in {found.target for found in types}:
             chosen = [found for found in types if found.target == target]
+            living = portal.tables[target].living(asked_id)
+            target_id = living.id if living is not None else asked_id
             associate(portal, table.name, record_id, target, target_id, chosen)
             note_link(portal, "associated", chosen[0], record_id, target_id, request)
 

@@ -27,7 +27,7 @@ from hubspot_batch_dagster.emulator.table import Record, Table
 
 def create(portal: Portal, request: Request) -> Answer:
     """Creates records. All or nothing, unless every input has a trace id of its own."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     partial = traced(inputs)
     check_values(portal, table, inputs, request.version)
@@ -38,7 +38,7 @@ def create(portal: Portal, request: Request) -> Answer:
 
 def upsert(portal: Portal, request: Request) -> Answer:
     """Creates or changes records by a unique property. All or nothing without trace ids, like create."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     identify(portal, table, inputs, "upsert")
     partial = traced(inputs)
@@ -54,8 +54,8 @@ def upsert(portal: Portal, request: Request) -> Answer:
 
 
 def update(portal: Portal, request: Request) -> Answer:
-    """Changes records. Unknown ids are left out and named; a bad value fails the whole batch."""
-    table = portal.table(request.parameters["type"])
+    """Change records. Unknown ids are left out and named; a bad value fails the whole batch."""
+    table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     try:
         identify(portal, table, inputs, "update")
@@ -63,19 +63,27 @@ def update(portal: Portal, request: Request) -> Answer:
         if portal.settings.duplicates_commit_rows_before:
             _commit_first_half(portal, table, inputs, request)
         raise
+    settings = portal.settings
+    merged = [item for item in inputs if item.by_merged_id(table)] if table.merged else []
+    if settings.update_of_merged == "not_found":
+        for item in merged:
+            item.record = None
     unknown = [item for item in inputs if item.record is None]
-    known = [item for item in inputs if item.record is not None]
+    left_out = merged if settings.update_of_merged == "left_out" else []
+    known = [item for item in inputs if item.record is not None and item not in left_out]
+    if len(unknown) == len(inputs) > 0 and settings.all_absent == "404":
+        raise Refused(404, _not_found_item(table, [item.key for item in unknown]))
     check_values(portal, table, known, request.version)
     check_unique(portal, table, known)
-    partial = traced(inputs) and portal.settings.update_partial_by_trace_id
+    partial = traced(inputs) and settings.update_partial_by_trace_id
     errors = _failed(portal, table, known, request, partial=partial)
-    listed = _unknown_items(table, unknown) if portal.settings.update_unknown_as_error else []
+    listed = _unknown_items(table, unknown) if settings.update_unknown_as_error else []
     return _written(portal, table, known, request, errors + listed, status=207 if unknown else 200)
 
 
 def read(portal: Portal, request: Request) -> Answer:
     """Reads records by id, or by one unique property for the whole request."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     inputs = request.inputs_json
     request.inputs = len(inputs)
     history = _names(request.json.get("propertiesWithHistory"))
@@ -97,21 +105,30 @@ def read(portal: Portal, request: Request) -> Answer:
         else:
             found[record.id] = record
     results = [shown(portal, table, record, wanted, history) for record in found.values()]
+    if missing and not found and portal.settings.all_absent == "404":
+        raise Refused(404, _not_found_item(table, missing))
     errors = [_not_found_item(table, missing)] if missing else []
     return envelope(portal, results, errors, status=200)
 
 
 def archive(portal: Portal, request: Request) -> Answer:
     """Archives records. Ids that are unknown or archived already are passed over in silence."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     now = portal.now()
     for item in inputs:
-        record = table.records.get(str(item.given.get("id", "")))
+        record = to_archive(portal, table, str(item.given.get("id", "")))
         if record is not None:
             portal.archive_record(table, record, now, request.n)
             request.committed.append(record.id)
     return Answer(204)
+
+
+def to_archive(portal: Portal, table: Table, record_id: str) -> Record | None:
+    """Find the record that an archive by this id archives, or None."""
+    if portal.settings.archive_of_merged == "ignored":
+        return table.records.get(record_id)
+    return table.living(record_id)
 
 
 OPERATIONS: dict[str, Callable[[Portal, Request], Answer]] = {
@@ -212,6 +229,7 @@ def _write(
     now = portal.now()
     stamp = iso(now)
     keep, echo = settings.keep_books, settings.echo_trace_id
+    under_old_id = bool(table.merged) and settings.update_of_merged == "under_old_id"
     results = []
     for item in inputs:
         record = item.record
@@ -231,7 +249,7 @@ def _write(
                 Commit(record.id, table.name, kind, item.trace_id, record.properties, now, request.n)
             )
         result: Json = {
-            "id": record.id,
+            "id": item.key if under_old_id and item.by_merged_id(table) else record.id,
             "properties": properties,
             "createdAt": record.created,
             "updatedAt": stamp,

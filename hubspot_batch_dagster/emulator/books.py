@@ -42,7 +42,8 @@ class Commit(NamedTuple):
     """One change.
 
     Attributes:
-        kind: `created`, `updated`, `archived`, `seeded` (put there by a test), `associated`, `dissociated`.
+        kind: `created`, `updated`, `archived`, `merged`, `seeded` (put there by a test), `associated`,
+            `dissociated`. A merge is noted with the record that is left.
         properties: All the record's properties after the change; for associations the two ends and the type.
         request: Number of the request that made it; 0 for a seeded record.
     """
@@ -105,7 +106,10 @@ class Books:
         for commit in self.commits(object_type=object_type):
             if commit.kind == "archived":
                 living.pop(commit.record_id, None)
-            elif commit.kind in ("created", "updated", "seeded"):
+            elif commit.kind in ("created", "updated", "seeded", "merged"):
+                if commit.kind == "merged":
+                    for old_id in commit.properties["hs_merged_object_ids"].split(";"):
+                        living.pop(old_id, None)
                 living[commit.record_id] = commit.properties
         return living
 

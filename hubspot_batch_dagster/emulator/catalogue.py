@@ -6,6 +6,7 @@ from hubspot_batch_dagster.emulator import (
     account,
     association_batch,
     association_labels,
+    merges,
     property_definitions,
     records,
     schemas,
@@ -37,6 +38,7 @@ def _record_routes() -> tuple[Route, ...]:
     many, one = "/crm/objects/{type}", "/crm/objects/{type}/{id}"
     return (
         Route("POST", f"{many}/search", "search", search, "search"),
+        Route("POST", f"{many}/merge", "merge", merges.merge, access="write"),
         Route("POST", many, "create_one", records.create_one, access="write"),
         Route("GET", many, "list", records.list_page),
         Route("GET", one, "read_one", records.read_one),
@@ -130,6 +132,7 @@ def _account_routes(limits: Limits) -> tuple[Route, ...]:
         Route("GET", "/crm/pipelines/{type}", "pipelines.list", account.list_pipelines),
         Route("POST", "/crm/pipelines/{type}", "pipelines.create", account.create_pipeline, access="write"),
         Route("GET", "/crm/pipelines/{type}/{pipeline}", "pipelines.read", account.read_pipeline),
+        Route("GET", "/crm/pipelines/{type}/{pipeline}/stages", "pipelines.stages", account.list_stages),
     )
 
 

@@ -12,7 +12,10 @@ from typing import Any, Literal
 from hubspot_batch_dagster.emulator.exchange import Answer, Request, error_body
 from hubspot_batch_dagster.emulator.limits import burst_body, daily_body
 
-Action = Literal["answer", "drop", "truncate", "silent", "slow", "empty", "omit"]
+Action = Literal[
+    "answer", "drop", "truncate", "silent", "slow", "empty", "omit", "interim", "drip", "headers"
+]
+WORKING = ("slow", "truncate", "omit", "interim", "drip", "headers")
 MAX_SILENCE = 300.0
 HTML = "<html><head><title>{status}</title></head><body><center><h1>{status} Bad Gateway</h1></center></body></html>"
 
@@ -34,8 +37,9 @@ class Fault:
         row: Property values, or `id` and `objectWriteTraceId`; an input that has all of them must be in the
             batch. A value of None means that it is sent at all.
         after_commit: The work is done before the trouble comes.
-        seconds: How long a slow or silent answer takes; silence ends after 300 seconds at most.
+        seconds: How long a slow, silent or dripping answer takes; silence ends after 300 seconds at most.
         rows: How many results are left out.
+        from_status_line: A drip begins with the status line; otherwise with the body.
         reset: A dropped connection is reset (RST) instead of closed (FIN).
     """
 
@@ -58,6 +62,7 @@ class Fault:
     seconds: float = 0.0
     rows: int = 0
     reset: bool = False
+    from_status_line: bool = False
 
     @classmethod
     def answer(cls, status: int, body: Mapping[str, Any] | str | None = None, **fields: Any) -> Fault:
@@ -144,10 +149,28 @@ class Fault:
         """Does the work and leaves some results out of the answer."""
         return cls("omit", **{"name": "omit", "rows": rows, "after_commit": True, **fields})
 
+    @classmethod
+    def interim(cls, status: int = 102, seconds: float = 0.0, **fields: Any) -> Fault:
+        """Send a 1xx answer first and the true one `seconds` later, as HTTP allows."""
+        return cls("interim", **{"name": str(status), "status": status, "seconds": seconds, **fields})
+
+    @classmethod
+    def drip(cls, seconds: float, **fields: Any) -> Fault:
+        """Do the work and send the answer byte by byte over so many seconds.
+
+        With `from_status_line=True` the headers drip too.
+        """
+        return cls("drip", **{"name": "drip", "seconds": min(seconds, MAX_SILENCE), **fields})
+
+    @classmethod
+    def with_headers(cls, headers: Mapping[str, str], **fields: Any) -> Fault:
+        """Answer as usual, with these headers added or in the place of HubSpot's own, such as `Date`."""
+        return cls("headers", **{"name": "headers", "headers": dict(headers), **fields})
+
     @property
     def works(self) -> bool:
         """Whether the operation is carried out."""
-        return self.after_commit or self.action in ("slow", "truncate", "omit")
+        return self.after_commit or self.action in WORKING
 
     def fits(self, request: Request) -> bool:
         """Whether a request is one it is about, leaving counts and chance aside."""

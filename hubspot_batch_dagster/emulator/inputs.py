@@ -43,6 +43,10 @@ class Input:
         """Whether nothing is wrong with it."""
         return not self.value_errors and self.problem is None and self.conflict is None
 
+    def by_merged_id(self, table: Table) -> bool:
+        """Whether it names its record by the id of one that was merged into it."""
+        return self.record is not None and self.id_property is None and self.key in table.merged
+
     def error_item(self, table: Table, names_id: bool) -> Json:
         """What is wrong with it, as one item of a 207's `errors`."""
         context: dict[str, list[str]] = {"objectWriteTraceId": [self.trace_id or ""]}
@@ -138,13 +142,15 @@ def _refuse_repeated(pairs: Iterable[tuple[tuple[str | None, str], Input]]) -> N
         raise validation(message, context={"ids": ids})
 
 
-def check_id_property(portal: Portal, table: Table, name: str, operation: str) -> None:
-    """Refuses an `idProperty` that cannot identify a record."""
+def check_id_property(
+    portal: Portal, table: Table, name: str, operation: str, *, single: bool = False
+) -> None:
+    """Refuse an `idProperty` that cannot identify a record; an email does in a single update, not in a batch."""
     if name == "hs_object_id":
         allowed = portal.settings.hs_object_id_as_id_property
     else:
         allowed = name in table.unique and name in table.properties
-    if operation == "update" and table.name == "contacts" and name == "email":
+    if operation == "update" and table.name == "contacts" and name == "email" and not single:
         allowed = False
     if not allowed:
         raise validation(
@@ -157,7 +163,7 @@ def find(
 ) -> Record | None:
     """The living record that a key names; an archived one only where its keys stay taken."""
     if id_property is None or id_property == "hs_object_id":
-        return table.records.get(key)
+        return table.living(key)
     record = table.unique[id_property].get(key)
     if record is not None and upserting and record.request in portal.open_requests:
         choice = portal.settings.concurrent_upsert

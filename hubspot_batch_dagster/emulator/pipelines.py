@@ -32,6 +32,7 @@ class Pipeline:
                 "label": stage.label,
                 "displayOrder": place,
                 "metadata": dict(stage.metadata),
+                "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
                 **times,
             }
             for place, stage in enumerate(self.stages)

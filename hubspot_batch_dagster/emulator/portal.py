@@ -19,6 +19,10 @@ _ID_SPAN = 89_999_999_999
 _ID_FIRST = 10_000_000_000
 
 
+def _unknown_type(name: str) -> Refused:
+    return Refused(400, error_body(f"Unable to infer object type from: {name}"))
+
+
 class Portal:
     """The state of one emulated HubSpot account.
 
@@ -69,7 +73,7 @@ class Portal:
     def add_table(self, table: Table) -> None:
         """Adds an object type."""
         self.tables[table.name] = table
-        for name in table.definition.names:
+        for name in (table.name, *table.definition.names):
             self._by_name[name.lower()] = table
 
     def remove_table(self, table: Table) -> None:
@@ -78,19 +82,40 @@ class Portal:
         self._by_name = {name: known for name, known in self._by_name.items() if known is not table}
 
     def table(self, name: str) -> Table:
-        """The object type that a path names.
+        """Find an object type by any of its names, a custom object's bare name among them.
 
         Raises:
             Refused: There is none: HubSpot's 400 without a category.
         """
-        table = self._by_name.get(name) or self._by_name.get(name.lower())
+        table = self.find_table(name)
         if table is None:
-            raise Refused(400, error_body(f"Unable to infer object type from: {name}"))
+            raise _unknown_type(name)
         return table
 
     def find_table(self, name: str) -> Table | None:
-        """The object type that a path names, or None."""
-        return self._by_name.get(name.lower())
+        """Find the object type of any of its names, or None."""
+        return self._by_name.get(name) or self._by_name.get(name.lower())
+
+    def table_of_path(self, name: str) -> Table:
+        """Find the object type that a path names.
+
+        Raises:
+            Refused: There is none, or it is a custom object's bare name: HubSpot's 400 without a category.
+        """
+        table = self.find_table_of_path(name)
+        if table is None:
+            raise _unknown_type(name)
+        return table
+
+    def find_table_of_path(self, name: str) -> Table | None:
+        """Find the object type that a path names, or None.
+
+        A custom object goes by its type id, its full name or `p_` and its name, not by its name alone.
+        """
+        table = self.find_table(name)
+        if table is None or name.lower() in table.definition.names or self.settings.base_name_in_paths:
+            return table
+        return None
 
     def next_id(self) -> str:
         """A new record id: eleven digits, never in sequence, never given twice."""

@@ -79,6 +79,11 @@ class RemoteEmulator:
         ids: list[str] = self.call("POST", f"records/{object_type}", [dict(row) for row in rows])
         return ids
 
+    def merge(self, object_type: str, primary_id: str, other_id: str) -> str:
+        """Merge a record into another without a request; returns the id of the record that is left."""
+        left: str = self.call("POST", f"merges/{object_type}", [primary_id, other_id])
+        return left
+
     def add_property(self, object_type: str, name: str, **fields: Any) -> None:
         """Defines a custom property without a request; `unique=True` makes it fit for `idProperty`."""
         self.call("POST", f"properties/{object_type}", {"name": name, **fields})

@@ -35,14 +35,14 @@ FIELD_TYPES = {
 
 def list_properties(portal: Portal, request: Request) -> Answer:
     """Every definition of an object type, unpaged."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     properties = table.archived_properties if request.wants_archived else table.properties
     return Answer(200, {"results": [shown(portal, table, prop) for prop in properties.values()]})
 
 
 def read_property(portal: Portal, request: Request) -> Answer:
     """One definition; 404 if there is none."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     return Answer(
         200, shown(portal, table, _known(table, request.parameters["name"], request.wants_archived))
     )
@@ -50,13 +50,13 @@ def read_property(portal: Portal, request: Request) -> Answer:
 
 def create_property(portal: Portal, request: Request) -> Answer:
     """Makes a property. An archived name comes back to life; an active one is a 409."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     return Answer(201, shown(portal, table, make(portal, table, request.json)))
 
 
 def update_property(portal: Portal, request: Request) -> Answer:
     """Changes a definition. `hasUniqueValue` cannot be changed: it answers 200 and stays as it is."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     prop = _known(table, request.parameters["name"], False)
     body = request.json
     changed = replace(
@@ -73,14 +73,14 @@ def update_property(portal: Portal, request: Request) -> Answer:
 
 def archive_property(portal: Portal, request: Request) -> Answer:
     """Archives a property of the portal's own."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     _archive(table, request.parameters["name"])
     return Answer(204)
 
 
 def batch_create(portal: Portal, request: Request) -> Answer:
     """Makes properties, each for itself."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     request.inputs = len(request.inputs_json)
     results: list[Json] = []
     errors: list[Json] = []
@@ -94,7 +94,7 @@ def batch_create(portal: Portal, request: Request) -> Answer:
 
 def batch_read(portal: Portal, request: Request) -> Answer:
     """Reads definitions by name."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     names = [str(item.get("name")) for item in request.inputs_json]
     properties = table.archived_properties if request.json.get("archived") else table.properties
     results = [shown(portal, table, properties[name]) for name in names if name in properties]
@@ -105,7 +105,7 @@ def batch_read(portal: Portal, request: Request) -> Answer:
 
 def batch_archive(portal: Portal, request: Request) -> Answer:
     """Archives properties; 204 whatever their state."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     for item in request.inputs_json:
         prop = table.properties.get(str(item.get("name")))
         if prop is not None and not prop.hubspot_defined:
@@ -115,13 +115,13 @@ def batch_archive(portal: Portal, request: Request) -> Answer:
 
 def list_groups(portal: Portal, request: Request) -> Answer:
     """The groups that properties are sorted into."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     return Answer(200, {"results": [_group(name, label) for name, label in table.groups.items()]})
 
 
 def read_group(portal: Portal, request: Request) -> Answer:
     """One group."""
-    table, name = portal.table(request.parameters["type"]), request.parameters["name"]
+    table, name = portal.table_of_path(request.parameters["type"]), request.parameters["name"]
     if name not in table.groups:
         raise object_not_found(f"There is no property group {name}")
     return Answer(200, _group(name, table.groups[name]))
@@ -129,7 +129,7 @@ def read_group(portal: Portal, request: Request) -> Answer:
 
 def create_group(portal: Portal, request: Request) -> Answer:
     """Makes a group."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     name, label = request.json.get("name"), request.json.get("label")
     if not name or not label:
         raise validation("Some required fields were not set: [name, label]")

@@ -19,23 +19,25 @@ def create_one(portal: Portal, request: Request) -> Answer:
 
 def update_one(portal: Portal, request: Request) -> Answer:
     """Changes one record; 404 if there is none."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     record = _one(portal, table, request)
+    if portal.settings.update_of_merged == "not_found" and request.parameters["id"] in table.merged:
+        raise object_not_found(f"{table.type_name} {request.parameters['id']} does not exist")
     single = _single(request, {**request.json, "id": record.id})
     return Answer(200, batch.update(portal, single).body["results"][0])
 
 
 def read_one(portal: Portal, request: Request) -> Answer:
     """Reads one record by id or, with the query parameter `idProperty`, by a unique property."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     record = _one(portal, table, request)
     return Answer(200, batch.shown(portal, table, record, wanted(table, request), []))
 
 
 def archive_one(portal: Portal, request: Request) -> Answer:
     """Archives one record; 204 whether it was there or not."""
-    table = portal.table(request.parameters["type"])
-    record = table.records.get(request.parameters["id"])
+    table = portal.table_of_path(request.parameters["type"])
+    record = batch.to_archive(portal, table, request.parameters["id"])
     if record is not None:
         portal.archive_record(table, record, portal.now(), request.n)
         request.committed.append(record.id)
@@ -44,7 +46,7 @@ def archive_one(portal: Portal, request: Request) -> Answer:
 
 def list_page(portal: Portal, request: Request) -> Answer:
     """One page of all records, oldest first."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     limit = whole(request.query("limit", "10"), "limit")
     if not 0 < limit <= MAX_PAGE:
         raise validation(f"limit must be between 1 and {MAX_PAGE}")
@@ -74,10 +76,12 @@ def _single(request: Request, item: Json) -> Request:
 def _one(portal: Portal, table: Table, request: Request) -> Record:
     key, id_property = request.parameters["id"], request.query("idProperty") or None
     if id_property is not None:
-        check_id_property(portal, table, id_property, request.operation.removesuffix("_one"))
+        check_id_property(portal, table, id_property, request.operation.removesuffix("_one"), single=True)
         key = table.fold(id_property, key)
-    records = table.archived if request.wants_archived else table.records
-    record = records.get(key) if id_property is None else find(portal, table, key, id_property)
+    if request.wants_archived and id_property is None:
+        record = table.archived.get(key)
+    else:
+        record = find(portal, table, key, id_property)
     if record is None:
         raise object_not_found(
             f"Object not found. objectId are usually numeric. {table.type_name} {key} is not known."

@@ -36,7 +36,7 @@ def list_schemas(portal: Portal, _: Request) -> Answer:
 
 def read_schema(portal: Portal, request: Request) -> Answer:
     """One object type, custom or HubSpot's own."""
-    table = portal.find_table(request.parameters["schema"])
+    table = portal.find_table_of_path(request.parameters["schema"])
     if table is None:
         raise object_not_found(f"Unable to infer object type from: {request.parameters['schema']}")
     return Answer(200, schema(portal, table))
@@ -44,7 +44,7 @@ def read_schema(portal: Portal, request: Request) -> Answer:
 
 def batch_read(portal: Portal, request: Request) -> Answer:
     """Several object types by name or id."""
-    tables = [portal.find_table(str(item.get("id"))) for item in request.inputs_json]
+    tables = [portal.find_table_of_path(str(item.get("id"))) for item in request.inputs_json]
     results = [schema(portal, table) for table in tables if table is not None]
     stamp = iso(portal.now())
     return Answer(200, {"status": "COMPLETE", "results": results, "startedAt": stamp, "completedAt": stamp})
@@ -57,7 +57,7 @@ def create_schema(portal: Portal, request: Request) -> Answer:
 
 def update_schema(portal: Portal, request: Request) -> Answer:
     """Changes labels or required properties of a custom object type."""
-    table = portal.table(request.parameters["schema"])
+    table = portal.table_of_path(request.parameters["schema"])
     body, old = request.json, table.definition
     labels = body.get("labels") or {}
     table.definition = replace(
@@ -72,7 +72,7 @@ def update_schema(portal: Portal, request: Request) -> Answer:
 
 def delete_schema(portal: Portal, request: Request) -> Answer:
     """Takes a custom object type away, which is only possible while it has no records."""
-    table = portal.table(request.parameters["schema"])
+    table = portal.table_of_path(request.parameters["schema"])
     if not table.definition.custom:
         raise validation("HubSpot's own object types cannot be deleted")
     if table.records:
@@ -104,7 +104,7 @@ def define_object_type(portal: Portal, body: Json) -> Table:
         name=name,
         singular=name,
         type_id=f"2-{number}",
-        names=(name, full_name, f"2-{number}"),
+        names=(full_name, f"p_{name}", f"2-{number}"),
         created_property="hs_createdate",
         modified_property="hs_lastmodifieddate",
         default_properties=(display, "hs_createdate", "hs_lastmodifieddate", "hs_object_id"),

@@ -24,7 +24,7 @@ Test = Callable[[dict[str, str]], bool]
 
 def search(portal: Portal, request: Request) -> Answer:
     """Searches records; limits are those of HubSpot's search guide."""
-    table = portal.table(request.parameters["type"])
+    table = portal.table_of_path(request.parameters["type"])
     body = request.json
     limit, start = _page(body, request.body)
     tests = [_group(table, group) for group in _groups(body)]

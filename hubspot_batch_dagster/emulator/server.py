@@ -15,6 +15,7 @@ import uvicorn
 from hubspot_batch_dagster.emulator.app import App
 from hubspot_batch_dagster.emulator.books import Books
 from hubspot_batch_dagster.emulator.faults import Faults
+from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.emulator.oauth import Credentials
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.schemas import define_object_type, schema_for
@@ -173,6 +174,10 @@ class Emulator:
         """Puts records into the account without a request; returns their ids."""
         return self.portal.seed_records(object_type, rows)
 
+    def merge(self, object_type: str, primary_id: str, other_id: str) -> str:
+        """Merge a record into another without a request; returns the id of the record that is left."""
+        return merge_records(self.portal, self.portal.table(object_type), primary_id, other_id).id
+
     def add_property(self, object_type: str, name: str, **fields: Any) -> None:
         """Defines a custom property without a request; `unique=True` makes it fit for `idProperty`."""
         self.portal.add_property(object_type, name, **fields)
@@ -225,12 +230,12 @@ def _server(app: App) -> uvicorn.Server:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            app.connections[transport.get_extra_info("peername")] = transport
+            app.sender.connections[transport.get_extra_info("peername")] = transport
 
         def connection_lost(self, exc: Exception | None) -> None:
             peer = self.transport.get_extra_info("peername")
-            if app.connections.get(peer) is self.transport:
-                del app.connections[peer]
+            if app.sender.connections.get(peer) is self.transport:
+                del app.sender.connections[peer]
             super().connection_lost(exc)
 
     config = uvicorn.Config(
@@ -243,6 +248,7 @@ def _server(app: App) -> uvicorn.Server:
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,
         timeout_keep_alive=120,
         timeout_graceful_shutdown=1,
     )

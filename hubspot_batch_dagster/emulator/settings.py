@@ -63,6 +63,22 @@ class Settings:
         concurrent_upsert: What a second request does with a key that a first one, not answered yet, has just
             created: "serialise" finds it, "409" conflicts, "duplicate" makes a second record. Uncertain.
         hs_object_id_as_id_property: `hs_object_id` is taken as `idProperty`; live portals refuse it.
+        all_absent: What a read or an update answers in which every id is absent: "207" with OBJECT_NOT_FOUND among
+            the errors, or "404" with OBJECT_NOT_FOUND. Both were seen. Uncertain.
+        base_name_in_paths: A custom object may be called by its name alone. HubSpot refuses that since 2025-04-29.
+        date_ahead: Seconds by which the `Date` header is ahead of this computer's clock; negative for behind. None:
+            no such header.
+
+    Merges
+
+    Attributes:
+        merge_gives_new_id: A merged record gets an id of its own, as HubSpot's changelog says; off, it keeps the
+            primary record's.
+        update_of_merged: What an update by the id of a merged record does in a batch: "left_out" of results and
+            errors (seen once), "carried_out" and told with the id of the record that is left, "under_old_id"
+            carried out and told with the id that was sent, or "not_found". Uncertain.
+        archive_of_merged: What an archive by such an id does: "carried_out" on the record that is left, or
+            "ignored". Uncertain.
 
     Portal
 
@@ -110,6 +126,13 @@ class Settings:
     mixed_id_property: bool = True
     concurrent_upsert: Literal["serialise", "409", "duplicate"] = "serialise"
     hs_object_id_as_id_property: bool = False
+    all_absent: Literal["207", "404"] = "207"
+    base_name_in_paths: bool = False
+    date_ahead: float | None = 0.0
+
+    merge_gives_new_id: bool = True
+    update_of_merged: Literal["left_out", "carried_out", "under_old_id", "not_found"] = "left_out"
+    archive_of_merged: Literal["carried_out", "ignored"] = "carried_out"
 
     portal_id: int = 48_211_907
     time_zone: str = "America/New_York"

@@ -52,11 +52,16 @@ class Table:
         }
         self.records: dict[str, Record] = {}
         self.archived: dict[str, Record] = {}
+        self.merged: dict[str, str] = {}
         self.unique: dict[str, dict[str, Record]] = {}
         self._checks: dict[str, Check | None] = {}
         self._checkboxes: set[str] = set()
         for prop in definition.properties:
             self.define(prop)
+
+    def living(self, record_id: str) -> Record | None:
+        """Find the living record of an id; the id of a merged record leads to the one that is left."""
+        return self.records.get(record_id) or self.records.get(self.merged.get(record_id, ""))
 
     @property
     def type_name(self) -> str:
@@ -205,6 +210,36 @@ class Table:
         self._index(record, properties)
         return {name: properties.get(name, "") for name in values}
 
+    def merge(
+        self,
+        primary: Record,
+        other: Record,
+        record_id: str,
+        values: dict[str, str],
+        now: float,
+        stamp: str,
+        request: int,
+    ) -> Record:
+        """Put one record in the place of two; their ids lead to it from now on.
+
+        Args:
+            primary: One of the two.
+            other: The other one.
+            record_id: The id of the record that is left, which may be the primary one's.
+            values: Its properties.
+            now: The time in seconds.
+            stamp: The time as HubSpot writes it.
+            request: Number of the request that asks for it.
+        """
+        for old in (primary, other):
+            self.records.pop(old.id, None)
+            self._unindex(old, old.properties)
+        merged = self.insert(record_id, values, now, stamp, request)
+        gone = {old.id for old in (primary, other)} - {record_id}
+        gone |= {old_id for old_id, left in self.merged.items() if left in gone}
+        self.merged.update(dict.fromkeys(gone, record_id))
+        return merged
+
     def archive(self, record: Record, now: float, *, keep_keys: bool) -> None:
         """Archives a record; its keys become free unless they are kept."""
         record.archived_at = record.updated = iso(now)
@@ -236,6 +271,11 @@ def merged_options(before: str, value: str) -> str:
     """A multiple selection after a write: a leading semicolon appends, anything else replaces."""
     parts = (before.split(";") if value.startswith(";") else []) + value.split(";")
     return ";".join(dict.fromkeys(part for part in parts if part))
+
+
+def lifecycle_rank(stage: str) -> int:
+    """How far down the funnel a lifecycle stage is; -1 for none and for stages of the portal's own."""
+    return STAGES.index(stage) if stage in STAGES else -1
 
 
 def _goes_back(before: str, after: str) -> bool:

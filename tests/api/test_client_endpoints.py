@@ -96,7 +96,7 @@ def test_calls_are_created_at_the_documented_path(server: WireServer) -> None:
 
 @pytest.mark.parametrize("name", ["contacts", "0-1", "2-3453932", "p123_cars", "cars"])
 def test_any_object_type_is_created_at_the_dated_path(server: WireServer, name: str) -> None:
-    segment = "contacts" if name == "0-1" else name
+    segment = {"0-1": "contacts", "cars": "p_cars"}.get(name, name)
     with client(server, "2025-09") as hubspot:
         hubspot.batch_create(name, [{"properties": {"a": "1"}}])
     assert server.last.line == f"POST /crm/objects/2025-09/{segment}/batch/create HTTP/1.1"

@@ -178,7 +178,7 @@ def test_the_walk_covers_the_whole_table() -> None:
 def test_the_five_documented_paths_come_out_word_for_word() -> None:
     assert endpoint("leads", "create", "v3").path == "/crm/v3/objects/leads/batch/create"
     assert endpoint("calls", "create", "v3").path == "/crm/v3/objects/calls/batch/create"
-    assert endpoint("cars", "create", "2025-09").path == "/crm/objects/2025-09/cars/batch/create"
+    assert endpoint("cars", "create", "2025-09").path == "/crm/objects/2025-09/p_cars/batch/create"
     assert endpoint("contacts", "upsert", "v3").path == "/crm/v3/objects/contacts/batch/upsert"
     assert endpoint("contacts", "create", "v3").path == "/crm/v3/objects/contacts/batch/create"
 
@@ -213,11 +213,23 @@ def test_everyday_names_are_understood(alias: str, name: str) -> None:
     assert object_type(alias).name == name
 
 
-@pytest.mark.parametrize("name", ["cars", "2-17", "p123_cars", "Cars", "cntacts"])
-def test_what_the_table_does_not_know_is_a_custom_object_spelled_as_given(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "segment"),
+    [
+        ("cars", "p_cars"),
+        ("Cars", "p_Cars"),
+        ("cntacts", "p_cntacts"),
+        ("2-17", "2-17"),
+        ("p123_cars", "p123_cars"),
+        ("p_cars", "p_cars"),
+    ],
+)
+def test_what_the_table_does_not_know_is_a_custom_object_spelled_as_paths_take_it(
+    name: str, segment: str
+) -> None:
     found = object_type(name)
     assert found.custom
-    assert found.segment == name
+    assert (found.name, found.segment) == (name, segment)
     assert found.type_id == ("2-17" if name == "2-17" else "")
     assert found.write_scopes == ("crm.objects.custom.write",)
     assert {version: found.operations[version] for version in VERSIONS} == dict.fromkeys(VERSIONS, OPERATIONS)

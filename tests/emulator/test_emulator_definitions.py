@@ -286,7 +286,9 @@ def test_an_object_type_has_at_most_ten_unique_properties(call: Caller, hubspot:
 
 
 @pytest.mark.parametrize("base", ["/crm-object-schemas/v3/schemas", "/crm-object-schemas/2026-03/schemas"])
-def test_a_custom_object_type_works_by_every_name(call: Caller, hubspot: Emulator, base: str) -> None:
+def test_a_custom_object_type_works_by_its_id_its_full_name_and_p_name(
+    call: Caller, hubspot: Emulator, base: str
+) -> None:
     vin = {"name": "vin", "label": "VIN", "type": "string", "fieldType": "text", "hasUniqueValue": True}
     schema = {
         "name": "car",
@@ -300,9 +302,14 @@ def test_a_custom_object_type_works_by_every_name(call: Caller, hubspot: Emulato
     assert made.status_code == 201
     type_id, full_name = made.json()["objectTypeId"], made.json()["fullyQualifiedName"]
     assert (type_id[:2], full_name) == ("2-", f"p{hubspot.portal_id}_car")
-    for name in ("car", type_id, full_name):
-        inputs = [{"id": "W1", "idProperty": "vin", "properties": {}}]
+    inputs = [{"id": "W1", "idProperty": "vin", "properties": {}}]
+    for name in ("p_car", type_id, full_name):
         assert call.batch(name, "upsert", inputs).status_code == 200
+    refused = call.batch("car", "upsert", inputs)
+    assert refused.status_code == 400
+    assert refused.json()["message"] == "Unable to infer object type from: car"
+    hubspot.change(base_name_in_paths=True)
+    assert call.batch("car", "upsert", inputs).status_code == 200
     assert hubspot.books.created_count("car") == 1
     assert call.get(f"{base}/{full_name}").json()["requiredProperties"] == ["vin"]
     assert [listed["name"] for listed in call.get(base).json()["results"]] == ["car"]

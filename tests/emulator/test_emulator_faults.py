@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -319,3 +321,55 @@ def test_an_emulator_in_another_process_offers_the_same() -> None:
         process = hubspot._process
         assert process is not None
     assert process.returncode == 0
+
+
+def test_an_interim_answer_comes_before_the_true_one(hubspot: Emulator) -> None:
+    hubspot.faults.add(Fault.interim(102, seconds=0.05))
+    host, port = hubspot.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as wire:
+        head = f"GET /crm/v3/owners HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        wire.sendall(f"{head}Authorization: Bearer {hubspot.token}\r\n\r\n".encode())
+        seen = b"".join(iter(lambda: wire.recv(4096), b""))
+    assert seen.startswith(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("from_status_line", [False, True])
+def test_a_dripping_answer_takes_its_time_and_arrives_whole(
+    call: Caller, hubspot: Emulator, from_status_line: bool
+) -> None:
+    hubspot.faults.add(Fault.drip(0.3, from_status_line=from_status_line))
+    began = time.perf_counter()
+    answer = call.batch("contacts", "create", contact_rows(3))
+    assert time.perf_counter() - began >= 0.3
+    assert (answer.status_code, len(answer.json()["results"])) == (201, 3)
+    with pytest.raises(requests.exceptions.RequestException):
+        call.send("GET", "/crm/v3/owners", timeout=0.02)
+
+
+def test_headers_of_a_fault_come_in_the_place_of_hubspots_own(call: Caller, hubspot: Emulator) -> None:
+    hubspot.change(burst_limit=100)
+    wrong = {"X-HubSpot-RateLimit-Max": "9" * 5000, "Date": "never"}
+    hubspot.faults.add(Fault.with_headers(wrong, times=1))
+    answer = call.get("/crm/v3/owners")
+    assert answer.status_code == 200
+    assert {name: answer.headers[name] for name in wrong} == wrong
+    assert call.get("/crm/v3/owners").headers["X-HubSpot-RateLimit-Max"] == "100"
+
+
+def test_the_clock_of_the_date_header_may_be_wrong_or_missing(call: Caller, hubspot: Emulator) -> None:
+    def ahead() -> float:
+        return parsedate_to_datetime(call.get("/crm/v3/owners").headers["Date"]).timestamp() - time.time()
+
+    assert abs(ahead()) < 2
+    hubspot.change(date_ahead=3600.0)
+    assert 3590 < ahead() < 3602
+    hubspot.change(date_ahead=-60.0)
+    assert -62 < ahead() < -50
+    hubspot.change(date_ahead=None)
+    assert "Date" not in call.get("/crm/v3/owners").headers
+
+
+def test_any_status_is_answered_on_demand(call: Caller, hubspot: Emulator) -> None:
+    for status in (302, 405, 413, 422, 431, 451, 499, 599):
+        hubspot.faults.add(Fault.answer(status, times=1))
+        assert call.send("GET", "/crm/v3/owners", allow_redirects=False).status_code == status

@@ -255,6 +255,9 @@ def test_owners_and_pipelines_are_found_by_id(call: Caller) -> None:
     assert call.get("/crm/v3/owners/1").status_code == 404
     assert call.get("/crm/v3/pipelines/deals/default").json()["label"] == "Sales Pipeline"
     assert call.get("/crm/v3/pipelines/deals/none").status_code == 404
+    stages = call.get("/crm/v3/pipelines/deals/default/stages").json()["results"]
+    assert [stage["id"] for stage in stages][-2:] == ["closedwon", "closedlost"]
+    assert call.get("/crm/v3/pipelines/deals/none/stages").status_code == 404
     assert call.post("/crm/v3/pipelines/deals", {"label": "X"}).status_code == 400
 
 
