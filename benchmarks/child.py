@@ -48,9 +48,9 @@ def sync(
     import tables
 
     from hubspot_batch_dagster.api.client import HubSpotClient
+    from hubspot_batch_dagster.operations.records import Create, Upsert
     from hubspot_batch_dagster.sync import run
-    from hubspot_batch_dagster.sync.operations import Create, Upsert
-    from hubspot_batch_dagster.sync.store import Store
+    from hubspot_batch_dagster.sync.state.store import Store
 
     read = tables.stream if streamed else tables.table
     chosen = properties or {name: name for name in tables.stream(pool, 0).schema.names}
@@ -92,11 +92,12 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
     import pandas  # noqa: F401 - pyarrow loads it
     import pyarrow.parquet as pq
 
-    from hubspot_batch_dagster.sync import ids_table, plan
-    from hubspot_batch_dagster.sync.columns import bind
-    from hubspot_batch_dagster.sync.operations import Upsert
-    from hubspot_batch_dagster.sync.stage import Stage
-    from hubspot_batch_dagster.sync.store import Store
+    from hubspot_batch_dagster.operations.records import Upsert
+    from hubspot_batch_dagster.sync.column_mapping import bind
+    from hubspot_batch_dagster.sync.planning import planner
+    from hubspot_batch_dagster.sync.staging.staging_area import Stage
+    from hubspot_batch_dagster.sync.state import ids_table
+    from hubspot_batch_dagster.sync.state.store import Store
     from hubspot_batch_dagster.table.rows import record_batches
 
     operation = Upsert("contacts", id_property="email")
@@ -107,7 +108,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
         with Stage(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
             stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)
             ids_table.attach(stage, known, "contacts", ())
-            found = plan.make_plan(
+            found = planner.make_plan(
                 stage, operation, definition=operation.definition(), full_refresh=False, size=100
             )
     place.close()
@@ -142,9 +143,9 @@ def bad_row(named: bool) -> dict[str, Any]:
     """100 contacts in one batch; HubSpot refuses the whole of it for the sake of one, and says which one or does not."""
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.emulator import Emulator, Fault
-    from hubspot_batch_dagster.sync.operations import Upsert
+    from hubspot_batch_dagster.operations.records import Upsert
     from hubspot_batch_dagster.sync.run import run_sync
-    from hubspot_batch_dagster.sync.store import Store
+    from hubspot_batch_dagster.sync.state.store import Store
 
     rows = [{"email": f"p{at}@example.com", "lastname": "bad" if at == 37 else f"n{at}"} for at in range(100)]
     said = "Property values were not valid"

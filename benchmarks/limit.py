@@ -29,7 +29,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import BudgetTimeout
-from hubspot_batch_dagster.api.rate_limit import open_budget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget
 
 ANSWER = struct.Struct("!HI")
 INBOUND = 0.05

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.asset import hubspot_asset
-    from hubspot_batch_dagster.component import HubSpotSyncComponent
+    from hubspot_batch_dagster.component.component import HubSpotSyncComponent
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.op import hubspot_op
+    from hubspot_batch_dagster.operations.associations import Associate
+    from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
     from hubspot_batch_dagster.resource import HubSpotResource
-    from hubspot_batch_dagster.sync.associate import Associate
-    from hubspot_batch_dagster.sync.operations import Archive, Association, Create, Update, Upsert
     from hubspot_batch_dagster.sync.prepare import prepare
     from hubspot_batch_dagster.sync.result import SyncResult
 
@@ -36,17 +36,17 @@ __all__ = [
 ]
 
 _HOME = {
-    "Archive": "sync.operations",
+    "Archive": "operations.records",
     "ArrowParquetIOManager": "io_manager",
-    "Associate": "sync.associate",
-    "Association": "sync.operations",
-    "Create": "sync.operations",
+    "Associate": "operations.associations",
+    "Association": "operations.records",
+    "Create": "operations.records",
     "HubSpotClient": "api.client",
     "HubSpotResource": "resource",
-    "HubSpotSyncComponent": "component",
+    "HubSpotSyncComponent": "component.component",
     "SyncResult": "sync.result",
-    "Update": "sync.operations",
-    "Upsert": "sync.operations",
+    "Update": "operations.records",
+    "Upsert": "operations.records",
     "hubspot_asset": "asset",
     "hubspot_op": "op",
     "prepare": "sync.prepare",

@@ -21,15 +21,15 @@ from hubspot_batch_dagster.api.errors import (
 from hubspot_batch_dagster.checks import check_max_rejected, check_results, check_specs
 from hubspot_batch_dagster.dry_run import plan_checks, plan_metadata
 from hubspot_batch_dagster.metadata import materialization_metadata
-from hubspot_batch_dagster.portal_check import schema_check
+from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.schema_check import schema_check
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hubspot_batch_dagster.sync.drift import Drift
     from hubspot_batch_dagster.sync.result import SyncResult
+    from hubspot_batch_dagster.sync.schema.drift import Drift
 
 
 class HubSpotRunConfig(dg.Config):

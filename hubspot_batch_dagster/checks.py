@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.portal_check import schema_spec
+from hubspot_batch_dagster.schema_check import schema_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa

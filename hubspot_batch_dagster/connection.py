@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubspot_batch_dagster.api.auth import AccessToken, TokenSource
-from hubspot_batch_dagster.api.budget_place import cache_folder, hashed
+from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
+from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.api.oauth import OAuthRefresh
-from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.budget_file import cache_folder, hashed
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
 from hubspot_batch_dagster.api.transport import Timeout
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from hubspot_batch_dagster.checks import (
     rejected_sample,
     sample_schema,
 )
-from hubspot_batch_dagster.portal_check import schema_check
+from hubspot_batch_dagster.schema_check import schema_check
 
 if TYPE_CHECKING:
-    from hubspot_batch_dagster.sync.preview import SyncPlan
+    from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 
 
 def plan_metadata(plan: "SyncPlan") -> dict[str, Any]:

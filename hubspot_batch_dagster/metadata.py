@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.sync.operations import Operation
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.result import SyncResult
@@ -57,7 +57,7 @@ def _links(operation: Operation, hubspot: HubSpotResource) -> dict[str, Any]:
 
 
 def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
-    from hubspot_batch_dagster.api.rate_limit import SharedBudget
+    from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 
     budget = hubspot.client.budget
     if not isinstance(budget, SharedBudget):

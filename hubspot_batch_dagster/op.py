@@ -8,8 +8,8 @@ import dagster as dg
 from hubspot_batch_dagster.asset import ids_of, no_retry, step, summary, told, worth_a_retry
 from hubspot_batch_dagster.checks import allowed_rejections, check_max_rejected
 from hubspot_batch_dagster.metadata import materialization_metadata
+from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.sync.operations import Operation
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -43,9 +43,9 @@ class Reading:
 
         Source: HubSpot, "Using object APIs" (batch read).
         """
-        from hubspot_batch_dagster.sync.halt import Halt
         from hubspot_batch_dagster.sync.read import read_records
-        from hubspot_batch_dagster.sync.wire import Wire
+        from hubspot_batch_dagster.sync.requests.requester import Wire
+        from hubspot_batch_dagster.sync.requests.stop_signal import Halt
 
         resource: Any = self
         wire = Wire(resource.client, halt=Halt(), patience=resource._options(None).patience)

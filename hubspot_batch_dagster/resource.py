@@ -16,8 +16,8 @@ from hubspot_batch_dagster.syncing import Syncing
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.connection import Connection
-    from hubspot_batch_dagster.sync.portal import Portal
-    from hubspot_batch_dagster.sync.store import Store
+    from hubspot_batch_dagster.sync.schema.portal import Portal
+    from hubspot_batch_dagster.sync.state.store import Store
 
 
 def _secret(description: str) -> Any:
@@ -135,7 +135,7 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
     ) -> Generator["HubSpotResource", None, None]:
         """Open the connection, the budget and the store for the time of a step; Dagster calls this."""
         from hubspot_batch_dagster.connection import Connection
-        from hubspot_batch_dagster.sync.portal import Portal
+        from hubspot_batch_dagster.sync.schema.portal import Portal
 
         self._connection = connection = Connection(self)
         self._portal = Portal(connection.client, portal_id=self.portal_id, check=self.check_portal)
@@ -187,7 +187,7 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
             StoreError: The folder cannot be written or the journal cannot be opened.
         """
         from hubspot_batch_dagster.connection import default_store
-        from hubspot_batch_dagster.sync.store import Store
+        from hubspot_batch_dagster.sync.state.store import Store
 
         if self._store is None:
             self._store = Store(

@@ -5,18 +5,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.operations.records import Operation
 
 # Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.connection import Connection
-    from hubspot_batch_dagster.sync.drift import Drift
-    from hubspot_batch_dagster.sync.portal import Portal
-    from hubspot_batch_dagster.sync.preview import SyncPlan
+    from hubspot_batch_dagster.sync.planning.preview import SyncPlan
     from hubspot_batch_dagster.sync.result import SyncResult
     from hubspot_batch_dagster.sync.run import Finished, Options
-    from hubspot_batch_dagster.sync.store import Store
+    from hubspot_batch_dagster.sync.schema.drift import Drift
+    from hubspot_batch_dagster.sync.schema.portal import Portal
+    from hubspot_batch_dagster.sync.state.store import Store
 
     class _Opened:
         """What the resource has when it is open."""
@@ -160,7 +160,7 @@ class Syncing(_Opened):
         Raises:
             InputError: The operation has no unique property.
         """
-        from hubspot_batch_dagster.sync.adopt import unique_property
+        from hubspot_batch_dagster.sync.planning.adoption import unique_property
         from hubspot_batch_dagster.sync.run import run_sync
 
         if unique_property(operation) is None:
@@ -228,7 +228,7 @@ class Syncing(_Opened):
         )
 
     def _options(self, context: Any) -> "Options":
-        from hubspot_batch_dagster.sync.decide import Patience
+        from hubspot_batch_dagster.sync.requests.retry_policy import Patience
         from hubspot_batch_dagster.sync.run import Options
 
         log: Log | None = context.log.info if context is not None else None

@@ -21,6 +21,7 @@ from hubspot_batch_dagster.api.associations import (
     ReadAnswer,
 )
 from hubspot_batch_dagster.api.bodies import Received, Sent
+from hubspot_batch_dagster.api.connection import Wire, results_of
 from hubspot_batch_dagster.api.definitions import (
     AccountDetails,
     DailyUsage,
@@ -51,7 +52,6 @@ from hubspot_batch_dagster.api.models import (
     UpsertInput,
 )
 from hubspot_batch_dagster.api.search import SearchAnswer, SearchRequest
-from hubspot_batch_dagster.api.wire import Wire, results_of
 
 S = TypeVar("S", bound=Sent)
 M = TypeVar("M", bound=Received)

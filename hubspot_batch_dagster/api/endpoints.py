@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from hubspot_batch_dagster.api.budget import Window
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.object_types import (
     DEFAULT_VERSION,
@@ -20,6 +19,7 @@ from hubspot_batch_dagster.api.object_types import (
     Version,
     object_type,
 )
+from hubspot_batch_dagster.api.rate_limit.budget import Window
 
 __all__ = [
     "DEFAULT_VERSION",

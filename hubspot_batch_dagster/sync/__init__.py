@@ -1,0 +1,1 @@
+"""From rows to outcomes; each folder is one step of a row."""

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.drift import Drift
-from hubspot_batch_dagster.sync.plan import Plan
+from hubspot_batch_dagster.sync.planning.planner import Plan
 from hubspot_batch_dagster.sync.progress import Progress
+from hubspot_batch_dagster.sync.requests.retry_policy import Patience
 from hubspot_batch_dagster.sync.result import SyncResult
+from hubspot_batch_dagster.sync.schema.drift import Drift
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pydantic_core
 
-from hubspot_batch_dagster.sync.columns import as_input_error, bind
-from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.sync.column_mapping import as_input_error, bind
 from hubspot_batch_dagster.table.rows import record_batches
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hubspot_batch_dagster.sync.plan import Plan
+from hubspot_batch_dagster.sync.planning.planner import Plan
 
 EVERY = 5.0
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError
-from hubspot_batch_dagster.sync.ids_table import LIVE, quoted
-from hubspot_batch_dagster.sync.stage import Stage, release_memory
+from hubspot_batch_dagster.sync.staging.staging_area import Stage, release_memory
+from hubspot_batch_dagster.sync.state.ids_table import LIVE, quoted
 
 """Outcomes of rows that have a record, as SQL."""
 

@@ -19,32 +19,34 @@ from typing import TYPE_CHECKING
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes, StoreError
-from hubspot_batch_dagster.sync import adopt, ids_table, result
-from hubspot_batch_dagster.sync.associate import Associate
-from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.before import BeforeImages
-from hubspot_batch_dagster.sync.columns import as_input_error, bind
-from hubspot_batch_dagster.sync.deliver import Courier
-from hubspot_batch_dagster.sync.entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.halt import Halt, stoppable
-from hubspot_batch_dagster.sync.link_sender import LINKS_FOR_A_ROW, LinkSender, prune
-from hubspot_batch_dagster.sync.links import Linker
-from hubspot_batch_dagster.sync.lookup import Lookup
-from hubspot_batch_dagster.sync.operations import Archive, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.associations import Associate
+from hubspot_batch_dagster.operations.records import Archive, Operation, Update, Upsert
+from hubspot_batch_dagster.sync import result
+from hubspot_batch_dagster.sync.associations.key_lookup import Through
+from hubspot_batch_dagster.sync.associations.writer import Linker
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.packed_batch import Accepted
+from hubspot_batch_dagster.sync.column_mapping import as_input_error, bind
+from hubspot_batch_dagster.sync.delivery.association_sender import LINKS_FOR_A_ROW, LinkSender, prune
+from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
+from hubspot_batch_dagster.sync.delivery.dispatcher import Courier
+from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.options import Finished, Options
-from hubspot_batch_dagster.sync.packed import Accepted
-from hubspot_batch_dagster.sync.plan import Plan, make_plan, not_sent_again, plan_gone, plan_hash
-from hubspot_batch_dagster.sync.portal import Portal
-from hubspot_batch_dagster.sync.preflight import Inquiry, Preflight
-from hubspot_batch_dagster.sync.preview import SyncPlan, preview
+from hubspot_batch_dagster.sync.planning import adoption
+from hubspot_batch_dagster.sync.planning.planner import Plan, make_plan, not_sent_again, plan_gone, plan_hash
+from hubspot_batch_dagster.sync.planning.preview import SyncPlan, preview
 from hubspot_batch_dagster.sync.progress import Progress
-from hubspot_batch_dagster.sync.recover import Recovery
+from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.stop_signal import Halt, stoppable
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.send import Sender
-from hubspot_batch_dagster.sync.stage import Stage
-from hubspot_batch_dagster.sync.store import Store
-from hubspot_batch_dagster.sync.through import Through
-from hubspot_batch_dagster.sync.wire import Wire
+from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.schema.preflight import Inquiry, Preflight
+from hubspot_batch_dagster.sync.settlement.lookup import Lookup
+from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.state import ids_table
+from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.encode import Encoded
 from hubspot_batch_dagster.table.rows import record_batches
 
@@ -291,7 +293,7 @@ class _Run:
     def _looks(self, stage: Stage, *, fresh: bool) -> Iterator[Iterator[Outcomes]]:
         """What to read from the portal before planning."""
         operation, size = self.operation, self.options.batch_size
-        unique = adopt.unique_property(operation)
+        unique = adoption.unique_property(operation)
         known = [each.definition for each in self.encoder.layout.fields if each.definition is not None]
         numbers = {each.name for each in known if each.type == "number"}
         if any(each.name == unique for each in self.preflight.missing):
@@ -301,9 +303,9 @@ class _Run:
             fresh and isinstance(operation, Upsert) and operation.adopt_existing
         )
         if unique is not None and (adopting or (portal and operation.id_property_name is not None)):
-            yield adopt.by_unique_property(stage, self.wire, self.linker, unique, size, numbers)
+            yield adoption.by_unique_property(stage, self.wire, self.linker, unique, size, numbers)
         elif portal:
-            yield adopt.by_record_id(stage, self.wire, self.linker, size, numbers)
+            yield adoption.by_record_id(stage, self.wire, self.linker, size, numbers)
 
     def _deliver(
         self, stage: Stage, plan: Plan, recovery: Recovery, lookup: Lookup

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hubspot_batch_dagster.api.budget_log import Log, SqliteLog
-from hubspot_batch_dagster.api.budget_redis import RedisLog
-from hubspot_batch_dagster.api.rate_limit import SharedBudget
+from hubspot_batch_dagster.api.rate_limit.redis_log import RedisLog
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import Log, SqliteLog
 
 STAMP = struct.Struct("=d")
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hubspot_batch_dagster.api.batch_results import Settlement
 from hubspot_batch_dagster.api.bodies import context_lists
 from hubspot_batch_dagster.api.models import (
     BatchAnswer,
@@ -22,7 +23,6 @@ from hubspot_batch_dagster.api.models import (
     UpdateInput,
     existing_id,
 )
-from hubspot_batch_dagster.api.settlement import Settlement
 
 text = st.text(max_size=30)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from wire_server import Reply, WireServer
 
-from hubspot_batch_dagster.api.budget import Unlimited, Window
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotFound
+from hubspot_batch_dagster.api.rate_limit.budget import Unlimited, Window
 from hubspot_batch_dagster.api.search import SearchFilter, SearchFilterGroup, SearchRequest
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from wire_server import Reply, WireServer
 
+from hubspot_batch_dagster.api.batch_results import Settlement
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import endpoint
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, UnexpectedStatus
@@ -21,7 +22,6 @@ from hubspot_batch_dagster.api.models import (
     UpdateInput,
     UpsertInput,
 )
-from hubspot_batch_dagster.api.settlement import Settlement
 
 TOKEN = "pat-na1-00000000-aaaa-bbbb-cccc-000000000000"
 

@@ -19,7 +19,9 @@ from urllib.parse import parse_qs
 import pytest
 from wire_server import Reply, Reset, Seen, Step, WireServer
 
-from hubspot_batch_dagster.api.auth import AccessToken
+from hubspot_batch_dagster.api.auth.credentials import AccessToken
+from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
+from hubspot_batch_dagster.api.auth.token_cache import TokenCache, Tokens
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import (
     ExpiredToken,
@@ -31,8 +33,6 @@ from hubspot_batch_dagster.api.errors import (
     ServerTrouble,
     StoreError,
 )
-from hubspot_batch_dagster.api.oauth import OAuthRefresh
-from hubspot_batch_dagster.api.token_cache import TokenCache, Tokens
 
 TOKEN = "pat-na1-11111111-aaaa-bbbb-cccc-222222222222"
 SECRET, REFRESH = "client-secret-value", "refresh-token-value"
@@ -360,7 +360,7 @@ def test_a_cache_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None
 def test_a_cache_that_is_held_too_long_is_a_store_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubspot_batch_dagster.api.token_cache.LONGEST_WAIT", 0.1)
+    monkeypatch.setattr("hubspot_batch_dagster.api.auth.token_cache.LONGEST_WAIT", 0.1)
     cache = TokenCache(tmp_path / "t", "me")
     with cache.locked(), pytest.raises(StoreError, match="held by another process"), cache.locked():
         pass

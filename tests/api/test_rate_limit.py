@@ -12,10 +12,10 @@ from budget_helpers import Clock, budget_on, limits, most_in_a_window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubspot_batch_dagster.api.budget_limits import Others, read_headers
-from hubspot_batch_dagster.api.budget_log import SqliteLog
 from hubspot_batch_dagster.api.errors import BudgetTimeout, InputError
-from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
+from hubspot_batch_dagster.api.rate_limit.windows import Others, read_headers
 
 MARGIN = 0.1
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from budget_helpers import Clock, budget_on, limits, most_in_a_window, stamps
 
-from hubspot_batch_dagster.api.budget_log import SqliteLog
-from hubspot_batch_dagster.api.budget_place import budget_file, cache_folder
 from hubspot_batch_dagster.api.errors import BudgetTimeout
-from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.budget_file import budget_file, cache_folder
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 
 MAXIMUM, SECONDS, MARGIN = 120, 2.0, 0.2
 

@@ -15,7 +15,10 @@ import pytest
 from budget_helpers import limits, most_in_a_window, stamps
 from test_rate_limit_file import MARGIN, MAXIMUM, SECONDS, wait_for, workers
 
-from hubspot_batch_dagster.api.budget_log import (
+from hubspot_batch_dagster.api.errors import BudgetTimeout, DailyLimitReached, InputError
+from hubspot_batch_dagster.api.rate_limit.redis_log import RedisLog
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import (
     BORN,
     FRESH_UNTIL,
     PAUSED_UNTIL,
@@ -24,9 +27,6 @@ from hubspot_batch_dagster.api.budget_log import (
     LogUnavailable,
     SqliteLog,
 )
-from hubspot_batch_dagster.api.budget_redis import RedisLog
-from hubspot_batch_dagster.api.errors import BudgetTimeout, DailyLimitReached, InputError
-from hubspot_batch_dagster.api.rate_limit import SharedBudget, open_budget
 
 
 class RedisServer:
@@ -226,7 +226,7 @@ def test_a_wrong_url_is_refused_without_showing_it(url: str) -> None:
 def test_redis_is_imported_only_when_asked_for() -> None:
     """A budget in a file costs no import of redis."""
     code = (
-        "import sys; from hubspot_batch_dagster.api.rate_limit import open_budget;"
+        "import sys; from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget;"
         "open_budget('x', shared=False).take(); sys.exit('redis' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

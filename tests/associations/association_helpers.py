@@ -10,11 +10,11 @@ from typing import Any
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
-from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.operations import Association, Operation, Upsert
+from hubspot_batch_dagster.operations.records import Association, Operation, Upsert
+from hubspot_batch_dagster.sync.requests.retry_policy import Patience
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Options, run_sync
-from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.state.store import Store
 
 SETTINGS = Settings(search_lag=0.02)
 QUICK = Patience(

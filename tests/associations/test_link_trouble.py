@@ -78,9 +78,9 @@ def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(graphs: Graphs)
 _SYNC = """
 import json, sys
 from hubspot_batch_dagster.api.client import HubSpotClient
-from hubspot_batch_dagster.sync.operations import Association, Upsert
+from hubspot_batch_dagster.operations.records import Association, Upsert
 from hubspot_batch_dagster.sync.run import run_sync
-from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.state.store import Store
 
 rows, token, url, root = json.loads(sys.argv[1]), *sys.argv[2:]
 links = [Association("companies", column="company")]

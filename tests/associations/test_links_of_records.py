@@ -6,7 +6,7 @@ import pytest
 from association_helpers import PLAIN, PRIMARY, QUICK, TO_COMPANY, Graphs, by_email, lines, people, shown
 
 from hubspot_batch_dagster import Association, Create, Update, Upsert
-from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.run import Options, plan_sync
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from hubspot_batch_dagster.api.associations import CreatedAnswer, DefaultAnswer
 from hubspot_batch_dagster.api.errors import InvalidBatch
-from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.halt import Halt
-from hubspot_batch_dagster.sync.pairs import Pair, Pairs
+from hubspot_batch_dagster.sync.associations.association_requests import Pair, Pairs
+from hubspot_batch_dagster.sync.requests.retry_policy import Patience
+from hubspot_batch_dagster.sync.requests.stop_signal import Halt
 
 QUICK = Patience(tries=3, backoff=0.0)
 

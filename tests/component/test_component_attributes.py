@@ -11,8 +11,8 @@ import pytest
 from component_helpers import CONTACTS, KEY, loaded, refusal
 
 from hubspot_batch_dagster import Association, Create, HubSpotSyncComponent, Upsert
-from hubspot_batch_dagster.component_fields import ONLY_PYTHON, OPERATIONS
-from hubspot_batch_dagster.component_source import Source
+from hubspot_batch_dagster.component.fields import ONLY_PYTHON, OPERATIONS
+from hubspot_batch_dagster.component.source import Source
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from dagster.components.testing import create_defs_folder_sandbox
 
 from hubspot_batch_dagster import HubSpotSyncComponent
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.component_scaffold import ScaffoldParams, defs_yaml
-from hubspot_batch_dagster.sync.operations import Archive, Association, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.component.scaffolder import ScaffoldParams, defs_yaml
+from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
 
 NAME = "hubspot_batch_dagster.HubSpotSyncComponent"
 WRONG = f"""type: {NAME}

@@ -20,7 +20,7 @@ from dagster._serdes import serialize_value
 
 from hubspot_batch_dagster import HubSpotResource, HubSpotSyncComponent
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.component_source import Source
+from hubspot_batch_dagster.component.source import Source
 from hubspot_batch_dagster.emulator import Emulator
 
 SECRET = "pat-na1-00000000-very-secret"

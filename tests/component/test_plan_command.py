@@ -14,8 +14,8 @@ import pytest
 from hubspot_batch_dagster import HubSpotResource, Upsert
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.cli import main
+from hubspot_batch_dagster.cli.planned_asset import load_definitions, planned
 from hubspot_batch_dagster.emulator import Emulator
-from hubspot_batch_dagster.plan_command import load_definitions, planned
 
 PROJECT = """
 import dagster as dg

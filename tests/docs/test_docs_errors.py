@@ -23,9 +23,9 @@ from hubspot_batch_dagster.api import errors
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
-from hubspot_batch_dagster.sync.pairs import REFUSED
-from hubspot_batch_dagster.sync.required import INVALID_STAGE, MISSING, MISSING_CONTACT
-from hubspot_batch_dagster.sync.through import UNRESOLVED
+from hubspot_batch_dagster.sync.associations.association_requests import REFUSED
+from hubspot_batch_dagster.sync.associations.key_lookup import UNRESOLVED
+from hubspot_batch_dagster.sync.schema.required_properties import INVALID_STAGE, MISSING, MISSING_CONTACT
 from hubspot_batch_dagster.table.check import CODES
 
 PAGE = (docs_pages.ROOT / "docs" / "errors.md").read_text()

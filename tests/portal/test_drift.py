@@ -12,8 +12,8 @@ from portal_helpers import Desk, shown
 
 from hubspot_batch_dagster import HubSpotResource, hubspot_asset
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.sync.drift import Drift, SchemaChange
-from hubspot_batch_dagster.sync.operations import Upsert
+from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync.schema.drift import Drift, SchemaChange
 
 OPERATION = Upsert("contacts", id_property="email", properties={"email": "email", "team": "squad"})
 ROWS = [{"email": "a@x.org", "squad": "red"}]

@@ -12,7 +12,7 @@ from portal_helpers import QUICK, Desk, shown
 
 from hubspot_batch_dagster.api.errors import InputError, MissingScopes
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Create, Update, Upsert
+from hubspot_batch_dagster.operations.records import Create, Update, Upsert
 from hubspot_batch_dagster.sync.run import Options, plan_sync
 
 ROWS = pa.table(

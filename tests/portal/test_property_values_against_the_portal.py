@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from portal_helpers import Desk
 
-from hubspot_batch_dagster.sync.columns import bind
-from hubspot_batch_dagster.sync.definitions import Definitions
-from hubspot_batch_dagster.sync.operations import Create
+from hubspot_batch_dagster.operations.records import Create
+from hubspot_batch_dagster.sync.column_mapping import bind
+from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 ROWS, EXAMPLES = 100, 50
 

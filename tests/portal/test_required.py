@@ -9,7 +9,7 @@ from portal_helpers import Desk, reasons, shown
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator.pipelines import Pipeline, Stage
-from hubspot_batch_dagster.sync.operations import Create, Update, Upsert
+from hubspot_batch_dagster.operations.records import Create, Update, Upsert
 
 NOON = "2024-05-01T12:00:00Z"
 MISSING = "MISSING_REQUIRED_PROPERTY"

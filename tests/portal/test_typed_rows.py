@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from hubspot_batch_dagster.api.definitions import PropertyDefinition
 from hubspot_batch_dagster.cli import cli
-from hubspot_batch_dagster.sync.operations import Upsert
-from hubspot_batch_dagster.sync.typed_rows import models_source
+from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync.schema.model_source import models_source
 
 
 def loaded(text: str) -> ModuleType:

@@ -10,7 +10,7 @@ from portal_helpers import Desk
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.definitions import PropertyDefinition
 from hubspot_batch_dagster.api.object_types import BUILT_IN, VERSIONS, ObjectType
-from hubspot_batch_dagster.sync.required import NEEDED_SINCE_2026_09
+from hubspot_batch_dagster.sync.schema.required_properties import NEEDED_SINCE_2026_09
 
 VALUES = {"number": "1", "date": "2024-01-02", "datetime": "2024-01-02T03:04:05Z", "bool": "true"}
 

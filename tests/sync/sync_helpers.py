@@ -10,15 +10,15 @@ from typing import Any
 
 from hypothesis import settings
 
-from hubspot_batch_dagster.api.budget import Unlimited
 from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.rate_limit.budget import Unlimited
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
-from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.operations import Create, Operation, Upsert
+from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
+from hubspot_batch_dagster.sync.requests.retry_policy import Patience
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import Finished, Options, run_sync
-from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.state.store import Store
 
 EXAMPLES = settings(deadline=None, max_examples=60)
 """For hypothesis: a busy machine is no failure."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sync_helpers import BY_EMAIL, BY_KEY, Bench, by_key, firms, people, shown
 
-from hubspot_batch_dagster.sync.operations import Upsert
+from hubspot_batch_dagster.operations.records import Upsert
 
 BY_EXT = Upsert("companies", key="id", properties=["name", "ext"], creation_key="ext")
 MEAN_ANOTHER = pytest.mark.parametrize(

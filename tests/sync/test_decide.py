@@ -26,7 +26,15 @@ from hubspot_batch_dagster.api.errors import (
     ServerTrouble,
     UnexpectedStatus,
 )
-from hubspot_batch_dagster.sync.decide import Again, Decision, Examine, Patience, Split, Stop, decide
+from hubspot_batch_dagster.sync.requests.retry_policy import (
+    Again,
+    Decision,
+    Examine,
+    Patience,
+    Split,
+    Stop,
+    decide,
+)
 
 PATIENCE = Patience(tries=3)
 LAST = PATIENCE.tries

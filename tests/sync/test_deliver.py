@@ -29,19 +29,19 @@ from sync_helpers import (
     shown,
 )
 
-from hubspot_batch_dagster.api.budget_log import SqliteLog
 from hubspot_batch_dagster.api.errors import AccountMoving, AnswerLost, DailyLimitReached, StoreError
-from hubspot_batch_dagster.api.rate_limit import SharedBudget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync import progress as progress_module
 from hubspot_batch_dagster.sync import run as run_module
-from hubspot_batch_dagster.sync.attempt import Delivery
-from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.deliver import Courier
-from hubspot_batch_dagster.sync.halt import Halt, stoppable
-from hubspot_batch_dagster.sync.operations import Operation
-from hubspot_batch_dagster.sync.plan import Plan, plan_gone
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.delivery.batch_delivery import Delivery
+from hubspot_batch_dagster.sync.delivery.dispatcher import Courier
+from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
+from hubspot_batch_dagster.sync.requests.stop_signal import Halt, stoppable
 
 NAMES = [f"Firm {i}" for i in range(120)]
 

@@ -10,7 +10,7 @@ from sync_helpers import BY_EMAIL, BY_KEY, SETTINGS, Bench, by_key, firms, peopl
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Upsert
+from hubspot_batch_dagster.operations.records import Upsert
 
 MIRROR = replace(BY_EMAIL, when_gone="archive")
 MIRROR_ALL = replace(MIRROR, max_gone=1)

@@ -17,7 +17,7 @@ from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, peop
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Archive, Create, Update, Upsert
+from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
 
 KEYS: dict[str, list[Any]] = {
     "int": [1, 2, 9_007_199_254_740_993],

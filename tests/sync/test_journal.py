@@ -19,10 +19,10 @@ from servers import Postgres
 from sync_helpers import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync import journal as journal_module
-from hubspot_batch_dagster.sync.entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.journal import SCHEMA_VERSION, Journal
-from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.state import journal as journal_module
+from hubspot_batch_dagster.sync.state.journal import SCHEMA_VERSION, Journal
+from hubspot_batch_dagster.sync.state.store import Store
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -142,7 +142,7 @@ def test_a_group_that_cannot_be_written_fails_for_each_of_its_writers(tmp_path: 
 
 
 def test_several_processes_may_open_a_new_journal_at_once(url: str) -> None:
-    code = "import sys; from hubspot_batch_dagster.sync.journal import Journal; sys.stdin.read(1); Journal(sys.argv[1])"
+    code = "import sys; from hubspot_batch_dagster.sync.state.journal import Journal; sys.stdin.read(1); Journal(sys.argv[1])"
     started = [
         subprocess.Popen([sys.executable, "-c", code, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.entries import Intent
-from hubspot_batch_dagster.sync.journal import Journal
-from hubspot_batch_dagster.sync.settle import Verdict, Written, outcomes_of, settle
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.settlement.matching import Verdict, Written, outcomes_of, settle
+from hubspot_batch_dagster.sync.state.journal import Journal
 
 SYNCS = ("a", "b")
 

@@ -12,7 +12,7 @@ from sync_helpers import BY_EMAIL, HASTY, QUICK, Bench, people, shown
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.decide import Patience
+from hubspot_batch_dagster.sync.requests.retry_policy import Patience
 from hubspot_batch_dagster.sync.run import Options, plan_sync
 
 SHORT = Timeout(connect=1.0, read=0.2, total=0.4)

@@ -16,8 +16,8 @@ import pytest
 from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, Bench, firms, people
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.sync.operation import Association, Operation
-from hubspot_batch_dagster.sync.operations import Archive, Create, Update, Upsert
+from hubspot_batch_dagster.operations.base import Association, Operation
+from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
 from hubspot_batch_dagster.sync.prepare import prepare
 
 REFUSED: list[tuple[Callable[[], Any], str, str]] = [
@@ -134,7 +134,7 @@ def test_the_definition_changes_when_and_only_when_what_is_sent_changes() -> Non
 
 def test_the_definition_is_the_same_in_every_process() -> None:
     code = (
-        "from hubspot_batch_dagster.sync.operations import Create\n"
+        "from hubspot_batch_dagster.operations.records import Create\n"
         "print(Create('companies', key='id', properties=['name', 'city']).definition())"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sync_helpers import EXAMPLES
 
-from hubspot_batch_dagster.sync import packed as packing
-from hubspot_batch_dagster.sync.entries import Line
-from hubspot_batch_dagster.sync.journal import Journal
-from hubspot_batch_dagster.sync.packed import Packed, packed
+from hubspot_batch_dagster.sync.batches import packed_batch as packing
+from hubspot_batch_dagster.sync.batches.journal_entries import Line
+from hubspot_batch_dagster.sync.batches.packed_batch import Packed, packed
+from hubspot_batch_dagster.sync.state.journal import Journal
 
 TEXTS = st.text(max_size=12).filter(lambda text: not any("\ud800" <= each <= "\udfff" for each in text))
 ACTIONS = st.sampled_from(["create", "upsert", "update"])

@@ -15,7 +15,7 @@ from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, CONTACTS, Bench, by_key, f
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
 
 EVERY = pytest.mark.parametrize(
     "operation", [BY_EMAIL, CONTACTS, Upsert("contacts", key="id", properties=["email", "firstname"])]

@@ -10,7 +10,7 @@ from sync_helpers import BY_EMAIL, BY_KEY, CONTACTS, HASTY, Bench, firms, people
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Operation, Upsert
+from hubspot_batch_dagster.operations.records import Operation, Upsert
 
 MIRROR = replace(BY_EMAIL, when_gone="archive", max_gone=1)
 MIRROR_KEY = replace(BY_KEY, when_gone="archive", max_gone=1)

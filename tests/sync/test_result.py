@@ -10,13 +10,13 @@ from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, peop
 
 from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReached, HubSpotError, InputError
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
 from hubspot_batch_dagster.sync import result as result_module
-from hubspot_batch_dagster.sync.adopt import unique_property
-from hubspot_batch_dagster.sync.operations import Archive, Create, Upsert
 from hubspot_batch_dagster.sync.options import Options
+from hubspot_batch_dagster.sync.planning.adoption import unique_property
 from hubspot_batch_dagster.sync.result import OUTCOMES, SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync
-from hubspot_batch_dagster.sync.stage import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import Stage
 
 
 def mixed(bench: Bench) -> SyncResult:

@@ -28,7 +28,7 @@ from hubspot_batch_dagster.api.errors import (
 )
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update
+from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update
 
 EMAILS = [f"p{i}@x.org" for i in range(12)]
 NAMES = [f"Firm {i}" for i in range(12)]

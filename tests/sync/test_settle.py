@@ -12,9 +12,9 @@ from sync_helpers import BY_EMAIL, COMPANIES, CONTACTS, EXAMPLES, Bench, by_key,
 from hubspot_batch_dagster.api.errors import InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.batch import Batch
-from hubspot_batch_dagster.sync.operations import Action, Update, Upsert
-from hubspot_batch_dagster.sync.settle import (
+from hubspot_batch_dagster.operations.records import Action, Update, Upsert
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.settlement.matching import (
     MESSAGE_LENGTH,
     Written,
     conflicting_record,

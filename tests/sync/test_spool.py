@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hubspot_batch_dagster.sync.spool import SCHEMA, Spool
+from hubspot_batch_dagster.sync.staging.spill_file import SCHEMA, Spool
 
 
 def rows(first: int, count: int) -> pa.RecordBatch:

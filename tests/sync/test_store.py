@@ -22,7 +22,7 @@ from test_journal import new_database
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync import result as result_module
-from hubspot_batch_dagster.sync.store import KEEP_RUNS, Store
+from hubspot_batch_dagster.sync.state.store import KEEP_RUNS, Store
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def other_run(bench: Bench, seconds: float = 30.0, journal: str | None = None) -
     """Another process that holds the lock of ``sync``; it is ready when this returns."""
     code = (
         "import sys, time\n"
-        "from hubspot_batch_dagster.sync.store import Store\n"
+        "from hubspot_batch_dagster.sync.state.store import Store\n"
         "with Store(sys.argv[1], journal_url=sys.argv[2] or None).lock('sync'):\n"
         "    print('locked', flush=True)\n"
         "    time.sleep(float(sys.argv[3]))\n"

@@ -22,8 +22,8 @@ from sync_helpers import (
 
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync import wire as wire_module
-from hubspot_batch_dagster.sync.operations import Create, Operation, Upsert
+from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
+from hubspot_batch_dagster.sync.requests import requester as wire_module
 
 NAMES = [f"Firm {i}" for i in range(6)]
 LOST = Fault.drop(operation="create", times=1)

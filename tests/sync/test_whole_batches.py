@@ -6,7 +6,7 @@ import pytest
 from sync_helpers import BY_EMAIL, COMPANIES, CONTACTS, Bench, by_key, firms, people, shown
 
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.operations import Create, Update, Upsert
+from hubspot_batch_dagster.operations.records import Create, Update, Upsert
 
 EMAILS = [f"p{i}@x.org" for i in range(100)]
 

@@ -22,10 +22,10 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError, InputError, StoreError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import EmulatorProcess
-from hubspot_batch_dagster.sync.decide import Patience
-from hubspot_batch_dagster.sync.operations import Operation
+from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.sync.requests.retry_policy import Patience
 from hubspot_batch_dagster.sync.run import Options, run_sync
-from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.kills import Kill
 from tests.torture.trouble import LATE, READ_TIMEOUT
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync import result
-from hubspot_batch_dagster.sync.journal import Journal
-from hubspot_batch_dagster.sync.store import Store
+from hubspot_batch_dagster.sync.state.journal import Journal
+from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.trouble import WRITES
 
 STALL = 0.8

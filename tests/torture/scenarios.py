@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hubspot_batch_dagster.sync.operations import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
 
 Style = Literal["create", "upsert", "update", "archive"]
 

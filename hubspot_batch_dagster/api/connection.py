@@ -1,0 +1,255 @@
+"""The wire: a request takes budget, carries the token, and comes back as an answer or as an error of the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from hubspot_batch_dagster.api.answers import error_from_answer
+from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
+from hubspot_batch_dagster.api.bodies import Received
+from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, Endpoint, check_version
+from hubspot_batch_dagster.api.errors import AnswerLost
+from hubspot_batch_dagster.api.rate_limit.budget import Budget, Unlimited, Window
+from hubspot_batch_dagster.api.server_clock import ServerClock
+from hubspot_batch_dagster.api.transport import RawAnswer, Timeout, Transport
+
+M = TypeVar("M", bound=Received)
+T = TypeVar("T")
+
+BASE_URL = "https://api.hubapi.com"
+USER_AGENT = "hubspot-batch-dagster"
+
+_KEPT_HEADERS = ("retry-after", "content-type", "x-hubspot-correlation-id")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success, not yet read.
+
+    Attributes:
+        status: 200, 201, 204 or 207; they mean the same: read the body.
+        body: The bytes. For all but 204 the beginning and end of a JSON object were seen.
+        headers: The rate limit headers and a few more, names in lower case.
+        correlation_id: What HubSpot's support asks for.
+        seconds: From sending to the last byte.
+    """
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    correlation_id: str | None
+    seconds: float
+
+    def read(self, model: type[M]) -> M:
+        """The body as a model.
+
+        Raises:
+            AnswerLost: The body is broken, so what HubSpot did with the request is not known.
+        """
+        try:
+            return model.model_validate_json(self.body)
+        except ValidationError:
+            pass
+        raise self.lost(f"its body cannot be read as {model.__name__}")
+
+    def lost(self, why: str) -> AnswerLost:
+        """The error that says that this success told nothing."""
+        return AnswerLost(
+            f"HubSpot answered {self.status}, but {why}.",
+            status=self.status,
+            correlation_id=self.correlation_id,
+        )
+
+
+class Wire:
+    """Requests to one HubSpot account, one at a time per thread; any number of threads may share it.
+
+    Nothing is retried here, but for one request after a refused OAuth token was replaced: HubSpot wrote nothing then.
+
+    Args:
+        access_token: A token, or a source of tokens.
+        base_url: Where HubSpot is. Point it at an emulator in tests.
+        version: The API version of every path.
+        budget: Asked before each request. Without one there is no limit but HubSpot's own, and 429s come.
+        timeout: How long one request may take.
+        pool_size: Connections kept open; at least as many as threads that send at once.
+        user_agent: What HubSpot's logs call this program.
+        trust_env: Take proxies and CA bundles from the environment.
+    """
+
+    def __init__(
+        self,
+        access_token: str | TokenSource,
+        *,
+        base_url: str = BASE_URL,
+        version: str = DEFAULT_VERSION,
+        budget: Budget | None = None,
+        timeout: Timeout | None = None,
+        pool_size: int = 64,
+        user_agent: str = USER_AGENT,
+        trust_env: bool = False,
+    ) -> None:
+        self.version = check_version(version)
+        self.budget: Budget = budget if budget is not None else Unlimited()
+        self._source: TokenSource = (
+            AccessToken(access_token) if isinstance(access_token, str) else access_token
+        )
+        self._clock = ServerClock()
+        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, trust_env=trust_env)
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+        }
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port."""
+        return self._transport.base_url
+
+    @property
+    def timeout(self) -> Timeout:
+        """How long one request may take."""
+        return self._transport.timeout
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that name the credential without giving it away."""
+        return self._source.fingerprint
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r}, version={self.version!r})"
+
+    def server_time(self) -> float:
+        """Seconds since 1970 by HubSpot's clock, as its answers' `Date` headers tell it; by this host's before the first answer.
+
+        A moment that is compared with what HubSpot stores must not depend on this host's clock.
+        """
+        return self._clock.now()
+
+    def send(self, endpoint: Endpoint, body: bytes, *, leaving: Callable[[], None] | None = None) -> Answer:
+        """Post bytes that are ready, and give back the bytes that came.
+
+        Args:
+            endpoint: Where to, from `endpoint()` or `association_endpoint()`.
+            body: The JSON. It is not looked at, so its number of inputs is the caller's business.
+            leaving: Called when the budget has been waited for and the request is about to leave. What it raises keeps the
+                request back.
+
+        Raises:
+            TransportError: There was no whole answer; `may_have_acted` says whether HubSpot perhaps wrote.
+            ResponseError: HubSpot said no.
+            DailyLimitReached: The budget says that the day's requests are used up; nothing was sent.
+        """
+        return self._request("POST", endpoint.path, body, endpoint.window, endpoint.ok, leaving)
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Read a definition: the parsed JSON of a GET.
+
+        Args:
+            path: From the slash after the host.
+            params: Query parameters; None values are left out, booleans become `true` and `false`.
+        """
+        return _parsed(self._request("GET", path + _query(params), None, "burst", (200,)))
+
+    def post_json(self, path: str, body: Any, *, window: Window = "burst") -> Any:
+        """Post anything that has a JSON form, and give back the parsed answer, None for a 204."""
+        return _parsed(self._request("POST", path, to_json(body), window, (200, 201, 204, 207)))
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        window: Window,
+        ok: tuple[int, ...],
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
+        token = self._source.token()
+        raw = self._exchange(method, path, body, window, token, leaving)
+        if raw.status == 401 and self._source.refresh(token):
+            token = self._source.token()
+            raw = self._exchange(method, path, body, window, token, leaving)
+        if raw.status not in ok:
+            raise error_from_answer(raw.status, raw.headers, raw.body.replace(token.encode(), b"[token]"))
+        return _success(raw)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        window: Window,
+        token: str,
+        leaving: Callable[[], None] | None,
+    ) -> RawAnswer:
+        headers = {**self._headers, "Authorization": f"Bearer {token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self.budget.take(window)
+        if leaving is not None:
+            leaving()
+        raw = self._transport.exchange(method, path, headers, body)
+        self.budget.observe(raw.status, raw.headers, window)
+        self._clock.hear(raw.headers)
+        return raw
+
+
+def _success(raw: RawAnswer) -> Answer:
+    headers = {
+        name.lower(): value
+        for name, value in raw.headers.items()
+        if name.lower() in _KEPT_HEADERS or name.lower().startswith("x-hubspot-ratelimit-")
+    }
+    answer = Answer(raw.status, raw.body, headers, headers.get("x-hubspot-correlation-id"), raw.seconds)
+    if raw.status == 204:
+        return answer
+    text = raw.body.strip()
+    if not text:
+        raise answer.lost("without a body")
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        raise answer.lost("its body is not a whole JSON object")
+    return answer
+
+
+def _parsed(answer: Answer) -> Any:
+    if answer.status == 204:
+        return None
+    try:
+        return from_json(answer.body)
+    except ValueError:
+        pass
+    raise answer.lost("its body is not JSON")
+
+
+def _query(params: Mapping[str, Any] | None) -> str:
+    pairs = [
+        (name, str(value).lower() if isinstance(value, bool) else value)
+        for name, value in (params or {}).items()
+        if value is not None
+    ]
+    return f"?{urlencode(pairs, doseq=True)}" if pairs else ""
+
+
+def results_of(found: Any, kind: type[T]) -> list[T]:
+    """The `results` of a definitions answer, each as `kind`.
+
+    Raises:
+        AnswerLost: They are not what HubSpot documents.
+    """
+    entries = found.get("results") if isinstance(found, dict) else None
+    try:
+        return TypeAdapter(list[kind]).validate_python(entries or [])  # type: ignore[valid-type]
+    except ValidationError:
+        pass
+    raise AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}.")

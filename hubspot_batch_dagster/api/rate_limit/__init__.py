@@ -1,0 +1,1 @@
+"""One budget of requests for every process that shares the app."""

@@ -1,0 +1,5 @@
+"""The command line: ``hubspot-batch-dagster``."""
+
+from hubspot_batch_dagster.cli.commands import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,1 @@
+"""HubSpotSyncComponent: syncs written down in YAML."""

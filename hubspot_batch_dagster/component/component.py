@@ -1,0 +1,307 @@
+"""HubSpotSyncComponent: a table that goes to HubSpot, written down in YAML."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.asset import HubSpotRunConfig, materialize, refuse_archiving, step, sync_name
+from hubspot_batch_dagster.checks import check_max_rejected, check_specs
+from hubspot_batch_dagster.component.fields import (
+    OPERATIONS,
+    Located,
+    OperationFields,
+    explained,
+    sentences,
+    taken_by,
+)
+from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
+from hubspot_batch_dagster.component.source import Source, partition_values
+from hubspot_batch_dagster.operations.records import Association, Operation
+from hubspot_batch_dagster.resource import HubSpotResource
+
+_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
+_SECRETS = frozenset(
+    name
+    for name, field in HubSpotResource.model_fields.items()
+    if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("dagster__is_secret")
+)
+
+
+class Schedule(dg.Model, dg.Resolvable):
+    """When the asset is materialized."""
+
+    cron: Annotated[str, explained("Cron expression, such as 0 2 * * *.")]
+    timezone: Annotated[str | None, explained("Time zone of the cron expression; by default UTC.")] = None
+
+
+def _resource(context: dg.ResolutionContext, settings: Mapping[str, Any] | None) -> HubSpotResource | None:
+    """A resource from its settings; an environment variable that holds a secret is read in each run."""
+    if settings is None:
+        return None
+    given: dict[str, Any] = {}
+    for name, value in settings.items():
+        variable = _VARIABLE.fullmatch(str(value))
+        if name.endswith("_env"):
+            given[name.removesuffix("_env")] = dg.EnvVar(context.at_path(name).resolve_value(value))
+        elif name not in _SECRETS:
+            given[name] = context.at_path(name).resolve_value(value)
+        elif variable is not None:
+            # Resolved here it would be a plain value, which Dagster shows in the launchpad's defaults.
+            given[name] = dg.EnvVar(variable.group(1))
+        else:
+            raise InputError(
+                f"{name} stands in YAML in clear, and Dagster would show it.",
+                remedy=f"Put it into an environment variable, and write {name}_env: ITS_NAME.",
+            )
+    try:
+        return HubSpotResource(**given)
+    except ValidationError as error:
+        raise InputError(
+            f"{sentences(error)}.",
+            remedy="hubspot takes the settings of HubSpotResource, and NAME_env for each.",
+        ) from None
+
+
+@dg.scaffold_with(HubSpotSyncScaffolder)
+class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ignore[misc]
+    """An asset whose rows go to HubSpot, in YAML: where they come from, and what is done with them.
+
+    The asset is that of :func:`hubspot_asset`: its value is the ids table, it has the same checks, and the same run config
+    with ``dry_run``. The fields of the operation stand beside ``operation`` under their own names.
+
+    Args:
+        asset: The whole asset spec: key, group, owners, tags, kinds, deps, partitions, automation condition and so on.
+        source: Where the rows come from: ``asset``, ``sql`` with ``connection``, or ``path``.
+        operation: ``create``, ``upsert``, ``update`` or ``archive``.
+        object_type: What the rows become, such as ``contacts``.
+        max_rejected: Up to so many rejected rows the check only warns; above, the step fails.
+        schedule: ``cron`` and, if it is not UTC, ``timezone``.
+        resource: Key of the :class:`HubSpotResource` of the project; a mapping of partition key to resource key
+            for several portals.
+        hubspot: A resource of this asset's own, for projects without one: the settings of :class:`HubSpotResource`, with
+            ``access_token_env: HUBSPOT_ACCESS_TOKEN`` for the token. It gets the key ``resource`` if that is given.
+        pool: Pool of the step.
+        single_run_backfill: Send all partitions of a backfill in one run.
+
+    The other fields are those of :class:`Create`, :class:`Upsert`, :class:`Update` and :class:`Archive`.
+
+    Raises:
+        InputError: The operation cannot be meant; the message names the field.
+
+    Examples:
+        .. code-block:: yaml
+
+            type: hubspot_batch_dagster.HubSpotSyncComponent
+            attributes:
+              asset: {key: crm/contacts, group_name: crm}
+              source: {asset: customers}
+              operation: upsert
+              object_type: contacts
+              id_property: email
+              properties: {email: mail, firstname: first_name}
+
+        In Python:
+
+        >>> import dagster as dg
+        >>> from hubspot_batch_dagster import HubSpotSyncComponent
+        >>> from hubspot_batch_dagster.component.source import Source
+        >>> contacts = HubSpotSyncComponent(
+        ...     asset=dg.AssetSpec("contacts"), source=Source(asset="customers"),
+        ...     operation="upsert", object_type="contacts", id_property="email",
+        ... )
+        >>> contacts.sync_operation.id_property
+        'email'
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    asset: dg.ResolvedAssetSpec
+    source: Annotated[Source, explained("Where the rows come from: asset, sql with connection, or path.")]
+    operation: Annotated[
+        Literal["create", "upsert", "update", "archive"],
+        explained("What is done with the rows.", ("create", "upsert", "update", "archive")),
+    ]
+    object_type: Annotated[str, explained("What the rows become: contacts, 0-1, 2-123, p123_cars.")]
+    max_rejected: Annotated[
+        int | float, explained("Rejected rows above which the step fails: a number or share.")
+    ] = 0.05
+    schedule: Annotated[Schedule | None, explained("When the asset is materialized.")] = None
+    resource: Annotated[
+        str | dict[str, str] | None,
+        explained("Key of the HubSpot resource (hubspot), or partition key: resource key."),
+    ] = None
+    hubspot: Annotated[
+        HubSpotResource | None,
+        dg.Resolver(
+            _resource,
+            model_field_type=dict[str, Any],
+            description="Settings of a resource of this asset's own; access_token_env names the token's variable.",
+        ),
+    ] = Field(default=None, repr=False)
+    pool: Annotated[str, explained("Pool of the step.")] = "hubspot"
+    single_run_backfill: Annotated[bool, explained("Send all partitions of a backfill in one run.")] = False
+
+    _operation: Operation = PrivateAttr()
+
+    @classmethod
+    def get_spec(cls) -> dg.ComponentTypeSpec:
+        """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
+        return dg.ComponentTypeSpec(
+            description="A table that goes to HubSpot: every row accounted for, no record made twice.",
+            tags=["hubspot", "crm", "reverse-etl"],
+            owners=["team:hubspot-batch-dagster"],
+        )
+
+    @model_validator(mode="after")
+    def _check(self) -> "HubSpotSyncComponent":
+        check_max_rejected(self.max_rejected)
+        self._operation = self._make_operation()
+        if isinstance(self.resource, dict) and self.hubspot is not None:
+            raise InputError(
+                "hubspot is one resource, and resource names several.",
+                remedy="Define the resources in the project, and leave hubspot out.",
+            )
+        if self.asset.partitions_def is not None:
+            refuse_archiving(self._operation)
+            if self.schedule is not None:
+                raise InputError(
+                    "schedule does not say which partition it means.",
+                    remedy="Use automation_condition: \"{{ dg.AutomationCondition.on_cron('0 2 * * *') }}\" in asset.",
+                )
+        return self
+
+    @property
+    def sync_operation(self) -> Operation:
+        """The operation that the fields describe."""
+        return self._operation
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 - Dagster's signature
+        """The asset, its schedule, and its resource if it has one of its own; Dagster calls this."""
+        asset = self._asset()
+        schedules = []
+        if self.schedule is not None:
+            schedules.append(
+                dg.ScheduleDefinition(
+                    name=f"{asset.key.to_python_identifier()}_schedule",
+                    target=dg.AssetSelection.assets(asset.key),
+                    cron_schedule=self.schedule.cron,
+                    execution_timezone=self.schedule.timezone,
+                )
+            )
+        resources = {} if self.hubspot is None else {str(self._resource_key()): self.hubspot}
+        return dg.Definitions(assets=[asset], schedules=schedules, resources=resources)
+
+    def get_asset_spec(self) -> dg.AssetSpec:
+        """The spec of the asset: what ``asset`` says, with the kind ``hubspot`` and a description.
+
+        Override it to derive what YAML should not repeat:
+
+        .. code-block:: python
+
+            class TeamSync(HubSpotSyncComponent):
+                def get_asset_spec(self) -> dg.AssetSpec:
+                    spec = super().get_asset_spec()
+                    return spec.replace_attributes(owners=["team:revenue"], group_name=self.object_type)
+        """
+        spec = self.asset.merge_attributes(kinds={"hubspot"})
+        if spec.description:
+            return spec
+        by = self.id_property or self.record_id or self.key
+        how = f", by {by if isinstance(by, str) else ', '.join(by)}" if by else ""
+        return spec.replace_attributes(description=f"{self.operation.capitalize()} {self.object_type}{how}.")
+
+    def execute(
+        self, context: dg.AssetExecutionContext, hubspot: HubSpotResource, rows: object
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        """Send the rows and report what became of them, or with ``dry_run`` what would.
+
+        Override it to change the rows, or to do something before or after:
+
+        .. code-block:: python
+
+            class ActiveOnly(HubSpotSyncComponent):
+                def execute(self, context, hubspot, rows):
+                    yield from super().execute(context, hubspot, rows.filter(pc.field("active")))
+                    context.log.info("Contacts are up to date.")
+
+        Args:
+            context: Dagster's context.
+            hubspot: The open resource.
+            rows: The upstream asset's value as its IO manager loads it, or an iterator over the chunks of ``sql`` or
+                ``path`` (record batches, or dicts from SQLAlchemy), which can be read once.
+
+        Yields:
+            The materialization and its checks.
+        """
+        config = HubSpotRunConfig(**(context.op_execution_context.op_config or {}))
+        name = sync_name(context, self._resource_key())
+        yield from materialize(context, rows, hubspot, config, self._operation, self.max_rejected, name)
+
+    def _make_operation(self) -> Operation:
+        kind = OPERATIONS[self.operation]
+        given = {name: getattr(self, name) for name in ("object_type", *OperationFields.model_fields)}
+        given = {name: value for name, value in given.items() if value is not None}
+        foreign = sorted(set(given) - set(taken_by(kind)))
+        if foreign:
+            raise InputError(
+                f"{foreign[0]} is no field of {self.operation}.",
+                remedy=f"It has {', '.join(taken_by(kind))}.",
+            )
+        if self.associations:
+            links = [each.model_dump(exclude_none=True) for each in self.associations]
+            given["associations"] = [Association(**link) for link in links]
+        if self.operation == "create" and "key" not in given:
+            raise InputError(
+                "key is missing: create needs it.", remedy="Name the column that identifies a row."
+            )
+        return kind(**given)
+
+    def _resource_key(self) -> str | dict[str, str]:
+        own = f"{self.asset.key.to_python_identifier()}_hubspot"
+        return self.resource or ("hubspot" if self.hubspot is None else own)
+
+    def _asset(self) -> dg.AssetsDefinition:
+        spec = self.get_asset_spec()
+        upstream = self.source.asset_key
+        mapping = {dep.asset_key: dep.partition_mapping for dep in spec.deps}
+        kinds = {f"dagster/kind/{kind}" for kind in spec.kinds}
+
+        def load(rows):  # type: ignore[no-untyped-def]  # whatever the IO manager loads
+            return rows
+
+        def read(context: dg.AssetExecutionContext) -> Iterator[Any]:
+            return self.source.read(partition_values(context))
+
+        make = dg.asset(
+            key=spec.key,
+            ins={}
+            if upstream is None
+            else {"rows": dg.AssetIn(key=upstream, partition_mapping=mapping.get(upstream))},
+            deps=[dep for dep in spec.deps if dep.asset_key != upstream],
+            description=spec.description,
+            metadata=spec.metadata,
+            tags={name: value for name, value in spec.tags.items() if name not in kinds},
+            kinds=spec.kinds,
+            group_name=spec.group_name,
+            owners=list(spec.owners),
+            code_version=spec.code_version,
+            partitions_def=spec.partitions_def,
+            automation_condition=spec.automation_condition,
+            freshness_policy=spec.freshness_policy,
+            backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
+            check_specs=check_specs(spec.key),
+            output_required=False,  # a dry run materializes nothing
+            pool=self.pool,
+        )
+        asset: dg.AssetsDefinition = make(
+            step(
+                read if upstream is None else load,
+                self._resource_key(),
+                lambda context, rows, hubspot, config: self.execute(context, hubspot, rows),  # noqa: ARG005
+            )
+        )
+        return asset

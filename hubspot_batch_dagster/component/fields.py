@@ -1,0 +1,114 @@
+"""The operations' fields as a component has them: a field that an operation gains can be written in YAML at once."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import dagster as dg
+from pydantic import BaseModel, ValidationError, create_model
+
+from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
+
+OPERATIONS: Mapping[str, type[Operation]] = {
+    "create": Create,
+    "upsert": Upsert,
+    "update": Update,
+    "archive": Archive,
+}
+ONLY_PYTHON = frozenset({"model"})
+"""Fields that take a class, for which YAML has no words."""
+
+_ARGS = re.compile(r"^Args:\n(.*?)(?=^\S|\Z)", re.S | re.M)
+_ARG = re.compile(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", re.S | re.M)
+
+
+def explained(description: str, allowed: Sequence[str] = ()) -> dg.Resolver:
+    """How a field is described, and for ``dg check yaml`` the only words that it takes."""
+    schema = {"enum": [*allowed, None]} if allowed else None
+    resolver: dg.Resolver = dg.Resolver.default(description=description, json_schema_extra=schema)
+    return resolver
+
+
+class Located(dg.Resolvable):
+    """What is resolved from YAML so that an error shows the line of the wrong field, and no more than one sentence."""
+
+    @classmethod
+    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Any:
+        """Make the object from its YAML; Dagster calls this."""
+        try:
+            return super().resolve_from_model(context, model)
+        except ValidationError as error:
+            said = sentences(error)
+            field = next((name for name in model.model_fields_set if said.startswith(name)), "operation")
+            place = context.at_path(field) if field in model.model_fields_set else context
+            raise place.build_resolve_fn_exc([said], field_name=field, model=model) from None
+
+
+def sentences(error: ValidationError) -> str:
+    """What pydantic found wrong, without the values that it found: they may be secrets."""
+    found = []
+    for each in error.errors(include_input=False, include_url=False):
+        message = str(each["msg"]).removeprefix("Value error, ")
+        found.append(f"{each['loc'][0]}: {message}" if each["loc"] else message)
+    return "; ".join(found)
+
+
+def taken_by(kind: type[Operation]) -> tuple[str, ...]:
+    """The fields of an operation that can be written in YAML."""
+    return tuple(each.name for each in fields(kind) if each.name not in ONLY_PYTHON)
+
+
+def _model(name: str, sources: Sequence[type], base: tuple[type, ...], without: frozenset[str]) -> Any:
+    """A model with the fields of some dataclasses; ``None`` leaves a field as the dataclass has it."""
+    found: dict[str, Any] = {}
+    told = {field: text for source in reversed(sources) for field, text in _descriptions(source).items()}
+    for source in sources:
+        hints = get_type_hints(source)
+        for each in fields(source):
+            if each.name in found or each.name in without:
+                continue
+            kind = _yaml_type(hints[each.name])
+            required = len(sources) == 1 and each.default is MISSING and each.default_factory is MISSING
+            words = [word for word in get_args(kind) if isinstance(word, str)]
+            field = explained(told.get(each.name, ""), words if get_origin(kind) is Literal else ())
+            found[each.name] = (
+                (Annotated[kind, field], ...) if required else (Annotated[kind | None, field], None)
+            )
+    return create_model(name, __base__=base, **found)
+
+
+def _yaml_type(hint: Any) -> Any:
+    """The type that YAML can hold for a type of Python's."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return Union[tuple(dict.fromkeys(_yaml_type(part) for part in parts if part is not NoneType))]  # noqa: UP007 - made of parts
+    if origin is not None and origin is not Literal and issubclass(origin, Mapping):
+        return dict[str, _yaml_type(parts[1])]  # type: ignore[misc]
+    if origin is not None and origin is not Literal and issubclass(origin, Sequence):
+        return list[_yaml_type(parts[0])]  # type: ignore[misc]
+    if hint is Association:
+        return AssociationFields
+    return int | float if hint is float else hint
+
+
+def _descriptions(source: type) -> dict[str, str]:
+    """What the docstring says of each argument, without its markup."""
+    section = _ARGS.search(inspect.getdoc(source) or "")
+    found = {}
+    for name, text in _ARG.findall(section.group(1) if section else ""):
+        plain = re.sub(r":class:|[`]", "", " ".join(text.split()))
+        if not plain.lower().startswith("as for"):
+            found[name] = plain
+    return found
+
+
+AssociationFields = _model("AssociationFields", [Association], (dg.Model, dg.Resolvable), frozenset())
+"""A link that a created record gets; the fields are those of :class:`Association`."""
+
+OperationFields = _model(
+    "OperationFields", list(OPERATIONS.values()), (dg.Model,), ONLY_PYTHON | {"object_type"}
+)
+"""What the four operations take, each optional; the component adds which of them is meant."""

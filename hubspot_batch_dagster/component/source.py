@@ -1,0 +1,211 @@
+"""Where the rows of a component come from: an upstream asset, SQL, or a file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import ConfigDict, Field, model_validator
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component.fields import Located
+
+ROWS_AT_A_TIME = 10_000
+_DUCKDB_NAMES = re.compile(r"\$([A-Za-z_]\w*)")
+_PATH_NAMES = re.compile(r"\{(\w+)\}")
+
+
+def _beside_the_yaml(context: dg.ResolutionContext, value: str | None) -> str | None:
+    """A local path in defs.yaml is relative to that file, whatever folder Dagster was started in."""
+    if value is None or "://" in value or value == ":memory:":
+        return value
+    return str(context.resolve_source_relative_path(value))
+
+
+class Source(Located, dg.Model):
+    """Where the rows come from. Give one of ``asset``, ``sql`` (with ``connection``) and ``path``.
+
+    For a partitioned asset, ``sql`` and ``path`` may name ``partition_key``, and with time windows
+    ``partition_start`` and ``partition_end``: ``$partition_key`` for DuckDB, ``:partition_key`` for SQLAlchemy,
+    ``{partition_key}`` in a path.
+
+    Args:
+        asset: Key of an upstream asset. Its IO manager loads the value.
+        sql: A query. Its rows are read in chunks.
+        connection: What the query runs on: a DuckDB file, or a SQLAlchemy URL.
+        path: A Parquet, CSV or TSV file; local, or any URL that fsspec knows. Every CSV column is read as text, so
+            that ``01234`` keeps its zero, and an empty cell is null.
+
+    Raises:
+        InputError: None or several of them are given, or ``sql`` without ``connection``.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    asset: Annotated[
+        str | None, dg.Resolver.default(description="Key of the upstream asset whose value are the rows.")
+    ] = None
+    sql: Annotated[str | None, dg.Resolver.default(description="Query whose result are the rows.")] = None
+    connection: Annotated[
+        str | None,
+        dg.Resolver(
+            _beside_the_yaml,
+            model_field_type=str,
+            description="What sql runs on: a DuckDB file, or a SQLAlchemy URL such as {{ env.WAREHOUSE_URL }}.",
+        ),
+    ] = Field(default=None, repr=False)
+    path: Annotated[
+        str | None,
+        dg.Resolver(
+            _beside_the_yaml, model_field_type=str, description="A .parquet, .csv or .tsv file, or its URL."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Source":
+        given = [name for name in ("asset", "sql", "path") if getattr(self, name)]
+        if len(given) != 1:
+            raise InputError(
+                f"source takes exactly one of asset, sql and path; {' and '.join(given) or 'none'} given.",
+                remedy="Leave one of them.",
+            )
+        if (self.sql is None) is not (self.connection is None):
+            raise InputError(
+                "sql and connection belong together.",
+                remedy="Give both: connection is a DuckDB file or a SQLAlchemy URL.",
+            )
+        if self.path is not None and _kind(self.path) is None:
+            raise InputError(
+                f"The file {self.path} is neither .parquet nor .csv nor .tsv.",
+                remedy="Rename it, or read it in an upstream asset.",
+            )
+        return self
+
+    @property
+    def asset_key(self) -> dg.AssetKey | None:
+        """The upstream asset, if the rows come from one."""
+        return None if self.asset is None else dg.AssetKey.from_user_string(self.asset)
+
+    def read(self, partition: Mapping[str, Any]) -> Iterator[Any]:
+        """The rows of ``sql`` or ``path``, chunk by chunk; nothing is opened before the first is asked for.
+
+        Args:
+            partition: What ``sql`` and ``path`` may name.
+
+        Raises:
+            InputError: The file does not exist, the connection cannot be meant, or a name is unknown.
+        """
+        if self.path is not None:
+            yield from _file_rows(_filled_in(self.path, partition))
+        elif self.sql is not None and self.connection is not None:
+            if "://" in self.connection and not self.connection.startswith("duckdb:///"):
+                yield from _sqlalchemy_rows(self.connection, self.sql, partition)
+            else:
+                yield from _duckdb_rows(self.connection.removeprefix("duckdb:///"), self.sql, partition)
+
+
+def partition_values(context: dg.AssetExecutionContext) -> dict[str, Any]:
+    """What ``sql`` and ``path`` may name in this run: nothing for an asset without partitions."""
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return {}
+    keys = context.partition_keys
+    found: dict[str, Any] = {"partition_key": str(keys[0])} if len(keys) == 1 else {}
+    partitions = context.assets_def.partitions_def
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        window = context.partition_time_window
+        found["partition_start"], found["partition_end"] = window.start, window.end
+    return found
+
+
+def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+    import duckdb
+
+    if database != ":memory:" and not Path(database).is_file():
+        raise InputError(f"There is no DuckDB file {database}.", remedy="Check connection in source.")
+    values = _named(_DUCKDB_NAMES.findall(sql), partition)
+    with duckdb.connect(database, read_only=database != ":memory:") as connection:
+        found = connection.sql(sql, params=values or None)
+        if found is None:
+            raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
+        read = getattr(found, "to_arrow_reader", None) or found.fetch_record_batch
+        yield from read(ROWS_AT_A_TIME)
+
+
+def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    query = sqlalchemy.text(sql)
+    try:
+        engine = sqlalchemy.create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        # The URL may hold a password, so the message repeats none of it.
+        raise InputError(
+            f"The connection in source cannot be used: {type(error).__name__}.",
+            remedy="Give a DuckDB file or a SQLAlchemy URL, and install the driver it names.",
+        ) from None
+    try:
+        with engine.connect() as connection:
+            values = _named(list(query.compile().params), partition)
+            found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(query, values)
+            names = list(found.keys())
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise InputError(
+                    f"The query gives two columns the name {twice[0]!r}.", remedy="Rename one with AS."
+                )
+            for row in found:
+                yield dict(zip(names, row, strict=True))
+    finally:
+        engine.dispose()
+
+
+def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
+    import fsspec
+    import pyarrow.parquet as pq
+
+    kind = _kind(path)
+    try:
+        with fsspec.open(path, "rb") as file:
+            if kind == "parquet":
+                yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
+            else:
+                yield from _csv_rows(file, "\t" if kind == "tsv" else ",")
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}.", remedy="Check path in source.") from None
+
+
+def _csv_rows(file: Any, delimiter: str) -> Iterator[pa.RecordBatch]:
+    from pyarrow import csv
+
+    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    names = csv.open_csv(file, parse_options=parse).schema.names
+    file.seek(0)
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    yield from csv.open_csv(file, parse_options=parse, convert_options=convert)
+
+
+def _kind(path: str) -> str | None:
+    ending = path.rsplit(".", 1)[-1].lower()
+    return ending if ending in ("parquet", "csv", "tsv") else None
+
+
+def _filled_in(path: str, partition: Mapping[str, Any]) -> str:
+    values = _named(_PATH_NAMES.findall(path), partition)
+    for name, value in values.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    return path
+
+
+def _named(names: list[str], partition: Mapping[str, Any]) -> dict[str, Any]:
+    for name in names:
+        if name not in partition:
+            raise InputError(
+                f"The source names {name}, which this run has not.",
+                remedy=f"It has {', '.join(partition) or 'no partition'}.",
+            )
+    return {name: partition[name] for name in names}

@@ -1,0 +1,1 @@
+"""What the user asks for: the operations, and the associations of records."""

@@ -1,0 +1,361 @@
+"""What the user asks for: ``Create``, ``Upsert``, ``Update`` and ``Archive``, HubSpot's own batch verbs.
+
+An operation is a frozen value. It is checked when it is made, so that a wrong one fails where the asset is
+defined and not at two in the morning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.base import (
+    Action,
+    Association,
+    OnNull,
+    Operation,
+    Properties,
+    check_associations,
+    columns,
+    exactly_one,
+    known_property,
+    mapping,
+    one_of,
+    refuse_record_id_property,
+)
+
+MissingProperties = Literal["refuse", "create"]
+PROPERTY_GROUP = "hubspot_batch_dagster"
+
+__all__ = ["Action", "Archive", "Association", "Create", "Operation", "Update", "Upsert"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Create(Operation):
+    """Make a record for each row whose key the ids table does not know yet.
+
+    A row that was made by an earlier run is never made again, and later changes of it are not sent:
+    use :class:`Upsert` with ``key=`` for that.
+
+    Args:
+        object_type: ``"contacts"``, ``"0-1"``, ``"2-123"``, ``"p123_cars"``: any type that HubSpot can create.
+        key: Column (or columns) that identify a row from one run to the next. They are not sent unless
+            ``properties`` names them.
+        properties: Which columns to send: a list of columns named like their property, or a mapping of
+            property to column. By default every column except the key and the association columns.
+        associations: Links to existing records, made together with the record.
+        creation_key: A property with unique values in HubSpot that ``properties`` sends. With it a create
+            can be repeated safely: HubSpot refuses the second record and its id is read back.
+            Without it, a row whose answer was lost is looked up by search before it may be sent again.
+        on_null: ``"omit"`` leaves a null out; ``"clear"`` sends an empty text, which clears the property.
+        on_duplicate: What to do with rows that share a key: send the ``"first"``, the ``"last"``, or
+            ``"reject"`` them all. Those not sent are rejected with ``DUPLICATE_KEY``.
+        model: A pydantic model that each row must satisfy. Its errors reject the row; its values are not used.
+        version: API version for this operation alone, such as ``"2025-09"``.
+        max_created: The most records that one run may make: a number, or a share of the rows as a float. A run that
+            would make more stops before its first write.
+        max_changed: The same for known records that are changed.
+        missing_properties: A property that the portal does not have stops the run before its first write
+            (``"refuse"``), or is made with the type of its column (``"create"``). The unique property is made unique.
+        property_group: The property group that made properties go to; it is made too.
+
+    Source: HubSpot, "Using object APIs" and each object's guide (batch create).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Association, Create
+        >>> calls = Create(
+        ...     "calls",
+        ...     key=["office", "call_no"],
+        ...     properties={"hs_timestamp": "started_at"},
+        ...     associations=[Association("contacts", column="contact_id")],
+        ... )
+        >>> calls.key_columns
+        ('office', 'call_no')
+    """
+
+    action: ClassVar[Action] = "create"
+
+    key: str | Sequence[str]
+    properties: Properties | None = None
+    associations: Sequence[Association] = ()
+    creation_key: str | None = None
+    on_null: OnNull = "omit"
+    missing_properties: MissingProperties = "refuse"
+    property_group: str = PROPERTY_GROUP
+
+    def _check(self) -> None:
+        columns("key", self.key)
+        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
+        one_of("on_null", self.on_null, ("omit", "clear"))
+        known_property("creation_key", self.creation_key, self.property_columns)
+        check_associations(self.object_type, self.associations)
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        return columns("key", self.key)
+
+    @property
+    def property_columns(self) -> dict[str, str] | None:
+        return mapping(self.properties)
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsert(Operation):
+    """Create the records that are missing and update those that exist.
+
+    Give one of ``id_property`` and ``key``:
+
+    * ``id_property``: HubSpot finds the record by a property with unique values (``email`` for contacts, or one of
+      your own). One request does both, and repeating it is safe.
+    * ``key``: for the many types without a unique property. The ids table is the key: rows that it does
+      not know are created, rows that it knows are updated by record id.
+
+    Args:
+        object_type: Any type that HubSpot can upsert (with ``id_property``) or create and update (with ``key``).
+        id_property: The unique property; its column is the row key.
+        key: Column (or columns) that identify a row from one run to the next.
+        properties: As for :class:`Create`. With ``id_property`` the mapping must contain it.
+        associations: Links to existing records, made together with a record that is created, and right after one that is
+            upserted or updated: HubSpot's upsert and update take none.
+        creation_key: With ``key`` only; as for :class:`Create`.
+        on_null: As for :class:`Create`.
+        if_missing: With ``key`` only. A record that was deleted in HubSpot meanwhile is ``"report"``-ed as a
+            rejected row, or made again with ``"recreate"``.
+        when_gone: Rows that left the source are kept in HubSpot (``"keep"``) or archived (``"archive"``).
+        max_gone: The largest share of the known records that one run may archive with ``when_gone="archive"``.
+            More than that, or an empty source, stops the run before the first write.
+        adopt_existing: With ``id_property``, or with ``key`` and ``creation_key``: a run that has no ids table
+            yet reads the records of its rows from the portal first, so that a lost file costs reads and not writes.
+        compare: What a row is compared with to decide whether it changed: the last text sent (``"ids"``), or
+            HubSpot's current values (``"portal"``; one read for each 100 rows). Texts must be the same to the letter;
+            emails, numbers and points in time may be written in another way. A record that is gone counts as changed.
+        keep_before: Read each record before it is changed and keep its values, so that the run can be undone; one
+            read for each 100 changed rows.
+        on_duplicate: As for :class:`Create`.
+        model: As for :class:`Create`.
+        version: As for :class:`Create`.
+        max_created: As for :class:`Create`.
+        max_changed: As for :class:`Create`.
+        missing_properties: As for :class:`Create`.
+        property_group: As for :class:`Create`.
+
+    Source: HubSpot, "Using object APIs" (batch upsert); contacts guide.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Upsert
+        >>> contacts = Upsert("contacts", id_property="email", properties={"email": "mail", "firstname": "name"})
+        >>> contacts.key_columns
+        ('mail',)
+        >>> companies = Upsert("companies", key="account_id", when_gone="archive", max_created=500)
+        >>> companies.actions
+        ('create', 'update', 'archive')
+    """
+
+    action: ClassVar[Action] = "upsert"
+
+    id_property: str | None = None
+    key: str | Sequence[str] | None = None
+    properties: Properties | None = None
+    associations: Sequence[Association] = ()
+    creation_key: str | None = None
+    on_null: OnNull = "omit"
+    if_missing: Literal["report", "recreate"] = "report"
+    when_gone: Literal["keep", "archive"] = "keep"
+    max_gone: float = 0.1
+    adopt_existing: bool = False
+    compare: Literal["ids", "portal"] = "ids"
+    keep_before: bool = False
+    missing_properties: MissingProperties = "refuse"
+    property_group: str = PROPERTY_GROUP
+
+    def _check(self) -> None:
+        exactly_one(self, "id_property", "key")
+        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
+        one_of("on_null", self.on_null, ("omit", "clear"))
+        one_of("if_missing", self.if_missing, ("report", "recreate"))
+        one_of("when_gone", self.when_gone, ("keep", "archive"))
+        one_of("compare", self.compare, ("ids", "portal"))
+        if not 0 < self.max_gone <= 1:
+            raise InputError(
+                f"max_gone is a share above 0 and up to 1, not {self.max_gone!r}.",
+                remedy="Use 1 for no limit.",
+            )
+        known_property("id_property", self.id_property, self.property_columns)
+        known_property("creation_key", self.creation_key, self.property_columns)
+        check_associations(self.object_type, self.associations)
+        if self.id_property is not None:
+            refuse_record_id_property(self.id_property)
+            if self.creation_key:
+                raise InputError(
+                    "Upsert by id_property takes no creation_key: HubSpot's batch upsert has no place for it.",
+                    remedy="Use Upsert(..., key=...) or Create(...) for creation_key.",
+                )
+        if self.adopt_existing and self.id_property is None and self.creation_key is None:
+            raise InputError(
+                "adopt_existing needs a unique property to find the records by.",
+                remedy="Give id_property=, or creation_key= together with key=.",
+            )
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        verbs: tuple[Action, ...] = ("upsert",) if self.id_property else ("create", "update")
+        return (*verbs, "archive") if self.when_gone == "archive" else verbs
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        if self.id_property is None:
+            return columns("key", self.key or ())
+        return ((self.property_columns or {}).get(self.id_property, self.id_property),)
+
+    @property
+    def id_property_name(self) -> str | None:
+        return self.id_property
+
+    @property
+    def property_columns(self) -> dict[str, str] | None:
+        return mapping(self.properties)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ByRecord(Operation):
+    """Operations on records that exist: found by record id, unique property, or key."""
+
+    record_id: str | None = None
+    id_property: str | None = None
+    key: str | Sequence[str] | None = None
+    through: str | None = None
+
+    def _check(self) -> None:
+        exactly_one(self, "record_id", "id_property", "key")
+        if self.id_property is not None:
+            refuse_record_id_property(self.id_property)
+        if self.through is not None and self.key is None:
+            raise InputError(
+                "through names the sync whose ids table knows the key.", remedy="Give key= with it."
+            )
+        if self.key is not None and self.through is None:
+            raise InputError(
+                "A key is looked up in the ids table of the sync that made the records.",
+                remedy="Name that sync: through='companies' (its asset key, joined by /).",
+            )
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        if self.key is not None:
+            return columns("key", self.key)
+        if self.record_id is not None:
+            return (self.record_id,)
+        assert self.id_property is not None
+        return ((self.property_columns or {}).get(self.id_property, self.id_property),)
+
+    @property
+    def id_property_name(self) -> str | None:
+        return self.id_property
+
+    @property
+    def record_id_column(self) -> str | None:
+        return self.record_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update(_ByRecord):
+    """Change records that exist; a row whose record does not exist is rejected.
+
+    Give one of ``record_id``, ``id_property`` and ``key``.
+
+    Args:
+        object_type: Any type that HubSpot can update.
+        record_id: Column with HubSpot's record ids.
+        id_property: A property with unique values. HubSpot refuses ``email`` here: use :class:`Upsert`.
+        key: Column (or columns) looked up in the ids table of the sync named by ``through``.
+        through: Name of the sync that made the records: its asset key, joined by ``/``.
+        properties: As for :class:`Create`; with ``id_property`` the mapping must contain it.
+        associations: As for :class:`Upsert`.
+        on_null: As for :class:`Create`.
+        keep_before: As for :class:`Upsert`.
+        on_duplicate: As for :class:`Create`.
+        model: As for :class:`Create`.
+        version: As for :class:`Create`.
+        max_created: As for :class:`Create`.
+        max_changed: As for :class:`Create`.
+        missing_properties: As for :class:`Create`.
+        property_group: As for :class:`Create`.
+
+    Source: HubSpot, "Using object APIs" (batch update).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Update
+        >>> Update("deals", record_id="hs_object_id", properties=["amount"]).key_columns
+        ('hs_object_id',)
+        >>> Update("contacts", id_property="email")
+        Traceback (most recent call last):
+        ...
+        hubspot_batch_dagster.api.errors.InputError: HubSpot's batch update of contacts refuses email as id_property. ...
+    """
+
+    action: ClassVar[Action] = "update"
+
+    properties: Properties | None = None
+    associations: Sequence[Association] = ()
+    on_null: OnNull = "omit"
+    keep_before: bool = False
+    missing_properties: MissingProperties = "refuse"
+    property_group: str = PROPERTY_GROUP
+
+    def _check(self) -> None:
+        super()._check()
+        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
+        one_of("on_null", self.on_null, ("omit", "clear"))
+        check_associations(self.object_type, self.associations)
+        known_property("id_property", self.id_property, self.property_columns)
+        if self.id_property == "email" and object_type(self.object_type).name == "contacts":
+            raise InputError(
+                "HubSpot's batch update of contacts refuses email as id_property.",
+                remedy="Use Upsert('contacts', id_property='email'), or record_id= with the record ids.",
+            )
+
+    @property
+    def property_columns(self) -> dict[str, str] | None:
+        return mapping(self.properties)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive(_ByRecord):
+    """Move records to HubSpot's bin, from where they can be restored for 90 days.
+
+    Give one of ``record_id``, ``id_property`` and ``key``. HubSpot answers without a word about single records:
+    one that was archived already counts as ``archived``.
+
+    Args:
+        object_type: Any type that HubSpot can archive.
+        record_id: Column with HubSpot's record ids.
+        id_property: A property with unique values; the record ids are read first (one request for 100 rows),
+            and a row without a record is rejected.
+        key: Column (or columns) looked up in the ids table of the sync named by ``through``.
+        through: Name of the sync that made the records: its asset key, joined by ``/``.
+        on_duplicate: As for :class:`Create`.
+        model: As for :class:`Create`.
+        version: As for :class:`Create`.
+        max_created: As for :class:`Create`.
+        max_changed: As for :class:`Create`.
+
+    Source: HubSpot, "Using object APIs" (batch archive).
+
+    Examples:
+        >>> from hubspot_batch_dagster import Archive
+        >>> Archive("tickets", key="ticket_id", through="tickets").key_columns
+        ('ticket_id',)
+    """
+
+    action: ClassVar[Action] = "archive"
+
+    @property
+    def property_columns(self) -> dict[str, str]:
+        return {} if self.id_property is None else {self.id_property: self.id_property}

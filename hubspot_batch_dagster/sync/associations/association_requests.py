@@ -1,0 +1,304 @@
+"""Associations between two object types, request by request: add, read, remove.
+
+All of it may be sent twice without harm. The answers carry no trace ids, so they are matched by the records' ids, and what
+an answer does not speak of is sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hubspot_batch_dagster.api.association_types import plain_association
+from hubspot_batch_dagster.api.associations import (
+    ArchiveAnswer,
+    CreatedAnswer,
+    DefaultAnswer,
+    DefaultAssociation,
+    LabelDefinition,
+    ReadAnswer,
+)
+from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
+from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
+from hubspot_batch_dagster.api.models import ErrorItem
+from hubspot_batch_dagster.sync.associations.types import LinkType
+from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.retry_policy import Again, Split, decide
+from hubspot_batch_dagster.sync.settlement.matching import Verdict, rejection
+
+REFUSED = "ASSOCIATION_REFUSED"
+
+MANY = 10
+"""So many links refused one by one for the same reason, and none taken, and the run stops."""
+
+MOST_REMOVED = 2000
+"""Targets in one archive request; HubSpot documents a limit for its sources alone."""
+
+
+class Pair(NamedTuple):
+    """A link to add: two record ids, and the labels that the pair shall have. Without labels it is the plain one."""
+
+    from_id: str
+    to_id: str
+    types: tuple[LinkType, ...] = ()
+
+
+@dataclass
+class Added:
+    """What became of links.
+
+    Attributes:
+        verdicts: Link -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
+        sent: Links that were in a request.
+    """
+
+    verdicts: dict[Pair, Verdict] = field(default_factory=dict)
+    sent: set[Pair] = field(default_factory=set)
+
+
+Held = Mapping[str, Mapping[str, list[LabelDefinition]]]
+"""Record -> record at the other end -> what their association means."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The associations from one object type to another.
+
+    Attributes:
+        wire: The requests.
+        from_type: Where the associations start; type ids are those of this direction.
+        to_type: Where they lead.
+    """
+
+    wire: Wire
+    from_type: str
+    to_type: str
+
+    def add(self, pairs: Iterable[Pair]) -> Added:
+        """Add links, 2,000 in a request. A refusal that names no link is halved down to the link that it is about.
+
+        Links without labels leave a pair's labels as they are; labels **replace** those that the pair has
+        (HubSpot, associations guide), so they come with the ones to keep.
+        """
+        added = Added()
+        every = list(dict.fromkeys(pairs))
+        kinds: tuple[AssociationKind, ...] = ("default", "create")
+        for kind in kinds:
+            of_kind = [each for each in every if bool(each.types) == (kind == "create")]
+            if of_kind:
+                _Adding(self, kind, added).run(of_kind)
+        return added
+
+    def read(self, ids: Sequence[str]) -> Held:
+        """What records are associated with at present, 1,000 in a request.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked.
+        """
+        where = association_endpoint(self.from_type, self.to_type, "read", self.wire.version)
+        found: dict[str, dict[str, list[LabelDefinition]]] = {}
+        asked: list[tuple[str, str | None]] = [(each, None) for each in dict.fromkeys(ids)]
+        while asked:
+            part, asked = asked[: where.max_inputs], asked[where.max_inputs :]
+            inputs = [{"id": each} if after is None else {"id": each, "after": after} for each, after in part]
+            before = dict(part)
+            for result in self.wire.post(where, _body(inputs), ReadAnswer).results:
+                held = found.setdefault(result.from_.id, {})
+                for target in result.to:
+                    held.setdefault(target.to_object_id, []).extend(target.association_types)
+                if result.after is not None and result.after != before.get(result.from_.id):
+                    asked.append((result.from_.id, result.after))
+        return found
+
+    def remove(self, links: Mapping[str, Sequence[str]]) -> int:
+        """End every association between records and those named with each of them; returns how many pairs.
+
+        Raises:
+            HubSpotError: HubSpot refused, or could not be asked.
+        """
+        where = association_endpoint(self.from_type, self.to_type, "archive", self.wire.version)
+        pieces = [
+            (source, targets[at : at + MOST_REMOVED])
+            for source, targets in links.items()
+            for at in range(0, len(targets), MOST_REMOVED)
+        ]
+        for part in _portions(pieces, where.max_inputs):
+            inputs = [{"from": {"id": source}, "to": [{"id": each} for each in to]} for source, to in part]
+            _check(self.wire.post(where, _body(inputs), ArchiveAnswer).errors)
+        return sum(len(targets) for targets in links.values())
+
+    def remove_labels(self, pairs: Sequence[Pair]) -> int:
+        """Take labels from pairs, which stay associated; returns how many pairs.
+
+        Raises:
+            HubSpotError: HubSpot refused, or could not be asked.
+        """
+        where = association_endpoint(self.from_type, self.to_type, "labels_archive", self.wire.version)
+        for at in range(0, len(pairs), where.max_inputs):
+            inputs = [_input(each) for each in pairs[at : at + where.max_inputs]]
+            _check(self.wire.post(where, _body(inputs), ArchiveAnswer).errors)
+        return len(pairs)
+
+
+class _Adding:
+    """Links of one kind under way."""
+
+    def __init__(self, between: Pairs, kind: AssociationKind, added: Added) -> None:
+        self.wire = between.wire
+        self.where = association_endpoint(between.from_type, between.to_type, kind, self.wire.version)
+        self.kind = kind
+        self.plain = plain_association(between.from_type, between.to_type)
+        self.added = added
+        self.refused: Counter[str] = Counter()
+        self.silent: Counter[Pair] = Counter()
+
+    def run(self, pairs: list[Pair]) -> None:
+        size = self.where.max_inputs
+        work = [pairs[at : at + size] for at in range(0, len(pairs), size)][::-1]
+        while work and not self.wire.halt:
+            work += reversed(self._send(work.pop()))
+
+    def _send(self, part: list[Pair]) -> list[list[Pair]]:
+        self.added.sent.update(part)
+        try:
+            done, errors = self._asked(part)
+        except HubSpotError as error:
+            decision = decide(
+                error, repeatable=True, attempt=self.wire.patience.tries, patience=self.wire.patience
+            )
+            if isinstance(decision, Split):
+                return self._split(error, part)
+            self.wire.halt.now(error)
+            return []
+        verdicts = self.added.verdicts
+        verdicts.update(dict.fromkeys(done, Verdict(outcome="created")))
+        left = [each for each in part if each not in done]
+        for error_item in errors:
+            for each in _named(error_item, left):
+                verdicts.setdefault(each, refusal(error_item))
+        left = [each for each in left if each not in verdicts]
+        return self._again(left, part, errors)
+
+    def _asked(self, part: list[Pair]) -> tuple[set[Pair], list[ErrorItem]]:
+        body = _body(_input(each) for each in part)
+        if self.kind == "default":
+            plain = self.wire.post(self.where, body, DefaultAnswer)
+            ends, errors = self._forward(plain.results), plain.errors
+        else:
+            made = self.wire.post(self.where, body, CreatedAnswer)
+            ends, errors = {(each.from_object_id, each.to_object_id) for each in made.results}, made.errors
+        return {each for each in part if each[:2] in ends}, errors
+
+    def _forward(self, results: Sequence[DefaultAssociation]) -> set[tuple[str, str]]:
+        """The ends of the lines of this direction: each link comes in both, and ids of two object types may be alike."""
+        own = [
+            each
+            for each in results
+            if each.association_spec is not None and each.association_spec.association_type_id == self.plain
+        ]
+        return {(each.from_.id, each.to.id) for each in own or results}
+
+    def _again(self, left: list[Pair], part: list[Pair], errors: list[ErrorItem]) -> list[list[Pair]]:
+        """What to send next of the links that the answer does not speak of.
+
+        Errors that name nobody are halved down to the link that they are about. An answer that says nothing at all is
+        like a lost one: the same request again after a pause, and not too often.
+        """
+        if not left or len(left) < len(part):
+            return [left] if left else []
+        if errors:
+            if len(left) > 1:
+                return _halves(left)
+            self.added.verdicts[left[0]] = refusal(errors[0])
+            return []
+        self.silent[left[0]] += 1
+        if self.silent[left[0]] >= self.wire.patience.tries:
+            return []
+        self.wire.pause(Again(self.wire.patience.backoff * 2.0 ** (self.silent[left[0]] - 1)))
+        return [left]
+
+    def _split(self, error: HubSpotError, part: list[Pair]) -> list[list[Pair]]:
+        if len(part) > 1:
+            return _halves(part)
+        self.added.verdicts[part[0]] = refusal(error)
+        self.refused[error.said or error.message] += 1
+        alike = self.refused.most_common(1)[0][1]
+        if alike >= MANY and alike == len(self.added.verdicts):
+            self.wire.halt.now(
+                InvalidBatch(
+                    f"HubSpot refused {alike} associations, one by one, for the same reason: {error.message}",
+                    status=400,
+                    remedy="Correct the association or the column that it names, then run again; the others were not sent.",
+                )
+            )
+        return []
+
+
+def refusal(error: ErrorItem | HubSpotError) -> Verdict:
+    """HubSpot's no to one link."""
+    return rejection(error, None)._replace(code=REFUSED)
+
+
+_ID = re.compile(r"\d+")
+
+
+def _named(error: ErrorItem, pairs: Sequence[Pair]) -> list[Pair]:
+    """The links that an error is about: those both ends of which it names, else those of which it names one."""
+    listed = {key.lower(): values for key, values in error.context.items() if key.lower().endswith(_IDS)}
+    sources = {each for key, values in listed.items() if key.startswith("from") for each in values}
+    targets = {each for key, values in listed.items() if key.startswith("to") for each in values}
+    if sources and targets:
+        return [each for each in pairs if each.from_id in sources and each.to_id in targets]
+    ids = {each for values in listed.values() for each in values} or set(_ID.findall(error.message or ""))
+    both = [each for each in pairs if each.from_id in ids and each.to_id in ids]
+    return both or [each for each in pairs if each.from_id in ids or each.to_id in ids]
+
+
+_IDS = ("id", "ids")
+
+
+def _check(errors: Sequence[ErrorItem]) -> None:
+    if errors:
+        first = errors[0]
+        raise InvalidBatch(
+            f"HubSpot did not remove an association: {first.message}", status=207, category=first.category
+        )
+
+
+def _input(pair: Pair) -> dict[str, object]:
+    ends: dict[str, object] = {"from": {"id": pair.from_id}, "to": {"id": pair.to_id}}
+    if pair.types:
+        ends["types"] = [
+            {"associationCategory": category, "associationTypeId": type_id}
+            for category, type_id in pair.types
+        ]
+    return ends
+
+
+def _body(inputs: Iterable[object]) -> bytes:
+    return json.dumps({"inputs": list(inputs)}, separators=(",", ":")).encode()
+
+
+def _portions(
+    pieces: Sequence[tuple[str, Sequence[str]]], most: int
+) -> Iterator[list[tuple[str, Sequence[str]]]]:
+    """So many sources and ``MOST_REMOVED`` targets at a time."""
+    part: list[tuple[str, Sequence[str]]] = []
+    size = 0
+    for piece in pieces:
+        if part and (len(part) == most or size + len(piece[1]) > MOST_REMOVED):
+            yield part
+            part, size = [], 0
+        part.append(piece)
+        size += len(piece[1])
+    if part:
+        yield part
+
+
+def _halves(pairs: list[Pair]) -> list[list[Pair]]:
+    middle = len(pairs) // 2
+    return [pairs[:middle], pairs[middle:]]

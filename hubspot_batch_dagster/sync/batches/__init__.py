@@ -1,0 +1,1 @@
+"""Values without I/O: batches, packed batches, journal entries."""

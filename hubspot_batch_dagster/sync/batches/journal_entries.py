@@ -1,0 +1,129 @@
+"""What the journal holds of a batch: the intent before its request, the outcomes after its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
+
+import pydantic_core
+
+from hubspot_batch_dagster.operations.records import Action
+
+
+@dataclass(frozen=True)
+class Intent:
+    """The rows of one batch that may have reached HubSpot; each list has one item for each row.
+
+    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could. ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
+    recognise a record, and is empty otherwise. ``settled`` says that the fate of every row is known, and that an earlier
+    request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones. ``noted`` says that
+    a later run wrote outcomes ``unknown`` of its rows.
+    """
+
+    id: str
+    action: Action
+    sent_at: float
+    rows: list[int]
+    keys: list[str]
+    digests: list[str]
+    ids: list[str | None]
+    bodies: list[str] = field(default_factory=list, repr=False)
+    last_at: float = 0.0
+    settled: bool = False
+    noted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def newest(self) -> float:
+        """The last moment at which one of its requests could leave."""
+        return max(self.sent_at, self.last_at)
+
+    def pick(self, indexes: Sequence[int]) -> Intent:
+        """The same intent with only the rows at ``indexes``."""
+        return replace(
+            self,
+            rows=[self.rows[i] for i in indexes],
+            keys=[self.keys[i] for i in indexes],
+            digests=[self.digests[i] for i in indexes],
+            ids=[self.ids[i] for i in indexes],
+            bodies=[self.bodies[i] for i in indexes] if self.bodies else [],
+        )
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of some rows; each list has one item for each row. Columns, so that Arrow can take them as they are."""
+
+    rows: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    categories: list[str | None] = field(default_factory=list)
+    codes: list[str | None] = field(default_factory=list)
+    properties: list[str | None] = field(default_factory=list)
+    messages: list[str | None] = field(default_factory=list)
+    correlation_ids: list[str | None] = field(default_factory=list)
+    warnings: list[str | None] = field(default_factory=list)
+    settled_at: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def tells(self) -> bool:
+        """Whether there is a reason or a warning for any row."""
+        return any(
+            any(column)
+            for column in (
+                self.categories,
+                self.codes,
+                self.properties,
+                self.messages,
+                self.correlation_ids,
+                self.warnings,
+            )
+        )
+
+
+class Line(NamedTuple):
+    """What the journal keeps of one batch, written as :func:`payload_of` writes it."""
+
+    intent_id: str
+    action: Action
+    at: float
+    payload: bytes
+
+
+INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at", "settled", "noted")
+OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
+_NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "correlation_ids", "warnings"})
+
+
+def payload_of(columns: Mapping[str, bytes]) -> bytes:
+    """The payload of an intent or of outcomes, of columns that are JSON already."""
+    return b"{" + b",".join(b'"%b":%b' % (name.encode(), each) for name, each in columns.items()) + b"}"
+
+
+def pack(value: Any, columns: tuple[str, ...]) -> bytes:
+    """Columns as JSON, without those of nulls alone: most rows have no error to tell of."""
+    found = {name: getattr(value, name) for name in columns}
+    for name in _NULLABLE & found.keys():
+        if found[name].count(None) == len(found["rows"]):
+            del found[name]
+    bodies = found.pop("bodies", None)
+    written = {name: pydantic_core.to_json(each) for name, each in found.items()}
+    if bodies:
+        written["bodies"] = f"[{','.join(bodies)}]".encode()
+    return payload_of(written)
+
+
+def unpack(payload: bytes, columns: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = pydantic_core.from_json(payload)
+    for name in _NULLABLE.intersection(columns):
+        found.setdefault(name, [None] * len(found["rows"]))
+    if "bodies" in found:
+        found["bodies"] = [pydantic_core.to_json(each).decode() for each in found["bodies"]]
+    return found

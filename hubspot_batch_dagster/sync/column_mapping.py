@@ -1,0 +1,93 @@
+"""From an operation to the columns of a table: which column is the key, which are sent, which make links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.associations import Associate
+from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.associations.types import Link, associations_of, links_of
+from hubspot_batch_dagster.sync.state.ids_table import check_key_names
+from hubspot_batch_dagster.table.encode import Encoder, Field, Layout, Property, Target
+from hubspot_batch_dagster.table.errors import TableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+
+def bind(
+    operation: Operation,
+    schema: pa.Schema,
+    definitions: Mapping[str, Property] | None = None,
+    links: Sequence[Link] | None = None,
+) -> Encoder:
+    """The encoder for a table of this schema.
+
+    Args:
+        operation: What the user asks for.
+        schema: The columns of the table.
+        definitions: The portal's properties by name, where they are known: they decide how values are written.
+        links: The operation's associations with their types; ``None`` finds those that need no connection.
+
+    Raises:
+        InputError: A column does not exist, or cannot be what the operation wants it to be.
+    """
+    check_key_names(operation.key_columns, record_id=operation.record_id_column)
+    mapping = mapped(operation, schema)
+    known = definitions or {}
+    fields = tuple(Field(name, column, known.get(name)) for name, column in mapping.items())
+    # Only a contact's email is an address that HubSpot checks and folds; elsewhere it is any text.
+    emails = ("email",) if object_type(operation.object_type).name == "contacts" else ()
+    folds = any((column,) == operation.key_columns and name in emails for name, column in mapping.items())
+    layout = Layout(
+        fields=fields,
+        key=operation.key_columns,
+        key_fold="email" if folds or operation.id_property_name in emails else None,
+        record_id=operation.record_id_column,
+        id_property=operation.id_property_name,
+        emails=emails,
+        targets=tuple(_target(each) for each in (links_of(operation, None) if links is None else links)),
+        record_id_through=operation.from_through if isinstance(operation, Associate) else None,
+        on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
+    )
+    with as_input_error():
+        return layout.bind(schema, model=operation.model)
+
+
+def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
+    """Property -> column: what the operation names, else every column that is not a key or a link."""
+    given = operation.property_columns
+    if given is not None:
+        return given
+    return {name: name for name in schema.names if name not in _not_sent(operation)}
+
+
+@contextmanager
+def as_input_error() -> Iterator[None]:
+    """The table room's errors as members of the one error tree."""
+    try:
+        yield
+    except TableError as error:
+        raise InputError(error.message, column=error.column, row=error.row, remedy=error.remedy) from None
+
+
+def _not_sent(operation: Operation) -> set[str]:
+    """Columns that are no property unless the user says so."""
+    columns = {each.column for each in associations_of(operation)}
+    if operation.id_property_name is None or isinstance(operation, Archive):
+        columns |= {*operation.key_columns}
+    if operation.record_id_column is not None:
+        columns.add(operation.record_id_column)
+    return columns
+
+
+def _target(link: Link) -> Target:
+    """A column of associations, checked row by row where its keys are looked up or here."""
+    given = link.association
+    return Target(column=given.column, types=(link.type,), required=given.required, through=given.through)

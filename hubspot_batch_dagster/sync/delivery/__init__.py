@@ -1,0 +1,1 @@
+"""Batches on their way to HubSpot, and what is durable before and after."""

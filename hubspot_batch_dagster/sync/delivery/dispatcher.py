@@ -1,0 +1,193 @@
+"""Delivery: enough requests in flight to fill the limit, whatever the latency.
+
+One thread reads batches and hands out work; a pool of threads sends it. At most so many batches are
+in flight as the limit and the latency ask for, so reading waits for sending.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.packed_batch import Accepted, Packed
+from hubspot_batch_dagster.sync.delivery.batch_delivery import Delivery
+from hubspot_batch_dagster.sync.delivery.sender import Sender
+
+FEWEST, MOST = 4, 64
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_parallel(work: Callable[[T], R], items: Iterable[T], width: int = 16) -> Iterator[R]:
+    """Do work on items in threads, ``width`` at a time, and give the results in the order of the items."""
+    with ThreadPoolExecutor(width, thread_name_prefix="hubspot") as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= width:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+@dataclass
+class Courier:
+    """Delivers the batches of a run.
+
+    Attributes:
+        sender: Sends one batch.
+        on_outcomes: Called with each batch's outcomes, always in one and the same thread.
+        as_new: Turns rows whose record is gone into rows to create.
+        lost: Intents whose answers were lost; filled while delivering.
+    """
+
+    sender: Sender
+    on_outcomes: Callable[[Outcomes | Accepted], None]
+    as_new: Callable[[Batch], Batch]
+    lost: list[Intent] = field(default_factory=list)
+
+    def deliver(self, batches: Iterator[Batch | Packed]) -> None:
+        """Send all batches, and what comes of them. Returns when everything in flight has been settled.
+
+        If it is interrupted, what is in flight is awaited and settled before the interruption goes on.
+
+        Raises:
+            StoreError: The journal could not be written.
+        """
+        # An interruption strikes the main thread between any two instructions: a future that was taken from the queue and
+        # not yet counted would be waited for for ever, or its records forgotten. So the accounting has a thread of its own.
+        halt, interruption = self.sender.wire.halt, None
+        alone = ThreadPoolExecutor(1, thread_name_prefix="hubspot-courier")
+        try:
+            work = alone.submit(self._deliver, batches)
+            while not work.done():
+                try:
+                    wait([work])
+                except BaseException as caught:
+                    halt.now()
+                    interruption = interruption or caught
+        except BaseException:
+            halt.now()
+            raise
+        finally:
+            alone.shutdown(wait=True)
+        work.result()
+        if interruption is not None:
+            raise interruption
+
+    def _deliver(self, batches: Iterator[Batch | Packed]) -> None:
+        halt = self.sender.wire.halt
+        flight = _Flight(batches, ThreadPoolExecutor(MOST, thread_name_prefix="hubspot"))
+        try:
+            try:
+                while not halt:
+                    group = list(islice(flight, max(0, self._wanted() - flight.size)))
+                    if not group and not flight.size:
+                        break
+                    self._launch(group, flight)
+                    if flight.size:
+                        self._collect(flight)
+            except BaseException:
+                halt.now()
+                raise
+            finally:
+                self._bring_home(flight)
+        finally:
+            flight.pool.shutdown(wait=True)
+
+    def _launch(self, group: list[Batch | Packed], flight: _Flight) -> None:
+        """Make durable what went well since the last time and what is to leave now; then let it leave."""
+        accepted, flight.accepted = flight.accepted, []
+        for batch in self.sender.begin(group, accepted):
+            flight.pool.submit(self.sender.deliver, batch).add_done_callback(flight.landed.put)
+            flight.size += 1
+        self._tell(accepted)
+
+    def _tell(self, several: Sequence[Outcomes | Accepted]) -> None:
+        """Hand all of them over, whatever is raised for one: they are durable, and the run must know."""
+        trouble = None
+        for each in several:
+            try:
+                self.on_outcomes(each)
+            except BaseException as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+
+    def _bring_home(self, flight: _Flight) -> None:
+        """Await and settle everything in flight, whatever goes wrong with some of it."""
+        trouble = None
+        while flight.size:
+            try:
+                self._take(flight.landed.get(), flight)
+            except BaseException as error:
+                trouble = trouble or error
+        self._launch([], flight)
+        if trouble is not None:
+            raise trouble
+
+    def _collect(self, flight: _Flight) -> None:
+        """Wait for a batch to come back, and take all that are there.
+
+        Where nothing limits the rate, wait for half of them: what becomes durable together costs one commit.
+        """
+        enough = 1 if self.sender.wire.requests_per_second() is not None else flight.size // 2
+        taken = 0
+        while flight.size and (taken < enough or not flight.landed.empty()):
+            self._take(flight.landed.get(), flight)
+            taken += 1
+
+    def _take(self, finished: Future[Delivery], flight: _Flight) -> None:
+        flight.size -= 1
+        try:
+            delivery = finished.result()
+        except BaseException:
+            self.sender.wire.halt.now()
+            raise
+        if delivery.accepted is not None:
+            flight.accepted.append(delivery.accepted)
+        if delivery.lost is not None:
+            self.lost.append(delivery.lost)
+        if delivery.again is not None:
+            flight.again.append(self.as_new(delivery.again))
+        if delivery.stale is not None:
+            flight.again.append(delivery.stale)
+        self._tell(delivery.outcomes)
+
+    def _wanted(self) -> int:
+        """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare."""
+        rate = self.sender.wire.requests_per_second()
+        if rate is None:
+            return 2 * FEWEST
+        return min(MOST, max(FEWEST, math.ceil(rate * self.sender.wire.tally.latency * 1.33) + 2))
+
+
+class _Flight:
+    """What is under way: batches still to come, in flight, landed, and to be sent again in another way."""
+
+    def __init__(self, batches: Iterator[Batch | Packed], pool: ThreadPoolExecutor) -> None:
+        self.pool = pool
+        self.landed: queue.SimpleQueue[Future[Delivery]] = queue.SimpleQueue()
+        self.size = 0
+        self.again: list[Batch] = []
+        self.accepted: list[Accepted] = []
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Batch | Packed]:
+        return self
+
+    def __next__(self) -> Batch | Packed:
+        return self.again.pop() if self.again else next(self._batches)

@@ -1,0 +1,188 @@
+"""The sender: how a batch leaves, and what is durable before it does and after its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.sync.associations.writer import Linker
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
+from hubspot_batch_dagster.sync.batches.packed_batch import Accepted, Packed
+from hubspot_batch_dagster.sync.delivery.batch_delivery import Attempt, Delivery
+from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
+from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.settlement.lookup import Lookup
+from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.state.journal import Journal
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends batches; one for a run, used by all of its threads.
+
+    Attributes:
+        object_type: Where the records go.
+        sync: Name of the sync, for the journal.
+        run: Id of the run.
+        wire: The requests.
+        journal: Where intents and outcomes become durable.
+        lookup: Finds out what HubSpot did.
+        linker: Writes the associations of records that exist.
+        recreate: Rows whose record is gone are handed back instead of being rejected.
+        clock: Seconds since 1970, by HubSpot's clock as far as it is known.
+        suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
+        updates: A create that finds its record there already is followed by an update: the operation is an upsert.
+        known_ids: The record ids that the ids table has for some keys.
+        before: Keeps what a batch is about to change, if the operation asks for it.
+        perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
+    """
+
+    object_type: str
+    sync: str
+    run: str
+    wire: Wire
+    journal: Journal
+    lookup: Lookup
+    linker: Linker
+    recreate: bool
+    clock: Callable[[], float]
+    suspects: Mapping[str, float] = field(default_factory=dict)
+    updates: bool = False
+    known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
+    before: BeforeImages | None = None
+    perhaps_archived: Set[str] = frozenset()
+
+    def begin(self, batches: Sequence[Batch | Packed], accepted: Sequence[Accepted]) -> list[Batch | Packed]:
+        """Make durable what went all well, and the intents of batches that are to leave: in one transaction.
+
+        Args:
+            batches: What is to leave.
+            accepted: What :meth:`deliver` gave back.
+
+        Returns:
+            The batches, to be delivered. Those that cannot leave as they are have been unpacked; their intents are still to
+            be written.
+
+        Raises:
+            StoreError: The journal could not be written; nothing more may be sent.
+        """
+        now = self.clock()
+        ready = [self._opened(each, now) for each in batches]
+        intents = [
+            Line(each.intent_id, each.action, now, each.intent_payload())
+            for each in ready
+            if isinstance(each, Packed)
+        ]
+        done = [
+            Line(each.packed.intent_id, each.packed.action, each.settled_at, each.payload())
+            for each in accepted
+        ]
+        if intents or done:
+            self.journal.record(self.sync, self.run, done, intents)
+        return ready
+
+    def _opened(self, batch: Batch | Packed, now: float) -> Batch | Packed:
+        if not isinstance(batch, Packed):
+            return batch
+        linked = self.linker.links and batch.action != "create"
+        alone = self.before is not None or linked
+        return batch.unpack() if alone else replace(batch, sent_at=now)
+
+    def deliver(self, batch: Batch | Packed) -> Delivery:
+        """Send the batch and settle every row that can be settled now.
+
+        Raises:
+            StoreError: The journal could not be written; nothing more may be sent.
+        """
+        if isinstance(batch, Packed):
+            return self._deliver_packed(batch)
+        if self.wire.halt:
+            return Delivery()
+        found: list[Outcomes] = []
+        if batch.action == "archive" and batch.id_property is not None:
+            batch = self._by_record_id(batch, found)
+            if not len(batch):
+                return Delivery(outcomes=found)
+        if self.before is not None:
+            try:
+                self.before.keep(batch)
+            except HubSpotError as error:
+                self.wire.halt.now(error)
+                return Delivery(outcomes=found)
+        intent = batch.intent(self.clock())
+        self.journal.intend(self.sync, self.run, intent)
+        delivery = Attempt(self, batch, intent).run()
+        delivery.outcomes += found
+        return delivery
+
+    def _deliver_packed(self, packed: Packed) -> Delivery:
+        """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled row by row."""
+        answer, trouble, late = None, None, None
+
+        def leaving() -> None:
+            nonlocal late
+            if self._is_late(packed.sent_at):
+                late = self.leaving_at(packed.intent(packed.unpack()), range(len(packed)))
+
+        if not self.wire.halt:
+            try:
+                answer = self.wire.post_batch(self.object_type, packed.action, packed.body, leaving=leaving)
+            except StoreError:
+                raise
+            except HubSpotError as error:
+                trouble = error
+            else:
+                accepted = packed.accept(answer.body, self.clock())
+                if accepted is not None:
+                    return Delivery(accepted=accepted)
+        batch = packed.unpack()
+        attempt = Attempt(self, batch, late or packed.intent(batch))
+        attempt.first = trouble or answer
+        return attempt.run()
+
+    def leaving_at(self, intent: Intent, open_rows: Sequence[int]) -> Intent:
+        """The intent of a create that leaves now. If it had to wait, the journal must know: its age decides later.
+
+        Raises:
+            StoreError: The journal could not be written; the request must not leave.
+        """
+        if not self._is_late(intent.newest):
+            return intent
+        intent = replace(intent, last_at=self.clock())
+        self.journal.settle(self.sync, self.run, Outcomes(), intent_id=None, left=intent.pick(open_rows))
+        return intent
+
+    def _is_late(self, written: float) -> bool:
+        return self.clock() - written > self.wire.patience.index_lag / 10
+
+    def _by_record_id(self, batch: Batch, settled: list[Outcomes]) -> Batch:
+        """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""
+        name = batch.id_property
+        assert name is not None
+        values = [each or "" for each in batch.ids]
+        try:
+            records = self.wire.read(self.object_type, values, [name], name)
+        except HubSpotError as error:
+            self.wire.halt.now(error)
+            return batch.pick([])
+        by_value = {(each.properties.get(name) or "").strip().lower(): each.id for each in records}
+        ids = [by_value.get(value.strip().lower()) for value in values]
+        missing = [i for i, each in enumerate(ids) if each is None]
+        # A row whose former archive lost its answer has no live record any more; its id is known, and archiving repeats.
+        before = self.known_ids([batch.keys[i] for i in missing]) if missing else {}
+        ids = [before.get(batch.keys[i]) if each is None else each for i, each in enumerate(ids)]
+        missing = [i for i, each in enumerate(ids) if each is None]
+        if missing:
+            verdict = Verdict(
+                outcome="rejected",
+                category="OBJECT_NOT_FOUND",
+                code="NO_RECORD",
+                property=name,
+                message=f"No record has this {name}.",
+            )
+            outcomes = outcomes_of(batch, dict.fromkeys(missing, verdict), self.clock())
+            self.journal.settle(self.sync, self.run, outcomes, intent_id=None)
+            settled.append(outcomes)
+        return replace(batch, ids=ids, id_property=None).without(missing)

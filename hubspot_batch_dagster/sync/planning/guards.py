@@ -1,0 +1,64 @@
+"""Guards: what stops a run before its first write."""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.records import Operation, Upsert
+from hubspot_batch_dagster.sync.staging.staging_area import Stage
+
+GONE = """SELECT k.key, k.keys, k.id FROM known k
+    WHERE k.id IS NOT NULL AND k.outcome <> 'archived'
+    AND k.id NOT IN (SELECT h.id FROM known h JOIN staged t USING (key) WHERE h.id IS NOT NULL)
+    AND k.key NOT IN (SELECT key FROM staged) AND k.key NOT IN (SELECT key FROM rejected WHERE key IS NOT NULL)"""
+"""The known records whose rows left the source."""
+
+
+def guard_size(stage: Stage, operation: Operation, created: int, changed: int) -> None:
+    """Refuse a plan that makes or changes more records than the operation allows.
+
+    Raises:
+        InputError: With both numbers, and how to allow it.
+    """
+    for name, planned in (("max_created", created), ("max_changed", changed)):
+        allowed = getattr(operation, name, None)
+        if allowed is None:
+            continue
+        most = allowed * stage.rows_in if isinstance(allowed, float) else allowed
+        if planned > most:
+            verb = "make" if name == "max_created" else "change"
+            raise InputError(
+                f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}. Nothing was sent.",
+                remedy=f"Look at the plan with dry_run. If it is meant, raise {name} for one run.",
+            )
+
+
+def guard_gone(stage: Stage, operation: Operation) -> int:
+    """Count the records that will be archived because their rows left the source.
+
+    Raises:
+        InputError: The source is empty, rows without a key hide who is gone, or more would go than ``max_gone`` allows.
+    """
+    if not isinstance(operation, Upsert) or operation.when_gone != "archive":
+        return 0
+    gone = stage.count(f"SELECT count(*) FROM ({GONE})")
+    if not gone:
+        return 0
+    known = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
+    keyless = stage.count("SELECT count(*) FROM rejected WHERE key IS NULL")
+    if stage.rows_in == 0:
+        why, remedy = (
+            "the source is empty",
+            "An empty source never archives. Archive on purpose with Archive(...).",
+        )
+    elif keyless:
+        why = f"{keyless} rows have no key and cannot be told apart from rows that are gone"
+        remedy = "Fill the keys, or leave those rows out."
+    elif gone > operation.max_gone * known:
+        why = f"that is more than max_gone={operation.max_gone:g} of the {known} known records"
+        remedy = "If this is meant, raise max_gone for one run; 1 allows all."
+    else:
+        return gone
+    raise InputError(
+        f"{gone} rows left the source and their records would be archived, but {why}. Nothing was sent.",
+        remedy=remedy,
+    )

@@ -1,0 +1,250 @@
+"""The plan: what becomes of each row before anything is sent.
+
+Every row gets one action. ``create``, ``upsert``, ``update``, ``archive`` are sent. The others are verdicts: ``unchanged``, ``rejected``
+(HubSpot said no to this very content before), ``unknown`` (an earlier answer is still open) and ``missing`` (no
+record to update).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.sync.associations.types import link_requests
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
+from hubspot_batch_dagster.sync.result import SHARED_ID
+from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.state.ids_table import LIVE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many rows get which action.
+
+    Attributes:
+        actions: Action -> rows.
+        new: Rows without a known record: to be created, or upserted for the first time.
+        changed: Rows whose known record will be changed.
+        gone: Known records whose rows left the source and that will be archived.
+        requests: Batch requests that it takes, if HubSpot refuses nothing.
+    """
+
+    actions: dict[str, int]
+    new: int
+    changed: int
+    gone: int
+    requests: int
+
+
+def make_plan(
+    stage: Stage,
+    operation: Operation,
+    *,
+    definition: str,
+    full_refresh: bool,
+    size: int,
+    held: Iterable[Intent] = (),
+    at_large: Iterable[Intent] = (),
+) -> Plan:
+    """Decide for each staged row, in DuckDB.
+
+    Args:
+        stage: The rows, with the view ``known`` (and ``others`` for a key of another sync).
+        operation: What the user asks for.
+        definition: Hash of the operation; rows rejected under another one are sent again.
+        full_refresh: Send unchanged and formerly rejected rows too.
+        size: Rows in a batch.
+        held: Creates whose answer is still open: their rows wait.
+        at_large: Repeatable batches with a request that HubSpot may carry out late: their rows are sent again, unless they have
+            the very values of that request.
+
+    Raises:
+        InputError: More records would be made, changed or archived than the operation allows.
+    """
+    db = stage.db
+    _reject_duplicates(stage, operation)
+    waiting = _note_held(stage, held)
+    written_late = _note_at_large(stage, at_large)
+    freed = _note_freed(stage)
+    through = " LEFT JOIN others o USING (key)" if _through(operation) else ""
+    db.execute(
+        f"""CREATE TABLE plan AS
+        SELECT row, key, digest, action, known_id, synced_at,
+            CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
+        FROM (
+            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at, {"o.id" if through else "NULL"} AS other_id,
+                {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action
+            FROM staged s LEFT JOIN known k USING (key){through})"""
+    )
+    _reject_incomplete(stage)
+    actions = {
+        str(name): int(n)
+        for name, n in db.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall()
+    }
+    new = stage.count(
+        "SELECT count(*) FROM plan WHERE action = 'create' OR (action = 'upsert' AND known_id IS NULL)"
+    )
+    changed = actions.get("update", 0) + actions.get("upsert", 0) + actions.get("create", 0) - new
+    new += actions.get("associate", 0)
+    guard_size(stage, operation, new, changed)
+    gone = guard_gone(stage, operation)
+    sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
+    written_later = [actions.get(name, 0) for name in ("upsert", "update")] * link_requests(operation)
+    requests = sum(-(-n // size) for n in [*sent, gone, *written_later])
+    return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
+
+
+def plan_hash(stage: Stage, definition: str) -> str:
+    """What stands for the plan as a whole: the same rows with the same texts and actions give the same 16 hex digits."""
+    part = "md5_number_lower(concat_ws(chr(31), action, key, digest, coalesce(known_id, '')))"
+    gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({GONE})"
+    rows = stage.db.execute(
+        f"""SELECT count(*), coalesce(bit_xor({part}), 0) FROM (
+            SELECT action, key, digest, known_id FROM plan UNION ALL {gone})"""
+    ).fetchall()
+    return hashlib.sha256(f"{rows[0][0]} {rows[0][1]} {definition}".encode()).hexdigest()[:16]
+
+
+def plan_gone(stage: Stage) -> int:
+    """Add the records whose rows left the source, as rows behind the last one. A record that a row of this run claims is not gone.
+
+    Returns:
+        How many.
+    """
+    stage.flush()
+    db = stage.db
+    db.execute(
+        f"""CREATE TABLE gone AS
+        SELECT {stage.rows_in} + row_number() OVER (ORDER BY key) - 1 AS row, keys, key, id
+        FROM ({GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
+    )
+    db.execute(
+        "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
+    )
+    db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")  # last: it counts them
+    return stage.count("SELECT count(*) FROM gone")
+
+
+def _reject_duplicates(stage: Stage, operation: Operation) -> None:
+    keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT"}[operation.on_duplicate]
+    stage.db.execute(
+        f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key HAVING count(*) > 1"
+    )
+    if stage.count("SELECT count(*) FROM doubled") == 0:
+        return
+    said = (
+        "'Row ' || kept || ' has the same key and was sent instead. Make the key unique, or choose with on_duplicate.'"
+        if operation.on_duplicate != "reject"
+        else "'Other rows have the same key, the first of them row ' || first_row || '. Make the key unique, or choose with on_duplicate.'"
+    )
+    column = operation.key_columns[0].replace("'", "''")
+    extra = "SELECT s.row FROM staged s JOIN doubled d USING (key) WHERE d.kept IS NULL OR s.row <> d.kept"
+    stage.db.execute(
+        f"""INSERT INTO rejected
+        SELECT s.row, s.keys, s.key, '{column}', NULL, 'DUPLICATE_KEY', {said}
+        FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
+    )
+    stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
+
+
+def _reject_incomplete(stage: Stage) -> None:
+    """Reject the rows that would become new records and lack what HubSpot needs for that."""
+    if stage.count("SELECT count(*) FROM incomplete") == 0:
+        return
+    db = stage.db
+    db.execute(
+        """INSERT INTO rejected
+        SELECT s.row, s.keys, s.key, i."column", i.property, i.code, i.message
+        FROM staged s JOIN plan p USING (row) JOIN incomplete i USING (row) WHERE p.action = 'create'"""
+    )
+    lacking = "SELECT p.row FROM plan p JOIN incomplete i USING (row) WHERE p.action = 'create'"
+    db.execute(f"DELETE FROM staged WHERE row IN ({lacking})")
+    db.execute("DELETE FROM plan WHERE row NOT IN (SELECT row FROM staged)")
+
+
+def _through(operation: Operation) -> bool:
+    return isinstance(operation, Update | Archive) and operation.key is not None
+
+
+def _id_to_update(operation: Operation) -> str:
+    return "known_id" if isinstance(operation, Upsert) else _id_to_send(operation)
+
+
+def _id_to_send(operation: Operation) -> str:
+    return "other_id" if _through(operation) else "own_id"
+
+
+def _note_held(stage: Stage, held: Iterable[Intent]) -> str:
+    """Note the keys of creates that wait; returns the SQL that says whether a row is one of them."""
+    keys = list({key for intent in held for key in intent.keys})
+    if not keys:
+        return "false"
+    stage.db.execute("CREATE TABLE held AS SELECT unnest(?) AS key", [keys])
+    return "s.key IN (FROM held)"
+
+
+def _note_at_large(stage: Stage, at_large: Iterable[Intent]) -> str:
+    """Note what may be written late; returns the SQL that says whether a row has other values than that."""
+    found = [
+        (key, digest if intent.settled or intent.noted else "", intent.id)
+        for intent in at_large
+        for key, digest in zip(intent.keys, intent.digests, strict=True)
+    ]
+    if not found:
+        return "false"
+    stage.db.execute(
+        "CREATE TABLE at_large AS SELECT unnest(?) AS key, unnest(?) AS digest, unnest(?) AS intent",
+        [list(each) for each in zip(*found, strict=True)],
+    )
+    return "s.key IN (SELECT key FROM at_large a JOIN staged t USING (key) WHERE a.digest <> t.digest)"
+
+
+def _note_freed(stage: Stage) -> str:
+    """Note the rows that shared a record with a row which has left the table; returns the SQL that says whether a row is one of them."""
+    if not stage.count("SELECT count(*) FROM known WHERE code = 'SAME_RECORD'"):
+        return "false"
+    stage.db.execute(
+        f"""CREATE TABLE freed AS SELECT key FROM known WHERE code = 'SAME_RECORD' AND NOT coalesce({SHARED_ID} IN (
+            SELECT h.id FROM known h JOIN staged USING (key) WHERE h.id IS NOT NULL), false)"""
+    )
+    return "s.key IN (FROM freed)"
+
+
+def not_sent_again(stage: Stage) -> set[tuple[str, str]]:
+    """Intent and key of what may be written late over newer values and was not sent again by this run: its row was not there."""
+    if not stage.count("SELECT count(*) FROM information_schema.tables WHERE table_name = 'at_large'"):
+        return set()
+    stage.flush()
+    query = f"""SELECT a.intent, a.key FROM at_large a JOIN known k USING (key)
+        WHERE a.digest <> k.digest AND k.digest <> '' AND k.outcome IN {LIVE}
+        AND a.key NOT IN (SELECT key FROM plan JOIN settled USING (row))"""
+    return set(stage.db.execute(query).fetchall())
+
+
+def _action(
+    operation: Operation, definition: str, full_refresh: bool, *, waiting: str, written_late: str, freed: str
+) -> str:
+    """The SQL that decides for one row."""
+    live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
+    cases = [f"WHEN {waiting} THEN 'unknown'"]
+    if _through(operation):
+        cases.append("WHEN o.id IS NULL THEN 'missing'")
+    if isinstance(operation, Create):
+        cases.append(f"WHEN {live} THEN 'unchanged'")
+    if not full_refresh:
+        done = "'archived'" if isinstance(operation, Archive) else "'created', 'updated', 'unchanged'"
+        same = " AND o.id = k.id" if _through(operation) else ""
+        cases.append(
+            f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' AND NOT {freed} THEN 'rejected'"
+        )
+        cases.append(
+            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late}{same} THEN 'unchanged'"
+        )
+    if isinstance(operation, Upsert) and operation.key is not None:
+        cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")
+    else:
+        cases.append(f"ELSE '{operation.action}'")
+    return "CASE " + " ".join(cases) + " END"

@@ -1,0 +1,152 @@
+"""The preview of a run: what it would do, without doing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+from hubspot_batch_dagster.sync.planning.planner import Plan, plan_hash
+from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.schema.drift import Drift
+from hubspot_batch_dagster.sync.settlement.matching import holds
+from hubspot_batch_dagster.sync.staging.staging_area import Stage
+
+SAMPLE = 20
+MASK = "•••"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One property of one row that would change.
+
+    Attributes:
+        row: Position in the table.
+        key: The row key.
+        property: The property.
+        before: What HubSpot has; ``None`` if it has nothing.
+        after: What would be sent.
+    """
+
+    row: int
+    key: str
+    property: str
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    """What a run would do.
+
+    Attributes:
+        name: The sync.
+        rows: Rows that came in, and known records whose rows left the source and would be archived.
+        counts: Outcome -> rows. ``created`` counts rows that the ids table does not know; an upsert may find that
+            HubSpot has some of them already.
+        reasons: Error code -> rows that would be rejected, as far as that is known beforehand.
+        rejected: Those rows, with their reasons.
+        changes: A sample of what would change, property by property. Values are masked unless they were asked for.
+        requests: Batch requests that it takes, if HubSpot refuses nothing.
+        seconds: Time that takes at the present limit; ``None`` where no limit is known.
+        share_of_day: Part of the day's requests that it takes; ``None`` where that is not known.
+        hash: Stands for the whole plan: give it as ``approve`` to carry out this plan and no other.
+        drift: What changed in the portal's definitions since the last run.
+    """
+
+    name: str
+    rows: int
+    counts: Mapping[str, int]
+    reasons: Mapping[str, int]
+    rejected: pa.Table = field(repr=False)
+    changes: tuple[Change, ...] = field(repr=False)
+    requests: int
+    seconds: float | None
+    share_of_day: float | None
+    hash: str
+    drift: Drift = field(default_factory=Drift, repr=False)
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{n:,} {name}" for name, n in self.counts.items() if n) or "nothing to do"
+        minutes = "" if self.seconds is None else f", about {_spoken(self.seconds)} at your limit"
+        day = "" if self.share_of_day is None else f", {self.share_of_day:.1%} of the day's requests"
+        return f"{self.name}: {self.rows:,} rows: {said}. {self.requests:,} requests{minutes}{day}. Plan {self.hash}."
+
+
+def preview(
+    stage: Stage, plan: Plan, wire: Wire, object_type: str, name: str, definition: str, *, show_values: bool
+) -> SyncPlan:
+    """Describe a plan.
+
+    Args:
+        stage: The rows, planned.
+        plan: Their numbers.
+        wire: Reads the records of the sample, in one request.
+        object_type: Where they are.
+        name: The sync.
+        definition: Hash of the operation.
+        show_values: Show the values of the sample instead of masking them: they are people's data.
+    """
+    budget = wire.client.budget
+    state = budget.state() if isinstance(budget, SharedBudget) else None
+    rejected = _rejected(stage)
+    counts = {
+        "created": plan.new,
+        "updated": plan.changed,
+        "archived": plan.actions.get("archive", 0) + plan.gone,
+        "unchanged": plan.actions.get("unchanged", 0),
+        "rejected": rejected.num_rows,
+        "unknown": plan.actions.get("unknown", 0),
+    }
+    reasons: dict[str, int] = {}
+    for code in rejected.column("error_code").to_pylist():
+        reasons[str(code)] = reasons.get(str(code), 0) + 1
+    return SyncPlan(
+        name=name,
+        rows=stage.rows_in + plan.gone,
+        counts=counts,
+        reasons=dict(sorted(reasons.items(), key=lambda each: -each[1])),
+        rejected=rejected,
+        changes=_changes(stage, wire, object_type, show_values),
+        requests=plan.requests,
+        seconds=None if state is None else state.seconds_for(plan.requests),
+        share_of_day=plan.requests / state.daily_limit if state and state.daily_limit else None,
+        hash=plan_hash(stage, definition),
+    )
+
+
+def _rejected(stage: Stage) -> pa.Table:
+    """Rows rejected here, and rows that HubSpot rejected before and that have not changed since."""
+    query = """SELECT row, key, "column", property AS error_property, code AS error_code, message AS error_message FROM rejected
+        UNION ALL SELECT p.row, p.key, NULL, k.property, coalesce(k.code, k.category), k.message
+        FROM plan p JOIN known k USING (key) WHERE p.action = 'rejected'
+        UNION ALL SELECT row, key, NULL, NULL, 'NO_RECORD', 'There is no record for this key.' FROM plan WHERE action = 'missing'
+        ORDER BY row"""
+    return stage.table(query)
+
+
+def _changes(stage: Stage, wire: Wire, object_type: str, show_values: bool) -> tuple[Change, ...]:
+    batch = next(stage.changed(SAMPLE), None)
+    if batch is None:
+        return ()
+    names = sorted({name for text in batch.properties for name in json.loads(text)})
+    ids = [each for each in batch.ids if each]
+    records = {each.id: each.properties for each in wire.read(object_type, ids, names)} if ids else {}
+    found = []
+    for i, text in enumerate(batch.properties):
+        stored = records.get(batch.ids[i] or "", {})
+        for name, after in json.loads(text).items():
+            before = stored.get(name) or None
+            if not holds({name: after}, {name: before}):
+                shown = (before, after) if show_values else (MASK if before else None, MASK)
+                found.append(Change(batch.rows[i], batch.keys[i], name, *shown))
+    return tuple(found)
+
+
+def _spoken(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

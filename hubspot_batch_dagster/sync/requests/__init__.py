@@ -1,0 +1,1 @@
+"""The requests of a sync: sending, reading, repeating, stopping."""

@@ -1,0 +1,285 @@
+"""The requests that a sync makes, and nothing else of the client: send a batch, read records, search.
+
+Answers are parsed only as far as settling needs them. Where an answer leaves out trace ids, it is read
+again in full.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from hubspot_batch_dagster.api.associations import LabelDefinition
+from hubspot_batch_dagster.api.batch_results import Settlement
+from hubspot_batch_dagster.api.bodies import Received
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.connection import Answer, results_of
+from hubspot_batch_dagster.api.endpoints import Endpoint, associations_path, endpoint, search_endpoint
+from hubspot_batch_dagster.api.errors import DailyLimitReached, HubSpotError
+from hubspot_batch_dagster.api.models import BatchAnswer, ErrorItem, ObjectId, ReadRequest, Record, Warning_
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+from hubspot_batch_dagster.api.search import (
+    SearchAnswer,
+    SearchFilter,
+    SearchFilterGroup,
+    SearchRequest,
+    SearchSort,
+)
+from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.requests.retry_policy import Again, Patience, decide
+from hubspot_batch_dagster.sync.requests.stop_signal import Halt
+from hubspot_batch_dagster.sync.settlement.matching import Verdict, Written, settle
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Received)
+
+
+@dataclass
+class Tally:
+    """Requests and retries of a run; the one thing that all of its threads count on."""
+
+    requests: int = 0
+    retries: int = 0
+    busy_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def add(self, *, retry: bool = False, seconds: float = 0.0) -> None:
+        """Count one request, and whether it was sent again."""
+        with self._lock:
+            self.requests += 1
+            self.retries += retry
+            self.busy_seconds += seconds
+
+    @property
+    def latency(self) -> float:
+        """Mean seconds from request to answer so far."""
+        return self.busy_seconds / self.requests if self.requests else 0.0
+
+
+class Wire:
+    """The client as a sync uses it.
+
+    Args:
+        client: Any :class:`HubSpotClient`.
+        version: API version of this operation; ``None`` for the client's.
+        halt: Stops everybody.
+        patience: The waits.
+    """
+
+    def __init__(
+        self, client: HubSpotClient, *, halt: Halt, patience: Patience, version: str | None = None
+    ) -> None:
+        self.client = client
+        self.halt = halt
+        self.patience = patience
+        self.version = version or client.version
+        self.tally = Tally()
+        self._rate: float | None = None
+        self._rate_until = 0.0
+
+    def requests_per_second(self) -> float | None:
+        """What the budget allows at present; ``None`` if nothing limits. Looked up every two seconds."""
+        if isinstance(self.client.budget, SharedBudget) and time.monotonic() >= self._rate_until:
+            state = self.client.budget.state()
+            self._rate = state.ceiling / state.window_seconds
+            self._rate_until = time.monotonic() + 2.0
+        return self._rate
+
+    def pause(self, decision: Again) -> None:
+        """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run stops."""
+        if decision.everybody:
+            self.client.budget.pause(decision.pause)
+        self.halt.wait(decision.pause)
+
+    def send(
+        self,
+        object_type: str,
+        batch: Batch,
+        *,
+        retry: bool = False,
+        leaving: Callable[[], None] | None = None,
+    ) -> dict[int, Verdict]:
+        """Send a batch once and settle its rows from the answer; rows that the answer omits are missing.
+
+        Raises:
+            HubSpotError: The answer was not a success, or there was none.
+        """
+        body = batch.body()
+        answer = self.post_batch(object_type, batch.action, body, retry=retry, leaving=leaving)
+        return self.verdicts(batch, answer)
+
+    def post_batch(
+        self,
+        object_type: str,
+        action: Action,
+        body: bytes,
+        *,
+        retry: bool = False,
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Send a batch once; ``leaving`` is called when its turn has come. Raises as :meth:`send` does."""
+        assert action != "associate"  # links have endpoints of their own
+        where = endpoint(object_type, action, self.version)
+        started = time.perf_counter()
+        try:
+            return self.client.send(where, body, leaving=leaving)
+        except DailyLimitReached as error:
+            self._note_day(error)
+            raise
+        finally:
+            self.tally.add(retry=retry, seconds=time.perf_counter() - started)
+
+    def verdicts(self, batch: Batch, answer: Answer) -> dict[int, Verdict]:
+        """Settle the rows of a batch from HubSpot's answer; rows that it omits are missing.
+
+        Raises:
+            AnswerLost: The answer says that it is none.
+        """
+        if batch.action == "archive" and not answer.body:
+            return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
+        return settle(batch, *_results(answer))
+
+    def read(
+        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None
+    ) -> list[Record]:
+        """Read up to 100 records by id or unique property; those that do not exist are left out."""
+        where = endpoint(object_type, "read", self.version)
+        inputs = [ObjectId(id=each) for each in ids]
+        request = ReadRequest(inputs=inputs, properties=list(properties), id_property=id_property)
+        return self._patiently(lambda: self.client.send(where, request.to_json()).read(BatchAnswer)).results
+
+    def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
+        """Send what does no harm when it is sent twice, as often as the patience allows.
+
+        Raises:
+            HubSpotError: HubSpot refused, or gave no answer.
+        """
+        return self._patiently(partial(self._once, where, body, model))
+
+    def labels(self, from_type: str, to_type: str) -> list[LabelDefinition]:
+        """What associations from one object type to another can mean."""
+        path = f"{associations_path(from_type, to_type, self.version)}/labels"
+        return self._patiently(lambda: results_of(self.client.get(path), LabelDefinition))
+
+    def hear_clock(self, object_type: str) -> None:
+        """Ask HubSpot for anything, if nothing was asked yet: before a moment is written down that is compared with its clock."""
+        if not self.tally.requests:
+            with suppress(HubSpotError):
+                self.read(object_type, ["1"], [])
+
+    def created_since(self, object_type: str, since: float, properties: Sequence[str]) -> Iterator[Record]:
+        """Records made at or after ``since`` (seconds since 1970), as far as the search index knows them, oldest first."""
+        where = search_endpoint(object_type, self.version)
+        name = "createdate" if object_type in _CREATEDATE else "hs_createdate"
+        wide = sum(len(each) + 3 for each in properties) > _LONGEST_LIST
+        asked = [name] if wide else [*properties, name]
+        seen: set[str] = set()
+        start = int(since * 1000)
+        while True:
+            page_end, fresh = start, 0
+            after: str | None = None
+            for _page in range(_LAST_PAGE):
+                query = SearchRequest(
+                    filter_groups=[
+                        SearchFilterGroup(
+                            filters=[SearchFilter(property_name=name, operator="GTE", value=str(start))]
+                        )
+                    ],
+                    sorts=[SearchSort(property_name=name)],
+                    properties=asked,
+                    limit=where.max_inputs,
+                    after=after,
+                ).to_json()
+                found = self._patiently(partial(self._search, where, query))
+                for record in self._whole(object_type, found.results, properties) if wide else found.results:
+                    if record.created_at is not None:
+                        page_end = max(page_end, int(record.created_at.timestamp() * 1000))
+                    if record.id not in seen:
+                        seen.add(record.id)
+                        fresh += 1
+                        yield record
+                after = found.after
+                if not after:
+                    return
+            if not fresh or page_end == start:
+                return
+            start = page_end
+
+    def ask(self, read: Callable[[], T], /) -> T:
+        """Make a read of definitions, as often as the patience allows."""
+        return self._patiently(read)
+
+    def _note_day(self, error: DailyLimitReached) -> None:
+        """Tell every process of the app that HubSpot's day is over."""
+        budget = self.client.budget
+        if error.status == 429 and isinstance(budget, SharedBudget):
+            budget.note_daily(budget.state().daily_limit or 1, 0)
+
+    def _whole(
+        self, object_type: str, records: Sequence[Record], properties: Sequence[str]
+    ) -> Iterator[Record]:
+        """The records with more properties than the body of a search has room for."""
+        for start in range(0, len(records), 100):
+            part = records[start : start + 100]
+            read = {each.id: each for each in self.read(object_type, [each.id for each in part], properties)}
+            yield from (read[each.id] for each in part if each.id in read)
+
+    def _once(self, where: Endpoint, body: bytes, model: type[M]) -> M:
+        try:
+            answer = self.client.send(where, body)
+        except DailyLimitReached as error:
+            self._note_day(error)
+            raise
+        return model() if answer.status == 204 else answer.read(model)
+
+    def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
+        return self.client.send(where, query).read(SearchAnswer)
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """Reads do no harm: repeat them as often as the patience allows."""
+        attempt = 0
+        while True:
+            attempt += 1
+            self.tally.add(retry=attempt > 1)
+            try:
+                return read()
+            except HubSpotError as error:
+                decision = decide(error, repeatable=True, attempt=attempt, patience=self.patience)
+                if not isinstance(decision, Again) or self.halt:
+                    raise
+                self.pause(decision)
+
+
+_CREATEDATE = frozenset({"contacts", "companies", "deals", "tickets"})
+_LONGEST_LIST = 2_500
+"""Characters of property names in a search: HubSpot takes 3,000 for the whole body."""
+_LAST_PAGE = 50
+"""HubSpot's search shows 10,000 results of a query: 50 pages of 200."""
+
+
+def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:
+    slim = answer.read(Settlement)
+    if slim.status in ("PENDING", "PROCESSING", "CANCELED"):
+        raise answer.lost(f"it says {slim.status} instead of COMPLETE")
+    if all(each.object_write_trace_id for each in slim.results):
+        return [
+            Written(each.id, each.object_write_trace_id, each.new, warnings=_texts(each.warnings))
+            for each in slim.results
+        ], slim.errors
+    whole = answer.read(BatchAnswer)
+    return [
+        Written(each.id, each.object_write_trace_id, each.new, each.properties, _texts(each.warnings))
+        for each in whole.results
+    ], whole.errors
+
+
+def _texts(warnings: Sequence[Warning_]) -> tuple[str, ...]:
+    return () if not warnings else tuple(each.message or each.category or "" for each in warnings)

@@ -1,0 +1,205 @@
+"""The portal as a run needs it: who the account is, and how it defines an object type.
+
+Everything is read when it is first asked for and kept while the resource is open, so that only the first run pays.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.definitions import AccountDetails, ObjectSchema, Pipeline, PropertyDefinition
+from hubspot_batch_dagster.api.endpoints import ObjectType, object_type
+from hubspot_batch_dagster.api.errors import (
+    HubSpotError,
+    InputError,
+    InvalidBatch,
+    MissingScopes,
+    NotFound,
+)
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+Warn = Callable[[str], None]
+
+UI_DOMAIN = "app.hubspot.com"
+
+
+class Ask(Protocol):
+    """How a read is made: once, or as often as a run's patience allows."""
+
+    def __call__(self, read: Callable[[], T], /) -> T: ...
+
+
+def once(read: Callable[[], T], /) -> T:
+    """Read once; what goes wrong is the caller's."""
+    return read()
+
+
+class Portal:
+    """What one account says of itself.
+
+    Any number of threads may share it. What the token may not read counts as not defined, and is said once.
+
+    Args:
+        client: The way to HubSpot.
+        portal_id: The account that the token must belong to; ``None`` takes any.
+        check: Whether runs read definitions and check against them before their first write.
+    """
+
+    def __init__(self, client: HubSpotClient, *, portal_id: int | None = None, check: bool = True) -> None:
+        self.client = client
+        self.pinned = portal_id
+        self.check = check
+        self._lock = threading.RLock()
+        self._account: AccountDetails | None = None
+        self._properties: dict[str, dict[str, PropertyDefinition]] = {}
+        self._pipelines: dict[str, tuple[Pipeline, ...]] = {}
+        self._schemas: dict[str, ObjectSchema] | None = None
+        self._closed: set[str] = set()
+
+    def __repr__(self) -> str:
+        known = self._account.portal_id if self._account is not None else "not read yet"
+        return f"Portal({known}, check={self.check})"
+
+    @property
+    def known_account(self) -> AccountDetails | None:
+        """The account, if it has been read."""
+        return self._account
+
+    def account(self, ask: Ask = once, warn: Warn = logger.warning) -> AccountDetails | None:
+        """The account's details; ``None`` where the token may not read them.
+
+        Raises:
+            InputError: The token belongs to another portal than the pinned one.
+            MissingScopes: A portal is pinned, and the token may not say which one it belongs to.
+        """
+        with self._lock:
+            if self._account is None and "account" not in self._closed:
+                try:
+                    self._account = ask(self.client.account_details)
+                except (MissingScopes, NotFound) as error:
+                    if self.pinned is not None:
+                        raise
+                    self._close("account", f"The account's details cannot be read: {error}", warn)
+                else:
+                    self._tell_budget(self._account)
+            if self.pinned is not None and self._account is not None:
+                _check_pin(self.pinned, self._account)
+            return self._account
+
+    def properties(
+        self, kind: str, ask: Ask = once, warn: Warn = logger.warning, *, fresh: bool = False
+    ) -> Mapping[str, PropertyDefinition] | None:
+        """The properties of an object type by name; ``None`` where the token may not read them, or there are none to read.
+
+        Args:
+            kind: The object type.
+            ask: How to read.
+            warn: Where to say, once, that there are none.
+            fresh: Read them again: they may have changed since.
+
+        Raises:
+            InputError: The account has no such custom object.
+        """
+        found = object_type(kind)
+        with self._lock:
+            if f"properties of {found.name}" in self._closed:
+                return None
+            if fresh or found.name not in self._properties:
+                try:
+                    listed = ask(lambda: self.client.properties(found))
+                except (MissingScopes, NotFound, InvalidBatch) as error:
+                    self._no_properties(found, error, warn)
+                    return None
+                self._properties[found.name] = {each.name: each for each in listed}
+            return self._properties[found.name]
+
+    def archived(self, kind: str, ask: Ask = once) -> set[str]:
+        """Names of the archived properties; read each time, for only a refusal needs them."""
+        try:
+            return {each.name for each in ask(lambda: self.client.properties(kind, archived=True))}
+        except HubSpotError:
+            return set()
+
+    def schema(self, kind: str, ask: Ask = once, warn: Warn = logger.warning) -> ObjectSchema | None:
+        """The schema of a custom object; ``None`` for HubSpot's own types and where it cannot be read.
+
+        Its properties are kept too, if those of the type were not read yet.
+        """
+        found = object_type(kind)
+        if not found.custom:
+            return None
+        with self._lock:
+            if self._schemas is None:
+                self._schemas = {}
+                try:
+                    listed = ask(self.client.schemas)
+                except (MissingScopes, NotFound, InvalidBatch) as error:
+                    self._close("schemas", f"The schemas of custom objects cannot be read: {error}", warn)
+                    listed = []
+                for each in listed:
+                    for name in (each.name, each.object_type_id, each.fully_qualified_name):
+                        self._schemas[name.lower()] = each
+            schema = self._schemas.get(found.name.lower())
+            if schema is not None and schema.properties:
+                self._properties.setdefault(found.name, {each.name: each for each in schema.properties})
+            return schema
+
+    def pipelines(self, kind: str, ask: Ask = once) -> tuple[Pipeline, ...]:
+        """The pipelines of an object type in their order; none where the token may not read them."""
+        name = object_type(kind).name
+        with self._lock:
+            if name not in self._pipelines:
+                try:
+                    listed = ask(lambda: self.client.pipelines(name))
+                except (MissingScopes, NotFound, InvalidBatch):
+                    listed = []
+                living = [each for each in listed if not each.archived]
+                self._pipelines[name] = tuple(sorted(living, key=lambda each: each.display_order or 0))
+            return self._pipelines[name]
+
+    def records_url(self, kind: str) -> str | None:
+        """The page that lists the records of a type; ``None`` before the account was read, or without the type's id."""
+        found = object_type(kind)
+        schema = (self._schemas or {}).get(found.name.lower())
+        type_id = found.type_id or (schema.object_type_id if schema is not None else "")
+        if self._account is None or not type_id:
+            return None
+        domain = self._account.ui_domain or UI_DOMAIN
+        return f"https://{domain}/contacts/{self._account.portal_id}/objects/{type_id}/views/all/list"
+
+    def _no_properties(self, found: ObjectType, error: HubSpotError, warn: Warn) -> None:
+        if found.custom and isinstance(error, NotFound | InvalidBatch):
+            raise InputError(
+                f"The account has no object type {found.name!r}.",
+                remedy="Give the custom object's name, its full name (p123_name) or its id (2-123), as HubSpot's settings show it.",
+            ) from None
+        self._close(
+            f"properties of {found.name}",
+            f"The property definitions of {found.name} cannot be read, so columns are not checked against them: {error}",
+            warn,
+        )
+
+    def _close(self, what: str, why: str, warn: Warn) -> None:
+        self._closed.add(what)
+        warn(why)
+
+    def _tell_budget(self, account: AccountDetails) -> None:
+        budget = self.client.budget
+        if isinstance(budget, SharedBudget) and account.time_zone:
+            budget.time_zone = account.time_zone
+
+
+def _check_pin(pinned: int, account: AccountDetails) -> None:
+    if account.portal_id != pinned:
+        raise InputError(
+            f"The token belongs to portal {account.portal_id}, and portal_id={pinned} is asked for. Nothing was sent.",
+            remedy="Give the token of the portal that is meant, or correct portal_id.",
+        )

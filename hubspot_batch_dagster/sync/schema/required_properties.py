@@ -1,0 +1,257 @@
+"""What a record needs before HubSpot makes it, checked row by row before anything is sent.
+
+Only what HubSpot documents as failing is checked. Rows that change a record need none of it, so the plan
+decides for which rows a missing value counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
+from hubspot_batch_dagster.sync.schema.definitions import Definitions, pipeline_properties
+from hubspot_batch_dagster.table.encode import Encoded
+from hubspot_batch_dagster.table.kernels import Array, cells, pc
+
+Choice = tuple[str, ...]
+"""Properties of which one suffices."""
+
+_TIME: tuple[Choice, ...] = (("hs_timestamp",),)
+_STAGED: tuple[Choice, ...] = (("hs_name",), ("hs_pipeline",), ("hs_pipeline_stage",))
+
+NEEDED: Mapping[str, tuple[Choice, ...]] = {
+    "calls": _TIME,
+    "notes": _TIME,
+    "tasks": _TIME,
+    "meetings": _TIME,
+    "postal_mail": _TIME,
+    "communications": (*_TIME, ("hs_communication_channel_type",)),
+    "emails": (*_TIME, ("hs_email_direction",)),
+    "deals": (("dealname",), ("dealstage",)),
+    "tickets": (("hs_pipeline_stage",),),
+    "leads": (("hs_lead_name",),),
+}
+"""What every version refuses a new record without ("Using object APIs"; each object's guide). A ticket with nothing but a
+stage is in HubSpot's own examples."""
+
+NEEDED_SINCE_2026_09: Mapping[str, tuple[Choice, ...]] = {
+    **NEEDED,
+    "companies": (("name", "domain"),),
+    "deals": (("dealname",), ("dealstage",), ("pipeline",)),
+    "tickets": (("subject",), ("hs_pipeline_stage",), ("hs_pipeline",)),
+    "products": (("name",),),
+    "services": _STAGED,
+    "projects": _STAGED,
+    "users": (("hs_internal_user_id",), ("hs_email",)),
+}
+"""The whole documented list, which versions from 2026-09 on enforce ("CRM API write validation enforcement")."""
+
+BEFORE_2026_09 = ("v3", "2025-09", "2026-03")
+
+MISSING = "MISSING_REQUIRED_PROPERTY"
+MISSING_CONTACT = "MISSING_REQUIRED_ASSOCIATION"
+INVALID_STAGE = "INVALID_STAGE"
+
+_REASONS: dict[str, pa.DataType] = {
+    "row": pa.int64(),
+    "column": pa.string(),
+    "property": pa.string(),
+    "code": pa.string(),
+    "message": pa.string(),
+}
+REASONS = pa.schema(_REASONS)
+"""Why rows cannot become new records: position, column, property, code, message."""
+
+
+@dataclass(frozen=True)
+class CreateRules:
+    """The rules for new records of one operation.
+
+    Attributes:
+        mapping: Property -> column.
+        choices: What a new record needs.
+        contact: Whether it needs an association to a contact.
+        stages: Pipeline id -> ids of its stages, the default pipeline first; empty where no stage is sent.
+        pipeline: The pipeline's property.
+        stage: The stage's property.
+    """
+
+    mapping: Mapping[str, str]
+    choices: tuple[Choice, ...] = ()
+    contact: bool = False
+    stages: Mapping[str, tuple[str, ...]] | None = None
+    pipeline: str = ""
+    stage: str = ""
+
+    def check(self, encoded: Encoded) -> tuple[Encoded, pa.RecordBatch]:
+        """Hold encoded rows against the rules.
+
+        Returns:
+            The rows, those rejected whose stage is not one of their pipeline's; and for each row that cannot become a new
+            record its reason, with the schema ``REASONS``.
+        """
+        if self.stages:
+            encoded = self._misplaced(encoded)
+        return encoded, self._incomplete(encoded.good)
+
+    def _incomplete(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        reasons: dict[int, tuple[str | None, str | None, str, str]] = {}
+        text = rows.column("properties")
+        for choice in self.choices:
+            lacks = pc.invert(_any([_present(text, name) for name in choice], len(text)))
+            for at in _places(lacks):
+                reasons.setdefault(at, self._lacks(choice))
+        if self.contact:
+            for at in _places(rows.column("associations").is_null()):
+                said = (
+                    "HubSpot makes no lead without its contact. Fill the contact's id, or leave the row out."
+                )
+                reasons.setdefault(at, (None, None, MISSING_CONTACT, said))
+        if self.stages and self.stage in self.mapping:
+            self._not_in_default(text, reasons)
+        order = sorted(reasons)
+        row = rows.column("row").take(pa.array(order, pa.int64()))
+        columns = list(zip(*(reasons[at] for at in order), strict=True)) or [()] * (len(REASONS) - 1)
+        return pa.RecordBatch.from_arrays(
+            [row, *(pa.array(each, pa.string()) for each in columns)], schema=REASONS
+        )
+
+    def _lacks(self, choice: Choice) -> tuple[str | None, str | None, str, str]:
+        name = next((each for each in choice if each in self.mapping), choice[0])
+        column = self.mapping.get(name)
+        what = " or ".join(choice)
+        remedy = (
+            "Fill it, or leave the row out." if column else "Send a column as it: name it in properties=."
+        )
+        return column, name, MISSING, f"{column or name}: HubSpot makes no record without {what}. {remedy}"
+
+    def _not_in_default(
+        self, text: Array, reasons: dict[int, tuple[str | None, str | None, str, str]]
+    ) -> None:
+        """A new record without a pipeline goes to the default one, so its stage must be there."""
+        assert self.stages
+        default, stages = next(iter(self.stages.items()))
+        stage = _value(text, self.stage)
+        alone = pc.and_(pc.not_equal(stage, ""), pc.invert(_present(text, self.pipeline)))
+        outside = pc.and_(alone, pc.invert(pc.is_in(stage, value_set=pa.array(stages, pa.string()))))
+        for at in _places(outside):
+            said = self._stage_message(stage[at].as_py(), default, "the default pipeline")
+            reasons.setdefault(at, (self.mapping[self.stage], self.stage, INVALID_STAGE, said))
+
+    def _misplaced(self, encoded: Encoded) -> Encoded:
+        assert self.stages
+        if not {self.pipeline, self.stage} <= set(self.mapping):
+            return encoded
+        good = encoded.good
+        text = good.column("properties")
+        pipeline, stage = _value(text, self.pipeline), _value(text, self.stage)
+        said: dict[int, str] = {}
+        for name, stages in self.stages.items():
+            inside = pc.or_(
+                pc.is_in(stage, value_set=pa.array(stages, pa.string())),
+                pc.fill_null(pc.equal(stage, ""), True),
+            )
+            for at in _places(pc.and_(pc.equal(pipeline, name), pc.invert(inside))):
+                said[at] = self._stage_message(stage[at].as_py(), name, "pipeline")
+        return encoded if not said else self._without(encoded, said)
+
+    def _stage_message(self, stage: str, pipeline: str, what: str) -> str:
+        assert self.stages
+        listed = ", ".join(repr(each) for each in self.stages[pipeline])
+        return f"{self.mapping[self.stage]}: {stage!r} is not a stage of {what} {pipeline!r}. Its stages: {listed}."
+
+    def _without(self, encoded: Encoded, said: Mapping[int, str]) -> Encoded:
+        bad = pa.array(sorted(said), pa.int64())
+        rest = pa.array([at for at in range(encoded.good.num_rows) if at not in said], pa.int64())
+        count, text = len(said), pa.string()
+        more = pa.RecordBatch.from_arrays(
+            [
+                *(encoded.good.column(name).take(bad) for name in ("row", "keys", "key")),
+                pa.array([self.mapping[self.stage]] * count, text),
+                pa.array([self.stage] * count, text),
+                pa.array([INVALID_STAGE] * count, text),
+                pa.array([said[at] for at in sorted(said)], text),
+            ],
+            schema=encoded.rejected.schema,
+        )
+        both = pa.Table.from_batches([encoded.rejected, more]).sort_by("row").combine_chunks()
+        return Encoded(encoded.good.take(rest), both.to_batches()[0])
+
+
+def create_rules(
+    operation: Operation, mapping: Mapping[str, str], version: str, definitions: Definitions | None
+) -> CreateRules | None:
+    """The rules that an operation's rows are held against; ``None`` if there are none.
+
+    An upsert by a unique property may find a record for every row, so only HubSpot can say what is missing there.
+
+    Raises:
+        InputError: A create sends no column for what HubSpot needs of every new record.
+    """
+    kind = object_type(operation.object_type).name
+    makes = isinstance(operation, Create) or (isinstance(operation, Upsert) and operation.id_property is None)
+    table = NEEDED if version in BEFORE_2026_09 else NEEDED_SINCE_2026_09
+    needed = table.get(kind, ()) if makes else ()
+    if makes and definitions is not None:
+        needed = (*needed, *((name,) for name in definitions.required))
+    contact = makes and kind == "leads"
+    if isinstance(operation, Create):
+        _check_columns(kind, mapping, needed)
+    if contact:
+        _check_contact(operation)
+    pipeline, stage = pipeline_properties(kind)
+    stages = {
+        each.id: tuple(one.id for one in each.stages if not one.archived)
+        for each in (definitions.pipelines if definitions is not None else ())
+    }
+    if not needed and not contact and not stages:
+        return None
+    return CreateRules(mapping, needed, contact, stages if stage in mapping else None, pipeline, stage)
+
+
+def _check_columns(kind: str, mapping: Mapping[str, str], needed: tuple[Choice, ...]) -> None:
+    missing = [" or ".join(choice) for choice in needed if not set(choice) & set(mapping)]
+    if missing:
+        raise InputError(
+            f"HubSpot makes no {kind} without {', '.join(missing)}, and no column is sent as that. Nothing was sent.",
+            remedy="Add a column for it to properties=.",
+        )
+
+
+def _check_contact(operation: Operation) -> None:
+    """A lead belongs to a contact from its first moment ("Leads guide")."""
+    linked = [object_type(each.to).name for each in getattr(operation, "associations", ())]
+    if "contacts" not in linked:
+        raise InputError(
+            "HubSpot makes no lead without an association to a contact. Nothing was sent.",
+            remedy="Add associations=[Association('contacts', column='<column with contact ids>', type=578)].",
+        )
+
+
+def _present(text: Array, name: str) -> Array:
+    """Where the JSON texts have a value for a property; in JSON text a quote inside a value is escaped, so this is exact."""
+    has = pc.match_substring(text, f'"{name}":"')
+    return pc.and_(has, pc.invert(pc.match_substring(text, f'"{name}":""')))
+
+
+def _value(text: Array, name: str) -> Array:
+    """The property's value in the JSON texts; empty where there is none. Values with escapes are cut, and no id has any."""
+    found = pc.extract_regex(text, rf'"{re.escape(name)}":"(?P<value>[^"\\]*)')
+    return pc.fill_null(pc.struct_field(found, "value"), "")
+
+
+def _any(masks: list[Array], rows: int) -> Array:
+    found: Array = pa.array([False] * rows, pa.bool_())
+    for mask in masks:
+        found = pc.or_(found, mask)
+    return found
+
+
+def _places(mask: Array) -> list[int]:
+    return cells(pc.indices_nonzero(pc.fill_null(mask, False)))

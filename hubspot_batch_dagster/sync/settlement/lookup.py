@@ -1,0 +1,173 @@
+"""Finding out what HubSpot did with creates whose answer was lost.
+
+A row with a unique value is read back by it: batch read is fresh. A row without one is searched for among the
+records made since its intent, once the search index has caught up; a record counts as the row's if it holds every value
+that was sent, and no record is claimed twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
+from hubspot_batch_dagster.api.models import Record
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.settlement.matching import Verdict, holds, same_values
+
+MARGIN = 300.0
+"""Seconds before an intent from which records are considered: clocks differ."""
+
+NEAR = 10.0
+"""Seconds by which clocks may differ where a record's age decides whose it is."""
+
+BUILT_IN_KEYS = {"contacts": "email"}
+"""Properties that HubSpot itself keeps unique on every create."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Looks records up.
+
+    Attributes:
+        object_type: The type of the records.
+        wire: The requests.
+        creation_key: The unique property that the user named, if any.
+        claimed: Which of some record ids belong to a row already.
+    """
+
+    object_type: str
+    wire: Wire
+    creation_key: str | None
+    claimed: Callable[[Sequence[str]], set[str]]
+
+    @property
+    def adopts(self) -> bool:
+        """Whether a record that exists already is the row's own, whoever made it: the user said so with ``creation_key``."""
+        return self.creation_key is not None
+
+    @property
+    def unique_property(self) -> str | None:
+        """The property by which a created record can be found at once."""
+        return self.creation_key or BUILT_IN_KEYS.get(object_type_of(self.object_type).name)
+
+    def keyed(self, bodies: Sequence[str]) -> dict[int, str]:
+        """Index -> unique value, for the rows (JSON texts of their properties) that have one."""
+        name = self.unique_property
+        if name is None:
+            return {}
+        values = {i: json.loads(body).get(name) for i, body in enumerate(bodies)}
+        return {i: value for i, value in values.items() if value}
+
+    def by_unique_value(
+        self, bodies: Sequence[str], keyed: dict[int, str], sent_at: Mapping[int, float]
+    ) -> dict[int, Verdict]:
+        """What became of the rows in ``keyed``; a row without a record is left out.
+
+        A record with all the values that were sent is the row's, and so is one that was made while the row's own request
+        was under way: the row may have changed since, and HubSpot may have changed a value. With ``creation_key``
+        any record with that key is. Otherwise somebody else's record has the value, and the row is rejected.
+
+        Args:
+            bodies: What was sent, as JSON texts.
+            keyed: Index -> unique value, of the rows in question.
+            sent_at: Index -> when the row was first sent.
+        """
+        name = self.unique_property
+        assert name is not None
+        sent: dict[int, dict[str, str]] = {i: json.loads(bodies[i]) for i in keyed}
+        wanted = sorted({*(each for row in sent.values() for each in row), name})
+        found = self.wire.read(self.object_type, sorted(set(keyed.values())), wanted, name)
+        records = {_folded(each.properties.get(name)): each for each in found}
+        return {
+            i: self._verdict(name, sent[i], records[_folded(value)], sent_at[i])
+            for i, value in keyed.items()
+            if _folded(value) in records
+        }
+
+    def _verdict(self, name: str, sent: dict[str, str], record: Record, sent_at: float) -> Verdict:
+        made = record.created_at.timestamp() - sent_at if record.created_at is not None else None
+        if same_values(sent, record.properties):
+            older = self.adopts and made is not None and made < -NEAR
+            return Verdict(
+                outcome="unchanged" if older else "created",
+                id=record.id,
+                stale=not holds(sent, record.properties),
+            )
+        if made is not None and -NEAR <= made <= self.wire.patience.certain_after:
+            return Verdict(outcome="created", id=record.id, stale=True)
+        if self.adopts:
+            return Verdict(outcome="unchanged", id=record.id, stale=True)
+        return Verdict(
+            outcome="rejected",
+            category="CONFLICT",
+            code="ALREADY_EXISTS",
+            property=name,
+            message=f"A record with this {name} exists already: {record.id}.",
+        )
+
+    def absent(self, ids: Sequence[str | None], id_property: str | None) -> set[int]:
+        """Which of some records to update are not there, by their index."""
+        wanted = sorted({each for each in ids if each})
+        found = self.wire.read(self.object_type, wanted, [id_property] if id_property else [], id_property)
+        there = {_folded(each.properties.get(id_property) if id_property else each.id) for each in found}
+        return {i for i, each in enumerate(ids) if _folded(each) not in there}
+
+    def by_search(self, intents: Iterable[Intent]) -> dict[str, dict[int, Verdict]]:
+        """Search for the rows of open creates.
+
+        Returns:
+            Intent id -> index in the intent -> verdict. Rows that no record fits are left out; what that means
+            depends on how old the intent is.
+        """
+        intents = sorted(intents, key=lambda each: each.sent_at)
+        if not intents:
+            return {}
+        sent = {each.id: [json.loads(body) for body in each.bodies] for each in intents}
+        names = sorted({name for bodies in sent.values() for body in bodies for name in body})
+        found: dict[str, dict[int, Verdict]] = {each.id: {} for each in intents}
+        records = self.wire.created_since(
+            object_type_of(self.object_type).name, intents[0].sent_at - MARGIN, names
+        )
+        for record in self._unclaimed(records):
+            place = self._place(record, intents, sent, found)
+            if place is not None:
+                found[place[0]][place[1]] = Verdict(outcome="created", id=record.id)
+        return found
+
+    def _unclaimed(self, records: Iterable[Record]) -> Iterable[Record]:
+        page: list[Record] = []
+        for record in records:
+            page.append(record)
+            if len(page) == 200:
+                yield from self._not_claimed(page)
+                page = []
+        yield from self._not_claimed(page)
+
+    def _not_claimed(self, page: list[Record]) -> list[Record]:
+        taken = self.claimed([each.id for each in page]) if page else set()
+        return [each for each in page if each.id not in taken]
+
+    @staticmethod
+    def _place(
+        record: Record,
+        intents: Sequence[Intent],
+        sent: dict[str, list[dict[str, str]]],
+        found: dict[str, dict[int, Verdict]],
+    ) -> tuple[str, int] | None:
+        """The row that the record fits best: of rows whose values it all holds, the one with most values."""
+        best: tuple[int, str, int] | None = None
+        for intent in intents:
+            if record.created_at is not None and record.created_at.timestamp() < intent.sent_at - MARGIN:
+                continue
+            for i, values in enumerate(sent[intent.id]):
+                better = best is None or len(values) > best[0]
+                if better and i not in found[intent.id] and same_values(values, record.properties):
+                    best = len(values), intent.id, i
+        return None if best is None else best[1:]
+
+
+def _folded(value: str | None) -> str:
+    return (value or "").strip().lower()

@@ -1,0 +1,138 @@
+"""What was left open, settled: by an earlier run before this one sends anything, and by this run at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.settlement.lookup import Lookup
+from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.state.journal import Journal
+
+
+@dataclass
+class Recovery:
+    """Settles open intents.
+
+    Attributes:
+        journal: Where the intents are.
+        sync: Whose.
+        run: Id of this run.
+        wire: The requests.
+        lookup: Finds records.
+        clock: Seconds since 1970, by HubSpot's clock.
+        settled: What was found out; durable already.
+        held: Creates that HubSpot may still carry out; they must not be sent.
+        suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and when
+            they were sent before.
+        at_large: Intents of repeatable rows. HubSpot may still carry out a request of theirs, or did so only after newer
+            values had been sent: rows that have other values now are sent again.
+    """
+
+    journal: Journal
+    sync: str
+    run: str
+    wire: Wire
+    lookup: Lookup
+    clock: Callable[[], float]
+    settled: list[Outcomes] = field(default_factory=list)
+    held: list[Intent] = field(default_factory=list)
+    suspects: dict[str, float] = field(default_factory=dict)
+    at_large: list[Intent] = field(default_factory=list)
+    _over: set[str] = field(default_factory=set)
+
+    def look_up_by_value(self) -> None:
+        """Settle what can be settled at once: repeatable rows without an outcome become ``unknown`` lines, which the plan sends
+        again, and creates with a unique value are read back.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked; nothing was sent.
+        """
+        for intent in self.journal.open_intents(self.sync):
+            if intent.action == "create":
+                self._read_back(intent)
+            else:
+                self._reopen(intent)
+
+    def close_reopened(self, missed: Set[tuple[str, str]] = frozenset()) -> None:
+        """This run sent what had to be sent again. An intent is done with if its requests were over before that; else it stays
+        for the next run.
+        """
+        for intent in self.at_large:
+            over = intent.id in self._over
+            if over or not intent.settled:
+                left = None if over else replace(intent, settled=True)
+                again = Verdict(outcome="unknown", message=_AGAIN, stale=True)
+                rows = [i for i, key in enumerate(intent.keys) if over and (intent.id, key) in missed]
+                outcomes = outcomes_of(intent, dict.fromkeys(rows, again), self.clock())
+                self.journal.settle(
+                    self.sync, self.run, outcomes, intent_id=intent.id if over else None, left=left
+                )
+
+    def _reopen(self, intent: Intent) -> None:
+        self.at_large.append(intent)
+        if self.clock() - intent.newest >= self.wire.patience.certain_after:
+            self._over.add(intent.id)
+        if intent.settled or intent.noted:
+            return
+        ids = intent.ids if intent.action == "archive" else [None] * len(intent)
+        verdicts = {
+            i: Verdict(outcome="unknown", id=ids[i], message=_AGAIN, stale=True) for i in range(len(intent))
+        }
+        outcomes = outcomes_of(intent, verdicts, self.clock())
+        # Once: said again by the next run, it would hide what this one finds out.
+        noted = replace(intent, noted=True)
+        self.journal.settle(self.sync, self.run, outcomes, intent_id=None, left=noted)
+        self.settled.append(outcomes)
+
+    def search(self) -> None:
+        """Search for the creates that are still held, once the index has caught up; waits no longer than its lag.
+
+        A create that is not found stays held until its request is certain to be over. Then it was never
+        carried out, and may be sent.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked; the creates stay held.
+        """
+        intents, self.held = self.held, []
+        if not intents:
+            return
+        patience = self.wire.patience
+        newest = max(each.newest for each in intents)
+        self.wire.halt.wait(max(0.0, min(patience.index_lag, newest + patience.index_lag - self.clock())))
+        try:
+            found = self.lookup.by_search(intents)
+        except BaseException:
+            self.held = intents
+            raise
+        for intent in intents:
+            left = [i for i in range(len(intent)) if i not in found[intent.id]]
+            if self.clock() - intent.newest >= patience.certain_after:
+                left = [
+                    i for i in left if intent.bodies[i] == "{}"
+                ]  # search cannot tell that there is no such record
+            self._close(intent, found[intent.id], left)
+
+    def _read_back(self, intent: Intent) -> None:
+        keyed = self.lookup.keyed(intent.bodies)
+        sent_at = dict.fromkeys(keyed, intent.sent_at)
+        found = self.lookup.by_unique_value(intent.bodies, keyed, sent_at) if keyed else {}
+        for i in keyed:
+            if i not in found:
+                self.suspects.setdefault(intent.keys[i], intent.sent_at)
+                found[i] = Verdict(outcome="unknown", message=_AGAIN, stale=True)
+        self._close(intent, found, [i for i in range(len(intent)) if i not in keyed])
+
+    def _close(self, intent: Intent, verdicts: dict[int, Verdict], left: Sequence[int] = ()) -> None:
+        """Make the verdicts durable and close the intent but for the rows ``left``, which stay held."""
+        outcomes = outcomes_of(intent, verdicts, self.clock())
+        rest = intent.pick(left) if left else None
+        self.journal.settle(self.sync, self.run, outcomes, intent_id=intent.id, left=rest)
+        self.settled.append(outcomes)
+        if rest is not None:
+            self.held.append(rest)
+
+
+_AGAIN = "An earlier run sent this row and lost the answer."

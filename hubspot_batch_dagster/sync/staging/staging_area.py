@@ -1,0 +1,351 @@
+"""The stage: all rows of a run, encoded and on disk, so that no run needs them in memory.
+
+What is sent (the property texts) lies in Arrow files and is read once, in order. What must be seen as a whole (keys,
+hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from typing_extensions import Self
+
+from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.packed_batch import DIRECT, Accepted, Packed, batch_of, packed
+from hubspot_batch_dagster.sync.staging import spill_file
+from hubspot_batch_dagster.sync.staging.outcome_table import fates, outcome_table
+from hubspot_batch_dagster.sync.staging.spill_file import Spool
+from hubspot_batch_dagster.table.encode import Encoded, Encoder
+
+if TYPE_CHECKING:
+    import duckdb
+
+DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
+"""The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
+UNLINKED_DIGEST = "md5(properties)"
+"""The same for rows without associations, without a copy of the text."""
+
+MOST_UNDER_WAY = 2
+"""Batches of rows between the reader and the database; each may take some megabytes."""
+
+READ_AT_ONCE = 16_384
+SORTED_AT_ONCE = 8 * READ_AT_ONCE
+"""Rows that are read, and sorted, at a time."""
+
+_REASONS = "row, seq, category, code, property, message, correlation_id, warning"
+
+
+class Stage:
+    """Rows on their way.
+
+    Args:
+        encoder: What the rows were encoded with.
+        folder: Where the files go; the caller deletes it.
+        memory: DuckDB's memory limit, such as ``"512MB"``.
+    """
+
+    def __init__(self, encoder: Encoder, folder: Path, *, memory: str = "512MB") -> None:
+        self.db = _database(folder, memory)
+        self._writer = self.db.cursor()
+        self.key_columns = encoder.layout.key
+        self._id_property = encoder.layout.id_property
+        self._from_keys = encoder.layout.record_id_through is not None
+        self.rows_in = 0
+        self._spool = Spool(folder)
+        self._settled: list[Outcomes | Accepted] = []
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._make_tables(encoder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+        self._writer.close()
+        self.db.close()
+
+    def take_in(self, sources: Iterable[tuple[int, Callable[[], Encoded]]]) -> None:
+        """Take rows in. While the caller reads some, the ones before are encoded, and those before them spooled and staged, in threads.
+
+        Args:
+            sources: How many rows there are, and what encodes them. ``rows_in`` counts them before the next are asked for.
+        """
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="hubspot-encode") as encoding,
+            ThreadPoolExecutor(1, thread_name_prefix="hubspot-spool") as spooling,
+            ThreadPoolExecutor(1, thread_name_prefix="hubspot-stage") as staging,
+        ):
+            under_way: deque[Future[None]] = deque()
+            for rows, encode in sources:
+                self.rows_in += rows
+                while len(under_way) >= 2 * MOST_UNDER_WAY:
+                    under_way.popleft().result()
+                encoded = encoding.submit(encode)
+                under_way += [spooling.submit(self._spooled, encoded), staging.submit(self._add, encoded)]
+            for each in under_way:
+                each.result()
+        self._spool.close()
+        release_memory()
+
+    def _spooled(self, under_way: Future[Encoded]) -> None:
+        good = under_way.result().good
+        if good.num_rows:
+            self._spool.add(good)
+
+    def _add(self, under_way: Future[Encoded]) -> None:
+        encoded = under_way.result()
+        good = encoded.good
+        if good.num_rows:
+            unlinked = good.column("associations").null_count == good.num_rows
+            digest = UNLINKED_DIGEST if unlinked else DIGEST
+            if self._from_keys:
+                digest = "md5(id || chr(31) || associations)"  # the key stays where its record is another one
+            self._insert("staged", good, f"row, keys, key, id, {digest}", self._writer)
+        if encoded.rejected.num_rows:
+            self._insert("rejected", encoded.rejected, "*", self._writer)
+
+    def incomplete(self, reasons: pa.RecordBatch) -> None:
+        """Note the rows that cannot become new records, with the reason of each; the plan decides whether they would."""
+        if reasons.num_rows:
+            with self.db.cursor() as alone:  # the caller's thread is not that of the other tables
+                self._insert("incomplete", reasons, "*", alone)
+
+    def settled(self, outcomes: Outcomes | Accepted) -> None:
+        """Take outcomes in; they reach the database in groups."""
+        with self._lock:
+            self._settled.append(outcomes)
+            if len(self._settled) >= 64:
+                self._flush()
+
+    def flush(self) -> None:
+        """Bring all outcomes to the database."""
+        with self._lock:
+            self._flush()
+
+    def insert_outcomes(self, table: str, several: Sequence[Outcomes]) -> None:
+        """Append outcomes to a table made by :meth:`make_outcome_table`; later ones have a higher ``seq``."""
+        self._insert(table, outcome_table(several, self._numbered(several)), "*")
+        self._sequence += len(several)
+
+    def lost(self, intents: Sequence[Intent]) -> None:
+        """Note the rows whose fate is not known."""
+        rows = [row for intent in intents for row in intent.rows]
+        self._insert("lost", pa.table({"row": pa.array(rows, pa.int64())}), "*")
+
+    def claimed(self, ids: Sequence[str]) -> set[str]:
+        """Which of some record ids belong to a row already, by the ids table or by this run."""
+        query = (
+            "SELECT id FROM known WHERE id IN (SELECT unnest(?)) AND outcome <> 'archived' "
+            "UNION SELECT id FROM settled WHERE id IN (SELECT unnest(?))"
+        )
+        with self._lock:
+            self._flush()
+            return {each for (each,) in self.db.execute(query, [list(ids), list(ids)]).fetchall()}
+
+    def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
+        """The record ids that the ids table has for some keys, those of archived records among them or not."""
+        some = "" if archived else " AND outcome <> 'archived'"
+        query = f"SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?)){some}"
+        with self._lock:
+            return dict(self.db.execute(query, [list(keys)]).fetchall())
+
+    def suspects(self) -> list[tuple[str, float]]:
+        """Keys to create that an earlier run perhaps sent, and when HubSpot was last seen without their record."""
+        query = """SELECT p.key, epoch(k.synced_at) FROM plan p JOIN known k USING (key)
+            WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
+        return self.db.execute(query).fetchall()
+
+    def batches(self, run: str, size: int) -> Iterator[Batch | Packed]:
+        """What the plan wants sent, in the order of the rows, in batches of one action each."""
+        for action, rows in self._grouped(self._to_send(), size):
+            id_property = self._id_property if action != "create" else None
+            ready = packed(rows, action, run, id_property, size)
+            yield from ready if action in DIRECT else (each.unpack() for each in ready)
+
+    def staged(self, size: int, *, known: bool = False) -> Iterator[Batch]:
+        """All rows, to look them up: with the id they came with, or (``known``) with the record id that the ids table has."""
+        query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged ORDER BY row"
+        if known:
+            query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
+                FROM staged s JOIN known k USING (key) WHERE k.id IS NOT NULL AND k.outcome <> 'archived' ORDER BY s.row"""
+        yield from self._looked_at(query, size)
+
+    def changed(self, size: int) -> Iterator[Batch]:
+        """Rows whose known record would change, with its id; then rows that are new."""
+        query = """SELECT row, key, digest, 'update' AS action, known_id AS send_id FROM plan
+            WHERE action IN ('update', 'upsert') AND known_id IS NOT NULL ORDER BY row"""
+        yield from self._looked_at(query, size)
+
+    def table(self, query: str) -> pa.Table:
+        """The rows of a query, all at once."""
+        return self._stream(query, 65_536).read_all()
+
+    def _looked_at(self, query: str, size: int) -> Iterator[Batch]:
+        for action, rows in self._grouped(iter(self._stream(query, READ_AT_ONCE)), size):
+            for start in range(0, rows.num_rows, size):
+                yield batch_of(rows.slice(start, size), action, "", self._id_property)
+
+    def _to_send(self) -> Iterator[pa.RecordBatch]:
+        """The plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
+        for low in range(0, self.rows_in, SORTED_AT_ONCE):
+            yield from self._stream(
+                f"""SELECT row, key, digest, action, send_id FROM plan
+                WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate')
+                    AND row >= {low} AND row < {low + SORTED_AT_ONCE} ORDER BY row""",
+                READ_AT_ONCE,
+            )
+
+    def _grouped(self, planned: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[Action, pa.Table]]:
+        """Planned rows with their texts, in tables of one action and of whole batches, but for the last of each action."""
+        pending: dict[Action, pa.Table] = {}
+        for chunk in self._spool.joined(planned):
+            actions: list[Any] = chunk.column("action").unique().to_pylist()
+            for action in actions:
+                rows = chunk if len(actions) == 1 else chunk.filter(pc.equal(chunk.column("action"), action))
+                if action in pending:
+                    rows = pa.concat_tables([pending.pop(action), rows])
+                whole = rows.num_rows - rows.num_rows % size
+                if whole < rows.num_rows:
+                    pending[action] = rows.slice(whole)
+                if whole:
+                    yield action, rows.slice(0, whole)
+        yield from pending.items()
+
+    def archives(self, run: str, size: int) -> Iterator[Batch]:
+        """The records whose rows left the source, as batches to archive."""
+        reader = self._stream(
+            "SELECT row, key, digest, send_id FROM plan WHERE action = 'gone' ORDER BY row", size
+        )
+        for chunk in reader:
+            columns = chunk.to_pydict()
+            nothing = [None] * chunk.num_rows
+            yield Batch(
+                action="archive",
+                run=run,
+                rows=columns["row"],
+                keys=columns["key"],
+                digests=columns["digest"],
+                ids=columns["send_id"],
+                properties=["{}"] * chunk.num_rows,
+                associations=list(nothing),
+            )
+
+    def targets(self, size: int) -> Iterator[list[tuple[str, list[str]]]]:
+        """For rows that are links: each record that they start from with all that they lead to, ``size`` at a time.
+
+        Records with a rejected row are left out: what that row names is not known.
+        """
+        self.db.register("spooled", pa.RecordBatchReader.from_batches(spill_file.SCHEMA, self._spool.read()))
+        self.db.execute(
+            """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
+            FROM spooled p JOIN staged s USING (row)"""
+        )
+        self.db.unregister("spooled")
+        start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
+        same = f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"  # one email in other letters is one record
+        query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
+                SELECT s.id FROM staged s JOIN rejected r ON {same}
+                WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
+            GROUP BY id ORDER BY id"""
+        for chunk in self._stream(query, size):
+            columns = chunk.to_pydict()
+            yield list(zip(columns["id"], columns["targets"], strict=True))
+
+    def count(self, query: str, parameters: Sequence[Any] = ()) -> int:
+        """The single number that a query gives."""
+        found = self.db.execute(query, list(parameters)).fetchall()
+        return int(found[0][0] or 0)
+
+    def _numbered(self, several: Sequence[object]) -> range:
+        return range(self._sequence, self._sequence + len(several))
+
+    def make_outcome_table(self, name: str) -> None:
+        """An empty table for outcomes."""
+        _register(self.db, outcome_table([], []))
+        self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
+
+    def _stream(self, query: str, rows: int) -> pa.RecordBatchReader:
+        """The rows of a query as they are asked for; on a connection of its own, which other queries do not disturb."""
+        relation: Any = self.db.cursor().sql(query)
+        # DuckDB 2 renamed the method, and warns of the former name.
+        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_record_batch
+        found: pa.RecordBatchReader = read(rows)
+        return found
+
+    def _flush(self) -> None:
+        if not self._settled:
+            return
+        self._insert("settled", fates(self._settled, self._numbered(self._settled)), "*")
+        # Few rows have a reason: apart from the outcomes, reasons leave those narrow.
+        told = {
+            self._sequence + i: each
+            for i, each in enumerate(self._settled)
+            if isinstance(each, Outcomes) and each.tells()
+        }
+        if told:
+            self._insert("reasons", outcome_table(list(told.values()), list(told)), _REASONS)
+        self._sequence += len(self._settled)
+        self._settled = []
+
+    def _make_tables(self, encoder: Encoder) -> None:
+        _register(self.db, pa.Table.from_batches([], encoder.encoded_schema))
+        self.db.execute(
+            "CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest FROM incoming LIMIT 0"
+        )
+        _register(self.db, pa.Table.from_batches([], encoder.rejected_schema))
+        self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
+        self.db.execute("CREATE TABLE lost (row BIGINT)")
+        self.db.execute(
+            'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
+        )
+        _register(self.db, fates([], []))
+        self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
+        _register(self.db, outcome_table([], []))
+        self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")
+
+    def _insert(
+        self,
+        table: str,
+        rows: pa.RecordBatch | pa.Table,
+        columns: str,
+        db: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        db = db or self.db
+        _register(db, rows)
+        db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
+
+
+def release_memory() -> None:
+    """Give back what Arrow keeps for later: the next step of a run belongs to DuckDB."""
+    pa.default_memory_pool().release_unused()
+
+
+def _register(db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch | pa.Table) -> None:
+    db.register("incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
+
+
+def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    import duckdb  # costs 60 ms: only a run pays for it
+
+    return duckdb.connect(
+        ":memory:",  # what does not fit goes to the folder; a file would be written twice, log and all
+        config={
+            "memory_limit": memory,
+            "temp_directory": str(folder),
+            "threads": 2,
+            "preserve_insertion_order": False,
+        },
+    )

@@ -1,0 +1,1 @@
+"""What outlasts a run: ids tables and the journal."""
