@@ -95,7 +95,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
     from hubspot_batch_dagster.operations.records import Upsert
     from hubspot_batch_dagster.sync.column_mapping import bind
     from hubspot_batch_dagster.sync.planning import planner
-    from hubspot_batch_dagster.sync.staging.staging_area import Stage
+    from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
     from hubspot_batch_dagster.sync.state import ids_table
     from hubspot_batch_dagster.sync.state.store import Store
     from hubspot_batch_dagster.table.rows import record_batches
@@ -105,7 +105,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
     with _measured() as figures, tempfile.TemporaryDirectory() as folder:
         source = record_batches(_batches(pq.ParquetFile(parquet, pre_buffer=False)))
         encoder = bind(operation, source.schema)
-        with Stage(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
+        with StagingArea(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
             stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)
             ids_table.attach(stage, known, "contacts", ())
             found = planner.make_plan(

@@ -44,13 +44,15 @@ class Reading:
         Source: HubSpot, "Using object APIs" (batch read).
         """
         from hubspot_batch_dagster.sync.read import read_records
-        from hubspot_batch_dagster.sync.requests.requester import Wire
-        from hubspot_batch_dagster.sync.requests.stop_signal import Halt
+        from hubspot_batch_dagster.sync.requests.requester import Requester
+        from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
         resource: Any = self
-        wire = Wire(resource.client, halt=Halt(), patience=resource._options(None).patience)
+        requester = Requester(
+            resource.client, stop=StopSignal(), retry_policy=resource._options(None).retry_policy
+        )
         return read_records(
-            wire,
+            requester,
             object_type,
             ids,
             properties=properties,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.connection import Connection
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
     from hubspot_batch_dagster.sync.result import SyncResult
-    from hubspot_batch_dagster.sync.run import Finished, Options
+    from hubspot_batch_dagster.sync.run import Finished, RunOptions
     from hubspot_batch_dagster.sync.schema.drift import Drift
     from hubspot_batch_dagster.sync.schema.portal import Portal
     from hubspot_batch_dagster.sync.state.store import Store
@@ -227,19 +227,19 @@ class Syncing(_Opened):
             options=options,
         )
 
-    def _options(self, context: Any) -> "Options":
-        from hubspot_batch_dagster.sync.requests.retry_policy import Patience
-        from hubspot_batch_dagster.sync.run import Options
+    def _options(self, context: Any) -> "RunOptions":
+        from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+        from hubspot_batch_dagster.sync.run import RunOptions
 
         log: Log | None = context.log.info if context is not None else None
-        patience = Patience(
+        retry_policy = RetryPolicy(
             total=self.patience,
             index_lag=self.index_lag,
             certain_after=self.certain_after,
             backoff=self.backoff,
         )
         on_progress = None if log is None else lambda progress: log(str(progress))
-        options = Options(memory=self.memory, patience=patience, on_progress=on_progress)
+        options = RunOptions(memory=self.memory, retry_policy=retry_policy, on_progress=on_progress)
         return options if context is None else replace(options, on_warning=context.log.warning)
 
 

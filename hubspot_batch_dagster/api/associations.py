@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hubspot_batch_dagster.api.bodies import Count, Listed, OptionalText, Received, RecordId, Sent, Text
-from hubspot_batch_dagster.api.models import AssociationType, Batch, ToObject
+from hubspot_batch_dagster.api.models import AssociationType, BatchEnvelope, ToObject
 
 
 class DefaultAssociationInput(Sent):
@@ -121,17 +121,17 @@ class RecordAssociations(Received):
         return self.paging.next.after if self.paging and self.paging.next else None
 
 
-class CreatedAnswer(Batch[CreatedAssociation]):
+class CreatedAnswer(BatchEnvelope[CreatedAssociation]):
     """The answer to labelled associations."""
 
 
-class DefaultAnswer(Batch[DefaultAssociation]):
+class DefaultAnswer(BatchEnvelope[DefaultAssociation]):
     """The answer to unlabelled associations."""
 
 
-class ReadAnswer(Batch[RecordAssociations]):
+class ReadAnswer(BatchEnvelope[RecordAssociations]):
     """The answer to a read of associations."""
 
 
-class ArchiveAnswer(Batch[dict[str, Any]]):
+class ArchiveAnswer(BatchEnvelope[dict[str, Any]]):
     """The answer to an archive of associations. v4 has no body, which reads as complete without errors."""

@@ -53,13 +53,13 @@ class TracedRecord(Struct, frozen=True):
     warnings: Nothing = None
 
 
-class _Smooth(Struct, frozen=True):
+class CleanAnswer(Struct, frozen=True):
     status: Literal["COMPLETE"]
     results: list[TracedRecord]
     errors: Nothing = None
 
 
-_SMOOTH = Decoder(_Smooth)
+_SMOOTH = Decoder(CleanAnswer)
 
 
 def traced_records(body: bytes) -> list[TracedRecord] | None:

@@ -37,7 +37,7 @@ class Received(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
 
-class Otherwise:
+class Fallback:
     """What a value becomes that is not of the declared type; the declared type stays the quick way."""
 
     def __init__(self, convert: Any) -> None:
@@ -48,7 +48,7 @@ class Otherwise:
         return core_schema.union_schema([handler(source), odd], mode="left_to_right")
 
 
-class Mended:
+class Repaired:
     """A value that is put right and read again, if it cannot be read as it is.
 
     Unlike a validator that runs before, it costs nothing for what is well formed: the bytes are read without becoming
@@ -142,19 +142,19 @@ def _nothing(_: Any) -> None:
     return None
 
 
-Text = Annotated[str, Otherwise(_as_required_text)]
-OptionalText = Annotated[str | None, Otherwise(_as_text)]
-Name = Annotated[str | None, Otherwise(_as_name)]
-Instant = Annotated[datetime | None, Otherwise(_nothing)]
-Count = Annotated[int | None, Otherwise(_nothing)]
-Flag = Annotated[bool | None, Otherwise(_nothing)]
-Context = Annotated[dict[str, list[str]], Mended(context_lists)]
-Links = Annotated[dict[str, str], Mended(_as_links)]
-Listed = Mended(as_list)
+Text = Annotated[str, Fallback(_as_required_text)]
+OptionalText = Annotated[str | None, Fallback(_as_text)]
+Name = Annotated[str | None, Fallback(_as_name)]
+Instant = Annotated[datetime | None, Fallback(_nothing)]
+Count = Annotated[int | None, Fallback(_nothing)]
+Flag = Annotated[bool | None, Fallback(_nothing)]
+Context = Annotated[dict[str, list[str]], Repaired(context_lists)]
+Links = Annotated[dict[str, str], Repaired(_as_links)]
+Listed = Repaired(as_list)
 """Beside a list type: null is an empty list, and null entries are dropped."""
-Mapped = Mended(_as_map)
+Mapped = Repaired(_as_map)
 """Beside a type that is read from a map: anything else is an empty map."""
-Properties = Annotated[dict[str, str | None], Mended(_as_text_map)]
+Properties = Annotated[dict[str, str | None], Repaired(_as_text_map)]
 """Property name to text. Texts and null, which is what HubSpot sends, are read quickest."""
 
 

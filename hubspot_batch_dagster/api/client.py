@@ -21,7 +21,7 @@ from hubspot_batch_dagster.api.associations import (
     ReadAnswer,
 )
 from hubspot_batch_dagster.api.bodies import Received, Sent
-from hubspot_batch_dagster.api.connection import Wire, results_of
+from hubspot_batch_dagster.api.connection import Connection, results_of
 from hubspot_batch_dagster.api.definitions import (
     AccountDetails,
     DailyUsage,
@@ -60,7 +60,7 @@ Type = str | ObjectType
 """An object type, as `endpoints.object_type` takes it."""
 
 
-class HubSpotClient(Wire):
+class HubSpotClient(Connection):
     """HubSpot's batch endpoints and definitions, typed.
 
     One method call is one request. Inputs may be models or plain dicts with HubSpot's own field names; they are checked

@@ -67,7 +67,7 @@ class Answer:
         )
 
 
-class Wire:
+class Connection:
     """Requests to one HubSpot account, one at a time per thread; any number of threads may share it.
 
     Nothing is retried here, but for one request after a refused OAuth token was replaced: HubSpot wrote nothing then.

@@ -18,7 +18,7 @@ from hubspot_batch_dagster.api.bodies import (
     Sent,
     Text,
 )
-from hubspot_batch_dagster.api.models import Batch
+from hubspot_batch_dagster.api.models import BatchEnvelope
 
 
 def _truth(value: Any) -> bool:
@@ -119,7 +119,7 @@ class PropertyCreate(Sent):
     data_sensitivity: str | None = None
 
 
-class PropertyBatchAnswer(Batch[PropertyDefinition]):
+class PropertyBatchAnswer(BatchEnvelope[PropertyDefinition]):
     """The answer to a batch of properties to be made. `errors` hold those that exist already."""
 
 

@@ -15,12 +15,12 @@ from hubspot_batch_dagster.api.bodies import (
     Links,
     Listed,
     Mapped,
-    Mended,
     Name,
     OptionalText,
     Properties,
     Received,
     RecordId,
+    Repaired,
     Sent,
     Text,
     as_list,
@@ -162,7 +162,7 @@ class ErrorItem(Received):
     sub_category: Name = None
     message: OptionalText = None
     context: Context = Field(default_factory=dict)
-    errors: Annotated[list[ErrorDetail], Mended(_detailed)] = Field(default_factory=list)
+    errors: Annotated[list[ErrorDetail], Repaired(_detailed)] = Field(default_factory=list)
     links: Links = Field(default_factory=dict)
 
     @property
@@ -228,7 +228,7 @@ class Record(Received):
 R = TypeVar("R")
 
 
-class Batch(Received, Generic[R]):
+class BatchEnvelope(Received, Generic[R]):
     """The envelope that every batch answer comes in, whichever of 200, 201 and 207 it came with.
 
     Attributes:
@@ -248,7 +248,7 @@ class Batch(Received, Generic[R]):
     links: Links = Field(default_factory=dict)
 
 
-class BatchAnswer(Batch[Record]):
+class BatchAnswer(BatchEnvelope[Record]):
     """The answer to a batch of records."""
 
 
@@ -266,6 +266,6 @@ class ErrorBody(Received):
     group_name: OptionalText = None
     error: OptionalText = None
     error_description: OptionalText = None
-    errors: Annotated[list[ErrorDetail], Mended(_detailed)] = Field(default_factory=list)
+    errors: Annotated[list[ErrorDetail], Repaired(_detailed)] = Field(default_factory=list)
     context: Context = Field(default_factory=dict)
     links: Links = Field(default_factory=dict)

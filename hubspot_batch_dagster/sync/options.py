@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hubspot_batch_dagster.sync.planning.planner import Plan
 from hubspot_batch_dagster.sync.progress import Progress
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.schema.drift import Drift
 
@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a run behaves; what it does is the operation's business.
 
     Attributes:
         full_refresh: Send unchanged and formerly rejected rows too.
         memory: What DuckDB may use for keys, hashes and outcomes.
-        patience: The waits.
+        retry_policy: The waits.
         approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
         adopt: Read the rows' records from the portal into the ids table, and send nothing.
         batch_size: Rows in a request; HubSpot takes 100.
@@ -33,7 +33,7 @@ class Options:
 
     full_refresh: bool = False
     memory: str = "512MB"
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     approve: str | None = None
     adopt: bool = False
     batch_size: int = 100

@@ -19,7 +19,7 @@ class Prepared:
 
     Attributes:
         inputs: The rows that can be sent: position in the table, key columns, ``key``, ``id``, ``properties`` and
-            ``associations``, the last two as the JSON text that goes over the wire.
+            ``associations``, the last two as the JSON text that goes over the requester.
         rejected: The rows that cannot be sent: position, key columns, column, property, code and message.
         action: The batch verb.
         id_property: The unique property that ``id`` is a value of; ``None`` for record ids.

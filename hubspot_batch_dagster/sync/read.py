@@ -13,7 +13,7 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.models import BatchAnswer, HistoricalValue, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.sync.delivery.dispatcher import in_parallel
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.table.check import INVALID_RECORD_ID
 from hubspot_batch_dagster.table.kernels import Array, cells, pc
 from hubspot_batch_dagster.table.keys import key_text, record_ids
@@ -36,7 +36,7 @@ _FORMER = pa.list_(
 
 
 def read_records(
-    wire: Wire,
+    requester: Requester,
     object_type: str,
     ids: object,
     *,
@@ -48,7 +48,7 @@ def read_records(
     """Read records by id or by a unique property, 100 in a request (50 with history).
 
     Args:
-        wire: The requests.
+        requester: The requests.
         object_type: What to read.
         ids: Record ids or values of ``id_property``: a list, an Arrow array, or a frame whose column is named
             ``hs_object_id`` or like ``id_property``, or whose only column it is. Nulls are left out, and what is named
@@ -78,7 +78,7 @@ def read_records(
         raise InputError(
             f"The properties {taken} have names of the table's own columns.", remedy="Read them with client."
         )
-    where = endpoint(object_type, "read", wire.version, with_history=history)
+    where = endpoint(object_type, "read", requester.version, with_history=history)
     extra = [id_property] if id_property is not None else []
     if id_property == "email" and object_type_of(object_type).name == "contacts":
         extra.append("hs_additional_emails")
@@ -91,7 +91,7 @@ def read_records(
             properties_with_history=names if history else [],
             id_property=id_property,
         )
-        records = wire.post(where, request.to_json(), BatchAnswer).results
+        records = requester.post(where, request.to_json(), BatchAnswer).results
         found = _by_id(records, id_property)
         lines = [(each, found.get(_folded(each))) for each in asked]
         return _batch([each for each in lines if each[1] is not None or missing == "keep"], schema, names)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError
-from hubspot_batch_dagster.sync.staging.staging_area import Stage, release_memory
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea, release_memory
 from hubspot_batch_dagster.sync.state.ids_table import LIVE, quoted
 
 """Outcomes of rows that have a record, as SQL."""
@@ -113,7 +113,7 @@ class SyncResult:
             )
 
 
-def conclude(stage: Stage, *, gone: int) -> None:
+def conclude(stage: StagingArea, *, gone: int) -> None:
     """Make the table ``final``: one line for each row, with its outcome; and check the conservation law.
 
     Raises:
@@ -183,7 +183,7 @@ def _slice_of_final(low: int, high: int) -> str:
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
 
 
-def write_tables(stage: Stage, folder: Path) -> tuple[Path, Path]:
+def write_tables(stage: StagingArea, folder: Path) -> tuple[Path, Path]:
     """Write the ids table and the rejected rows of the run; returns their paths."""
     ids, rejected = folder / "ids.parquet", folder / "rejected.parquet"
     keys = [f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns]
@@ -206,13 +206,13 @@ def write_tables(stage: Stage, folder: Path) -> tuple[Path, Path]:
     return ids, rejected
 
 
-def counts(stage: Stage) -> dict[str, int]:
+def counts(stage: StagingArea) -> dict[str, int]:
     """Outcome -> rows, all seven of them."""
     found = dict(stage.db.execute("SELECT outcome, count(*) FROM final GROUP BY outcome").fetchall())
     return {name: int(found.get(name, 0)) for name in OUTCOMES}
 
 
-def reasons(stage: Stage) -> dict[str, int]:
+def reasons(stage: StagingArea) -> dict[str, int]:
     """Error code -> rejected rows, the commonest first."""
     query = """SELECT coalesce(code, category, 'UNKNOWN') AS reason, count(*) AS n FROM final
         WHERE outcome = 'rejected' GROUP BY reason ORDER BY n DESC, reason"""
@@ -233,7 +233,7 @@ _OUTCOME = """CASE
     ELSE 'unsent' END"""
 
 
-def _check_law(stage: Stage, gone: int) -> None:
+def _check_law(stage: StagingArea, gone: int) -> None:
     expected = stage.rows_in + gone
     lines = stage.count("SELECT count(*) FROM final")
     rows = stage.count("SELECT count(DISTINCT row) FROM final")

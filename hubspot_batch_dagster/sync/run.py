@@ -22,29 +22,29 @@ from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingSc
 from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Archive, Operation, Update, Upsert
 from hubspot_batch_dagster.sync import result
-from hubspot_batch_dagster.sync.associations.key_lookup import Through
-from hubspot_batch_dagster.sync.associations.writer import Linker
+from hubspot_batch_dagster.sync.associations.key_lookup import KeyLookup
+from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import Accepted
+from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 from hubspot_batch_dagster.sync.column_mapping import as_input_error, bind
-from hubspot_batch_dagster.sync.delivery.association_sender import LINKS_FOR_A_ROW, LinkSender, prune
+from hubspot_batch_dagster.sync.delivery.association_sender import LINKS_FOR_A_ROW, AssociationSender, prune
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
-from hubspot_batch_dagster.sync.delivery.dispatcher import Courier
+from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
 from hubspot_batch_dagster.sync.delivery.sender import Sender
-from hubspot_batch_dagster.sync.options import Finished, Options
+from hubspot_batch_dagster.sync.options import Finished, RunOptions
 from hubspot_batch_dagster.sync.planning import adoption
 from hubspot_batch_dagster.sync.planning.planner import Plan, make_plan, not_sent_again, plan_gone, plan_hash
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan, preview
 from hubspot_batch_dagster.sync.progress import Progress
-from hubspot_batch_dagster.sync.requests.requester import Wire
-from hubspot_batch_dagster.sync.requests.stop_signal import Halt, stoppable
+from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.schema.preflight import Inquiry, Preflight
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.encode import Encoded
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
     from hubspot_batch_dagster.table.targets import LookUps
 
-__all__ = ["Finished", "Options", "plan_sync", "run_sync"]
+__all__ = ["Finished", "RunOptions", "plan_sync", "run_sync"]
 
 
 def plan_sync(
@@ -67,7 +67,7 @@ def plan_sync(
     client: HubSpotClient,
     store: Store,
     name: str,
-    options: Options | None = None,
+    options: RunOptions | None = None,
     portal: Portal | None = None,
     show_values: bool = False,
 ) -> SyncPlan:
@@ -80,8 +80,8 @@ def plan_sync(
         InputError: As for :func:`run_sync`; a guard of the operation is one of them.
     """
     operation.check_version(client.version)
-    with store.lock(name), store.scratch(name) as folder, stoppable(client) as halt:
-        run = _Run(rows, operation, client, store, name, options or Options(), portal, folder, halt)
+    with store.lock(name), store.scratch(name) as folder, stop_signal_for(client) as stop:
+        run = _Run(rows, operation, client, store, name, options or RunOptions(), portal, folder, stop)
         return run.look(show_values)
 
 
@@ -92,7 +92,7 @@ def run_sync(
     client: HubSpotClient,
     store: Store,
     name: str,
-    options: Options | None = None,
+    options: RunOptions | None = None,
     portal: Portal | None = None,
 ) -> Finished:
     """Bring the rows to HubSpot, once each.
@@ -115,8 +115,10 @@ def run_sync(
     operation.check_version(client.version)
     with store.lock(name), store.scratch(name) as folder:
         store.check_writable(name)
-        with stoppable(client) as halt:
-            return _Run(rows, operation, client, store, name, options or Options(), portal, folder, halt).go()
+        with stop_signal_for(client) as stop:
+            return _Run(
+                rows, operation, client, store, name, options or RunOptions(), portal, folder, stop
+            ).go()
 
 
 class _Run:
@@ -127,10 +129,10 @@ class _Run:
         client: HubSpotClient,
         store: Store,
         name: str,
-        options: Options,
+        options: RunOptions,
         portal: Portal | None,
         folder: Path,
-        halt: Halt,
+        stop: StopSignal,
     ) -> None:
         self.operation = operation
         self.store = store
@@ -139,9 +141,11 @@ class _Run:
         self.folder = folder
         self.started = time.monotonic()
         self.id = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"  # sorts by time, and so do the folders of the runs
-        self.halt = halt
+        self.stop = stop
         self.clock = client.server_time
-        self.wire = Wire(client, halt=self.halt, patience=options.patience, version=operation.version)
+        self.requester = Requester(
+            client, stop=self.stop, retry_policy=options.retry_policy, version=operation.version
+        )
         self.object_type = object_type_of(operation.object_type).name
         with as_input_error():
             self.source = record_batches(rows)
@@ -149,8 +153,10 @@ class _Run:
         self.preflight = self._preflight()
         self.definition = self.preflight.definition(operation)
         self.keep_before = isinstance(operation, Upsert | Update) and operation.keep_before
-        self.linker = Linker.of(operation, self.wire)
-        self.encoder = bind(operation, self.source.schema, self.preflight.encoded(), self.linker.links)
+        self.association_writer = AssociationWriter.of(operation, self.requester)
+        self.encoder = bind(
+            operation, self.source.schema, self.preflight.encoded(), self.association_writer.links
+        )
         self.batch_size = options.batch_size * (LINKS_FOR_A_ROW if isinstance(operation, Associate) else 1)
         self.unresolved = self.dissociated = 0
 
@@ -158,14 +164,14 @@ class _Run:
         """Ask the portal. If it does not answer, the run goes on with nothing to send: what was open stays open."""
         if self.portal is None:
             return Preflight()
-        options, ask = self.options, self.wire.ask
+        options, ask = self.options, self.requester.ask
         inquiry = Inquiry(self.portal, ask, options.on_warning, self.store, self.name, options.on_drift)
         try:
-            return inquiry.preflight(self.operation, self.source.schema, self.wire.version)
+            return inquiry.preflight(self.operation, self.source.schema, self.requester.version)
         except (InputError, MissingScopes, StoreError):
             raise
         except HubSpotError as error:
-            self.halt.now(error)
+            self.stop.set(error)
             return Preflight()
 
     def look(self, show_values: bool) -> SyncPlan:
@@ -180,7 +186,13 @@ class _Run:
             )
             plan = self._decide(stage, creates, others)
             found = preview(
-                stage, plan, self.wire, self.object_type, self.name, self.definition, show_values=show_values
+                stage,
+                plan,
+                self.requester,
+                self.object_type,
+                self.name,
+                self.definition,
+                show_values=show_values,
             )
             return replace(found, drift=self.preflight.drift)
 
@@ -190,19 +202,19 @@ class _Run:
             yield path
 
     @contextmanager
-    def _staged(self) -> Iterator[Stage]:
-        with Stage(self.encoder, self.folder, memory=self.options.memory) as stage:
-            with as_input_error(), Through.open(self.operation, stage, self.store) as through:
+    def _staged(self) -> Iterator[StagingArea]:
+        with StagingArea(self.encoder, self.folder, memory=self.options.memory) as stage:
+            with as_input_error(), KeyLookup.open(self.operation, stage, self.store) as through:
                 stage.take_in(self._sources(stage, through))
             self.unresolved = through.unresolved
             yield stage
 
-    def _sources(self, stage: Stage, through: Through) -> Iterator[tuple[int, Callable[[], Encoded]]]:
+    def _sources(self, stage: StagingArea, through: KeyLookup) -> Iterator[tuple[int, Callable[[], Encoded]]]:
         for batch in self.source:
             yield batch.num_rows, partial(self._encode, batch, stage.rows_in, through.look_up(batch), stage)
 
     def _encode(
-        self, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None, stage: Stage
+        self, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None, stage: StagingArea
     ) -> Encoded:
         encoded = self.encoder.encode(batch, first_row, look_ups)
         if self.preflight.rules is not None:
@@ -213,9 +225,9 @@ class _Run:
     def go(self) -> Finished:
         with self._staged() as stage:
             lookup = Lookup(
-                self.object_type, self.wire, getattr(self.operation, "creation_key", None), stage.claimed
+                self.object_type, self.requester, getattr(self.operation, "creation_key", None), stage.claimed
             )
-            recovery = Recovery(self.store.journal, self.name, self.id, self.wire, lookup, self.clock)
+            recovery = Recovery(self.store.journal, self.name, self.id, self.requester, lookup, self.clock)
             with self._known() as known:
                 plan = self._plan(stage, recovery, known)
                 gone, interruption = 0, None
@@ -223,16 +235,16 @@ class _Run:
                     if known is None and plan.requests:
                         self._begin()
                     if self.portal is not None and plan.requests:
-                        self.preflight.make_missing(self.portal, self.operation, self.wire.ask)
+                        self.preflight.make_missing(self.portal, self.operation, self.requester.ask)
                     gone, interruption = self._deliver(stage, plan, recovery, lookup)
                 missed = not_sent_again(stage)
                 result.conclude(stage, gone=gone)
                 saved = self._save(stage, gone, interruption)
-                if not self.halt and not self.options.adopt:
+                if not self.stop and not self.options.adopt:
                     recovery.close_reopened(missed)
                 return Finished(saved, plan, interruption, self.preflight.drift)
 
-    def _plan(self, stage: Stage, recovery: Recovery, known: Path | None) -> Plan:
+    def _plan(self, stage: StagingArea, recovery: Recovery, known: Path | None) -> Plan:
         self._check_unfinished(known)
         self._attach(stage, recovery, known)
         plan = self._decide(stage, recovery.held, recovery.at_large)
@@ -247,7 +259,7 @@ class _Run:
                 remedy="Look at the new plan with dry_run, and approve that.",
             )
 
-    def _decide(self, stage: Stage, held: Iterable[Intent], at_large: Iterable[Intent]) -> Plan:
+    def _decide(self, stage: StagingArea, held: Iterable[Intent], at_large: Iterable[Intent]) -> Plan:
         with self._others() as path:
             if isinstance(self.operation, Update | Archive) and self.operation.through is not None:
                 ids_table.attach_other(stage, path, self.operation.through, self.operation.key_columns)
@@ -264,16 +276,16 @@ class _Run:
     def _check_unfinished(self, known: Path | None) -> None:
         """A first run that was killed left no ids table to tell what its keys are."""
         if known is None and any(sync == self.name for sync, _, _ in self.store.journal.summary()):
-            with self.store.local(self.name, ids_table.BEGUN) as begun:
+            with self.store.local(self.name, ids_table.IN_PROGRESS) as begun:
                 if begun is not None:
                     ids_table.check(begun, self.encoder.layout.key, self.object_type)
 
     def _begin(self) -> None:
-        written = self.folder / ids_table.BEGUN
-        ids_table.write_begun(written, self.encoder.layout.key, self.object_type)
-        self.store.put(self.name, written, ids_table.BEGUN)
+        written = self.folder / ids_table.IN_PROGRESS
+        ids_table.write_in_progress(written, self.encoder.layout.key, self.object_type)
+        self.store.put(self.name, written, ids_table.IN_PROGRESS)
 
-    def _attach(self, stage: Stage, recovery: Recovery, path: Path | None) -> None:
+    def _attach(self, stage: StagingArea, recovery: Recovery, path: Path | None) -> None:
         """Bring together what is known of the rows: ids table, journal, open intents and, if asked, the portal itself."""
         journal = self.store.journal
 
@@ -290,7 +302,7 @@ class _Run:
             seen = list(look)
             attach(seen)
 
-    def _looks(self, stage: Stage, *, fresh: bool) -> Iterator[Iterator[Outcomes]]:
+    def _looks(self, stage: StagingArea, *, fresh: bool) -> Iterator[Iterator[Outcomes]]:
         """What to read from the portal before planning."""
         operation, size = self.operation, self.options.batch_size
         unique = adoption.unique_property(operation)
@@ -303,24 +315,26 @@ class _Run:
             fresh and isinstance(operation, Upsert) and operation.adopt_existing
         )
         if unique is not None and (adopting or (portal and operation.id_property_name is not None)):
-            yield adoption.by_unique_property(stage, self.wire, self.linker, unique, size, numbers)
+            yield adoption.by_unique_property(
+                stage, self.requester, self.association_writer, unique, size, numbers
+            )
         elif portal:
-            yield adoption.by_record_id(stage, self.wire, self.linker, size, numbers)
+            yield adoption.by_record_id(stage, self.requester, self.association_writer, size, numbers)
 
     def _deliver(
-        self, stage: Stage, plan: Plan, recovery: Recovery, lookup: Lookup
+        self, stage: StagingArea, plan: Plan, recovery: Recovery, lookup: Lookup
     ) -> tuple[int, BaseException | None]:
         """Send what the plan says; returns how many records left the source, and what interrupted."""
         for key, looked_at in stage.suspects():
             recovery.suspects.setdefault(key, looked_at)
-        sender = (LinkSender if isinstance(self.operation, Associate) else Sender)(
+        sender = (AssociationSender if isinstance(self.operation, Associate) else Sender)(
             object_type=self.object_type,
             sync=self.name,
             run=self.id,
-            wire=self.wire,
+            requester=self.requester,
             journal=self.store.journal,
             lookup=lookup,
-            linker=self.linker,
+            association_writer=self.association_writer,
             recreate=isinstance(self.operation, Upsert) and self.operation.if_missing == "recreate",
             clock=self.clock,
             suspects=recovery.suspects,
@@ -332,29 +346,29 @@ class _Run:
             },
         )
         if plan.actions.get("create") and lookup.unique_property is None:
-            self.wire.hear_clock(self.object_type)
+            self.requester.hear_clock(self.object_type)
         progress = Progress.begin(plan, self.options.on_progress)
 
-        def on_outcomes(outcomes: Outcomes | Accepted) -> None:
+        def on_outcomes(outcomes: Outcomes | AcceptedBatch) -> None:
             stage.settled(outcomes)
-            progress.note(len(outcomes), self.wire.tally.requests)
+            progress.note(len(outcomes), self.requester.tally.requests)
 
-        courier = Courier(sender, on_outcomes, Batch.as_new)
+        dispatcher = Dispatcher(sender, on_outcomes, Batch.as_new)
         gone, size = 0, self.batch_size
         try:
-            courier.deliver(stage.batches(self.id, size))
+            dispatcher.deliver(stage.batches(self.id, size))
             if isinstance(self.operation, Associate) and self.operation.replace:
-                self.dissociated = prune(stage, self.linker)
-            if plan.gone and not self.halt:
+                self.dissociated = prune(stage, self.association_writer)
+            if plan.gone and not self.stop:
                 gone = plan_gone(stage)
-                courier.deliver(stage.archives(self.id, size))
-            recovery.held = courier.lost
-            if not self.halt:
+                dispatcher.deliver(stage.archives(self.id, size))
+            recovery.held = dispatcher.lost
+            if not self.stop:
                 self._settle_lost(recovery, stage)
         except Exception:
             raise
         except BaseException as interruption:
-            stage.lost(courier.lost)
+            stage.lost(dispatcher.lost)
             gone = stage.count(f"SELECT count(*) FROM staged WHERE row >= {stage.rows_in}")
             return gone, interruption
         stage.lost(recovery.held)
@@ -362,9 +376,9 @@ class _Run:
 
     def _before_images(self) -> BeforeImages:
         names = [each.property for each in self.encoder.layout.fields]
-        return BeforeImages(self.wire, self.store.journal, self.object_type, self.name, self.id, names)
+        return BeforeImages(self.requester, self.store.journal, self.object_type, self.name, self.id, names)
 
-    def _settle_lost(self, recovery: Recovery, stage: Stage) -> None:
+    def _settle_lost(self, recovery: Recovery, stage: StagingArea) -> None:
         """Creates whose answer was lost in this run: look once more before it ends."""
         before = len(recovery.settled)
         try:
@@ -372,7 +386,7 @@ class _Run:
         except StoreError:
             raise
         except HubSpotError as error:
-            self.halt.now(error)
+            self.stop.set(error)
         finally:
             for outcomes in recovery.settled[before:]:
                 stage.settled(outcomes)
@@ -387,7 +401,7 @@ class _Run:
         with other as path:
             yield path
 
-    def _save(self, stage: Stage, gone: int, interruption: BaseException | None) -> SyncResult:
+    def _save(self, stage: StagingArea, gone: int, interruption: BaseException | None) -> SyncResult:
         ids, rejected = result.write_tables(stage, self.folder)
         ids_path = self.store.put(self.name, ids, "runs", self.id, "ids.parquet")
         rejected_path = self.store.put(self.name, rejected, "runs", self.id, "rejected.parquet")
@@ -406,12 +420,12 @@ class _Run:
             rows=stage.rows_in + gone,
             counts=result.counts(stage),
             reasons=result.reasons(stage),
-            requests=self.wire.tally.requests,
-            retries=self.wire.tally.retries,
+            requests=self.requester.tally.requests,
+            retries=self.requester.tally.retries,
             seconds=time.monotonic() - self.started,
             ids_path=ids_path,
             rejected_path=rejected_path,
-            stopped=self.halt.error,
+            stopped=self.stop.error,
             unresolved=self.unresolved,
             dissociated=self.dissociated,
         )

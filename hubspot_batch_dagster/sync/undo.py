@@ -13,7 +13,7 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.records import Archive, Update
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Options, run_sync
+from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -101,7 +101,7 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
 
 
 def undo(
-    found: Undo, *, client: HubSpotClient, store: Store, options: Options | None = None
+    found: Undo, *, client: HubSpotClient, store: Store, options: RunOptions | None = None
 ) -> tuple[SyncResult, SyncResult]:
     """Go back: journaled and within the budget like any run. Doing it twice does no harm.
 

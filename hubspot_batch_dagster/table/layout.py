@@ -71,7 +71,7 @@ class Target:
     Attributes:
         column: Record ids as text or integers, or a list of them for several targets.
         types: Pairs of association category and type id, such as `("HUBSPOT_DEFINED", 194)`.
-        required: Reject rows without a target. Otherwise they are sent without the association.
+        required: Reject rows without a target. Fallback they are sent without the association.
         through: The column holds keys instead, and this names where the caller looks their record ids up.
     """
 

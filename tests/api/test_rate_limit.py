@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.api.errors import BudgetTimeout, InputError
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
 from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
-from hubspot_batch_dagster.api.rate_limit.windows import Others, read_headers
+from hubspot_batch_dagster.api.rate_limit.windows import ForeignUsage, read_headers
 
 MARGIN = 0.1
 
@@ -239,7 +239,7 @@ def test_others_in_the_same_window_are_given_room() -> None:
 
 def test_one_overtaken_request_is_not_taken_for_others() -> None:
     """A single odd answer among many does not slow us down."""
-    others = Others(answers=5)
+    others = ForeignUsage(answers=5)
     assert [others.add(190, 189 - own, own) for own in range(4)] == [None] * 4
     assert others.add(190, 100, 10) == 0
 

@@ -22,7 +22,7 @@ from hubspot_batch_dagster.api.rate_limit.sqlite_log import (
     BORN,
     FRESH_UNTIL,
     PAUSED_UNTIL,
-    Draw,
+    AcquireRequest,
     Log,
     LogUnavailable,
     SqliteLog,
@@ -82,7 +82,7 @@ def logs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Log, 
 
 def test_two_users_fill_one_window(logs: tuple[Log, Log]) -> None:
     """The window is full for both when either has filled it, and says how long to wait."""
-    draw = [Draw("burst", 3, 0.5)]
+    draw = [AcquireRequest("burst", 3, 0.5)]
     assert [logs[number % 2].take(draw).wait for number in range(3)] == [0, 0, 0]
     refused = logs[1].take(draw)
     assert 0.3 < refused.wait <= 0.5
@@ -92,7 +92,7 @@ def test_two_users_fill_one_window(logs: tuple[Log, Log]) -> None:
 
 def test_a_request_takes_from_all_its_windows_or_none(logs: tuple[Log, Log]) -> None:
     """When one of two windows is full, the other is not charged."""
-    full, empty = Draw("burst", 1, 5.0), Draw("associations", 9, 5.0)
+    full, empty = AcquireRequest("burst", 1, 5.0), AcquireRequest("associations", 9, 5.0)
     logs[0].take([full])
     assert logs[0].take([empty, full]).wait > 4
     now = logs[0].now()
@@ -102,8 +102,8 @@ def test_a_request_takes_from_all_its_windows_or_none(logs: tuple[Log, Log]) -> 
 
 def test_a_late_request_is_forgotten_later(logs: tuple[Log, Log]) -> None:
     """A request that may arrive late holds its place for that much longer, and says so to everybody."""
-    taken = logs[0].take([Draw("burst", 1, 0.2)], late=0.3)
-    assert 0.35 < logs[1].take([Draw("burst", 1, 0.2)]).wait <= 0.5
+    taken = logs[0].take([AcquireRequest("burst", 1, 0.2)], late=0.3)
+    assert 0.35 < logs[1].take([AcquireRequest("burst", 1, 0.2)]).wait <= 0.5
     assert logs[1].facts()[FRESH_UNTIL] == pytest.approx(taken.at + 0.3, abs=0.01)
 
 
@@ -115,14 +115,14 @@ def test_facts_merge_by_the_greater_the_smaller_or_the_new(logs: tuple[Log, Log]
     other.merge({"c": 3.25, "d": 1}, "min")
     other.merge({"c": 4}, "min")
     expected = {"a": 7, "b": 5, "c": 3.25, "d": 1}
-    facts = one.take([Draw("burst", 1, 1.0)]).facts
+    facts = one.take([AcquireRequest("burst", 1, 1.0)]).facts
     assert {name: facts[name] for name in expected} == expected
     assert facts[BORN] == one.facts()[BORN]
 
 
 def test_a_pause_and_the_day_are_part_of_the_step(logs: tuple[Log, Log]) -> None:
     """Nothing is taken during a pause, and each request taken lowers the day's count by one."""
-    draw = [Draw("burst", 9, 1.0)]
+    draw = [AcquireRequest("burst", 9, 1.0)]
     logs[0].merge({"day.remaining": 10})
     logs[1].take(draw)
     logs[0].merge({PAUSED_UNTIL: logs[0].now() + 3}, "max")
@@ -166,7 +166,7 @@ def test_a_host_with_a_wrong_clock_changes_nothing(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Times are the Redis server's, so a host whose clock is an hour off counts like the others."""
-    draw = [Draw("burst", 2, 5.0)]
+    draw = [AcquireRequest("burst", 2, 5.0)]
     RedisLog(redis.url, "clocks").take(draw)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 3600)

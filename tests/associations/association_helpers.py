@@ -11,13 +11,13 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
 from hubspot_batch_dagster.operations.records import Association, Operation, Upsert
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Options, run_sync
+from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.state.store import Store
 
 SETTINGS = Settings(search_lag=0.02)
-QUICK = Patience(
+QUICK = RetryPolicy(
     tries=3,
     total=10.0,
     backoff=0.01,
@@ -57,7 +57,7 @@ class Graphs:
 
     def run(self, rows: object, operation: Operation, name: str = "sync", **options: Any) -> SyncResult:
         """Run, and give the result back."""
-        chosen = Options(**{"patience": QUICK, **options})
+        chosen = RunOptions(**{"retry_policy": QUICK, **options})
         return run_sync(
             rows, operation, client=self.client, store=self.store, name=name, options=chosen
         ).result

@@ -9,7 +9,7 @@ from hubspot_batch_dagster import Associate, HubSpotResource, Upsert
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.prepare import prepare
-from hubspot_batch_dagster.sync.run import Options, plan_sync
+from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 LINKS = Associate("contacts", "companies", from_column="contact", to_column="company")
 
@@ -252,7 +252,7 @@ def test_the_plan_counts_links_and_requests(graphs: Graphs) -> None:
         client=graphs.client,
         store=graphs.store,
         name="sync",
-        options=Options(patience=QUICK),
+        options=RunOptions(retry_policy=QUICK),
     )
     assert found.counts["created"] == 2100
     assert found.requests == 2

@@ -7,7 +7,7 @@ from association_helpers import PLAIN, PRIMARY, QUICK, TO_COMPANY, Graphs, by_em
 
 from hubspot_batch_dagster import Association, Create, Update, Upsert
 from hubspot_batch_dagster.operations.records import Operation
-from hubspot_batch_dagster.sync.run import Options, plan_sync
+from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 
 def test_upserted_rows_are_linked_after_they_are_written(graphs: Graphs) -> None:
@@ -252,6 +252,6 @@ def test_the_plan_counts_the_requests_for_links(graphs: Graphs) -> None:
         client=graphs.client,
         store=graphs.store,
         name="sync",
-        options=Options(patience=QUICK),
+        options=RunOptions(retry_policy=QUICK),
     )
     assert found.requests == graphs.run(rows, by_email()).requests == 6

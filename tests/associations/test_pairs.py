@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.api.associations import CreatedAnswer, DefaultAnswer
 from hubspot_batch_dagster.api.errors import InvalidBatch
 from hubspot_batch_dagster.sync.associations.association_requests import Pair, Pairs
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
-from hubspot_batch_dagster.sync.requests.stop_signal import Halt
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
-QUICK = Patience(tries=3, backoff=0.0)
+QUICK = RetryPolicy(tries=3, backoff=0.0)
 
 
 class FakeWire:
     """Answers association requests from a script: refuses some pairs, forgets some, and shuffles the rest."""
 
     version = "2026-03"
-    patience = QUICK
+    retry_policy = QUICK
 
     def __init__(self, bad: set[tuple[str, str]], unnamed: bool, forgets: float, seed: int) -> None:
-        self.halt = Halt()
+        self.stop = StopSignal()
         self.bad = bad
         self.unnamed = unnamed
         self.forgets = forgets
@@ -85,14 +85,14 @@ def test_every_link_gets_its_own_verdict(
     """Good links are created and bad ones rejected, whichever of them HubSpot names, omits or shuffles."""
     every = [(str(a), str(b)) for a, b in sorted(pairs)]
     wrong = {every[i] for i in bad if i < len(every)}
-    wire = FakeWire(wrong, unnamed, forgets, seed)
+    requester = FakeWire(wrong, unnamed, forgets, seed)
     types = (("USER_DEFINED", 7),) if labelled else ()
     asked = [Pair(a, b, types) for a, b in every]
-    added = Pairs(wire, "contacts", "companies").add(asked)  # type: ignore[arg-type]
-    assert not wire.halt
+    added = Pairs(requester, "contacts", "companies").add(asked)  # type: ignore[arg-type]
+    assert not requester.stop
     outcomes = {each[:2]: verdict.outcome for each, verdict in added.verdicts.items()}
     assert outcomes == {each: "rejected" if each in wrong else "created" for each in every}
-    assert set(wire.taken) == set(every) - wrong
+    assert set(requester.taken) == set(every) - wrong
 
 
 class Answers(FakeWire):
@@ -102,7 +102,7 @@ class Answers(FakeWire):
         super().__init__(set(), unnamed=False, forgets=0.0, seed=0)
         self.answer = answer
 
-    def post(self, where: Any, body: bytes, model: Any) -> Any:  # noqa: ARG002 - the wire's signature
+    def post(self, where: Any, body: bytes, model: Any) -> Any:  # noqa: ARG002 - the requester's signature
         self.requests += 1
         return model.model_validate(self.answer)
 
@@ -110,25 +110,25 @@ class Answers(FakeWire):
 def test_an_error_that_names_both_ends_is_about_that_link_alone() -> None:
     """Other links of the same record stay open, and are asked for again."""
     error = {"message": "no", "context": {"ids": ["1", "2"]}}
-    wire = Answers({"results": [], "errors": [error]})
-    verdicts = Pairs(wire, "contacts", "companies").add([Pair("1", "2"), Pair("1", "3")]).verdicts  # type: ignore[arg-type]
+    requester = Answers({"results": [], "errors": [error]})
+    verdicts = Pairs(requester, "contacts", "companies").add([Pair("1", "2"), Pair("1", "3")]).verdicts  # type: ignore[arg-type]
     assert verdicts[Pair("1", "2")].outcome == "rejected"
-    assert wire.requests > 1
+    assert requester.requests > 1
 
 
 def test_an_error_that_names_nobody_is_halved_down() -> None:
     """Each of four links is asked for alone before it is refused."""
-    wire = Answers({"results": [], "errors": [{"message": "something is wrong"}]})
+    requester = Answers({"results": [], "errors": [{"message": "something is wrong"}]})
     asked = [Pair("1", str(i)) for i in range(2, 6)]
-    verdicts = Pairs(wire, "contacts", "companies").add(asked).verdicts  # type: ignore[arg-type]
+    verdicts = Pairs(requester, "contacts", "companies").add(asked).verdicts  # type: ignore[arg-type]
     assert {each.outcome for each in verdicts.values()} == {"rejected"}
-    assert (len(verdicts), wire.requests) == (4, 7)
+    assert (len(verdicts), requester.requests) == (4, 7)
 
 
 def test_an_answer_that_says_nothing_is_asked_for_a_few_times_and_left_open() -> None:
     """Nothing is claimed of links that no answer speaks of, and it ends."""
-    wire = Answers({"results": [], "errors": []})
-    added = Pairs(wire, "contacts", "companies").add([Pair("1", str(i)) for i in range(50)])  # type: ignore[arg-type]
+    requester = Answers({"results": [], "errors": []})
+    added = Pairs(requester, "contacts", "companies").add([Pair("1", str(i)) for i in range(50)])  # type: ignore[arg-type]
     assert not added.verdicts
     assert len(added.sent) == 50
-    assert wire.requests == QUICK.tries
+    assert requester.requests == QUICK.tries

@@ -9,14 +9,14 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
 from hubspot_batch_dagster.operations.records import Operation
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Finished, Options, run_sync
+from hubspot_batch_dagster.sync.run import Finished, RunOptions, run_sync
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.store import Store
 
 SETTINGS = Settings(search_lag=0.02)
-QUICK = Patience(tries=3, total=5.0, backoff=0.01, longest_pause=0.1, index_lag=0.1, certain_after=60.0)
+QUICK = RetryPolicy(tries=3, total=5.0, backoff=0.01, longest_pause=0.1, index_lag=0.1, certain_after=60.0)
 
 WRITES = ("create", "upsert", "update", "archive")
 
@@ -53,7 +53,7 @@ class Desk:
             store=self.store,
             name=name,
             portal=self.portal,
-            options=Options(patience=QUICK, on_warning=self.warnings.append, **options),
+            options=RunOptions(retry_policy=QUICK, on_warning=self.warnings.append, **options),
         )
 
     def run(self, rows: object, operation: Operation, name: str = "sync", **options: Any) -> SyncResult:

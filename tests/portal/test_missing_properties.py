@@ -13,7 +13,7 @@ from portal_helpers import QUICK, Desk, shown
 from hubspot_batch_dagster.api.errors import InputError, MissingScopes
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Create, Update, Upsert
-from hubspot_batch_dagster.sync.run import Options, plan_sync
+from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 ROWS = pa.table(
     {
@@ -74,7 +74,7 @@ def test_a_dry_run_makes_nothing_and_its_plan_can_be_approved(desk: Desk) -> Non
         store=desk.store,
         name="sync",
         portal=desk.portal,
-        options=Options(patience=QUICK),
+        options=RunOptions(retry_policy=QUICK),
     )
     assert plan.counts["created"] == 2
     assert not [each for each in desk.operations() if "create" in each]

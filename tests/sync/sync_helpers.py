@@ -1,4 +1,4 @@
-"""What the sync tests share: a bench with a portal, a store and quick patience, and questions about the result."""
+"""What the sync tests share: a bench with a portal, a store and quick retry_policy, and questions about the result."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hubspot_batch_dagster.api.rate_limit.budget import Unlimited
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
 from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Finished, Options, run_sync
+from hubspot_batch_dagster.sync.run import Finished, RunOptions, run_sync
 from hubspot_batch_dagster.sync.state.store import Store
 
 EXAMPLES = settings(deadline=None, max_examples=60)
 """For hypothesis: a busy machine is no failure."""
 
 SETTINGS = Settings(search_lag=0.02)
-QUICK = Patience(
+QUICK = RetryPolicy(
     tries=4,
     total=10.0,
     backoff=0.01,
@@ -35,7 +35,7 @@ QUICK = Patience(
     certain_after=60.0,
 )
 HASTY = replace(QUICK, certain_after=-5.0)
-"""Patience for which every request is long over."""
+"""RetryPolicy for which every request is long over."""
 
 WRITES = ("create", "upsert", "update", "archive")
 
@@ -83,7 +83,7 @@ class Bench:
         operation: Operation,
         name: str = "sync",
         *,
-        patience: Patience = QUICK,
+        retry_policy: RetryPolicy = QUICK,
         **options: Any,
     ) -> Finished:
         """Run, and give everything back."""
@@ -93,7 +93,7 @@ class Bench:
             client=self.client,
             store=self.store,
             name=name,
-            options=Options(patience=patience, **options),
+            options=RunOptions(retry_policy=retry_policy, **options),
         )
 
     def run(self, rows: object, operation: Operation, name: str = "sync", **options: Any) -> SyncResult:

@@ -30,13 +30,13 @@ from hubspot_batch_dagster.sync.requests.retry_policy import (
     Again,
     Decision,
     Examine,
-    Patience,
+    RetryPolicy,
     Split,
     Stop,
     decide,
 )
 
-PATIENCE = Patience(tries=3)
+PATIENCE = RetryPolicy(tries=3)
 LAST = PATIENCE.tries
 
 WHOLE = [
@@ -82,7 +82,7 @@ def test_each_answer_has_its_consequence(
 ) -> None:
     for may_repeat, expected in ((True, repeatable), (False, unrepeatable)):
         spent = expected is Again and attempt >= LAST
-        decision = decide(error, repeatable=may_repeat, attempt=attempt, patience=PATIENCE)
+        decision = decide(error, repeatable=may_repeat, attempt=attempt, retry_policy=PATIENCE)
         assert isinstance(decision, Stop if spent else expected)
 
 
@@ -97,7 +97,7 @@ def test_what_may_have_acted_and_is_not_repeatable_is_never_sent_again(
     error: HubSpotError, attempt: int, retry_after: float | None, luck: float
 ) -> None:
     error = type(error)(error.message, retry_after=retry_after)
-    decision = decide(error, repeatable=False, attempt=attempt, patience=PATIENCE, jitter=lambda: luck)
+    decision = decide(error, repeatable=False, attempt=attempt, retry_policy=PATIENCE, jitter=lambda: luck)
     if error.may_have_acted:
         assert isinstance(decision, Examine)
 
@@ -114,15 +114,17 @@ def test_no_pause_is_longer_than_the_patience_allows(
     error: HubSpotError, repeatable: bool, attempt: int, retry_after: float | None, luck: float
 ) -> None:
     error = type(error)(error.message, retry_after=retry_after)
-    patience = Patience(tries=100)
-    decision = decide(error, repeatable=repeatable, attempt=attempt, patience=patience, jitter=lambda: luck)
+    retry_policy = RetryPolicy(tries=100)
+    decision = decide(
+        error, repeatable=repeatable, attempt=attempt, retry_policy=retry_policy, jitter=lambda: luck
+    )
     if isinstance(decision, Again):
-        assert 0 <= decision.pause <= patience.longest_pause + 0.25
+        assert 0 <= decision.pause <= retry_policy.longest_pause + 0.25
 
 
 def pause(error: HubSpotError, attempt: int = 1, luck: float = 0.0) -> Again:
     decision: Decision = decide(
-        error, repeatable=True, attempt=attempt, patience=Patience(), jitter=lambda: luck
+        error, repeatable=True, attempt=attempt, retry_policy=RetryPolicy(), jitter=lambda: luck
     )
     assert isinstance(decision, Again)
     return decision

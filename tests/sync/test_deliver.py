@@ -1,4 +1,4 @@
-"""Delivery: enough requests in flight, rows read as they are sent, and interruptions that lose nothing."""
+"""DeliveredBatch: enough requests in flight, rows read as they are sent, and interruptions that lose nothing."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync import progress as progress_module
 from hubspot_batch_dagster.sync import run as run_module
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.delivery.batch_delivery import Delivery
-from hubspot_batch_dagster.sync.delivery.dispatcher import Courier
+from hubspot_batch_dagster.sync.delivery.batch_delivery import DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
-from hubspot_batch_dagster.sync.requests.stop_signal import Halt, stoppable
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 
 NAMES = [f"Firm {i}" for i in range(120)]
 
@@ -67,17 +67,17 @@ def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
     class SlowSender:
         """Sends a batch when the gate lets it."""
 
-        wire: Any = None
+        requester: Any = None
 
         def begin(self, batches: list[Batch], _accepted: list[Any]) -> list[Batch]:
             return batches
 
-        def deliver(self, _batch: Batch) -> Delivery:
+        def deliver(self, _batch: Batch) -> DeliveredBatch:
             gate.acquire(timeout=10)
-            return Delivery()
+            return DeliveredBatch()
 
     class QuietWire:
-        halt = Halt()
+        stop = StopSignal()
 
         def requests_per_second(self) -> None:
             return None
@@ -88,9 +88,9 @@ def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
             yield Batch("create", "r", [n], ["k"], ["d"], [None], ["{}"], [None])
 
     sender = SlowSender()
-    sender.wire = QuietWire()
-    courier = Courier(sender, lambda _: None, lambda batch: batch)  # type: ignore[arg-type]
-    thread = threading.Thread(target=courier.deliver, args=(batches(),))
+    sender.requester = QuietWire()
+    dispatcher = Dispatcher(sender, lambda _: None, lambda batch: batch)  # type: ignore[arg-type]
+    thread = threading.Thread(target=dispatcher.deliver, args=(batches(),))
     thread.start()
     time.sleep(0.2)
     assert len(taken) <= 16
@@ -110,14 +110,14 @@ def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
 def test_as_many_batches_are_in_flight_as_the_limit_and_the_latency_ask_for(
     rate: float | None, latency: float, wanted: int
 ) -> None:
-    class Wire:
+    class Requester:
         tally = type("Tally", (), {"latency": latency})()
 
         def requests_per_second(self) -> float | None:
             return rate
 
-    sender: Any = type("Sender", (), {"wire": Wire()})()
-    assert Courier(sender, lambda _: None, lambda batch: batch)._wanted() == wanted
+    sender: Any = type("Sender", (), {"requester": Requester()})()
+    assert Dispatcher(sender, lambda _: None, lambda batch: batch)._wanted() == wanted
 
 
 def test_a_shared_budget_is_kept_and_a_day_that_is_over_is_told_to_everybody(
@@ -174,7 +174,7 @@ def test_an_interruption_while_lost_creates_are_searched_for_keeps_them_open(ben
     assert main is not None
     timer = threading.Timer(0.6, lambda: signal.pthread_kill(main, signal.SIGINT))
     timer.start()
-    finished = bench.finish(firms(5), COMPANIES, patience=replace(QUICK, index_lag=8.0))
+    finished = bench.finish(firms(5), COMPANIES, retry_policy=replace(QUICK, index_lag=8.0))
     timer.join()
     assert isinstance(finished.interruption, KeyboardInterrupt)
     assert shown(finished.result) == {"unknown": 5}
@@ -205,7 +205,7 @@ def test_an_interrupted_run_says_which_of_its_own_creates_were_lost_besides_thos
     assert isinstance(finished.interruption, KeyboardInterrupt)
     assert shown(finished.result) == {"created": 2, "unknown": 3}
     assert by_key(finished.result)[12]["outcome"] == "unknown"
-    assert shown(bench.run(rows, COMPANIES, patience=HASTY)) == {"created": 2, "unchanged": 3}
+    assert shown(bench.run(rows, COMPANIES, retry_policy=HASTY)) == {"created": 2, "unchanged": 3}
 
 
 @pytest.mark.parametrize("statements", [2, 3])
@@ -265,7 +265,7 @@ def test_a_process_that_dies_in_the_middle_leaves_nothing_lost_or_doubled(
     os.kill(process.pid, number)
     process.communicate(timeout=30)
     bench.emulator.change(latency=0.0)
-    result = bench.run(firms(120), COMPANIES, patience=HASTY)
+    result = bench.run(firms(120), COMPANIES, retry_policy=HASTY)
     assert result.counts["created"] + result.counts["unchanged"] == 120
     assert bench.once_each("companies", "name", NAMES)
     records = bench.emulator.records("companies")
@@ -289,7 +289,7 @@ def test_a_journal_that_breaks_while_sending_stops_everything_and_the_next_run_s
         bench.run(firms(120), COMPANIES, batch_size=5)
     assert bench.writes("create") < 24
     monkeypatch.undo()
-    result = bench.run(firms(120), COMPANIES, batch_size=5, patience=HASTY)
+    result = bench.run(firms(120), COMPANIES, batch_size=5, retry_policy=HASTY)
     assert result.counts["created"] + result.counts["unchanged"] == 120
     assert bench.once_each("companies", "name", NAMES)
 
@@ -308,14 +308,14 @@ def test_a_defect_in_a_worker_is_raised_and_not_swallowed(
 
 
 def test_nothing_is_sent_after_a_stop() -> None:
-    halt = Halt()
-    assert not halt.wait(0.0)
+    stop = StopSignal()
+    assert not stop.wait(0.0)
     first, second = StoreError("first"), StoreError("second")
-    halt.now(first)
-    halt.now(second)
-    assert halt
-    assert halt.error is first
-    assert halt.wait(60.0)
+    stop.set(first)
+    stop.set(second)
+    assert stop
+    assert stop.error is first
+    assert stop.wait(60.0)
 
 
 def progress(clock: list[float], told: list[str], total: int = 100) -> Progress:
@@ -354,8 +354,8 @@ def test_progress_of_nothing_is_all_of_it() -> None:
 
 
 def test_fewer_batches_are_in_flight_when_the_latency_falls() -> None:
-    class Wire:
-        halt = Halt()
+    class Requester:
+        stop = StopSignal()
         tally = type("Tally", (), {"latency": 2.0})()
 
         def requests_per_second(self) -> float:
@@ -364,7 +364,7 @@ def test_fewer_batches_are_in_flight_when_the_latency_falls() -> None:
     class Sender:
         """Finds HubSpot quick after ten batches."""
 
-        wire, sent, flying, most_later = Wire(), 0, 0, 0
+        requester, sent, flying, most_later = Requester(), 0, 0, 0
         lock = threading.Lock()
 
         def begin(self, batches: list[Batch], _accepted: list[Any]) -> list[Batch]:
@@ -374,18 +374,18 @@ def test_fewer_batches_are_in_flight_when_the_latency_falls() -> None:
                     self.most_later = max(self.most_later, self.flying)
             return batches
 
-        def deliver(self, _batch: Batch) -> Delivery:
+        def deliver(self, _batch: Batch) -> DeliveredBatch:
             time.sleep(0.002)
             with self.lock:
                 self.sent += 1
                 self.flying -= 1
                 if self.sent == 10:
-                    self.wire.tally.latency = 0.01
-            return Delivery()
+                    self.requester.tally.latency = 0.01
+            return DeliveredBatch()
 
     sender = Sender()
     batches = (Batch("create", "r", [n], ["k"], ["d"], [None], ["{}"], [None]) for n in range(200))
-    Courier(sender, lambda _: None, lambda batch: batch).deliver(batches)  # type: ignore[arg-type]
+    Dispatcher(sender, lambda _: None, lambda batch: batch).deliver(batches)  # type: ignore[arg-type]
     assert sender.sent == 200
     assert 1 <= sender.most_later <= 5
 
@@ -416,7 +416,7 @@ def test_a_batch_that_was_under_way_when_the_run_stopped_is_settled(
     assert isinstance(first.stopped, AccountMoving)
     assert first.counts["unsent"] == 2
     bench.emulator.faults.clear()
-    bench.run(firms(4), COMPANIES, batch_size=2, patience=HASTY)
+    bench.run(firms(4), COMPANIES, batch_size=2, retry_policy=HASTY)
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(4)])
 
 
@@ -426,5 +426,5 @@ def test_a_batch_that_was_under_way_when_the_run_stopped_is_settled(
 def test_an_interruption_that_duckdb_answers_with_an_error_of_its_own_goes_on_as_one(
     bench: Bench, said: str, raised: type[BaseException]
 ) -> None:
-    with pytest.raises(raised), stoppable(bench.client):
+    with pytest.raises(raised), stop_signal_for(bench.client):
         raise RuntimeError(said)

@@ -298,7 +298,7 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(bench: Bench, limit: i
     if limit == 0:
         assert bench.once_each("companies", "name", ["First"])
     again = Bench(bench.emulator, bench.root)
-    result = again.run(firms(300), COMPANIES, patience=HASTY)
+    result = again.run(firms(300), COMPANIES, retry_policy=HASTY)
     assert result.counts["created"] + result.counts["unchanged"] == 300, shown(result)
     assert bench.once_each("companies", "name", ["First", *(f"Firm {i}" for i in range(300))])
     again.close()

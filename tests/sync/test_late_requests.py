@@ -12,22 +12,22 @@ from sync_helpers import BY_EMAIL, HASTY, QUICK, Bench, people, shown
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
-from hubspot_batch_dagster.sync.run import Options, plan_sync
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 SHORT = Timeout(connect=1.0, read=0.2, total=0.4)
 WAITS = replace(QUICK, certain_after=3600.0)
-"""Patience for which no request is over."""
+"""RetryPolicy for which no request is over."""
 
 
 def named(name: str) -> list[dict[str, Any]]:
     return [{**row, "firstname": name} for row in people(3)]
 
 
-def resent(bench: Bench, rows: list[dict[str, Any]], patience: Patience = WAITS) -> int:
+def resent(bench: Bench, rows: list[dict[str, Any]], retry_policy: RetryPolicy = WAITS) -> int:
     """Write requests that a run needs."""
     before = bench.writes()
-    bench.run(rows, BY_EMAIL, patience=patience)
+    bench.run(rows, BY_EMAIL, retry_policy=retry_policy)
     return bench.writes() - before
 
 
@@ -47,11 +47,11 @@ def test_newer_values_are_sent_again_until_the_request_of_a_killed_run_is_certai
     with pytest.raises(StoreError):
         bench.run(named("older"), BY_EMAIL)
     monkeypatch.undo()
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=WAITS)) == {"updated": 3}
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=WAITS)) == {"updated": 3}
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=HASTY)) == {"updated": 3}
+    assert shown(bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)) == {"updated": 3}
+    assert shown(bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)) == {"updated": 3}
+    assert shown(bench.run(named("newer"), BY_EMAIL, retry_policy=HASTY)) == {"updated": 3}
     assert not journal.open_intents("sync")
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=WAITS)) == {"unchanged": 3}
+    assert shown(bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)) == {"unchanged": 3}
 
 
 @pytest.mark.parametrize("tries", ["some", "all"])
@@ -61,7 +61,7 @@ def test_newer_values_are_sent_again_after_an_answer_that_was_lost_within_a_run(
     bench.run(people(3), BY_EMAIL)
     times = 1 if tries == "some" else WAITS.tries
     bench.emulator.faults.add(Fault.drop(operation="upsert", times=times))
-    lost = bench.run(named("older"), BY_EMAIL, patience=WAITS)
+    lost = bench.run(named("older"), BY_EMAIL, retry_policy=WAITS)
     assert shown(lost) == ({"updated": 3} if tries == "some" else {"unknown": 3})
     assert len(bench.store.journal.open_intents("sync")) == 1
     assert [resent(bench, named("newer")) for _ in range(3)] == [1, 1, 1]
@@ -72,7 +72,7 @@ def test_newer_values_are_sent_again_after_an_answer_that_was_lost_within_a_run(
 
 def test_rows_that_have_not_changed_since_a_lost_answer_are_not_sent_again(bench: Bench) -> None:
     bench.emulator.faults.add(Fault.drop(operation="upsert", times=1))
-    assert shown(bench.run(named("same"), BY_EMAIL, patience=WAITS)) == {"created": 3}
+    assert shown(bench.run(named("same"), BY_EMAIL, retry_policy=WAITS)) == {"created": 3}
     assert resent(bench, named("same")) == 0
     assert len(bench.store.journal.open_intents("sync")) == 1
     assert resent(bench, named("same"), HASTY) == 0
@@ -82,15 +82,15 @@ def test_rows_that_have_not_changed_since_a_lost_answer_are_not_sent_again(bench
 def test_the_preview_counts_what_a_lost_answer_makes_the_run_send_again(bench: Bench) -> None:
     bench.run(people(3), BY_EMAIL)
     bench.emulator.faults.add(Fault.drop(operation="upsert", times=1))
-    bench.run(named("older"), BY_EMAIL, patience=WAITS)
-    bench.run(named("newer"), BY_EMAIL, patience=WAITS)
+    bench.run(named("older"), BY_EMAIL, retry_policy=WAITS)
+    bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)
     found = plan_sync(
         named("newer"),
         BY_EMAIL,
         client=bench.client,
         store=bench.store,
         name="sync",
-        options=Options(patience=WAITS),
+        options=RunOptions(retry_policy=WAITS),
     )
     assert (found.counts["updated"], found.requests) == (3, 1)
 
@@ -101,8 +101,8 @@ def test_what_hubspot_writes_late_does_not_stay(bench: Bench) -> None:
     bench.emulator.faults.add(Fault.slow(2.0, operation="upsert", times=1))
     bench.client.close()
     bench.client = bench.new_client(SHORT)
-    assert shown(bench.run(named("older"), BY_EMAIL, patience=WAITS)) == {"updated": 3}
-    assert shown(bench.run(named("newer"), BY_EMAIL, patience=WAITS)) == {"updated": 3}
+    assert shown(bench.run(named("older"), BY_EMAIL, retry_policy=WAITS)) == {"updated": 3}
+    assert shown(bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)) == {"updated": 3}
 
     def names() -> set[str | None]:
         return {record.get("firstname") for record in bench.emulator.records("contacts").values()}
@@ -112,7 +112,7 @@ def test_what_hubspot_writes_late_does_not_stay(bench: Bench) -> None:
     while names() != {"older"}:
         assert time.monotonic() < deadline, "the late request was never carried out"
         time.sleep(0.05)
-    bench.run(named("newer"), BY_EMAIL, patience=WAITS)
+    bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)
     assert names() == {"newer"}
 
 
@@ -129,7 +129,7 @@ def test_a_run_that_stops_before_newer_values_were_sent_leaves_the_older_request
     assert shown(bench.run(people(3), BY_EMAIL)) == {"unsent": 3}
     assert len(journal.open_intents("sync")) == 1
     bench.emulator.faults.clear()
-    assert shown(bench.run(people(3), BY_EMAIL, patience=HASTY)) == {"updated": 3}
+    assert shown(bench.run(people(3), BY_EMAIL, retry_policy=HASTY)) == {"updated": 3}
     assert not journal.open_intents("sync")
 
 
@@ -138,9 +138,9 @@ def test_a_row_that_was_not_there_when_its_older_request_was_over_is_sent_again_
 ) -> None:
     bench.run(people(3), BY_EMAIL)
     bench.emulator.faults.add(Fault.drop(operation="upsert", times=1))
-    bench.run(named("older"), BY_EMAIL, patience=WAITS)
-    bench.run(named("newer"), BY_EMAIL, patience=WAITS)
-    assert shown(bench.run(named("newer")[:1], BY_EMAIL, patience=HASTY)) == {"updated": 1}
+    bench.run(named("older"), BY_EMAIL, retry_policy=WAITS)
+    bench.run(named("newer"), BY_EMAIL, retry_policy=WAITS)
+    assert shown(bench.run(named("newer")[:1], BY_EMAIL, retry_policy=HASTY)) == {"updated": 1}
     assert not bench.store.journal.open_intents("sync")
     assert shown(bench.run(named("newer"), BY_EMAIL)) == {"unchanged": 1, "updated": 2}
     assert shown(bench.run(named("newer"), BY_EMAIL)) == {"unchanged": 3}
@@ -161,7 +161,7 @@ def test_a_request_is_as_old_as_the_last_try_of_its_batch(
     bench.emulator.faults.add(
         Fault.locked(operation="upsert", times=1), Fault.drop(operation="upsert", times=1)
     )
-    bench.run(named("older"), BY_EMAIL, patience=WAITS)
+    bench.run(named("older"), BY_EMAIL, retry_policy=WAITS)
     assert resent(bench, named("newer"), replace(QUICK, certain_after=250.0)) == 1
     assert resent(bench, named("newer")) == 1
 

@@ -13,7 +13,7 @@ from sync_helpers import EXAMPLES
 
 from hubspot_batch_dagster.sync.batches import packed_batch as packing
 from hubspot_batch_dagster.sync.batches.journal_entries import Line
-from hubspot_batch_dagster.sync.batches.packed_batch import Packed, packed
+from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch, packed
 from hubspot_batch_dagster.sync.state.journal import Journal
 
 TEXTS = st.text(max_size=12).filter(lambda text: not any("\ud800" <= each <= "\udfff" for each in text))
@@ -38,7 +38,7 @@ def table(values: list[tuple[str, str, bool]], first: int = 0) -> pa.Table:
     )
 
 
-def answer(batch: Packed, **changes: Any) -> bytes:
+def answer(batch: PackedBatch, **changes: Any) -> bytes:
     """HubSpot's answer to a batch, all well, in another order than it was sent."""
     results = [
         {"id": str(1000 + row), "objectWriteTraceId": f"{batch.run}-{row}", "new": bool(row % 2)}

@@ -63,7 +63,7 @@ def test_a_row_whose_archival_was_lost_is_made_anew_when_it_comes_back(bench: Be
     assert shown(bench.run(firms(2), MIRROR_KEY)) == {"unchanged": 2, "unknown": 1}
     bench.emulator.faults.clear()
     assert shown(bench.run(firms(3), MIRROR_KEY)) == {"unchanged": 2, "created": 1}
-    bench.run(firms(3), MIRROR_KEY, patience=HASTY)
+    bench.run(firms(3), MIRROR_KEY, retry_policy=HASTY)
     assert shown(bench.run(firms(3), MIRROR_KEY)) == {"unchanged": 3}
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(3)])
 

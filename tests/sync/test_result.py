@@ -12,11 +12,11 @@ from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReache
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
 from hubspot_batch_dagster.sync import result as result_module
-from hubspot_batch_dagster.sync.options import Options
+from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.planning.adoption import unique_property
 from hubspot_batch_dagster.sync.result import OUTCOMES, SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
 def mixed(bench: Bench) -> SyncResult:
@@ -81,7 +81,7 @@ TAMPERING = {
 def test_rows_that_do_not_add_up_raise(bench: Bench, monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
     conclude = result_module.conclude
 
-    def tampered(stage: Stage, **options: Any) -> None:
+    def tampered(stage: StagingArea, **options: Any) -> None:
         stage.flush()
         stage.db.execute(TAMPERING[harm])
         conclude(stage, **options)
@@ -96,7 +96,7 @@ def test_rows_that_do_not_add_up_raise(bench: Bench, monkeypatch: pytest.MonkeyP
 def test_two_rows_never_claim_one_record(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     conclude = result_module.conclude
 
-    def tampered(stage: Stage, **options: Any) -> None:
+    def tampered(stage: StagingArea, **options: Any) -> None:
         stage.flush()
         stage.db.execute("UPDATE settled SET id = (SELECT id FROM settled WHERE row = 0) WHERE row = 3")
         conclude(stage, **options)
@@ -113,7 +113,7 @@ def test_two_rows_never_claim_one_record(bench: Bench, monkeypatch: pytest.Monke
 
 def look(bench: Bench, rows: object, operation: Any, **options: Any) -> Any:
     return plan_sync(
-        rows, operation, client=bench.client, store=bench.store, name="sync", options=Options(), **options
+        rows, operation, client=bench.client, store=bench.store, name="sync", options=RunOptions(), **options
     )
 
 

@@ -205,8 +205,8 @@ def test_a_repeatable_row_whose_answers_are_all_lost_is_unknown_and_sent_again_b
 
 def test_time_for_one_batch_ends_however_many_tries_are_left(bench: Bench) -> None:
     bench.emulator.faults.add(Fault.locked(operation="upsert"))
-    patience = replace(QUICK, tries=1000, total=0.3, locked=0.05)
-    result = bench.run(people(5), BY_EMAIL, patience=patience)
+    retry_policy = replace(QUICK, tries=1000, total=0.3, locked=0.05)
+    result = bench.run(people(5), BY_EMAIL, retry_policy=retry_policy)
     assert shown(result) == {"unsent": 5}
     assert result.seconds < 3
     assert result.stopped is not None

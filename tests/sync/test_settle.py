@@ -242,7 +242,7 @@ def test_a_row_that_sent_nothing_is_like_no_record() -> None:
     assert not same_values({}, {"p": "x"})
 
 
-# ---- over the wire
+# ---- over the requester
 
 
 @pytest.mark.parametrize("echo", [True, False])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hubspot_batch_dagster.sync.staging.spill_file import SCHEMA, Spool
+from hubspot_batch_dagster.sync.staging.spill_file import SCHEMA, SpillFile
 
 
 def rows(first: int, count: int) -> pa.RecordBatch:
@@ -24,7 +24,7 @@ def rows(first: int, count: int) -> pa.RecordBatch:
 
 @pytest.mark.parametrize("plain_bytes", [0, 2_000, 1 << 30])
 def test_rows_come_back_in_order_whether_plain_compressed_or_both(tmp_path: Path, plain_bytes: int):
-    spool = Spool(tmp_path, plain_bytes=plain_bytes)
+    spool = SpillFile(tmp_path, plain_bytes=plain_bytes)
     for first in range(0, 500, 50):
         spool.add(rows(first, 50))
     spool.close()
@@ -37,7 +37,7 @@ def test_what_comes_after_the_plain_bytes_is_compressed(tmp_path: Path):
     for plain_bytes in (0, 100_000, 1 << 30):
         folder = tmp_path / str(plain_bytes)
         folder.mkdir()
-        spool = Spool(folder, plain_bytes=plain_bytes)
+        spool = SpillFile(folder, plain_bytes=plain_bytes)
         for first in range(0, 10_000, 1_000):
             spool.add(rows(first, 1_000))
         spool.close()
@@ -46,7 +46,7 @@ def test_what_comes_after_the_plain_bytes_is_compressed(tmp_path: Path):
 
 
 def test_planned_rows_find_their_texts_over_the_end_of_a_file(tmp_path: Path):
-    spool = Spool(tmp_path, plain_bytes=1_000)
+    spool = SpillFile(tmp_path, plain_bytes=1_000)
     for first in range(0, 100, 10):
         spool.add(rows(first, 10))
     spool.close()

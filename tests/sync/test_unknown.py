@@ -59,7 +59,7 @@ def test_a_create_that_shows_up_late_is_settled_by_the_next_run(bench: Bench, op
     bench.emulator.faults.add(WRITTEN)
     first = bench.run(firms(6), operation)
     assert shown(first) == {"unknown": 6}
-    second = bench.run(firms(6), operation, patience=replace(QUICK, index_lag=1.0))
+    second = bench.run(firms(6), operation, retry_policy=replace(QUICK, index_lag=1.0))
     assert shown(second) == {"unchanged": 6}
     assert bench.writes("create") == 1
     records = bench.emulator.records("companies")
@@ -70,7 +70,7 @@ def test_a_create_that_shows_up_late_is_settled_by_the_next_run(bench: Bench, op
 def test_a_create_that_certainly_never_happened_is_sent_again(bench: Bench, operation: Operation) -> None:
     bench.emulator.faults.add(LOST)
     assert shown(bench.run(firms(6), operation)) == {"unknown": 6}
-    assert shown(bench.run(firms(6), operation, patience=HASTY)) == {"created": 6}
+    assert shown(bench.run(firms(6), operation, retry_policy=HASTY)) == {"created": 6}
     assert bench.once_each("companies", "name", NAMES)
 
 
@@ -159,8 +159,8 @@ def test_what_others_made_before_the_request_is_not_taken_for_the_rows(bench: Be
 def test_a_row_without_any_value_stays_unknown_and_is_not_made_twice(bench: Bench) -> None:
     bench.emulator.faults.add(WRITTEN)
     rows = [{"id": 1, "name": None, "city": None}]
-    for patience in (QUICK, HASTY, HASTY):
-        assert shown(bench.run(rows, COMPANIES, patience=patience)) == {"unknown": 1}
+    for retry_policy in (QUICK, HASTY, HASTY):
+        assert shown(bench.run(rows, COMPANIES, retry_policy=retry_policy)) == {"unknown": 1}
     assert len(bench.emulator.records("companies")) == 1
 
 
@@ -220,7 +220,7 @@ def test_a_record_made_by_the_lost_request_is_the_rows_even_if_hubspot_changed_a
         if request.operation == "read" and not changed:
             changed.append(True)
             for record in bench.emulator.portal.table("contacts").records.values():
-                record.properties["firstname"] = "Mended by HubSpot"
+                record.properties["firstname"] = "Repaired by HubSpot"
         return match(request)
 
     bench.emulator.faults.match = change_first  # type: ignore[method-assign]
@@ -270,7 +270,7 @@ def test_the_journal_knows_when_a_create_left_that_had_to_wait_for_the_budget(
     monkeypatch.setattr(bench.client, "budget", Full())
     monkeypatch.setattr(bench.client._transport, "exchange", seen)
     bench.emulator.faults.add(Fault.locked(operation="create", times=1))
-    assert shown(bench.run(firms(4), COMPANIES, batch_size=size, patience=slow)) == {"created": 4}
+    assert shown(bench.run(firms(4), COMPANIES, batch_size=size, retry_policy=slow)) == {"created": 4}
     assert ages
     assert min(ages) <= slow.index_lag / 10
     if size == 100:

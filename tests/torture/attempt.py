@@ -23,14 +23,14 @@ from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError, In
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import EmulatorProcess
 from hubspot_batch_dagster.operations.records import Operation
-from hubspot_batch_dagster.sync.requests.retry_policy import Patience
-from hubspot_batch_dagster.sync.run import Options, run_sync
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.kills import Kill
 from tests.torture.trouble import LATE, READ_TIMEOUT
 
 SEARCH_LAG = 0.2
-PATIENCE = Patience(
+PATIENCE = RetryPolicy(
     total=15.0,
     backoff=0.02,
     longest_pause=0.5,
@@ -135,7 +135,12 @@ def _run(
     try:
         store = Store(folder / "store", lock_wait=5.0)
         finished = run_sync(
-            list(rows), operation, client=client, store=store, name=name, options=Options(patience=PATIENCE)
+            list(rows),
+            operation,
+            client=client,
+            store=store,
+            name=name,
+            options=RunOptions(retry_policy=PATIENCE),
         )
     except (InputError, StoreError, ConservationError) as error:
         return {"how": "broken", "said": f"{type(error).__name__}: {error}"}

@@ -39,7 +39,7 @@ def fingerprint_of(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-class Secretive(ABC):
+class RedactedRepr(ABC):
     """Something that holds a secret: it prints only its name and fingerprint, and it is never pickled."""
 
     @property
@@ -56,7 +56,7 @@ class Secretive(ABC):
         )
 
 
-class AccessToken(Secretive):
+class AccessToken(RedactedRepr):
     """A token that stays the same: of a private app, a service key, or an OAuth token that somebody else renews.
 
     Args:

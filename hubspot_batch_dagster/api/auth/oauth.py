@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ValidationError
 
 from hubspot_batch_dagster.api.answers import error_from_answer
-from hubspot_batch_dagster.api.auth.credentials import Secretive, checked_secret, fingerprint_of
+from hubspot_batch_dagster.api.auth.credentials import RedactedRepr, checked_secret, fingerprint_of
 from hubspot_batch_dagster.api.auth.token_cache import TokenCache, Tokens
 from hubspot_batch_dagster.api.bodies import OptionalText
 from hubspot_batch_dagster.api.errors import (
@@ -52,7 +52,7 @@ class _Granted(BaseModel):
     expires_in: float = 1800.0
 
 
-class OAuthRefresh(Secretive):
+class OAuthRefresh(RedactedRepr):
     """Access tokens from a refresh token. One source serves all threads: one renews, the others wait for it.
 
     Args:

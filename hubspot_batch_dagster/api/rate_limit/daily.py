@@ -129,7 +129,7 @@ class DayBudget:
             self.note(limit, remaining)
             return True
         if remaining < day.remaining:
-            # Others use the day too. The log's own count may already be lower still: answers come late.
+            # ForeignUsage use the day too. The log's own count may already be lower still: answers come late.
             self._log.merge({DAY_REMAINING: remaining}, "min")
             self._log.merge({DAY_HEARD_AT: self._wall()})
             return True

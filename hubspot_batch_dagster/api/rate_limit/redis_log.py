@@ -17,10 +17,10 @@ from hubspot_batch_dagster.api.rate_limit.sqlite_log import (
     DAY_REMAINING,
     FRESH_UNTIL,
     PAUSED_UNTIL,
-    Draw,
+    AcquireRequest,
+    AcquireResult,
     LogUnavailable,
     Merge,
-    Taken,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class RedisLog:
     def __repr__(self) -> str:
         return f"RedisLog({self._place})"
 
-    def take(self, draws: Sequence[Draw], late: float = 0.0) -> Taken:
+    def take(self, draws: Sequence[AcquireRequest], late: float = 0.0) -> AcquireResult:
         keys = [
             self._prefix + "facts",
             self._prefix + "sequence",
@@ -134,7 +134,7 @@ class RedisLog:
             args += [draw.allowed, draw.seconds]
         wait, at, pairs = self._ask(lambda: self._take_script(keys=keys, args=args))
         values = iter(pairs)
-        return Taken(
+        return AcquireResult(
             float(wait), float(at), {name: float(value) for name, value in zip(values, values, strict=True)}
         )
 

@@ -43,10 +43,10 @@ from hubspot_batch_dagster.api.rate_limit.sqlite_log import (
 )
 from hubspot_batch_dagster.api.rate_limit.windows import (
     RULES,
+    Allowance,
     BudgetState,
-    Claim,
-    Heard,
-    Others,
+    ForeignUsage,
+    RateLimitHeaders,
     read_headers,
 )
 
@@ -103,7 +103,7 @@ class SharedBudget:
         sleep: Callable[[float], object] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._claim = Claim(limit, share, daily_share, margin)
+        self._claim = Allowance(limit, share, daily_share, margin)
         for name, value in (("connect_allowance", connect_allowance), ("max_wait", max_wait)):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{name} must be a number of seconds, 0 or more, not {value}.")
@@ -119,7 +119,7 @@ class SharedBudget:
         self._facts: Mapping[str, float] = {}
         self._facts_at = float("-inf")
         self._turns: Mapping[Window, threading.Lock] = {window: threading.Lock() for window in RULES}
-        self._others: Mapping[Window, Others] = {window: Others() for window in RULES}
+        self._others: Mapping[Window, ForeignUsage] = {window: ForeignUsage() for window in RULES}
         self._mine = threading.local()
 
     def __repr__(self) -> str:
@@ -303,7 +303,7 @@ class SharedBudget:
         except LogUnavailable as error:
             logger.debug("a limit was not kept: %s", error)
 
-    def _hear_window(self, window: Window, heard: Heard) -> None:
+    def _hear_window(self, window: Window, heard: RateLimitHeaders) -> None:
         assert heard.maximum is not None
         seconds = heard.seconds or RULES[window].seconds
         now_known = (self._facts.get(f"{window}.max"), self._facts.get(f"{window}.seconds"))

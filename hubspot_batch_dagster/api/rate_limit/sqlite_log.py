@@ -48,7 +48,7 @@ class LogUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Draw:
+class AcquireRequest:
     """One window that a request counts against: at most `allowed` requests in any `seconds`."""
 
     window: str
@@ -57,7 +57,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Taken:
+class AcquireResult:
     """What the log said. `wait` is 0.0 when the request may leave, else the seconds until it is worth asking again.
 
     `at` is the log's time of the answer and `facts` what everybody has learned so far.
@@ -71,7 +71,7 @@ class Taken:
 class Log(Protocol):
     """Where requests are written down. `SqliteLog` and `budget_redis.RedisLog` behave alike."""
 
-    def take(self, draws: Sequence[Draw], late: float = 0.0) -> Taken:
+    def take(self, draws: Sequence[AcquireRequest], late: float = 0.0) -> AcquireResult:
         """Write one request down if every window has room for it, in one atomic step.
 
         Args:
@@ -124,10 +124,12 @@ class SqliteLog:
     def __repr__(self) -> str:
         return f"SqliteLog({str(self.path) if self.path else 'in memory'})"
 
-    def take(self, draws: Sequence[Draw], late: float = 0.0) -> Taken:
+    def take(self, draws: Sequence[AcquireRequest], late: float = 0.0) -> AcquireResult:
         return self._run(lambda connection: self._take(connection, draws, late))
 
-    def _take(self, connection: sqlite3.Connection, draws: Sequence[Draw], late: float) -> Taken:
+    def _take(
+        self, connection: sqlite3.Connection, draws: Sequence[AcquireRequest], late: float
+    ) -> AcquireResult:
         facts = dict(connection.execute("SELECT name, value FROM facts"))
         now = self.now()
         wait = facts.get(PAUSED_UNTIL, now) - now
@@ -140,7 +142,7 @@ class SqliteLog:
             if blocking is not None:
                 wait = max(wait, blocking[0] + draw.seconds - now)
         if wait > 0:
-            return Taken(wait, now, facts)
+            return AcquireResult(wait, now, facts)
         for draw in draws:
             connection.execute("INSERT INTO requests VALUES (?, ?)", (draw.window, now + late))
             connection.execute(
@@ -153,7 +155,7 @@ class SqliteLog:
         if late:
             facts[FRESH_UNTIL] = max(facts.get(FRESH_UNTIL, 0.0), now + late)
             self._merge(connection, {FRESH_UNTIL: now + late}, "max")
-        return Taken(0.0, now, facts)
+        return AcquireResult(0.0, now, facts)
 
     def facts(self) -> dict[str, float]:
         return self._run(lambda connection: dict(connection.execute("SELECT name, value FROM facts")))

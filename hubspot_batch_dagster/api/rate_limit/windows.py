@@ -15,7 +15,7 @@ from statistics import median
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit.budget import Window
-from hubspot_batch_dagster.api.rate_limit.sqlite_log import Draw
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import AcquireRequest
 
 _HEADER = "x-hubspot-ratelimit-"
 _SECONDS_ALLOWED = (0.1, 3600.0)
@@ -44,7 +44,7 @@ RULES: Mapping[Window, Rule] = {
 
 
 @dataclass(frozen=True)
-class Heard:
+class RateLimitHeaders:
     """What one answer's headers say; None for what they do not.
 
     Attributes:
@@ -62,7 +62,7 @@ class Heard:
     daily_remaining: int | None = None
 
 
-def read_headers(headers: Mapping[str, str]) -> Heard:
+def read_headers(headers: Mapping[str, str]) -> RateLimitHeaders:
     """Read the limits from an answer's headers, in any case. What makes no sense counts as absent."""
     numbers: dict[str, int] = {}
     for name, value in headers.items():
@@ -71,7 +71,7 @@ def read_headers(headers: Mapping[str, str]) -> Heard:
             numbers[lowered[len(_HEADER) :]] = int(value)
     maximum = numbers.get("max", 0)
     seconds = numbers.get("interval-milliseconds", 0) / 1000
-    return Heard(
+    return RateLimitHeaders(
         maximum=maximum if 0 < maximum < 1_000_000 else None,
         remaining=numbers.get("remaining"),
         seconds=seconds if _SECONDS_ALLOWED[0] <= seconds <= _SECONDS_ALLOWED[1] else None,
@@ -81,7 +81,7 @@ def read_headers(headers: Mapping[str, str]) -> Heard:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Allowance:
     """How much of what HubSpot allows this process may use.
 
     Attributes:
@@ -114,7 +114,7 @@ class Claim:
             return min(self.limit, int(said)) if said else self.limit
         return int(said) if said else RULES[window].requests
 
-    def draw(self, window: Window, facts: Mapping[str, float], now: float) -> Draw:
+    def draw(self, window: Window, facts: Mapping[str, float], now: float) -> AcquireRequest:
         """What to ask the log for: our requests in a window that is longer by the margin."""
         ceiling = self.ceiling(window, facts)
         # One in a hundred stays unused, for the request that is on its way for longer than the margin.
@@ -124,14 +124,14 @@ class Claim:
             # Never down to nothing: only our own requests bring the headers that say when the others are gone.
             others = int(facts.get(f"{window}.others", 0.0))
             ours = max(min(ours, usable - others), ours // 10)
-        return Draw(window, max(1, ours), self.seconds(window, facts) + self.margin)
+        return AcquireRequest(window, max(1, ours), self.seconds(window, facts) + self.margin)
 
     def seconds(self, window: Window, facts: Mapping[str, float]) -> float:
         """The window's length as HubSpot counts it."""
         return facts.get(f"{window}.seconds", RULES[window].seconds)
 
 
-class Others:
+class ForeignUsage:
     """How many requests others make in the same window, from what is left and what we used ourselves.
 
     One answer proves little: a request that was overtaken on its way sees more used than we would think. So the median

@@ -26,7 +26,7 @@ from hubspot_batch_dagster.api.endpoints import AssociationKind, association_end
 from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.associations.types import LinkType
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Split, decide
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, rejection
 
@@ -69,12 +69,12 @@ class Pairs:
     """The associations from one object type to another.
 
     Attributes:
-        wire: The requests.
+        requester: The requests.
         from_type: Where the associations start; type ids are those of this direction.
         to_type: Where they lead.
     """
 
-    wire: Wire
+    requester: Requester
     from_type: str
     to_type: str
 
@@ -99,14 +99,14 @@ class Pairs:
         Raises:
             HubSpotError: HubSpot could not be asked.
         """
-        where = association_endpoint(self.from_type, self.to_type, "read", self.wire.version)
+        where = association_endpoint(self.from_type, self.to_type, "read", self.requester.version)
         found: dict[str, dict[str, list[LabelDefinition]]] = {}
         asked: list[tuple[str, str | None]] = [(each, None) for each in dict.fromkeys(ids)]
         while asked:
             part, asked = asked[: where.max_inputs], asked[where.max_inputs :]
             inputs = [{"id": each} if after is None else {"id": each, "after": after} for each, after in part]
             before = dict(part)
-            for result in self.wire.post(where, _body(inputs), ReadAnswer).results:
+            for result in self.requester.post(where, _body(inputs), ReadAnswer).results:
                 held = found.setdefault(result.from_.id, {})
                 for target in result.to:
                     held.setdefault(target.to_object_id, []).extend(target.association_types)
@@ -120,7 +120,7 @@ class Pairs:
         Raises:
             HubSpotError: HubSpot refused, or could not be asked.
         """
-        where = association_endpoint(self.from_type, self.to_type, "archive", self.wire.version)
+        where = association_endpoint(self.from_type, self.to_type, "archive", self.requester.version)
         pieces = [
             (source, targets[at : at + MOST_REMOVED])
             for source, targets in links.items()
@@ -128,7 +128,7 @@ class Pairs:
         ]
         for part in _portions(pieces, where.max_inputs):
             inputs = [{"from": {"id": source}, "to": [{"id": each} for each in to]} for source, to in part]
-            _check(self.wire.post(where, _body(inputs), ArchiveAnswer).errors)
+            _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
         return sum(len(targets) for targets in links.values())
 
     def remove_labels(self, pairs: Sequence[Pair]) -> int:
@@ -137,10 +137,10 @@ class Pairs:
         Raises:
             HubSpotError: HubSpot refused, or could not be asked.
         """
-        where = association_endpoint(self.from_type, self.to_type, "labels_archive", self.wire.version)
+        where = association_endpoint(self.from_type, self.to_type, "labels_archive", self.requester.version)
         for at in range(0, len(pairs), where.max_inputs):
             inputs = [_input(each) for each in pairs[at : at + where.max_inputs]]
-            _check(self.wire.post(where, _body(inputs), ArchiveAnswer).errors)
+            _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
         return len(pairs)
 
 
@@ -148,8 +148,8 @@ class _Adding:
     """Links of one kind under way."""
 
     def __init__(self, between: Pairs, kind: AssociationKind, added: Added) -> None:
-        self.wire = between.wire
-        self.where = association_endpoint(between.from_type, between.to_type, kind, self.wire.version)
+        self.requester = between.requester
+        self.where = association_endpoint(between.from_type, between.to_type, kind, self.requester.version)
         self.kind = kind
         self.plain = plain_association(between.from_type, between.to_type)
         self.added = added
@@ -159,7 +159,7 @@ class _Adding:
     def run(self, pairs: list[Pair]) -> None:
         size = self.where.max_inputs
         work = [pairs[at : at + size] for at in range(0, len(pairs), size)][::-1]
-        while work and not self.wire.halt:
+        while work and not self.requester.stop:
             work += reversed(self._send(work.pop()))
 
     def _send(self, part: list[Pair]) -> list[list[Pair]]:
@@ -168,11 +168,14 @@ class _Adding:
             done, errors = self._asked(part)
         except HubSpotError as error:
             decision = decide(
-                error, repeatable=True, attempt=self.wire.patience.tries, patience=self.wire.patience
+                error,
+                repeatable=True,
+                attempt=self.requester.retry_policy.tries,
+                retry_policy=self.requester.retry_policy,
             )
             if isinstance(decision, Split):
                 return self._split(error, part)
-            self.wire.halt.now(error)
+            self.requester.stop.set(error)
             return []
         verdicts = self.added.verdicts
         verdicts.update(dict.fromkeys(done, Verdict(outcome="created")))
@@ -186,10 +189,10 @@ class _Adding:
     def _asked(self, part: list[Pair]) -> tuple[set[Pair], list[ErrorItem]]:
         body = _body(_input(each) for each in part)
         if self.kind == "default":
-            plain = self.wire.post(self.where, body, DefaultAnswer)
+            plain = self.requester.post(self.where, body, DefaultAnswer)
             ends, errors = self._forward(plain.results), plain.errors
         else:
-            made = self.wire.post(self.where, body, CreatedAnswer)
+            made = self.requester.post(self.where, body, CreatedAnswer)
             ends, errors = {(each.from_object_id, each.to_object_id) for each in made.results}, made.errors
         return {each for each in part if each[:2] in ends}, errors
 
@@ -216,9 +219,9 @@ class _Adding:
             self.added.verdicts[left[0]] = refusal(errors[0])
             return []
         self.silent[left[0]] += 1
-        if self.silent[left[0]] >= self.wire.patience.tries:
+        if self.silent[left[0]] >= self.requester.retry_policy.tries:
             return []
-        self.wire.pause(Again(self.wire.patience.backoff * 2.0 ** (self.silent[left[0]] - 1)))
+        self.requester.pause(Again(self.requester.retry_policy.backoff * 2.0 ** (self.silent[left[0]] - 1)))
         return [left]
 
     def _split(self, error: HubSpotError, part: list[Pair]) -> list[list[Pair]]:
@@ -228,7 +231,7 @@ class _Adding:
         self.refused[error.said or error.message] += 1
         alike = self.refused.most_common(1)[0][1]
         if alike >= MANY and alike == len(self.added.verdicts):
-            self.wire.halt.now(
+            self.requester.stop.set(
                 InvalidBatch(
                     f"HubSpot refused {alike} associations, one by one, for the same reason: {error.message}",
                     status=400,

@@ -16,7 +16,7 @@ from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.associations.types import associations_of
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.ids_table import copy_ids
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.check import Code, problem
@@ -57,14 +57,14 @@ def columns_of(operation: Operation) -> tuple[Column, ...]:
     return tuple(found)
 
 
-class Through:
+class KeyLookup:
     """The look-ups of a run.
 
     Attributes:
         unresolved: Links left out so far, because their keys have no record.
     """
 
-    def __init__(self, stage: Stage, columns: tuple[Column, ...], tables: dict[str, str]) -> None:
+    def __init__(self, stage: StagingArea, columns: tuple[Column, ...], tables: dict[str, str]) -> None:
         self._stage = stage
         self._columns = columns
         self._tables = tables
@@ -72,7 +72,7 @@ class Through:
 
     @classmethod
     @contextmanager
-    def open(cls, operation: Operation, stage: Stage, store: Store) -> Iterator[Through]:
+    def open(cls, operation: Operation, stage: StagingArea, store: Store) -> Iterator[KeyLookup]:
         """Take the ids tables in that an operation looks keys up in.
 
         Raises:

@@ -12,7 +12,7 @@ from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.associations.association_requests import Held, Pair, Pairs
 from hubspot_batch_dagster.sync.associations.types import Link, LinkType, links_of
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.matching import MESSAGE_LENGTH, Verdict
 
 _WRITTEN = ("created", "updated", "unchanged")
@@ -22,22 +22,22 @@ Named = dict[str, set[LinkType]]
 
 
 @dataclass(frozen=True)
-class Linker:
+class AssociationWriter:
     """Writes associations of records that exist.
 
     Attributes:
         object_type: Where the associations start.
         links: What the operation declares.
-        wire: The requests.
+        requester: The requests.
     """
 
     object_type: str
     links: tuple[Link, ...]
-    wire: Wire
+    requester: Requester
 
     @classmethod
-    def of(cls, operation: Operation, wire: Wire) -> Linker:
-        """The linker of an operation. If the portal does not answer, the run goes on with nothing to send.
+    def of(cls, operation: Operation, requester: Requester) -> AssociationWriter:
+        """The association_writer of an operation. If the portal does not answer, the run goes on with nothing to send.
 
         Raises:
             InputError: There is no such label or type.
@@ -45,12 +45,12 @@ class Linker:
         """
         links: tuple[Link, ...] = ()
         try:
-            links = links_of(operation, wire.labels)
+            links = links_of(operation, requester.labels)
         except (InputError, MissingScopes):
             raise
         except HubSpotError as error:
-            wire.halt.now(error)
-        return cls(object_type(operation.object_type).name, links, wire)
+            requester.stop.set(error)
+        return cls(object_type(operation.object_type).name, links, requester)
 
     def settle(self, batch: Batch, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         """Write the links of rows that were just updated or upserted, and let their verdicts depend on it.
@@ -89,7 +89,7 @@ class Linker:
             try:
                 self._write(to, chosen, refused, open_rows)
             except HubSpotError as error:
-                self.wire.halt.now(error)
+                self.requester.stop.set(error)
                 open_rows |= rows.keys()
                 break
         final = {**verdicts, **{i: _rejected(verdicts[i], verdict) for i, verdict in refused.items()}}
@@ -125,7 +125,7 @@ class Linker:
         try:
             held = None if link.plain else self._between(link.to).read([each for each, _ in rows.values()])
         except HubSpotError as error:
-            self.wire.halt.now(error)
+            self.requester.stop.set(error)
             return {}, set()
         pairs = self._pairs(rows, held)
         added = self._between(link.to).add(pairs.values())
@@ -160,7 +160,7 @@ class Linker:
         return associations is not None or any(link.replace for link in self.links)
 
     def _between(self, to: str) -> Pairs:
-        return Pairs(self.wire, self.object_type, to)
+        return Pairs(self.requester, self.object_type, to)
 
     def _named(self, associations: str | None) -> dict[str, Named]:
         """Object type -> the links of a row to it, from the text that a create request would carry."""
@@ -195,7 +195,7 @@ class Linker:
                     refused.setdefault(i, verdict)
         if any(link.replace for link in links):
             done = {i: row for i, row in rows.items() if i not in refused and i not in open_rows}
-            if self.wire.halt:
+            if self.requester.stop:
                 open_rows |= done.keys()
             elif held is not None:
                 self._remove(to, done, held)

@@ -21,7 +21,7 @@ class Batch:
         keys: Row keys.
         digests: Hashes of what is sent.
         ids: Record ids or values of ``id_property``; ``None`` for a create.
-        properties: JSON text of each row's properties, as the wire wants it.
+        properties: JSON text of each row's properties, as the requester wants it.
         associations: JSON text of each row's associations, or ``None``.
         id_property: The unique property that ``ids`` are values of; ``None`` for record ids.
         again: How often its rows were handed back to be sent in another way.

@@ -1,4 +1,4 @@
-"""Packed batches: the bodies and journal lines of many batches made at once in Arrow, without a Python object for each row.
+"""PackedBatch batches: the bodies and journal lines of many batches made at once in Arrow, without a Python object for each row.
 
 Nearly every batch goes out as it is and comes back all well. For those a row costs nothing in Python but its record
 id. A batch that HubSpot says anything else about is unpacked, and settled row by row.
@@ -33,7 +33,7 @@ DIRECT = ("create", "upsert", "update")
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedBatch:
     """A batch that is ready to leave.
 
     Attributes:
@@ -78,7 +78,7 @@ class Packed:
         """The intent of the unpacked batch, as it is in the journal."""
         return batch.intent(self.sent_at)
 
-    def accept(self, body: bytes, settled_at: float) -> Accepted | None:
+    def accept(self, body: bytes, settled_at: float) -> AcceptedBatch | None:
         """Settle an answer in which all went well for every row; ``None`` if it says anything else."""
         records = traced_records(body)
         if records is None or len(records) != len(self.rows):
@@ -92,11 +92,11 @@ class Packed:
             outcomes = ["created" if each.new else "updated" for each in mine]
         else:
             outcomes = [f"{self.action}d"] * len(mine)
-        return Accepted(self, [each.id for each in mine], outcomes, settled_at)
+        return AcceptedBatch(self, [each.id for each in mine], outcomes, settled_at)
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedBatch:
     """A packed batch all of whose rows were written.
 
     Attributes:
@@ -106,7 +106,7 @@ class Accepted:
         settled_at: When the answer was read.
     """
 
-    packed: Packed
+    packed: PackedBatch
     ids: list[str]
     outcomes: list[str]
     settled_at: float
@@ -147,13 +147,17 @@ def batch_of(rows: pa.Table, action: Action, run: str, id_property: str | None) 
     )
 
 
-def packed(rows: pa.Table, action: Action, run: str, id_property: str | None, size: int) -> Iterator[Packed]:
+def packed(
+    rows: pa.Table, action: Action, run: str, id_property: str | None, size: int
+) -> Iterator[PackedBatch]:
     """Rows of a plan, joined with their texts, as batches of ``size`` and of no more than ``MAX_BYTES``; only the last has fewer."""
     for start in range(0, rows.num_rows, size * AT_ONCE):
         yield from _pack(rows.slice(start, size * AT_ONCE).combine_chunks(), action, run, id_property, size)
 
 
-def _pack(rows: pa.Table, action: Action, run: str, id_property: str | None, size: int) -> Iterator[Packed]:
+def _pack(
+    rows: pa.Table, action: Action, run: str, id_property: str | None, size: int
+) -> Iterator[PackedBatch]:
     column = {name: _only(rows.column(name)) for name in rows.column_names}
     lines = {"rows": column["row"].cast(pa.string()), "keys": _quoted(column["key"])}
     lines["digests"] = suffixed(prefixed(column["digest"], '"'), '"')
@@ -173,7 +177,7 @@ def _pack(rows: pa.Table, action: Action, run: str, id_property: str | None, siz
             half = rows.slice(start, size).combine_chunks()
             yield from _pack(half, action, run, id_property, (len(few) + 1) // 2)
             continue
-        yield Packed(
+        yield PackedBatch(
             action=action,
             run=run,
             rows=few,
@@ -188,7 +192,7 @@ def _pack(rows: pa.Table, action: Action, run: str, id_property: str | None, siz
 def _inputs(
     action: Action, run: str, id_property: str | None, column: dict[str, Any], lines: dict[str, Any]
 ) -> Any:
-    """The JSON object of each row, as the wire wants it. The properties were encoded column by column and are put in as they are."""
+    """The JSON object of each row, as the requester wants it. The properties were encoded column by column and are put in as they are."""
     trace = f',"objectWriteTraceId":"{run}-'
     if action == "create":
         links = pc.binary_join_element_wise(

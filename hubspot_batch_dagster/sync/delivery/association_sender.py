@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hubspot_batch_dagster.api.errors import HubSpotError
-from hubspot_batch_dagster.sync.associations.writer import Linker
+from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.packed_batch import Packed
-from hubspot_batch_dagster.sync.delivery.batch_delivery import LOST, Delivery
+from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch
+from hubspot_batch_dagster.sync.delivery.batch_delivery import LOST, DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.dispatcher import in_parallel
 from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 LINKS_FOR_A_ROW = 20
 """An association request takes 2,000 links where a request of records takes 100 rows."""
@@ -20,28 +20,28 @@ LINKS_FOR_A_ROW = 20
 READ_AT_ONCE = 1000
 
 
-class LinkSender(Sender):
+class AssociationSender(Sender):
     """Sends batches of links. All of it may be repeated, so a lost answer costs a request and nothing else."""
 
-    def deliver(self, batch: Batch | Packed) -> Delivery:
+    def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Write the links of a batch and settle every row that can be settled now.
 
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
         """
         assert isinstance(batch, Batch)  # links are never packed
-        if self.wire.halt:
-            return Delivery()
+        if self.requester.stop:
+            return DeliveredBatch()
         intent = batch.intent(self.clock())
         self.journal.intend(self.sync, self.run, intent)
-        verdicts, perhaps = self.linker.associate(batch)
+        verdicts, perhaps = self.association_writer.associate(batch)
         verdicts |= dict.fromkeys(perhaps, Verdict(outcome="unknown", message=LOST))
         outcomes = outcomes_of(batch, verdicts, self.clock())
         self.journal.settle(self.sync, self.run, outcomes, intent_id=intent.id)
-        return Delivery(outcomes=[outcomes])
+        return DeliveredBatch(outcomes=[outcomes])
 
 
-def prune(stage: Stage, linker: Linker) -> int:
+def prune(stage: StagingArea, association_writer: AssociationWriter) -> int:
     """Remove what the records of the table are linked to beyond the table's own links.
 
     Nothing is removed once the run stops: the next run removes it.
@@ -49,16 +49,16 @@ def prune(stage: Stage, linker: Linker) -> int:
     Returns:
         How many links.
     """
-    halt = linker.wire.halt
+    stop = association_writer.requester.stop
 
     def chunks() -> Iterator[list[tuple[str, list[str]]]]:
         for chunk in stage.targets(READ_AT_ONCE):
-            if halt:
+            if stop:
                 return
             yield chunk
 
     try:
-        return sum(in_parallel(linker.prune, chunks()))
+        return sum(in_parallel(association_writer.prune, chunks()))
     except HubSpotError as error:
-        halt.now(error)
+        stop.set(error)
         return 0

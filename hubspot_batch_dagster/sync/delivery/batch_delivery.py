@@ -14,7 +14,7 @@ from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import Accepted
+from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Decision, Examine, Split, Stop, decide
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of, refusals, rejection
 
@@ -26,7 +26,7 @@ MANY = 10
 
 
 @dataclass
-class Delivery:
+class DeliveredBatch:
     """What became of a batch.
 
     Attributes:
@@ -41,10 +41,10 @@ class Delivery:
     again: Batch | None = None
     stale: Batch | None = None
     lost: Intent | None = None
-    accepted: Accepted | None = None
+    accepted: AcceptedBatch | None = None
 
 
-class Attempt:
+class BatchDelivery:
     """The state of one batch under way.
 
     Attributes:
@@ -53,7 +53,7 @@ class Attempt:
 
     def __init__(self, sender: Sender, batch: Batch, intent: Intent) -> None:
         self.sender = sender
-        self.wire = sender.wire
+        self.requester = sender.requester
         self.batch = batch
         self.intent = intent
         self.repeatable = batch.action != "create"
@@ -65,21 +65,21 @@ class Attempt:
         self.lost: set[int] = set()
         self.missing: set[int] = set()
         self.resent: Counter[int] = Counter()
-        self.delivery = Delivery()
+        self.delivery = DeliveredBatch()
         self.refusals: Counter[str] = Counter()
-        self.deadline = time.monotonic() + sender.wire.patience.total
+        self.deadline = time.monotonic() + sender.requester.retry_policy.total
         self.first: HubSpotError | Answer | None = None
 
-    def run(self) -> Delivery:
+    def run(self) -> DeliveredBatch:
         work = [sorted(self.open)]
         try:
             # What left already is settled even if the run has been stopped meanwhile.
-            while work and (self.first is not None or not self.wire.halt):
+            while work and (self.first is not None or not self.requester.stop):
                 work += self._send(work.pop())
         except StoreError:
             raise
         except HubSpotError as error:
-            self.wire.halt.now(error)
+            self.requester.stop.set(error)
         self._stop_if_hopeless()
         self._close()
         if self.stale:
@@ -95,7 +95,7 @@ class Attempt:
     def _send(self, indexes: list[int]) -> list[list[int]]:
         """Send some rows, again if that is safe; returns the groups of rows that must be sent next."""
         part = self.batch.pick(indexes)
-        for attempt in range(1, self.wire.patience.tries + 1):
+        for attempt in range(1, self.requester.retry_policy.tries + 1):
             try:
                 verdicts = self._ask(part, attempt)
             except StoreError:
@@ -107,8 +107,8 @@ class Attempt:
                 decision = self._decide(error, attempt)
                 if not isinstance(decision, Again):
                     return self._after(error, decision, indexes, part)
-                self.wire.pause(decision)
-                if self.wire.halt:
+                self.requester.pause(decision)
+                if self.requester.stop:
                     return []
             else:
                 return self._answered(verdicts, indexes, part)
@@ -120,8 +120,8 @@ class Attempt:
         if isinstance(first, HubSpotError):
             raise first
         if first is not None:
-            return self.wire.verdicts(part, first)
-        return self.wire.send(
+            return self.requester.verdicts(part, first)
+        return self.requester.send(
             self.sender.object_type,
             part,
             retry=attempt > 1,
@@ -133,7 +133,9 @@ class Attempt:
         self.intent = self.sender.leaving_at(self.intent, rows)
 
     def _decide(self, error: HubSpotError, attempt: int) -> Decision:
-        decision = decide(error, repeatable=self.repeatable, attempt=attempt, patience=self.wire.patience)
+        decision = decide(
+            error, repeatable=self.repeatable, attempt=attempt, retry_policy=self.requester.retry_policy
+        )
         if isinstance(decision, Again) and time.monotonic() + decision.pause > self.deadline:
             return Stop()
         return decision
@@ -173,7 +175,7 @@ class Attempt:
                 if isinstance(error, Conflict)
                 else self._look_up(indexes)
             )
-        self.wire.halt.now(error)
+        self.requester.stop.set(error)
         return []
 
     def _split(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:
@@ -194,7 +196,7 @@ class Attempt:
         keyed = self.sender.lookup.keyed(part.properties)
         found = self._own(part, keyed) if keyed else {}
         if len(keyed) < len(part):
-            self.wire.halt.wait(self.wire.patience.index_lag)
+            self.requester.stop.wait(self.requester.retry_policy.index_lag)
             wanted = part.without(list(keyed)).intent(self.intent.sent_at)
             searched = self.sender.lookup.by_search([wanted])[wanted.id]
             rest = [i for i in range(len(part)) if i not in keyed]
@@ -221,12 +223,14 @@ class Attempt:
     def _not_too_often(self, indexes: list[int]) -> list[list[int]]:
         """Rows to send again after a pause, without those that were sent often enough: they stay open."""
         self.resent.update(indexes)
-        tired = {i for i in indexes if self.resent[i] >= self.wire.patience.tries}
+        tired = {i for i in indexes if self.resent[i] >= self.requester.retry_policy.tries}
         self.lost |= tired
         rest = [i for i in indexes if i not in tired]
         if not rest:
             return []
-        self.wire.pause(Again(self.wire.patience.backoff * 2 ** (max(self.resent[i] for i in rest) - 1)))
+        self.requester.pause(
+            Again(self.requester.retry_policy.backoff * 2 ** (max(self.resent[i] for i in rest) - 1))
+        )
         return [rest]
 
     def _reconsider(self, verdicts: dict[int, Verdict], part: Batch) -> dict[int, Verdict]:
@@ -252,10 +256,10 @@ class Attempt:
         place, sent = self.batch.rows.index, self.intent.sent_at
         sent_at = {i: self.before.get(place(part.rows[i]), sent) for i in keyed}
         found = self.sender.lookup.by_unique_value(part.properties, keyed, sent_at)
-        return self.sender.linker.settle_found(part, found)
+        return self.sender.association_writer.settle_found(part, found)
 
     def _settle(self, verdicts: dict[int, Verdict]) -> None:
-        if not (verdicts := self.sender.linker.settle(self.batch, verdicts)):
+        if not (verdicts := self.sender.association_writer.settle(self.batch, verdicts)):
             return
         self.open -= verdicts.keys()
         if self.batch.action == "create" and self.sender.updates:
@@ -297,7 +301,7 @@ class Attempt:
         """Every row refused alone, for one reason: the operation is wrong and not the rows; do not go on like this."""
         if len(self.refusals) == 1 and sum(self.refusals.values()) == len(self.batch) >= MANY:
             reason = next(iter(self.refusals))
-            self.wire.halt.now(
+            self.requester.stop.set(
                 InvalidBatch(
                     f"HubSpot refused all {len(self.batch)} rows of a batch, one by one, for the same reason: {reason}",
                     status=400,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.state.journal import Journal
 
 
@@ -18,7 +18,7 @@ class BeforeImages:
     """Keeps what a batch is about to change.
 
     Attributes:
-        wire: Reads the records; one request for each batch.
+        requester: Reads the records; one request for each batch.
         journal: Where the images go.
         object_type: The type of the records.
         sync: Name of the sync.
@@ -26,7 +26,7 @@ class BeforeImages:
         properties: What the run may change.
     """
 
-    wire: Wire
+    requester: Requester
     journal: Journal
     object_type: str
     sync: str
@@ -43,7 +43,7 @@ class BeforeImages:
             return
         names = sorted({*self.properties, *([batch.id_property] if batch.id_property else [])})
         ids = sorted({each for each in batch.ids if each})
-        found = self.wire.read(self.object_type, ids, names, batch.id_property)
+        found = self.requester.read(self.object_type, ids, names, batch.id_property)
         images = [
             {"id": each.id, **{name: each.properties.get(name) for name in self.properties}} for each in found
         ]

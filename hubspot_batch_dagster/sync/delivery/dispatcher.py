@@ -1,4 +1,4 @@
-"""Delivery: enough requests in flight to fill the limit, whatever the latency.
+"""DeliveredBatch: enough requests in flight to fill the limit, whatever the latency.
 
 One thread reads batches and hands out work; a pool of threads sends it. At most so many batches are
 in flight as the limit and the latency ask for, so reading waits for sending.
@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import Accepted, Packed
-from hubspot_batch_dagster.sync.delivery.batch_delivery import Delivery
+from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
+from hubspot_batch_dagster.sync.delivery.batch_delivery import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.sender import Sender
 
 FEWEST, MOST = 4, 64
@@ -44,7 +44,7 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], width: int = 16) -> 
 
 
 @dataclass
-class Courier:
+class Dispatcher:
     """Delivers the batches of a run.
 
     Attributes:
@@ -55,11 +55,11 @@ class Courier:
     """
 
     sender: Sender
-    on_outcomes: Callable[[Outcomes | Accepted], None]
+    on_outcomes: Callable[[Outcomes | AcceptedBatch], None]
     as_new: Callable[[Batch], Batch]
     lost: list[Intent] = field(default_factory=list)
 
-    def deliver(self, batches: Iterator[Batch | Packed]) -> None:
+    def deliver(self, batches: Iterator[Batch | PackedBatch]) -> None:
         """Send all batches, and what comes of them. Returns when everything in flight has been settled.
 
         If it is interrupted, what is in flight is awaited and settled before the interruption goes on.
@@ -69,18 +69,18 @@ class Courier:
         """
         # An interruption strikes the main thread between any two instructions: a future that was taken from the queue and
         # not yet counted would be waited for for ever, or its records forgotten. So the accounting has a thread of its own.
-        halt, interruption = self.sender.wire.halt, None
-        alone = ThreadPoolExecutor(1, thread_name_prefix="hubspot-courier")
+        stop, interruption = self.sender.requester.stop, None
+        alone = ThreadPoolExecutor(1, thread_name_prefix="hubspot-dispatcher")
         try:
             work = alone.submit(self._deliver, batches)
             while not work.done():
                 try:
                     wait([work])
                 except BaseException as caught:
-                    halt.now()
+                    stop.set()
                     interruption = interruption or caught
         except BaseException:
-            halt.now()
+            stop.set()
             raise
         finally:
             alone.shutdown(wait=True)
@@ -88,35 +88,35 @@ class Courier:
         if interruption is not None:
             raise interruption
 
-    def _deliver(self, batches: Iterator[Batch | Packed]) -> None:
-        halt = self.sender.wire.halt
-        flight = _Flight(batches, ThreadPoolExecutor(MOST, thread_name_prefix="hubspot"))
+    def _deliver(self, batches: Iterator[Batch | PackedBatch]) -> None:
+        stop = self.sender.requester.stop
+        in_flight = InFlight(batches, ThreadPoolExecutor(MOST, thread_name_prefix="hubspot"))
         try:
             try:
-                while not halt:
-                    group = list(islice(flight, max(0, self._wanted() - flight.size)))
-                    if not group and not flight.size:
+                while not stop:
+                    group = list(islice(in_flight, max(0, self._wanted() - in_flight.size)))
+                    if not group and not in_flight.size:
                         break
-                    self._launch(group, flight)
-                    if flight.size:
-                        self._collect(flight)
+                    self._launch(group, in_flight)
+                    if in_flight.size:
+                        self._collect(in_flight)
             except BaseException:
-                halt.now()
+                stop.set()
                 raise
             finally:
-                self._bring_home(flight)
+                self._drain(in_flight)
         finally:
-            flight.pool.shutdown(wait=True)
+            in_flight.pool.shutdown(wait=True)
 
-    def _launch(self, group: list[Batch | Packed], flight: _Flight) -> None:
+    def _launch(self, group: list[Batch | PackedBatch], in_flight: InFlight) -> None:
         """Make durable what went well since the last time and what is to leave now; then let it leave."""
-        accepted, flight.accepted = flight.accepted, []
+        accepted, in_flight.accepted = in_flight.accepted, []
         for batch in self.sender.begin(group, accepted):
-            flight.pool.submit(self.sender.deliver, batch).add_done_callback(flight.landed.put)
-            flight.size += 1
+            in_flight.pool.submit(self.sender.deliver, batch).add_done_callback(in_flight.landed.put)
+            in_flight.size += 1
         self._tell(accepted)
 
-    def _tell(self, several: Sequence[Outcomes | Accepted]) -> None:
+    def _tell(self, several: Sequence[Outcomes | AcceptedBatch]) -> None:
         """Hand all of them over, whatever is raised for one: they are durable, and the run must know."""
         trouble = None
         for each in several:
@@ -127,67 +127,67 @@ class Courier:
         if trouble is not None:
             raise trouble
 
-    def _bring_home(self, flight: _Flight) -> None:
+    def _drain(self, in_flight: InFlight) -> None:
         """Await and settle everything in flight, whatever goes wrong with some of it."""
         trouble = None
-        while flight.size:
+        while in_flight.size:
             try:
-                self._take(flight.landed.get(), flight)
+                self._take(in_flight.landed.get(), in_flight)
             except BaseException as error:
                 trouble = trouble or error
-        self._launch([], flight)
+        self._launch([], in_flight)
         if trouble is not None:
             raise trouble
 
-    def _collect(self, flight: _Flight) -> None:
+    def _collect(self, in_flight: InFlight) -> None:
         """Wait for a batch to come back, and take all that are there.
 
         Where nothing limits the rate, wait for half of them: what becomes durable together costs one commit.
         """
-        enough = 1 if self.sender.wire.requests_per_second() is not None else flight.size // 2
+        enough = 1 if self.sender.requester.requests_per_second() is not None else in_flight.size // 2
         taken = 0
-        while flight.size and (taken < enough or not flight.landed.empty()):
-            self._take(flight.landed.get(), flight)
+        while in_flight.size and (taken < enough or not in_flight.landed.empty()):
+            self._take(in_flight.landed.get(), in_flight)
             taken += 1
 
-    def _take(self, finished: Future[Delivery], flight: _Flight) -> None:
-        flight.size -= 1
+    def _take(self, finished: Future[DeliveredBatch], in_flight: InFlight) -> None:
+        in_flight.size -= 1
         try:
             delivery = finished.result()
         except BaseException:
-            self.sender.wire.halt.now()
+            self.sender.requester.stop.set()
             raise
         if delivery.accepted is not None:
-            flight.accepted.append(delivery.accepted)
+            in_flight.accepted.append(delivery.accepted)
         if delivery.lost is not None:
             self.lost.append(delivery.lost)
         if delivery.again is not None:
-            flight.again.append(self.as_new(delivery.again))
+            in_flight.again.append(self.as_new(delivery.again))
         if delivery.stale is not None:
-            flight.again.append(delivery.stale)
+            in_flight.again.append(delivery.stale)
         self._tell(delivery.outcomes)
 
     def _wanted(self) -> int:
         """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare."""
-        rate = self.sender.wire.requests_per_second()
+        rate = self.sender.requester.requests_per_second()
         if rate is None:
             return 2 * FEWEST
-        return min(MOST, max(FEWEST, math.ceil(rate * self.sender.wire.tally.latency * 1.33) + 2))
+        return min(MOST, max(FEWEST, math.ceil(rate * self.sender.requester.tally.latency * 1.33) + 2))
 
 
-class _Flight:
+class InFlight:
     """What is under way: batches still to come, in flight, landed, and to be sent again in another way."""
 
-    def __init__(self, batches: Iterator[Batch | Packed], pool: ThreadPoolExecutor) -> None:
+    def __init__(self, batches: Iterator[Batch | PackedBatch], pool: ThreadPoolExecutor) -> None:
         self.pool = pool
-        self.landed: queue.SimpleQueue[Future[Delivery]] = queue.SimpleQueue()
+        self.landed: queue.SimpleQueue[Future[DeliveredBatch]] = queue.SimpleQueue()
         self.size = 0
         self.again: list[Batch] = []
-        self.accepted: list[Accepted] = []
+        self.accepted: list[AcceptedBatch] = []
         self._batches = batches
 
-    def __iter__(self) -> Iterator[Batch | Packed]:
+    def __iter__(self) -> Iterator[Batch | PackedBatch]:
         return self
 
-    def __next__(self) -> Batch | Packed:
+    def __next__(self) -> Batch | PackedBatch:
         return self.again.pop() if self.again else next(self._batches)

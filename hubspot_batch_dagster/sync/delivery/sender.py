@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
-from hubspot_batch_dagster.sync.associations.writer import Linker
+from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import Accepted, Packed
-from hubspot_batch_dagster.sync.delivery.batch_delivery import Attempt, Delivery
+from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
+from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery, DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -26,10 +26,10 @@ class Sender:
         object_type: Where the records go.
         sync: Name of the sync, for the journal.
         run: Id of the run.
-        wire: The requests.
+        requester: The requests.
         journal: Where intents and outcomes become durable.
         lookup: Finds out what HubSpot did.
-        linker: Writes the associations of records that exist.
+        association_writer: Writes the associations of records that exist.
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
@@ -42,10 +42,10 @@ class Sender:
     object_type: str
     sync: str
     run: str
-    wire: Wire
+    requester: Requester
     journal: Journal
     lookup: Lookup
-    linker: Linker
+    association_writer: AssociationWriter
     recreate: bool
     clock: Callable[[], float]
     suspects: Mapping[str, float] = field(default_factory=dict)
@@ -54,7 +54,9 @@ class Sender:
     before: BeforeImages | None = None
     perhaps_archived: Set[str] = frozenset()
 
-    def begin(self, batches: Sequence[Batch | Packed], accepted: Sequence[Accepted]) -> list[Batch | Packed]:
+    def begin(
+        self, batches: Sequence[Batch | PackedBatch], accepted: Sequence[AcceptedBatch]
+    ) -> list[Batch | PackedBatch]:
         """Make durable what went all well, and the intents of batches that are to leave: in one transaction.
 
         Args:
@@ -73,7 +75,7 @@ class Sender:
         intents = [
             Line(each.intent_id, each.action, now, each.intent_payload())
             for each in ready
-            if isinstance(each, Packed)
+            if isinstance(each, PackedBatch)
         ]
         done = [
             Line(each.packed.intent_id, each.packed.action, each.settled_at, each.payload())
@@ -83,41 +85,41 @@ class Sender:
             self.journal.record(self.sync, self.run, done, intents)
         return ready
 
-    def _opened(self, batch: Batch | Packed, now: float) -> Batch | Packed:
-        if not isinstance(batch, Packed):
+    def _opened(self, batch: Batch | PackedBatch, now: float) -> Batch | PackedBatch:
+        if not isinstance(batch, PackedBatch):
             return batch
-        linked = self.linker.links and batch.action != "create"
+        linked = self.association_writer.links and batch.action != "create"
         alone = self.before is not None or linked
         return batch.unpack() if alone else replace(batch, sent_at=now)
 
-    def deliver(self, batch: Batch | Packed) -> Delivery:
+    def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Send the batch and settle every row that can be settled now.
 
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
         """
-        if isinstance(batch, Packed):
+        if isinstance(batch, PackedBatch):
             return self._deliver_packed(batch)
-        if self.wire.halt:
-            return Delivery()
+        if self.requester.stop:
+            return DeliveredBatch()
         found: list[Outcomes] = []
         if batch.action == "archive" and batch.id_property is not None:
             batch = self._by_record_id(batch, found)
             if not len(batch):
-                return Delivery(outcomes=found)
+                return DeliveredBatch(outcomes=found)
         if self.before is not None:
             try:
                 self.before.keep(batch)
             except HubSpotError as error:
-                self.wire.halt.now(error)
-                return Delivery(outcomes=found)
+                self.requester.stop.set(error)
+                return DeliveredBatch(outcomes=found)
         intent = batch.intent(self.clock())
         self.journal.intend(self.sync, self.run, intent)
-        delivery = Attempt(self, batch, intent).run()
+        delivery = BatchDelivery(self, batch, intent).run()
         delivery.outcomes += found
         return delivery
 
-    def _deliver_packed(self, packed: Packed) -> Delivery:
+    def _deliver_packed(self, packed: PackedBatch) -> DeliveredBatch:
         """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled row by row."""
         answer, trouble, late = None, None, None
 
@@ -126,9 +128,11 @@ class Sender:
             if self._is_late(packed.sent_at):
                 late = self.leaving_at(packed.intent(packed.unpack()), range(len(packed)))
 
-        if not self.wire.halt:
+        if not self.requester.stop:
             try:
-                answer = self.wire.post_batch(self.object_type, packed.action, packed.body, leaving=leaving)
+                answer = self.requester.post_batch(
+                    self.object_type, packed.action, packed.body, leaving=leaving
+                )
             except StoreError:
                 raise
             except HubSpotError as error:
@@ -136,9 +140,9 @@ class Sender:
             else:
                 accepted = packed.accept(answer.body, self.clock())
                 if accepted is not None:
-                    return Delivery(accepted=accepted)
+                    return DeliveredBatch(accepted=accepted)
         batch = packed.unpack()
-        attempt = Attempt(self, batch, late or packed.intent(batch))
+        attempt = BatchDelivery(self, batch, late or packed.intent(batch))
         attempt.first = trouble or answer
         return attempt.run()
 
@@ -155,7 +159,7 @@ class Sender:
         return intent
 
     def _is_late(self, written: float) -> bool:
-        return self.clock() - written > self.wire.patience.index_lag / 10
+        return self.clock() - written > self.requester.retry_policy.index_lag / 10
 
     def _by_record_id(self, batch: Batch, settled: list[Outcomes]) -> Batch:
         """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""
@@ -163,9 +167,9 @@ class Sender:
         assert name is not None
         values = [each or "" for each in batch.ids]
         try:
-            records = self.wire.read(self.object_type, values, [name], name)
+            records = self.requester.read(self.object_type, values, [name], name)
         except HubSpotError as error:
-            self.wire.halt.now(error)
+            self.requester.stop.set(error)
             return batch.pick([])
         by_value = {(each.properties.get(name) or "").strip().lower(): each.id for each in records}
         ids = [by_value.get(value.strip().lower()) for value in values]

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Set
 
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.operations.records import Operation
-from hubspot_batch_dagster.sync.associations.writer import Linker
+from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.delivery.dispatcher import in_parallel
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, holds, outcomes_of
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
 def unique_property(operation: Operation) -> str | None:
@@ -25,14 +25,19 @@ def unique_property(operation: Operation) -> str | None:
 
 
 def by_unique_property(
-    stage: Stage, wire: Wire, linker: Linker, name: str, size: int, numbers: Set[str] = frozenset()
+    stage: StagingArea,
+    requester: Requester,
+    association_writer: AssociationWriter,
+    name: str,
+    size: int,
+    numbers: Set[str] = frozenset(),
 ) -> Iterator[Outcomes]:
     """The records that rows have in the portal already, found by a property with unique values.
 
     Args:
         stage: The rows.
-        wire: The requests; one for each ``size`` rows.
-        linker: Compares associations too; knows where the records are.
+        requester: The requests; one for each ``size`` rows.
+        association_writer: Compares associations too; knows where the records are.
         name: The unique property; rows that do not send it are left out.
         size: Rows in a request.
         numbers: Properties whose values are numbers: 1.10 is 1.1 there, and nowhere else.
@@ -46,7 +51,9 @@ def by_unique_property(
         values = {i: json.loads(text).get(name) or batch.ids[i] for i, text in enumerate(batch.properties)}
         wanted = {i: value for i, value in values.items() if value}
         found = (
-            wire.read(linker.object_type, sorted(set(wanted.values())), _names(batch, name), name)
+            requester.read(
+                association_writer.object_type, sorted(set(wanted.values())), _names(batch, name), name
+            )
             if wanted
             else []
         )
@@ -62,32 +69,42 @@ def by_unique_property(
         left = [i for i in wanted if i not in matched]
         known = stage.known_ids([batch.keys[i] for i in left], archived=False) if left else {}
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
-        return _compared(batch, linker, matched, gone, numbers)
+        return _compared(batch, association_writer, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size))
 
 
 def by_record_id(
-    stage: Stage, wire: Wire, linker: Linker, size: int, numbers: Set[str] = frozenset()
+    stage: StagingArea,
+    requester: Requester,
+    association_writer: AssociationWriter,
+    size: int,
+    numbers: Set[str] = frozenset(),
 ) -> Iterator[Outcomes]:
     """The same by the record ids that the ids table names."""
 
     def look(batch: Batch) -> Outcomes:
         ids = [each for each in batch.ids if each]
-        records = {each.id: each for each in wire.read(linker.object_type, ids, _names(batch))}
+        records = {
+            each.id: each for each in requester.read(association_writer.object_type, ids, _names(batch))
+        }
         matched = {i: records[each] for i, each in enumerate(batch.ids) if each in records}
         gone = {i: each for i, each in enumerate(batch.ids) if each and each not in records}
-        return _compared(batch, linker, matched, gone, numbers)
+        return _compared(batch, association_writer, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size, known=True))
 
 
 def _compared(
-    batch: Batch, linker: Linker, found: dict[int, Record], gone: dict[int, str], numbers: Set[str]
+    batch: Batch,
+    association_writer: AssociationWriter,
+    found: dict[int, Record],
+    gone: dict[int, str],
+    numbers: Set[str],
 ) -> Outcomes:
     ids = {i: record.id for i, record in found.items()}
     verdicts = {i: Verdict(outcome="unchanged", id=each) for i, each in {**ids, **gone}.items()}
-    linked = linker.as_asked([ids.get(i) for i in range(len(batch))], batch.associations)
+    linked = association_writer.as_asked([ids.get(i) for i in range(len(batch))], batch.associations)
     digests = [
         digest
         if i in found and i in linked and holds(json.loads(batch.properties[i]), found[i].properties, numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.records import Operation, Upsert
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 GONE = """SELECT k.key, k.keys, k.id FROM known k
     WHERE k.id IS NOT NULL AND k.outcome <> 'archived'
@@ -13,7 +13,7 @@ GONE = """SELECT k.key, k.keys, k.id FROM known k
 """The known records whose rows left the source."""
 
 
-def guard_size(stage: Stage, operation: Operation, created: int, changed: int) -> None:
+def guard_size(stage: StagingArea, operation: Operation, created: int, changed: int) -> None:
     """Refuse a plan that makes or changes more records than the operation allows.
 
     Raises:
@@ -32,7 +32,7 @@ def guard_size(stage: Stage, operation: Operation, created: int, changed: int) -
             )
 
 
-def guard_gone(stage: Stage, operation: Operation) -> int:
+def guard_gone(stage: StagingArea, operation: Operation) -> int:
     """Count the records that will be archived because their rows left the source.
 
     Raises:

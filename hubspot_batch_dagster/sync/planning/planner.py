@@ -16,7 +16,7 @@ from hubspot_batch_dagster.sync.associations.types import link_requests
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.result import SHARED_ID
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.ids_table import LIVE
 
 
@@ -40,7 +40,7 @@ class Plan:
 
 
 def make_plan(
-    stage: Stage,
+    stage: StagingArea,
     operation: Operation,
     *,
     definition: str,
@@ -97,7 +97,7 @@ def make_plan(
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 
 
-def plan_hash(stage: Stage, definition: str) -> str:
+def plan_hash(stage: StagingArea, definition: str) -> str:
     """What stands for the plan as a whole: the same rows with the same texts and actions give the same 16 hex digits."""
     part = "md5_number_lower(concat_ws(chr(31), action, key, digest, coalesce(known_id, '')))"
     gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({GONE})"
@@ -108,7 +108,7 @@ def plan_hash(stage: Stage, definition: str) -> str:
     return hashlib.sha256(f"{rows[0][0]} {rows[0][1]} {definition}".encode()).hexdigest()[:16]
 
 
-def plan_gone(stage: Stage) -> int:
+def plan_gone(stage: StagingArea) -> int:
     """Add the records whose rows left the source, as rows behind the last one. A record that a row of this run claims is not gone.
 
     Returns:
@@ -128,7 +128,7 @@ def plan_gone(stage: Stage) -> int:
     return stage.count("SELECT count(*) FROM gone")
 
 
-def _reject_duplicates(stage: Stage, operation: Operation) -> None:
+def _reject_duplicates(stage: StagingArea, operation: Operation) -> None:
     keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT"}[operation.on_duplicate]
     stage.db.execute(
         f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key HAVING count(*) > 1"
@@ -150,7 +150,7 @@ def _reject_duplicates(stage: Stage, operation: Operation) -> None:
     stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
 
 
-def _reject_incomplete(stage: Stage) -> None:
+def _reject_incomplete(stage: StagingArea) -> None:
     """Reject the rows that would become new records and lack what HubSpot needs for that."""
     if stage.count("SELECT count(*) FROM incomplete") == 0:
         return
@@ -177,7 +177,7 @@ def _id_to_send(operation: Operation) -> str:
     return "other_id" if _through(operation) else "own_id"
 
 
-def _note_held(stage: Stage, held: Iterable[Intent]) -> str:
+def _note_held(stage: StagingArea, held: Iterable[Intent]) -> str:
     """Note the keys of creates that wait; returns the SQL that says whether a row is one of them."""
     keys = list({key for intent in held for key in intent.keys})
     if not keys:
@@ -186,7 +186,7 @@ def _note_held(stage: Stage, held: Iterable[Intent]) -> str:
     return "s.key IN (FROM held)"
 
 
-def _note_at_large(stage: Stage, at_large: Iterable[Intent]) -> str:
+def _note_at_large(stage: StagingArea, at_large: Iterable[Intent]) -> str:
     """Note what may be written late; returns the SQL that says whether a row has other values than that."""
     found = [
         (key, digest if intent.settled or intent.noted else "", intent.id)
@@ -202,7 +202,7 @@ def _note_at_large(stage: Stage, at_large: Iterable[Intent]) -> str:
     return "s.key IN (SELECT key FROM at_large a JOIN staged t USING (key) WHERE a.digest <> t.digest)"
 
 
-def _note_freed(stage: Stage) -> str:
+def _note_freed(stage: StagingArea) -> str:
     """Note the rows that shared a record with a row which has left the table; returns the SQL that says whether a row is one of them."""
     if not stage.count("SELECT count(*) FROM known WHERE code = 'SAME_RECORD'"):
         return "false"
@@ -213,7 +213,7 @@ def _note_freed(stage: Stage) -> str:
     return "s.key IN (FROM freed)"
 
 
-def not_sent_again(stage: Stage) -> set[tuple[str, str]]:
+def not_sent_again(stage: StagingArea) -> set[tuple[str, str]]:
     """Intent and key of what may be written late over newer values and was not sent again by this run: its row was not there."""
     if not stage.count("SELECT count(*) FROM information_schema.tables WHERE table_name = 'at_large'"):
         return set()

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_hash
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.schema.drift import Drift
 from hubspot_batch_dagster.sync.settlement.matching import holds
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 SAMPLE = 20
 MASK = "•••"
@@ -77,20 +77,27 @@ class SyncPlan:
 
 
 def preview(
-    stage: Stage, plan: Plan, wire: Wire, object_type: str, name: str, definition: str, *, show_values: bool
+    stage: StagingArea,
+    plan: Plan,
+    requester: Requester,
+    object_type: str,
+    name: str,
+    definition: str,
+    *,
+    show_values: bool,
 ) -> SyncPlan:
     """Describe a plan.
 
     Args:
         stage: The rows, planned.
         plan: Their numbers.
-        wire: Reads the records of the sample, in one request.
+        requester: Reads the records of the sample, in one request.
         object_type: Where they are.
         name: The sync.
         definition: Hash of the operation.
         show_values: Show the values of the sample instead of masking them: they are people's data.
     """
-    budget = wire.client.budget
+    budget = requester.client.budget
     state = budget.state() if isinstance(budget, SharedBudget) else None
     rejected = _rejected(stage)
     counts = {
@@ -110,7 +117,7 @@ def preview(
         counts=counts,
         reasons=dict(sorted(reasons.items(), key=lambda each: -each[1])),
         rejected=rejected,
-        changes=_changes(stage, wire, object_type, show_values),
+        changes=_changes(stage, requester, object_type, show_values),
         requests=plan.requests,
         seconds=None if state is None else state.seconds_for(plan.requests),
         share_of_day=plan.requests / state.daily_limit if state and state.daily_limit else None,
@@ -118,7 +125,7 @@ def preview(
     )
 
 
-def _rejected(stage: Stage) -> pa.Table:
+def _rejected(stage: StagingArea) -> pa.Table:
     """Rows rejected here, and rows that HubSpot rejected before and that have not changed since."""
     query = """SELECT row, key, "column", property AS error_property, code AS error_code, message AS error_message FROM rejected
         UNION ALL SELECT p.row, p.key, NULL, k.property, coalesce(k.code, k.category), k.message
@@ -128,13 +135,15 @@ def _rejected(stage: Stage) -> pa.Table:
     return stage.table(query)
 
 
-def _changes(stage: Stage, wire: Wire, object_type: str, show_values: bool) -> tuple[Change, ...]:
+def _changes(
+    stage: StagingArea, requester: Requester, object_type: str, show_values: bool
+) -> tuple[Change, ...]:
     batch = next(stage.changed(SAMPLE), None)
     if batch is None:
         return ()
     names = sorted({name for text in batch.properties for name in json.loads(text)})
     ids = [each for each in batch.ids if each]
-    records = {each.id: each.properties for each in wire.read(object_type, ids, names)} if ids else {}
+    records = {each.id: each.properties for each in requester.read(object_type, ids, names)} if ids else {}
     found = []
     for i, text in enumerate(batch.properties):
         stored = records.get(batch.ids[i] or "", {})

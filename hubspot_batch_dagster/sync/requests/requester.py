@@ -32,8 +32,8 @@ from hubspot_batch_dagster.api.search import (
 )
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.requests.retry_policy import Again, Patience, decide
-from hubspot_batch_dagster.sync.requests.stop_signal import Halt
+from hubspot_batch_dagster.sync.requests.retry_policy import Again, RetryPolicy, decide
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, Written, settle
 
 T = TypeVar("T")
@@ -64,22 +64,27 @@ class Tally:
         return self.busy_seconds / self.requests if self.requests else 0.0
 
 
-class Wire:
+class Requester:
     """The client as a sync uses it.
 
     Args:
         client: Any :class:`HubSpotClient`.
         version: API version of this operation; ``None`` for the client's.
-        halt: Stops everybody.
-        patience: The waits.
+        stop: Stops everybody.
+        retry_policy: The waits.
     """
 
     def __init__(
-        self, client: HubSpotClient, *, halt: Halt, patience: Patience, version: str | None = None
+        self,
+        client: HubSpotClient,
+        *,
+        stop: StopSignal,
+        retry_policy: RetryPolicy,
+        version: str | None = None,
     ) -> None:
         self.client = client
-        self.halt = halt
-        self.patience = patience
+        self.stop = stop
+        self.retry_policy = retry_policy
         self.version = version or client.version
         self.tally = Tally()
         self._rate: float | None = None
@@ -97,7 +102,7 @@ class Wire:
         """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run stops."""
         if decision.everybody:
             self.client.budget.pause(decision.pause)
-        self.halt.wait(decision.pause)
+        self.stop.wait(decision.pause)
 
     def send(
         self,
@@ -157,7 +162,7 @@ class Wire:
         return self._patiently(lambda: self.client.send(where, request.to_json()).read(BatchAnswer)).results
 
     def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
-        """Send what does no harm when it is sent twice, as often as the patience allows.
+        """Send what does no harm when it is sent twice, as often as the retry_policy allows.
 
         Raises:
             HubSpotError: HubSpot refused, or gave no answer.
@@ -214,7 +219,7 @@ class Wire:
             start = page_end
 
     def ask(self, read: Callable[[], T], /) -> T:
-        """Make a read of definitions, as often as the patience allows."""
+        """Make a read of definitions, as often as the retry_policy allows."""
         return self._patiently(read)
 
     def _note_day(self, error: DailyLimitReached) -> None:
@@ -244,7 +249,7 @@ class Wire:
         return self.client.send(where, query).read(SearchAnswer)
 
     def _patiently(self, read: Callable[[], T]) -> T:
-        """Reads do no harm: repeat them as often as the patience allows."""
+        """Reads do no harm: repeat them as often as the retry_policy allows."""
         attempt = 0
         while True:
             attempt += 1
@@ -252,8 +257,8 @@ class Wire:
             try:
                 return read()
             except HubSpotError as error:
-                decision = decide(error, repeatable=True, attempt=attempt, patience=self.patience)
-                if not isinstance(decision, Again) or self.halt:
+                decision = decide(error, repeatable=True, attempt=attempt, retry_policy=self.retry_policy)
+                if not isinstance(decision, Again) or self.stop:
                     raise
                 self.pause(decision)
 

@@ -26,7 +26,7 @@ from hubspot_batch_dagster.api.errors import (
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait, and for what. Seconds, all of them.
 
     Attributes:
@@ -81,7 +81,7 @@ def decide(
     *,
     repeatable: bool,
     attempt: int,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     jitter: Callable[[], float] = random.random,
 ) -> Decision:
     """What to do after ``error``.
@@ -90,10 +90,10 @@ def decide(
         error: What the request ended with.
         repeatable: Whether the batch may be sent twice without harm.
         attempt: How often the batch has been sent, this time included.
-        patience: The waits.
+        retry_policy: The waits.
         jitter: A number from 0 to 1, so that many clients do not come back in step.
     """
-    again = attempt < patience.tries
+    again = attempt < retry_policy.tries
     if isinstance(error, InvalidBatch):
         return Stop() if _whole_request_is_wrong(error) else Split()
     if isinstance(error, Conflict):
@@ -101,13 +101,17 @@ def decide(
     if isinstance(error, DailyLimitReached | BudgetTimeout):
         return Stop()
     if isinstance(error, RateLimited):
-        wait = patience.window if error.retry_after is None else error.retry_after
-        return Again(min(wait, patience.longest_pause) + jitter() * 0.25, everybody=True) if again else Stop()
+        wait = retry_policy.window if error.retry_after is None else error.retry_after
+        return (
+            Again(min(wait, retry_policy.longest_pause) + jitter() * 0.25, everybody=True)
+            if again
+            else Stop()
+        )
     if isinstance(error, Locked):
-        wait = max(patience.locked, error.retry_after or 0.0)
-        return Again(min(wait * (1 + jitter()), patience.longest_pause)) if again else Stop()
+        wait = max(retry_policy.locked, error.retry_after or 0.0)
+        return Again(min(wait * (1 + jitter()), retry_policy.longest_pause)) if again else Stop()
     if isinstance(error, NotConnected):
-        return Again(_backoff(attempt, patience, jitter)) if again else Stop()
+        return Again(_backoff(attempt, retry_policy, jitter)) if again else Stop()
     if isinstance(error, TransportError | ServerTrouble) or (
         isinstance(error, ResponseError) and error.may_have_acted
     ):
@@ -116,7 +120,8 @@ def decide(
         return (
             Again(
                 max(
-                    _backoff(attempt, patience, jitter), min(error.retry_after or 0.0, patience.longest_pause)
+                    _backoff(attempt, retry_policy, jitter),
+                    min(error.retry_after or 0.0, retry_policy.longest_pause),
                 )
             )
             if again
@@ -125,8 +130,8 @@ def decide(
     return Stop()
 
 
-def _backoff(attempt: int, patience: Patience, jitter: Callable[[], float]) -> float:
-    return min(patience.backoff * 2.0 ** (attempt - 1), patience.longest_pause) * (0.5 + jitter() / 2)
+def _backoff(attempt: int, retry_policy: RetryPolicy, jitter: Callable[[], float]) -> float:
+    return min(retry_policy.backoff * 2.0 ** (attempt - 1), retry_policy.longest_pause) * (0.5 + jitter() / 2)
 
 
 _WHOLE_REQUEST = ("non-unique", "infer object type", "invalid input json", "cannot deserialize")

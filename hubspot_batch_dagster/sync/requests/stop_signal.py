@@ -1,4 +1,4 @@
-"""Halt: the one thing by which all threads of a run stop together."""
+"""The stop signal: the one thing by which all threads of a run stop together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 
 
-class Halt:
+class StopSignal:
     """Why a run stops before its end; set once, seen by all of its threads."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Halt:
     def __bool__(self) -> bool:
         return self.event.is_set()
 
-    def now(self, error: HubSpotError | None = None) -> None:
+    def set(self, error: HubSpotError | None = None) -> None:
         """Stop; the first reason is kept."""
         with self._lock:
             if not self.event.is_set():
@@ -35,17 +35,17 @@ class Halt:
 
 
 @contextmanager
-def stoppable(client: HubSpotClient) -> Iterator[Halt]:
-    """A halt that also ends the waiting for a turn in the budget.
+def stop_signal_for(client: HubSpotClient) -> Iterator[StopSignal]:
+    """A stop that also ends the waiting for a turn in the budget.
 
     DuckDB answers an interruption during a query with an error of its own; here it goes on as what it was.
     """
-    halt, budget = Halt(), client.budget
-    before = budget.stop if isinstance(budget, SharedBudget) else halt.event
+    stop, budget = StopSignal(), client.budget
+    before = budget.stop if isinstance(budget, SharedBudget) else stop.event
     if isinstance(budget, SharedBudget):
-        budget.stop = halt.event
+        budget.stop = stop.event
     try:
-        yield halt
+        yield stop
     except RuntimeError as error:
         if str(error) == "Query interrupted":
             raise KeyboardInterrupt from error

@@ -32,7 +32,7 @@ UI_DOMAIN = "app.hubspot.com"
 
 
 class Ask(Protocol):
-    """How a read is made: once, or as often as a run's patience allows."""
+    """How a read is made: once, or as often as a run's retry_policy allows."""
 
     def __call__(self, read: Callable[[], T], /) -> T: ...
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, holds, same_values
 
 MARGIN = 300.0
@@ -33,13 +33,13 @@ class Lookup:
 
     Attributes:
         object_type: The type of the records.
-        wire: The requests.
+        requester: The requests.
         creation_key: The unique property that the user named, if any.
         claimed: Which of some record ids belong to a row already.
     """
 
     object_type: str
-    wire: Wire
+    requester: Requester
     creation_key: str | None
     claimed: Callable[[Sequence[str]], set[str]]
 
@@ -68,7 +68,7 @@ class Lookup:
 
         A record with all the values that were sent is the row's, and so is one that was made while the row's own request
         was under way: the row may have changed since, and HubSpot may have changed a value. With ``creation_key``
-        any record with that key is. Otherwise somebody else's record has the value, and the row is rejected.
+        any record with that key is. Fallback somebody else's record has the value, and the row is rejected.
 
         Args:
             bodies: What was sent, as JSON texts.
@@ -79,7 +79,7 @@ class Lookup:
         assert name is not None
         sent: dict[int, dict[str, str]] = {i: json.loads(bodies[i]) for i in keyed}
         wanted = sorted({*(each for row in sent.values() for each in row), name})
-        found = self.wire.read(self.object_type, sorted(set(keyed.values())), wanted, name)
+        found = self.requester.read(self.object_type, sorted(set(keyed.values())), wanted, name)
         records = {_folded(each.properties.get(name)): each for each in found}
         return {
             i: self._verdict(name, sent[i], records[_folded(value)], sent_at[i])
@@ -96,7 +96,7 @@ class Lookup:
                 id=record.id,
                 stale=not holds(sent, record.properties),
             )
-        if made is not None and -NEAR <= made <= self.wire.patience.certain_after:
+        if made is not None and -NEAR <= made <= self.requester.retry_policy.certain_after:
             return Verdict(outcome="created", id=record.id, stale=True)
         if self.adopts:
             return Verdict(outcome="unchanged", id=record.id, stale=True)
@@ -111,7 +111,9 @@ class Lookup:
     def absent(self, ids: Sequence[str | None], id_property: str | None) -> set[int]:
         """Which of some records to update are not there, by their index."""
         wanted = sorted({each for each in ids if each})
-        found = self.wire.read(self.object_type, wanted, [id_property] if id_property else [], id_property)
+        found = self.requester.read(
+            self.object_type, wanted, [id_property] if id_property else [], id_property
+        )
         there = {_folded(each.properties.get(id_property) if id_property else each.id) for each in found}
         return {i for i, each in enumerate(ids) if _folded(each) not in there}
 
@@ -128,7 +130,7 @@ class Lookup:
         sent = {each.id: [json.loads(body) for body in each.bodies] for each in intents}
         names = sorted({name for bodies in sent.values() for body in bodies for name in body})
         found: dict[str, dict[int, Verdict]] = {each.id: {} for each in intents}
-        records = self.wire.created_since(
+        records = self.requester.created_since(
             object_type_of(self.object_type).name, intents[0].sent_at - MARGIN, names
         )
         for record in self._unclaimed(records):

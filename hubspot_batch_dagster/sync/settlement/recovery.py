@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.requests.requester import Wire
+from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -20,7 +20,7 @@ class Recovery:
         journal: Where the intents are.
         sync: Whose.
         run: Id of this run.
-        wire: The requests.
+        requester: The requests.
         lookup: Finds records.
         clock: Seconds since 1970, by HubSpot's clock.
         settled: What was found out; durable already.
@@ -34,7 +34,7 @@ class Recovery:
     journal: Journal
     sync: str
     run: str
-    wire: Wire
+    requester: Requester
     lookup: Lookup
     clock: Callable[[], float]
     settled: list[Outcomes] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Recovery:
 
     def _reopen(self, intent: Intent) -> None:
         self.at_large.append(intent)
-        if self.clock() - intent.newest >= self.wire.patience.certain_after:
+        if self.clock() - intent.newest >= self.requester.retry_policy.certain_after:
             self._over.add(intent.id)
         if intent.settled or intent.noted:
             return
@@ -99,9 +99,11 @@ class Recovery:
         intents, self.held = self.held, []
         if not intents:
             return
-        patience = self.wire.patience
+        retry_policy = self.requester.retry_policy
         newest = max(each.newest for each in intents)
-        self.wire.halt.wait(max(0.0, min(patience.index_lag, newest + patience.index_lag - self.clock())))
+        self.requester.stop.wait(
+            max(0.0, min(retry_policy.index_lag, newest + retry_policy.index_lag - self.clock()))
+        )
         try:
             found = self.lookup.by_search(intents)
         except BaseException:
@@ -109,7 +111,7 @@ class Recovery:
             raise
         for intent in intents:
             left = [i for i in range(len(intent)) if i not in found[intent.id]]
-            if self.clock() - intent.newest >= patience.certain_after:
+            if self.clock() - intent.newest >= retry_policy.certain_after:
                 left = [
                     i for i in left if intent.bodies[i] == "{}"
                 ]  # search cannot tell that there is no such record

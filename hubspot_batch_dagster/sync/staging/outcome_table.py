@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import Accepted
+from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 
 
 def outcome_table(several: Sequence[Outcomes], numbers: Sequence[int]) -> pa.Table:
@@ -51,7 +51,7 @@ def outcome_table(several: Sequence[Outcomes], numbers: Sequence[int]) -> pa.Tab
     return pa.table(columns)
 
 
-def fates(several: Sequence[Outcomes | Accepted], numbers: Sequence[int]) -> pa.Table:
+def outcomes_without_reasons(several: Sequence[Outcomes | AcceptedBatch], numbers: Sequence[int]) -> pa.Table:
     """Outcomes without their reasons, with their numbers. ``stale`` are rows whose values are still to be sent."""
     sizes = [len(each) for each in several]
     at = [int(each.settled_at * 1e6) for each in several]

@@ -20,7 +20,7 @@ PLAIN_BYTES = 512 << 20
 """What lies on disk as it is. What comes after is compressed, to a quarter and for a tenth of the time of a plan: only many rows need so much disk."""
 
 
-class Spool:
+class SpillFile:
     """The files.
 
     Args:

@@ -21,10 +21,16 @@ from typing_extensions import Self
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import DIRECT, Accepted, Packed, batch_of, packed
+from hubspot_batch_dagster.sync.batches.packed_batch import (
+    DIRECT,
+    AcceptedBatch,
+    PackedBatch,
+    batch_of,
+    packed,
+)
 from hubspot_batch_dagster.sync.staging import spill_file
-from hubspot_batch_dagster.sync.staging.outcome_table import fates, outcome_table
-from hubspot_batch_dagster.sync.staging.spill_file import Spool
+from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
+from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 
 if TYPE_CHECKING:
@@ -45,7 +51,7 @@ SORTED_AT_ONCE = 8 * READ_AT_ONCE
 _REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 
 
-class Stage:
+class StagingArea:
     """Rows on their way.
 
     Args:
@@ -61,8 +67,8 @@ class Stage:
         self._id_property = encoder.layout.id_property
         self._from_keys = encoder.layout.record_id_through is not None
         self.rows_in = 0
-        self._spool = Spool(folder)
-        self._settled: list[Outcomes | Accepted] = []
+        self._spool = SpillFile(folder)
+        self._settled: list[Outcomes | AcceptedBatch] = []
         self._lock = threading.Lock()
         self._sequence = 0
         self._make_tables(encoder)
@@ -123,7 +129,7 @@ class Stage:
             with self.db.cursor() as alone:  # the caller's thread is not that of the other tables
                 self._insert("incomplete", reasons, "*", alone)
 
-    def settled(self, outcomes: Outcomes | Accepted) -> None:
+    def settled(self, outcomes: Outcomes | AcceptedBatch) -> None:
         """Take outcomes in; they reach the database in groups."""
         with self._lock:
             self._settled.append(outcomes)
@@ -168,7 +174,7 @@ class Stage:
             WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
         return self.db.execute(query).fetchall()
 
-    def batches(self, run: str, size: int) -> Iterator[Batch | Packed]:
+    def batches(self, run: str, size: int) -> Iterator[Batch | PackedBatch]:
         """What the plan wants sent, in the order of the rows, in batches of one action each."""
         for action, rows in self._grouped(self._to_send(), size):
             id_property = self._id_property if action != "create" else None
@@ -288,7 +294,7 @@ class Stage:
     def _flush(self) -> None:
         if not self._settled:
             return
-        self._insert("settled", fates(self._settled, self._numbered(self._settled)), "*")
+        self._insert("settled", outcomes_without_reasons(self._settled, self._numbered(self._settled)), "*")
         # Few rows have a reason: apart from the outcomes, reasons leave those narrow.
         told = {
             self._sequence + i: each
@@ -311,7 +317,7 @@ class Stage:
         self.db.execute(
             'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
         )
-        _register(self.db, fates([], []))
+        _register(self.db, outcomes_without_reasons([], []))
         self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
         _register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
-from hubspot_batch_dagster.sync.staging.staging_area import Stage
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 FORMAT = 1
 META = b"hubspot_batch_dagster"
-BEGUN = "begun.parquet"
+IN_PROGRESS = "begun.parquet"
 """An ids table without lines: what the keys of a first run are that has not come to its end."""
 
 LIVE = "('created', 'updated', 'unchanged')"
@@ -69,7 +69,7 @@ def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
         seen.add(folded)
 
 
-def attach(stage: Stage, path: Path | None, object_type: str, recovered: Iterable[Outcomes]) -> None:
+def attach(stage: StagingArea, path: Path | None, object_type: str, recovered: Iterable[Outcomes]) -> None:
     """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
 
     Args:
@@ -130,7 +130,7 @@ def attach(stage: Stage, path: Path | None, object_type: str, recovered: Iterabl
     )
 
 
-def detach(stage: Stage) -> None:
+def detach(stage: StagingArea) -> None:
     """Take the view ``known`` away, to attach it anew with what was found out since."""
     for name, kind in stage.db.execute(
         "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ('known', 'base', 'recovered')"
@@ -138,7 +138,7 @@ def detach(stage: Stage) -> None:
         stage.db.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {name} CASCADE")
 
 
-def attach_other(stage: Stage, path: Path | None, sync: str, key_columns: tuple[str, ...]) -> None:
+def attach_other(stage: StagingArea, path: Path | None, sync: str, key_columns: tuple[str, ...]) -> None:
     """Make the view ``others`` (key, id) of another sync's ids table, to find record ids by its keys.
 
     Raises:
@@ -161,7 +161,7 @@ def attach_other(stage: Stage, path: Path | None, sync: str, key_columns: tuple[
     )
 
 
-def copy_ids(stage: Stage, path: Path | None, sync: str, object_type: str, table: str) -> None:
+def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str, table: str) -> None:
     """Copy another sync's keys and record ids into a table (key, id) of the stage's database.
 
     Raises:
@@ -189,7 +189,7 @@ def copy_ids(stage: Stage, path: Path | None, sync: str, object_type: str, table
     )
 
 
-def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
+def write(stage: StagingArea, path: Path, object_type: str, definition: str) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
     A record that another key claims now leaves its former line without an id.
@@ -221,7 +221,7 @@ def write(stage: Stage, path: Path, object_type: str, definition: str) -> None:
     )
 
 
-def write_begun(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+def write_in_progress(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
     """Write an ids table without lines."""
     schema = pa.schema([("_key", pa.string())], metadata={META: _meta(key_columns, object_type).encode()})
     pq.write_table(schema.empty_table(), path)
@@ -319,7 +319,7 @@ def _nothing(struct: str) -> str:
     return f"SELECT NULL::VARCHAR AS key, NULL::{struct} AS keys, NULL::TIMESTAMPTZ AS synced_at{empty}"
 
 
-def _types_of_keys(stage: Stage, path: Path) -> str:
+def _types_of_keys(stage: StagingArea, path: Path) -> str:
     """The key columns of an ids table as the type of a struct."""
     location = str(path).replace("'", "''")
     found = stage.db.execute(
