@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from hubspot_batch_dagster import Upsert, prepare
-from hubspot_batch_dagster.component_source import Source
+from hubspot_batch_dagster.component.source import Source
 
 
 def test_a_fraction_far_down_a_sql_result_stays_one(tmp_path: Path) -> None:
