@@ -12,8 +12,10 @@ from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
 from hubspot_batch_dagster.sync.associations.types import Link, associations_of, links_of
 from hubspot_batch_dagster.sync.state.ids_table import check_key_names
-from hubspot_batch_dagster.table.encode import Encoder, Field, Layout, Property, Target
+from hubspot_batch_dagster.table import binding
+from hubspot_batch_dagster.table.encode import Encoder
 from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def bind(
     operation: Operation,
     schema: pa.Schema,
-    definitions: Mapping[str, Property] | None = None,
+    definitions: Mapping[str, Definition] | None = None,
     links: Sequence[Link] | None = None,
 ) -> Encoder:
     """The encoder for a table of this schema.
@@ -57,7 +59,7 @@ def bind(
         on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
     )
     with as_input_error():
-        return layout.bind(schema, model=operation.model)
+        return binding.bind(layout, schema, model=operation.model)
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
@@ -70,7 +72,7 @@ def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
 
 @contextmanager
 def as_input_error() -> Iterator[None]:
-    """The table room's errors as members of the one error tree."""
+    """The table's errors as members of the one error tree."""
     try:
         yield
     except TableError as error:

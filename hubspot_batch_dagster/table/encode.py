@@ -19,15 +19,13 @@ from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
 from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, key_values
-from hubspot_batch_dagster.table.layout import Field, Layout, Property, Target
+from hubspot_batch_dagster.table.layout import Field, Layout
 from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
 from hubspot_batch_dagster.table.text import Text
 from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-__all__ = ["Encoded", "Encoder", "Field", "Layout", "Property", "Target", "encoded_schema", "rejected_schema"]
 
 
 def encoded_schema(keys: pa.DataType) -> pa.Schema:
@@ -91,7 +89,7 @@ class _Column:
 
 
 class Encoder:
-    """Encodes the batches of one table; made by `Layout.bind`, which has checked the columns.
+    """Encodes the batches of one table; made by `binding.bind`, which has checked the columns.
 
     Attributes:
         layout: What is encoded.
@@ -206,7 +204,7 @@ class Encoder:
 
     def _property_id(self, batch: pa.RecordBatch, id_text: Array | None, rejections: Rejections) -> Array:
         name = self.layout.id_column()
-        assert name is not None  # `Layout.bind` has checked it
+        assert name is not None  # `bind` has checked it
         if id_text is None:
             text = encoder_for(None)(batch.column(name))
             is_email = self.layout.id_property in self.layout.emails

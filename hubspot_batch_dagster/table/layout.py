@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-import pyarrow as pa
+from typing import Literal
 
 from hubspot_batch_dagster.table.errors import TableError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from hubspot_batch_dagster.table.encode import Encoder
-
-_SHOWN_COLUMNS = 30
-
 
 @dataclass(frozen=True)
-class Property:
+class Definition:
     """A portal's definition of one property, as far as encoding needs it.
 
     Attributes:
@@ -30,7 +19,7 @@ class Property:
             A type not known here is sent as text.
         field_type: HubSpot's form field; `checkbox` means that several options may be chosen.
         options: Internal value to label. Empty: the portal does not list them, so any value goes.
-        read_only: HubSpot refuses writes; a column for it is refused by `Layout.bind`.
+        read_only: HubSpot refuses writes; a column for it is refused by `bind`.
         calculated: HubSpot computes it; refused likewise.
         unique: HubSpot keeps its values unique (`hasUniqueValue`).
         owner: The values are ids of HubSpot owners.
@@ -61,7 +50,7 @@ class Field:
 
     property: str
     column: str
-    definition: Property | None = None
+    definition: Definition | None = None
 
 
 @dataclass(frozen=True)
@@ -117,31 +106,6 @@ class Layout:
     emails: tuple[str, ...] = ("email",)
     record_id_through: str | None = None
 
-    def bind(self, schema: pa.Schema, *, model: type[BaseModel] | None = None) -> Encoder:
-        """Checks the columns before any row is read.
-
-        Args:
-            schema: The schema of the batches to come, as `record_batches` gives it. A schema without
-                columns (an empty list of rows) fits every layout.
-            model: A pydantic model that each row must satisfy, by column name. It only checks: the values
-                sent are the table's.
-
-        Returns:
-            The encoder for batches of exactly this schema.
-
-        Raises:
-            TableError: A column is missing, a property is named twice or cannot be written, or a key
-                column's type cannot identify a row.
-        """
-        from hubspot_batch_dagster.table.encode import Encoder  # the encoder is made of a layout
-
-        if len(schema) == 0:
-            schema = pa.schema([(name, pa.null()) for name in dict.fromkeys(self.columns())])
-        self._check_names(schema)
-        self._check_fields()
-        self._check_key(schema)
-        return Encoder(self, schema, model=model)
-
     def columns(self) -> tuple[str, ...]:
         """Every column the layout reads, in the order key, record id, fields, targets."""
         return (
@@ -157,82 +121,3 @@ class Layout:
             return None
         own = [each.column for each in self.fields if each.property == self.id_property]
         return own[0] if own else self.key[0] if len(self.key) == 1 else None
-
-    def _check_names(self, schema: pa.Schema) -> None:
-        for name in self.columns():
-            if schema.names.count(name) == 1:
-                continue
-            if name in schema.names:
-                raise TableError(f"Column '{name}' stands more than once in the table.", column=name)
-            role = "Key column" if name in self.key else "Column"
-            raise TableError(
-                f"{role} '{name}' is not in the table.{_nearest(name, schema.names)}",
-                column=name,
-                remedy=f"The table has: {_listed(schema.names)}.",
-            )
-
-    def _check_fields(self) -> None:
-        for name, count in Counter(each.property for each in self.fields).items():
-            if count > 1:
-                columns = [each.column for each in self.fields if each.property == name]
-                raise TableError(
-                    f"Property '{name}' would be filled from {count} columns: {_listed(columns)}.",
-                    column=columns[0],
-                    remedy="Map one column to it.",
-                )
-        for each in self.fields:
-            definition = each.definition
-            if definition is not None and (definition.read_only or definition.calculated):
-                why = "is calculated by HubSpot" if definition.calculated else "is read-only"
-                raise TableError(
-                    f"Column '{each.column}' goes to property '{each.property}', which {why}.",
-                    column=each.column,
-                    remedy="Leave the column out.",
-                )
-
-    def _check_key(self, schema: pa.Schema) -> None:
-        if not self.key:
-            raise TableError("There is no key column.", remedy="Name the column(s) that identify a row.")
-        if len(set(self.key)) != len(self.key):
-            raise TableError(f"A key column is named twice: {_listed(self.key)}.", column=self.key[0])
-        if self.key_fold is not None and len(self.key) > 1:
-            raise TableError("Only a key of one column can be compared as an email.", column=self.key[0])
-        for name in self.key:
-            kind = schema.field(name).type
-            if not _identifies(kind):
-                raise TableError(
-                    f"Key column '{name}' is of type {kind}, which cannot identify a row.",
-                    column=name,
-                    remedy="Use text, whole numbers, dates or timestamps.",
-                )
-        if self.id_property is not None and self.id_column() is None:
-            raise TableError(
-                f"No column holds the id property '{self.id_property}'.",
-                remedy="Map a column to it.",
-            )
-
-
-def _identifies(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(
-        types.is_string(kind)
-        or types.is_integer(kind)
-        or types.is_boolean(kind)
-        or types.is_floating(kind)
-        or types.is_decimal(kind)
-        or types.is_date(kind)
-        or types.is_timestamp(kind)
-        or types.is_null(kind)
-    )
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    by_fold = {each.casefold(): each for each in names}
-    near = difflib.get_close_matches(name.casefold(), list(by_fold), n=3)
-    return f" Nearest: {_listed(by_fold[each] for each in near)}." if near else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    shown = ", ".join(f"'{name}'" for name in every[:_SHOWN_COLUMNS])
-    return shown + (f" and {len(every) - _SHOWN_COLUMNS} more" if len(every) > _SHOWN_COLUMNS else "")

@@ -28,7 +28,7 @@ from hubspot_batch_dagster.table.kernels import (
     pc,
     trimmed_and_lowered,
 )
-from hubspot_batch_dagster.table.layout import Property
+from hubspot_batch_dagster.table.layout import Definition
 from hubspot_batch_dagster.table.options import Options
 from hubspot_batch_dagster.table.text import Text, list_text, text_of
 
@@ -46,7 +46,7 @@ _ORDINARY_EMAIL = (
 Encode = Callable[[Array], Text]
 
 
-def encoder_for(definition: Property | None) -> Encode:
+def encoder_for(definition: Definition | None) -> Encode:
     """The function that turns a column into text for a property, and finds what HubSpot would refuse.
 
     Empty text is let through for every type: it clears the property. Surrounding spaces are dropped except
@@ -83,7 +83,7 @@ def not_emails(text: Array) -> list[Problem]:
     return _matching(pc.utf8_trim_whitespace(text), _EMAIL, INVALID_EMAIL, text).problems
 
 
-def _by_type(definition: Property | None) -> Encode:
+def _by_type(definition: Definition | None) -> Encode:
     if definition is None:
         return text_of
     if definition.owner:
@@ -135,7 +135,7 @@ def _matching(text: Array, pattern: str, code: Code, original: Array) -> Text:
     return Text(text, list(problem(pc.or_(unfit, blank), code, original)))
 
 
-def _enumeration(definition: Property) -> Encode:
+def _enumeration(definition: Definition) -> Encode:
     options = Options(definition.options, several=definition.field_type == "checkbox")
 
     def encode(array: Array) -> Text:

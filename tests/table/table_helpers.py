@@ -8,7 +8,9 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import settings
 
-from hubspot_batch_dagster.table.encode import Encoded, Field, Layout, Property
+from hubspot_batch_dagster.table.binding import bind
+from hubspot_batch_dagster.table.encode import Encoded
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 KEY = "row_key"
@@ -18,7 +20,7 @@ UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1000) -> Encoded:
     """Every row of a small table, as one `Encoded`."""
     reader = record_batches(rows, max_rows=max_rows)
-    encoder = layout.bind(reader.schema, model=model)
+    encoder = bind(layout, reader.schema, model=model)
     good, rejected, first = [], [], 0
     for batch in reader:
         encoded = encoder.encode(batch, first)
@@ -43,7 +45,7 @@ def _one(table: pa.Table) -> pa.RecordBatch:
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def encode_column(values: pa.Array, definition: Property | None = None, **layout: Any) -> Encoded:
+def encode_column(values: pa.Array, definition: Definition | None = None, **layout: Any) -> Encoded:
     """One column sent to the property `p` (or the definition's), keyed by the row number."""
     name = "p" if definition is None else definition.name
     table = pa.table({KEY: pa.array(range(len(values)), pa.int64()), "cell": values})
@@ -66,14 +68,14 @@ def rejected_codes(encoded: Encoded) -> dict[int, str]:
     return dict(zip(encoded.rejected["row"].to_pylist(), encoded.rejected["code"].to_pylist(), strict=True))
 
 
-def only_text(values: pa.Array, definition: Property | None = None) -> str | None:
+def only_text(values: pa.Array, definition: Definition | None = None) -> str | None:
     """The text sent for a column of one value that is not rejected."""
     encoded = encode_column(values, definition)
     assert encoded.rejected.num_rows == 0, encoded.rejected.to_pylist()
     return sent(encoded, "p" if definition is None else definition.name)[0]
 
 
-def only_rejection(values: pa.Array, definition: Property | None = None) -> dict[str, Any]:
+def only_rejection(values: pa.Array, definition: Definition | None = None) -> dict[str, Any]:
     """The rejection of a column of one value."""
     encoded = encode_column(values, definition)
     assert encoded.good.num_rows == 0, encoded.good.to_pylist()

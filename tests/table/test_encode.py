@@ -23,8 +23,9 @@ from table_helpers import (
     sent,
 )
 
-from hubspot_batch_dagster.table.encode import Field, Layout
+from hubspot_batch_dagster.table.binding import bind
 from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.layout import Field, Layout
 
 UTC = dt.timezone.utc
 PARIS = "Europe/Paris"
@@ -177,7 +178,7 @@ def test_row_positions_run_on_over_batches():
 
 
 def test_a_batch_of_another_schema_is_refused():
-    encoder = Layout((), ("k",)).bind(pa.schema({"k": pa.string()}))
+    encoder = bind(Layout((), ("k",)), pa.schema({"k": pa.string()}))
     with pytest.raises(TableError, match="has the columns"):
         encoder.encode(pa.record_batch({"x": ["a"]}), 0)
 
@@ -189,7 +190,7 @@ def test_an_encoded_batch_prints_counts_and_no_data():
 
 def test_the_result_has_the_promised_schemas():
     layout = Layout((), ("a", "b"))
-    encoder = layout.bind(pa.schema({"a": pa.string(), "b": pa.int32()}))
+    encoder = bind(layout, pa.schema({"a": pa.string(), "b": pa.int32()}))
     encoded = encoder.encode(pa.record_batch({"a": ["x", None], "b": pa.array([1, 2], pa.int32())}), 5)
     assert encoded.good.schema == encoder.encoded_schema
     assert encoded.rejected.schema == encoder.rejected_schema

@@ -7,15 +7,16 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-from hubspot_batch_dagster.table.encode import Field, Layout, Property, Target
+from hubspot_batch_dagster.table.binding import bind
 from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout, Target
 
 SCHEMA = pa.schema({"mail": pa.string(), "first_name": pa.string(), "id": pa.int64(), "Amount": pa.float64()})
 
 
 def _refusal(layout: Layout, schema: pa.Schema = SCHEMA) -> TableError:
     with pytest.raises(TableError) as caught:
-        layout.bind(schema)
+        bind(layout, schema)
     return caught.value
 
 
@@ -64,15 +65,15 @@ def test_one_property_from_two_columns_is_refused_naming_both():
 
 
 def test_one_column_may_fill_two_properties():
-    Layout((Field("email", "mail"), Field("username", "mail")), ("mail",)).bind(SCHEMA)
+    bind(Layout((Field("email", "mail"), Field("username", "mail")), ("mail",)), SCHEMA)
 
 
 @pytest.mark.parametrize(
     ("definition", "why"),
     [
-        (Property("createdate", "datetime", read_only=True), "read-only"),
-        (Property("score", "number", calculated=True), "calculated by HubSpot"),
-        (Property("score", "number", calculated=True, read_only=True), "calculated by HubSpot"),
+        (Definition("createdate", "datetime", read_only=True), "read-only"),
+        (Definition("score", "number", calculated=True), "calculated by HubSpot"),
+        (Definition("score", "number", calculated=True, read_only=True), "calculated by HubSpot"),
     ],
 )
 def test_a_property_that_cannot_be_written_is_refused_naming_the_column(definition, why):
@@ -97,7 +98,7 @@ KEYABLE = [
 
 @pytest.mark.parametrize("kind", KEYABLE, ids=str)
 def test_types_that_identify_a_row_may_be_keys(kind):
-    Layout((), ("k",)).bind(pa.schema({"k": kind}))
+    bind(Layout((), ("k",)), pa.schema({"k": kind}))
 
 
 NOT_KEYABLE = [
@@ -136,7 +137,7 @@ def test_an_association_without_types_is_refused():
 
 
 def test_a_key_column_named_after_a_date_may_hold_dates():
-    encoder = Layout((), ("day",)).bind(pa.schema({"day": pa.date32()}))
+    encoder = bind(Layout((), ("day",)), pa.schema({"day": pa.date32()}))
     good = encoder.encode(pa.record_batch({"day": [dt.date(2024, 1, 2)]}), 0).good
     assert good["key"].to_pylist() == ["2024-01-02"]
     assert good["keys"].to_pylist() == [{"day": dt.date(2024, 1, 2)}]

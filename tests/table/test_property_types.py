@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from table_helpers import encode, encode_column, only_rejection, only_text, rejected_codes, sent
 
-from hubspot_batch_dagster.table.encode import Field, Layout, Property
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 
-NUMBER = Property("p", "number")
-BOOL = Property("p", "bool", "booleancheckbox", {"true": "Yes", "false": "No"})
-DATE = Property("p", "date")
-DATETIME = Property("p", "datetime")
-STRING = Property("p", "string", max_length=20)
-OWNER = Property("p", "enumeration", "select", owner=True)
-STAGE = Property(
+NUMBER = Definition("p", "number")
+BOOL = Definition("p", "bool", "booleancheckbox", {"true": "Yes", "false": "No"})
+DATE = Definition("p", "date")
+DATETIME = Definition("p", "datetime")
+STRING = Definition("p", "string", max_length=20)
+OWNER = Definition("p", "enumeration", "select", owner=True)
+STAGE = Definition(
     "p",
     "enumeration",
     "select",
@@ -35,7 +35,9 @@ STAGE = Property(
         "OTHER": "Something else",
     },
 )
-COLOURS = Property("p", "enumeration", "checkbox", {"r": "Red", "g": "Green", "b": "Blue", "Red": "Deep Red"})
+COLOURS = Definition(
+    "p", "enumeration", "checkbox", {"r": "Red", "g": "Green", "b": "Blue", "Red": "Deep Red"}
+)
 UTC = dt.timezone.utc
 
 ACCEPTED = [
@@ -95,15 +97,15 @@ ACCEPTED = [
     (COLOURS, pa.array(["r;"]), "r"),
     (COLOURS, pa.array([["r", "Blue"]]), "r;b"),
     (COLOURS, pa.array([""]), ""),
-    (Property("p", "enumeration", "select"), pa.array(["anything"]), "anything"),
-    (Property("p", "enumeration", "select", {"1": "One"}), pa.array([1]), "1"),
+    (Definition("p", "enumeration", "select"), pa.array(["anything"]), "anything"),
+    (Definition("p", "enumeration", "select", {"1": "One"}), pa.array([1]), "1"),
     (
-        Property("p", "enumeration", "booleancheckbox", {"true": "Yes", "false": "No"}),
+        Definition("p", "enumeration", "booleancheckbox", {"true": "Yes", "false": "No"}),
         pa.array([True]),
         "true",
     ),
-    (Property("p", "phone_number"), pa.array(["+1 (555) 010-2000"]), "+1 (555) 010-2000"),
-    (Property("p", "json"), pa.array(['{"a":1}']), '{"a":1}'),
+    (Definition("p", "phone_number"), pa.array(["+1 (555) 010-2000"]), "+1 (555) 010-2000"),
+    (Definition("p", "json"), pa.array(['{"a":1}']), '{"a":1}'),
 ]
 
 
@@ -192,14 +194,14 @@ def test_a_wrong_part_of_several_options_is_the_one_named():
 
 
 def test_an_option_like_no_other_names_five_of_them():
-    many = Property("p", "enumeration", "select", {f"option_{at}": f"Option {at}" for at in range(30)})
+    many = Definition("p", "enumeration", "select", {f"option_{at}": f"Option {at}" for at in range(30)})
     message = only_rejection(pa.array(["zzz"]), many)["message"]
     assert message.count("'option_") == 5
     assert "among them are" in message
 
 
 def test_a_column_of_nothing_but_wrong_options_is_still_rejected_quickly():
-    many = Property(
+    many = Definition(
         "p", "enumeration", "select", {f"option_{at}": f"Option number {at}" for at in range(300)}
     )
     cells = pa.array([f"free text that is no option, {at}" * 20 for at in range(5_000)])
@@ -210,7 +212,7 @@ def test_a_column_of_nothing_but_wrong_options_is_still_rejected_quickly():
 
 
 def test_an_options_internal_value_is_escaped_even_where_the_column_is_numbers():
-    odd = Property("p", "enumeration", "select", {'a"b\\': "1"})
+    odd = Definition("p", "enumeration", "select", {'a"b\\': "1"})
     assert only_text(pa.array([1]), odd) == 'a"b\\'
 
 
@@ -266,7 +268,7 @@ def _column(cells: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.one_of(st.none(), cells), min_size=EACH, max_size=EACH)
 
 
-def _judged(definition: Property, cells: list[str | None], takes: Any, same: Any) -> None:
+def _judged(definition: Definition, cells: list[str | None], takes: Any, same: Any) -> None:
     """Every row is sent with a text HubSpot takes and that means the cell, or rejected because it would not."""
     encoded = encode_column(pa.array(cells, pa.string()), definition)
     texts, codes = sent(encoded), rejected_codes(encoded)

@@ -11,7 +11,7 @@ import pytest
 from table_helpers import encode, rejected_codes
 
 from hubspot_batch_dagster.table import check
-from hubspot_batch_dagster.table.encode import Field, Layout
+from hubspot_batch_dagster.table.layout import Field, Layout
 
 
 class ContactRow(pydantic.BaseModel):

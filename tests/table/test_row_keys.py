@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from table_helpers import UNHURRIED, encode, rejected_codes
 
-from hubspot_batch_dagster.table.encode import Encoded, Field, Layout, Target
+from hubspot_batch_dagster.table.encode import Encoded
+from hubspot_batch_dagster.table.layout import Field, Layout, Target
 
 CALL_TO_CONTACT = (("HUBSPOT_DEFINED", 194),)
 LABELLED = (("HUBSPOT_DEFINED", 194), ("USER_DEFINED", 7))

@@ -17,8 +17,8 @@ import pytest
 from table_helpers import encode, read_all, sent
 
 from hubspot_batch_dagster.table import rows as rows_module
-from hubspot_batch_dagster.table.encode import Field, Layout
 from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.layout import Field, Layout
 from hubspot_batch_dagster.table.rows import record_batches
 
 ROWS = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from hubspot_batch_dagster.api.definitions import Pipeline, PropertyDefinition
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.table.layout import Property
+from hubspot_batch_dagster.table.layout import Definition
 
 OWNER = "OWNER"
 
@@ -43,14 +43,14 @@ class Definitions:
             f"Definitions({self.kind!r}, {len(self.properties)} properties, {len(self.pipelines)} pipelines)"
         )
 
-    def encoded(self, names: Iterable[str]) -> dict[str, Property]:
+    def encoded(self, names: Iterable[str]) -> dict[str, Definition]:
         """The named properties as the encoder wants them; unknown names are left out."""
         return {name: self.property(name) for name in names if name in self.properties}
 
-    def property(self, name: str) -> Property:
+    def property(self, name: str) -> Definition:
         """One property as the encoder wants it."""
         found = self.properties[name]
-        return Property(
+        return Definition(
             name=name,
             type=found.type,
             field_type=found.field_type,

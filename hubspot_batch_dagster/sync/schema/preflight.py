@@ -23,7 +23,7 @@ from hubspot_batch_dagster.sync.schema.new_properties import (
 from hubspot_batch_dagster.sync.schema.portal import Ask, Portal, Warn
 from hubspot_batch_dagster.sync.schema.required_properties import CreateRules, create_rules
 from hubspot_batch_dagster.sync.state.store import Store
-from hubspot_batch_dagster.table.layout import Property
+from hubspot_batch_dagster.table.layout import Definition
 
 KEPT_IN = "portal.json"
 
@@ -54,7 +54,7 @@ class Preflight:
             return operation.definition()
         return f"{operation.definition()}{self.definitions.fingerprint(self.mapping)}"
 
-    def encoded(self) -> dict[str, Property]:
+    def encoded(self) -> dict[str, Definition]:
         """The mapped properties as the encoder wants them."""
         if self.definitions is None or self.mapping is None:
             return {}
