@@ -11,7 +11,7 @@ from hubspot_batch_dagster.operations.base import Action, Association, Operation
 
 @dataclass(frozen=True, kw_only=True)
 class Associate(Operation):
-    """Link records that exist, one pair for each row.
+    """TypedAssociation records that exist, one pair for each row.
 
     A row is known by its two columns. A link that an earlier run made counts as ``unchanged``; one that HubSpot has
     already is made again without harm, so a run may be repeated at any time. The lines of the ids table have no

@@ -10,7 +10,11 @@ from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
-from hubspot_batch_dagster.sync.associations.types import Link, associations_of, links_of
+from hubspot_batch_dagster.sync.associations.types import (
+    TypedAssociation,
+    associations_of,
+    typed_associations,
+)
 from hubspot_batch_dagster.sync.state.ids_table import check_key_names
 from hubspot_batch_dagster.table import binding
 from hubspot_batch_dagster.table.encode import Encoder
@@ -27,7 +31,7 @@ def bind(
     operation: Operation,
     schema: pa.Schema,
     definitions: Mapping[str, Definition] | None = None,
-    links: Sequence[Link] | None = None,
+    links: Sequence[TypedAssociation] | None = None,
 ) -> Encoder:
     """The encoder for a table of this schema.
 
@@ -54,7 +58,9 @@ def bind(
         record_id=operation.record_id_column,
         id_property=operation.id_property_name,
         emails=emails,
-        targets=tuple(_target(each) for each in (links_of(operation, None) if links is None else links)),
+        targets=tuple(
+            _target(each) for each in (typed_associations(operation, None) if links is None else links)
+        ),
         record_id_through=operation.from_through if isinstance(operation, Associate) else None,
         on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
     )
@@ -89,7 +95,7 @@ def _not_sent(operation: Operation) -> set[str]:
     return columns
 
 
-def _target(link: Link) -> Target:
+def _target(link: TypedAssociation) -> Target:
     """A column of associations, checked row by row where its keys are looked up or here."""
     given = link.association
     return Target(column=given.column, types=(link.type,), required=given.required, through=given.through)

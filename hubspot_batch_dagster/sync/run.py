@@ -28,7 +28,11 @@ from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 from hubspot_batch_dagster.sync.column_mapping import as_input_error, bind
-from hubspot_batch_dagster.sync.delivery.association_sender import LINKS_FOR_A_ROW, AssociationSender, prune
+from hubspot_batch_dagster.sync.delivery.association_sender import (
+    ASSOCIATIONS_PER_ROW,
+    AssociationSender,
+    prune,
+)
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
 from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
 from hubspot_batch_dagster.sync.delivery.sender import Sender
@@ -157,7 +161,9 @@ class _Run:
         self.encoder = bind(
             operation, self.source.schema, self.preflight.encoded(), self.association_writer.links
         )
-        self.batch_size = options.batch_size * (LINKS_FOR_A_ROW if isinstance(operation, Associate) else 1)
+        self.batch_size = options.batch_size * (
+            ASSOCIATIONS_PER_ROW if isinstance(operation, Associate) else 1
+        )
         self.unresolved = self.dissociated = 0
 
     def _preflight(self) -> Preflight:

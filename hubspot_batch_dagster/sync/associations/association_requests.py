@@ -25,7 +25,7 @@ from hubspot_batch_dagster.api.associations import (
 from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
 from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
-from hubspot_batch_dagster.sync.associations.types import LinkType
+from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Split, decide
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, rejection
@@ -39,33 +39,33 @@ MOST_REMOVED = 2000
 """Targets in one archive request; HubSpot documents a limit for its sources alone."""
 
 
-class Pair(NamedTuple):
+class NewAssociation(NamedTuple):
     """A link to add: two record ids, and the labels that the pair shall have. Without labels it is the plain one."""
 
     from_id: str
     to_id: str
-    types: tuple[LinkType, ...] = ()
+    types: tuple[AssociationTypeKey, ...] = ()
 
 
 @dataclass
-class Added:
+class AddedAssociations:
     """What became of links.
 
     Attributes:
-        verdicts: Link -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
+        verdicts: TypedAssociation -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
         sent: Links that were in a request.
     """
 
-    verdicts: dict[Pair, Verdict] = field(default_factory=dict)
-    sent: set[Pair] = field(default_factory=set)
+    verdicts: dict[NewAssociation, Verdict] = field(default_factory=dict)
+    sent: set[NewAssociation] = field(default_factory=set)
 
 
-Held = Mapping[str, Mapping[str, list[LabelDefinition]]]
+CurrentAssociations = Mapping[str, Mapping[str, list[LabelDefinition]]]
 """Record -> record at the other end -> what their association means."""
 
 
 @dataclass(frozen=True)
-class Pairs:
+class AssociationRequests:
     """The associations from one object type to another.
 
     Attributes:
@@ -78,22 +78,22 @@ class Pairs:
     from_type: str
     to_type: str
 
-    def add(self, pairs: Iterable[Pair]) -> Added:
+    def add(self, pairs: Iterable[NewAssociation]) -> AddedAssociations:
         """Add links, 2,000 in a request. A refusal that names no link is halved down to the link that it is about.
 
         Links without labels leave a pair's labels as they are; labels **replace** those that the pair has
         (HubSpot, associations guide), so they come with the ones to keep.
         """
-        added = Added()
+        added = AddedAssociations()
         every = list(dict.fromkeys(pairs))
         kinds: tuple[AssociationKind, ...] = ("default", "create")
         for kind in kinds:
             of_kind = [each for each in every if bool(each.types) == (kind == "create")]
             if of_kind:
-                _Adding(self, kind, added).run(of_kind)
+                _Addition(self, kind, added).run(of_kind)
         return added
 
-    def read(self, ids: Sequence[str]) -> Held:
+    def read(self, ids: Sequence[str]) -> CurrentAssociations:
         """What records are associated with at present, 1,000 in a request.
 
         Raises:
@@ -131,7 +131,7 @@ class Pairs:
             _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
         return sum(len(targets) for targets in links.values())
 
-    def remove_labels(self, pairs: Sequence[Pair]) -> int:
+    def remove_labels(self, pairs: Sequence[NewAssociation]) -> int:
         """Take labels from pairs, which stay associated; returns how many pairs.
 
         Raises:
@@ -144,25 +144,25 @@ class Pairs:
         return len(pairs)
 
 
-class _Adding:
+class _Addition:
     """Links of one kind under way."""
 
-    def __init__(self, between: Pairs, kind: AssociationKind, added: Added) -> None:
+    def __init__(self, between: AssociationRequests, kind: AssociationKind, added: AddedAssociations) -> None:
         self.requester = between.requester
         self.where = association_endpoint(between.from_type, between.to_type, kind, self.requester.version)
         self.kind = kind
         self.plain = plain_association(between.from_type, between.to_type)
         self.added = added
         self.refused: Counter[str] = Counter()
-        self.silent: Counter[Pair] = Counter()
+        self.silent: Counter[NewAssociation] = Counter()
 
-    def run(self, pairs: list[Pair]) -> None:
+    def run(self, pairs: list[NewAssociation]) -> None:
         size = self.where.max_inputs
         work = [pairs[at : at + size] for at in range(0, len(pairs), size)][::-1]
         while work and not self.requester.stop:
             work += reversed(self._send(work.pop()))
 
-    def _send(self, part: list[Pair]) -> list[list[Pair]]:
+    def _send(self, part: list[NewAssociation]) -> list[list[NewAssociation]]:
         self.added.sent.update(part)
         try:
             done, errors = self._asked(part)
@@ -186,7 +186,7 @@ class _Adding:
         left = [each for each in left if each not in verdicts]
         return self._again(left, part, errors)
 
-    def _asked(self, part: list[Pair]) -> tuple[set[Pair], list[ErrorItem]]:
+    def _asked(self, part: list[NewAssociation]) -> tuple[set[NewAssociation], list[ErrorItem]]:
         body = _body(_input(each) for each in part)
         if self.kind == "default":
             plain = self.requester.post(self.where, body, DefaultAnswer)
@@ -205,7 +205,9 @@ class _Adding:
         ]
         return {(each.from_.id, each.to.id) for each in own or results}
 
-    def _again(self, left: list[Pair], part: list[Pair], errors: list[ErrorItem]) -> list[list[Pair]]:
+    def _again(
+        self, left: list[NewAssociation], part: list[NewAssociation], errors: list[ErrorItem]
+    ) -> list[list[NewAssociation]]:
         """What to send next of the links that the answer does not speak of.
 
         Errors that name nobody are halved down to the link that they are about. An answer that says nothing at all is
@@ -224,7 +226,7 @@ class _Adding:
         self.requester.pause(Again(self.requester.retry_policy.backoff * 2.0 ** (self.silent[left[0]] - 1)))
         return [left]
 
-    def _split(self, error: HubSpotError, part: list[Pair]) -> list[list[Pair]]:
+    def _split(self, error: HubSpotError, part: list[NewAssociation]) -> list[list[NewAssociation]]:
         if len(part) > 1:
             return _halves(part)
         self.added.verdicts[part[0]] = refusal(error)
@@ -249,7 +251,7 @@ def refusal(error: ErrorItem | HubSpotError) -> Verdict:
 _ID = re.compile(r"\d+")
 
 
-def _named(error: ErrorItem, pairs: Sequence[Pair]) -> list[Pair]:
+def _named(error: ErrorItem, pairs: Sequence[NewAssociation]) -> list[NewAssociation]:
     """The links that an error is about: those both ends of which it names, else those of which it names one."""
     listed = {key.lower(): values for key, values in error.context.items() if key.lower().endswith(_IDS)}
     sources = {each for key, values in listed.items() if key.startswith("from") for each in values}
@@ -272,7 +274,7 @@ def _check(errors: Sequence[ErrorItem]) -> None:
         )
 
 
-def _input(pair: Pair) -> dict[str, object]:
+def _input(pair: NewAssociation) -> dict[str, object]:
     ends: dict[str, object] = {"from": {"id": pair.from_id}, "to": {"id": pair.to_id}}
     if pair.types:
         ends["types"] = [
@@ -302,6 +304,6 @@ def _portions(
         yield part
 
 
-def _halves(pairs: list[Pair]) -> list[list[Pair]]:
+def _halves(pairs: list[NewAssociation]) -> list[list[NewAssociation]]:
     middle = len(pairs) // 2
     return [pairs[:middle], pairs[middle:]]

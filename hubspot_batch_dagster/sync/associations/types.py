@@ -18,12 +18,12 @@ from hubspot_batch_dagster.operations.records import Association, Operation
 Labels = Callable[[str, str], list[LabelDefinition]]
 """Reads the types from one object type to another."""
 
-LinkType = tuple[str, int]
+AssociationTypeKey = tuple[str, int]
 """Association category and type id."""
 
 
 @dataclass(frozen=True)
-class Link:
+class TypedAssociation:
     """An association of an operation, with its type found.
 
     Attributes:
@@ -35,7 +35,7 @@ class Link:
 
     association: Association
     to: str
-    type: LinkType
+    type: AssociationTypeKey
     plain: bool
 
     @property
@@ -50,7 +50,7 @@ def associations_of(operation: Operation) -> Sequence[Association]:
     return found
 
 
-def link_requests(operation: Operation) -> int:
+def association_requests_per_batch(operation: Operation) -> int:
     """How many requests the links of an updated or upserted batch take: one for each object type that they lead to, and
     one more to read what is there where labels are added or links replaced."""
     links = associations_of(operation)
@@ -58,7 +58,7 @@ def link_requests(operation: Operation) -> int:
     return len({each.to for each in links}) + len(looked_at)
 
 
-def links_of(operation: Operation, labels: Labels | None) -> tuple[Link, ...]:
+def typed_associations(operation: Operation, labels: Labels | None) -> tuple[TypedAssociation, ...]:
     """The operation's associations with their types.
 
     Args:
@@ -72,7 +72,7 @@ def links_of(operation: Operation, labels: Labels | None) -> tuple[Link, ...]:
     """
     source = object_type(operation.object_type).name
     links = tuple(_link(source, each, labels) for each in associations_of(operation))
-    meant: dict[LinkType, str] = {}
+    meant: dict[AssociationTypeKey, str] = {}
     for link in links:
         if meant.setdefault(link.type, link.to) != link.to:
             raise InputError(
@@ -83,11 +83,13 @@ def links_of(operation: Operation, labels: Labels | None) -> tuple[Link, ...]:
     return links
 
 
-def _link(source: str, association: Association, labels: Labels | None) -> Link:
+def _link(source: str, association: Association, labels: Labels | None) -> TypedAssociation:
     to = object_type(association.to).name
     known = _documented(source, to, association)
     if known is not None:
-        return Link(association, to, ("HUBSPOT_DEFINED", known), known == plain_association(source, to))
+        return TypedAssociation(
+            association, to, ("HUBSPOT_DEFINED", known), known == plain_association(source, to)
+        )
     if labels is None:
         return _unseen(source, to, association)
     wanted = association.type
@@ -101,7 +103,7 @@ def _link(source: str, association: Association, labels: Labels | None) -> Link:
             column=association.column,
             remedy="Check that the two object types can be associated in the portal.",
         )
-    return Link(association, to, _type_of(found), not found.label)
+    return TypedAssociation(association, to, _type_of(found), not found.label)
 
 
 def _documented(source: str, to: str, association: Association) -> int | None:
@@ -112,9 +114,9 @@ def _documented(source: str, to: str, association: Association) -> int | None:
     return None
 
 
-def _unseen(source: str, to: str, association: Association) -> Link:
+def _unseen(source: str, to: str, association: Association) -> TypedAssociation:
     if isinstance(association.type, int):
-        return Link(association, to, (association.category, association.type), plain=False)
+        return TypedAssociation(association, to, (association.category, association.type), plain=False)
     what = f"label {association.type!r}" if association.type else "association type"
     raise InputError(
         f"The {what} from {source} to {to} is not known here, only in the portal.",
@@ -123,16 +125,16 @@ def _unseen(source: str, to: str, association: Association) -> Link:
     )
 
 
-def _by_id(source: str, to: str, association: Association, wanted: int, labels: Labels) -> Link:
+def _by_id(source: str, to: str, association: Association, wanted: int, labels: Labels) -> TypedAssociation:
     given = (str(association.category), wanted)
     try:
         listed = labels(source, to)
     except (MissingScopes, NotFound, InvalidBatch):
         # The type may still be written; HubSpot checks it then.
-        return Link(association, to, given, plain=False)
+        return TypedAssociation(association, to, given, plain=False)
     found = next((each for each in listed if _type_of(each) == given), None)
     if found is not None:
-        return Link(association, to, given, not found.label)
+        return TypedAssociation(association, to, given, not found.label)
     back = next((each for each in labels(to, source) if _type_of(each) == given), None)
     same = next((each for each in listed if back is not None and each.label == back.label), None)
     if back is None:
@@ -169,5 +171,5 @@ def _there_are(source: str, to: str, listed: Sequence[LabelDefinition]) -> str:
     return f"From {source} to {to} there are: {shown or 'none'}. Each direction has its own."
 
 
-def _type_of(label: LabelDefinition) -> LinkType:
+def _type_of(label: LabelDefinition) -> AssociationTypeKey:
     return label.category or "HUBSPOT_DEFINED", label.type_id or 0

@@ -9,15 +9,23 @@ from dataclasses import dataclass
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes
 from hubspot_batch_dagster.operations.records import Operation
-from hubspot_batch_dagster.sync.associations.association_requests import Held, Pair, Pairs
-from hubspot_batch_dagster.sync.associations.types import Link, LinkType, links_of
+from hubspot_batch_dagster.sync.associations.association_requests import (
+    AssociationRequests,
+    CurrentAssociations,
+    NewAssociation,
+)
+from hubspot_batch_dagster.sync.associations.types import (
+    AssociationTypeKey,
+    TypedAssociation,
+    typed_associations,
+)
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.matching import MESSAGE_LENGTH, Verdict
 
 _WRITTEN = ("created", "updated", "unchanged")
 
-Named = dict[str, set[LinkType]]
+Named = dict[str, set[AssociationTypeKey]]
 """Record at the other end -> what the link shall mean."""
 
 
@@ -32,7 +40,7 @@ class AssociationWriter:
     """
 
     object_type: str
-    links: tuple[Link, ...]
+    links: tuple[TypedAssociation, ...]
     requester: Requester
 
     @classmethod
@@ -43,9 +51,9 @@ class AssociationWriter:
             InputError: There is no such label or type.
             MissingScopes: The token may not read the labels.
         """
-        links: tuple[Link, ...] = ()
+        links: tuple[TypedAssociation, ...] = ()
         try:
-            links = links_of(operation, requester.labels)
+            links = typed_associations(operation, requester.labels)
         except (InputError, MissingScopes):
             raise
         except HubSpotError as error:
@@ -159,8 +167,8 @@ class AssociationWriter:
     def _concerns(self, associations: str | None) -> bool:
         return associations is not None or any(link.replace for link in self.links)
 
-    def _between(self, to: str) -> Pairs:
-        return Pairs(self.requester, self.object_type, to)
+    def _between(self, to: str) -> AssociationRequests:
+        return AssociationRequests(self.requester, self.object_type, to)
 
     def _named(self, associations: str | None) -> dict[str, Named]:
         """Object type -> the links of a row to it, from the text that a create request would carry."""
@@ -200,42 +208,50 @@ class AssociationWriter:
             elif held is not None:
                 self._remove(to, done, held)
 
-    def _asked(self, rows: dict[int, tuple[str, Named]], held: Held | None) -> dict[int, list[Pair]]:
+    def _asked(
+        self, rows: dict[int, tuple[str, Named]], held: CurrentAssociations | None
+    ) -> dict[int, list[NewAssociation]]:
         """The links that rows name and that their records do not have; all of them where it is not known what they have."""
         return {
             i: [self._pair(record, target, types, held) for target, types in named.items()]
             for i, (record, named) in _missing(rows, held).items()
         }
 
-    def _pairs(self, rows: dict[int, tuple[str, Named]], held: Held | None) -> dict[int, Pair]:
+    def _pairs(
+        self, rows: dict[int, tuple[str, Named]], held: CurrentAssociations | None
+    ) -> dict[int, NewAssociation]:
         return {i: pairs[0] for i, pairs in self._asked(rows, held).items()}
 
-    def _pair(self, record: str, target: str, types: set[LinkType], held: Held | None) -> Pair:
+    def _pair(
+        self, record: str, target: str, types: set[AssociationTypeKey], held: CurrentAssociations | None
+    ) -> NewAssociation:
         """A plain link, or one with all labels that the pair has and shall have: a request with labels replaces them."""
         plain = {link.type for link in self.links if link.plain}
         labels = types - plain
         if not labels:
-            return Pair(record, target)
+            return NewAssociation(record, target)
         present = (held or {}).get(record, {}).get(target, ())
         kept = {(each.category or "", each.type_id or 0) for each in present if each.label and each.type_id}
-        return Pair(record, target, tuple(sorted(labels | kept)))
+        return NewAssociation(record, target, tuple(sorted(labels | kept)))
 
-    def _extra(self, to: str, record: str, named: Named, held: Held) -> tuple[list[str], list[Pair]]:
+    def _extra(
+        self, to: str, record: str, named: Named, held: CurrentAssociations
+    ) -> tuple[list[str], list[NewAssociation]]:
         """What ``replace`` removes from a record: whole links, and labels."""
         links = [link for link in self.links if link.to == to and link.replace]
         present = held.get(record, {})
         whole = [each for each in present if each not in named] if any(link.plain for link in links) else []
-        labels: dict[str, list[LinkType]] = {}
+        labels: dict[str, list[AssociationTypeKey]] = {}
         for link in links:
             for target, meanings in present.items():
                 has = any((each.category, each.type_id) == link.type for each in meanings)
                 if has and not link.plain and target not in whole and link.type not in named.get(target, ()):
                     labels.setdefault(target, []).append(link.type)
-        return whole, [Pair(record, target, tuple(types)) for target, types in labels.items()]
+        return whole, [NewAssociation(record, target, tuple(types)) for target, types in labels.items()]
 
-    def _remove(self, to: str, rows: dict[int, tuple[str, Named]], held: Held) -> int:
+    def _remove(self, to: str, rows: dict[int, tuple[str, Named]], held: CurrentAssociations) -> int:
         whole: dict[str, list[str]] = {}
-        labels: list[Pair] = []
+        labels: list[NewAssociation] = []
         for record, named in rows.values():
             targets, pairs = self._extra(to, record, named, held)
             if targets:
@@ -246,7 +262,9 @@ class AssociationWriter:
         return removed + (between.remove_labels(labels) if labels else 0)
 
 
-def _missing(rows: dict[int, tuple[str, Named]], held: Held | None) -> dict[int, tuple[str, Named]]:
+def _missing(
+    rows: dict[int, tuple[str, Named]], held: CurrentAssociations | None
+) -> dict[int, tuple[str, Named]]:
     """Rows with the links that their records do not have."""
     left: dict[int, tuple[str, Named]] = {}
     for i, (record, named) in rows.items():

@@ -14,7 +14,7 @@ from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
-LINKS_FOR_A_ROW = 20
+ASSOCIATIONS_PER_ROW = 20
 """An association request takes 2,000 links where a request of records takes 100 rows."""
 
 READ_AT_ONCE = 1000

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
-from hubspot_batch_dagster.sync.associations.types import link_requests
+from hubspot_batch_dagster.sync.associations.types import association_requests_per_batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.result import SHARED_ID
@@ -92,7 +92,9 @@ def make_plan(
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
-    written_later = [actions.get(name, 0) for name in ("upsert", "update")] * link_requests(operation)
+    written_later = [actions.get(name, 0) for name in ("upsert", "update")] * association_requests_per_batch(
+        operation
+    )
     requests = sum(-(-n // size) for n in [*sent, gone, *written_later])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hubspot_batch_dagster.api.associations import CreatedAnswer, DefaultAnswer
 from hubspot_batch_dagster.api.errors import InvalidBatch
-from hubspot_batch_dagster.sync.associations.association_requests import Pair, Pairs
+from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests, NewAssociation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
@@ -87,8 +87,8 @@ def test_every_link_gets_its_own_verdict(
     wrong = {every[i] for i in bad if i < len(every)}
     requester = FakeWire(wrong, unnamed, forgets, seed)
     types = (("USER_DEFINED", 7),) if labelled else ()
-    asked = [Pair(a, b, types) for a, b in every]
-    added = Pairs(requester, "contacts", "companies").add(asked)  # type: ignore[arg-type]
+    asked = [NewAssociation(a, b, types) for a, b in every]
+    added = AssociationRequests(requester, "contacts", "companies").add(asked)  # type: ignore[arg-type]
     assert not requester.stop
     outcomes = {each[:2]: verdict.outcome for each, verdict in added.verdicts.items()}
     assert outcomes == {each: "rejected" if each in wrong else "created" for each in every}
@@ -111,16 +111,20 @@ def test_an_error_that_names_both_ends_is_about_that_link_alone() -> None:
     """Other links of the same record stay open, and are asked for again."""
     error = {"message": "no", "context": {"ids": ["1", "2"]}}
     requester = Answers({"results": [], "errors": [error]})
-    verdicts = Pairs(requester, "contacts", "companies").add([Pair("1", "2"), Pair("1", "3")]).verdicts  # type: ignore[arg-type]
-    assert verdicts[Pair("1", "2")].outcome == "rejected"
+    verdicts = (
+        AssociationRequests(requester, "contacts", "companies")
+        .add([NewAssociation("1", "2"), NewAssociation("1", "3")])
+        .verdicts
+    )  # type: ignore[arg-type]
+    assert verdicts[NewAssociation("1", "2")].outcome == "rejected"
     assert requester.requests > 1
 
 
 def test_an_error_that_names_nobody_is_halved_down() -> None:
     """Each of four links is asked for alone before it is refused."""
     requester = Answers({"results": [], "errors": [{"message": "something is wrong"}]})
-    asked = [Pair("1", str(i)) for i in range(2, 6)]
-    verdicts = Pairs(requester, "contacts", "companies").add(asked).verdicts  # type: ignore[arg-type]
+    asked = [NewAssociation("1", str(i)) for i in range(2, 6)]
+    verdicts = AssociationRequests(requester, "contacts", "companies").add(asked).verdicts  # type: ignore[arg-type]
     assert {each.outcome for each in verdicts.values()} == {"rejected"}
     assert (len(verdicts), requester.requests) == (4, 7)
 
@@ -128,7 +132,9 @@ def test_an_error_that_names_nobody_is_halved_down() -> None:
 def test_an_answer_that_says_nothing_is_asked_for_a_few_times_and_left_open() -> None:
     """Nothing is claimed of links that no answer speaks of, and it ends."""
     requester = Answers({"results": [], "errors": []})
-    added = Pairs(requester, "contacts", "companies").add([Pair("1", str(i)) for i in range(50)])  # type: ignore[arg-type]
+    added = AssociationRequests(requester, "contacts", "companies").add(
+        [NewAssociation("1", str(i)) for i in range(50)]
+    )  # type: ignore[arg-type]
     assert not added.verdicts
     assert len(added.sent) == 50
     assert requester.requests == QUICK.tries
