@@ -12,7 +12,7 @@ from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.models import BatchAnswer, HistoricalValue, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
-from hubspot_batch_dagster.sync.delivery.dispatcher import in_parallel
+from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.table.check import INVALID_RECORD_ID
 from hubspot_batch_dagster.table.kernels import Array, cells, pc

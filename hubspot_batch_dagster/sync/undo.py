@@ -12,9 +12,9 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.records import Archive, Update
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
 from hubspot_batch_dagster.sync.state.store import Store

@@ -14,7 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, Written, outcomes_of, settle
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written, outcomes_of
+from hubspot_batch_dagster.sync.settlement.matching import settle
 from hubspot_batch_dagster.sync.state.journal import Journal
 
 SYNCS = ("a", "b")

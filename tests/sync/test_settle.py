@@ -14,9 +14,9 @@ from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Action, Update, Upsert
 from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.verdict import Written
 from hubspot_batch_dagster.sync.settlement.matching import (
     MESSAGE_LENGTH,
-    Written,
     conflicting_record,
     refusals,
     rejection,

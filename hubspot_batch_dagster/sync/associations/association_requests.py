@@ -26,9 +26,10 @@ from hubspot_batch_dagster.api.endpoints import AssociationKind, association_end
 from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
+from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Split, decide
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, rejection
+from hubspot_batch_dagster.sync.settlement.matching import rejection
 
 REFUSED = "ASSOCIATION_REFUSED"
 

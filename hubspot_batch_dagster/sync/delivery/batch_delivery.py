@@ -15,8 +15,10 @@ from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatc
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Decision, Examine, Split, Stop, decide
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of, refusals, rejection
+from hubspot_batch_dagster.sync.settlement.answers import verdicts_on
+from hubspot_batch_dagster.sync.settlement.matching import refusals, rejection
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.delivery.sender import Sender
@@ -120,13 +122,11 @@ class BatchDelivery:
         if isinstance(first, HubSpotError):
             raise first
         if first is not None:
-            return self.requester.verdicts(part, first)
-        return self.requester.send(
-            self.sender.object_type,
-            part,
-            retry=attempt > 1,
-            leaving=self._note_time,
+            return verdicts_on(part, first)
+        answer = self.requester.post_batch(
+            self.sender.object_type, part.action, part.body(), retry=attempt > 1, leaving=self._note_time
         )
+        return verdicts_on(part, answer)
 
     def _note_time(self) -> None:
         rows = range(len(self.intent)) if self.at_large else sorted(self.open)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 import queue
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
@@ -22,25 +20,6 @@ from hubspot_batch_dagster.sync.delivery.batch_delivery import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.sender import Sender
 
 FEWEST, MOST = 4, 64
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def in_parallel(work: Callable[[T], R], items: Iterable[T], width: int = 16) -> Iterator[R]:
-    """Do work on items in threads, ``width`` at a time, and give the results in the order of the items."""
-    with ThreadPoolExecutor(width, thread_name_prefix="hubspot") as pool:
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) >= width:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for each in waiting:
-                each.cancel()
 
 
 @dataclass

@@ -10,11 +10,11 @@ from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery, DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.state.journal import Journal
 
 

@@ -13,9 +13,10 @@ from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
-from hubspot_batch_dagster.sync.delivery.dispatcher import in_parallel
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, holds, outcomes_of
+from hubspot_batch_dagster.sync.settlement.matching import holds
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 

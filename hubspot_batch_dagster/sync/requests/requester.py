@@ -1,8 +1,4 @@
-"""The requests that a sync makes, and nothing else of the client: send a batch, read records, search.
-
-Answers are parsed only as far as settling needs them. Where an answer leaves out trace ids, it is read
-again in full.
-"""
+"""The requests that a sync makes, and nothing else of the client: send a batch, read records, search."""
 
 from __future__ import annotations
 
@@ -15,13 +11,12 @@ from functools import partial
 from typing import TypeVar
 
 from hubspot_batch_dagster.api.associations import LabelDefinition
-from hubspot_batch_dagster.api.batch_results import Settlement
 from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.connection import Answer, results_of
 from hubspot_batch_dagster.api.endpoints import Endpoint, associations_path, endpoint, search_endpoint
 from hubspot_batch_dagster.api.errors import DailyLimitReached, HubSpotError
-from hubspot_batch_dagster.api.models import BatchAnswer, ErrorItem, ObjectId, ReadRequest, Record, Warning_
+from hubspot_batch_dagster.api.models import BatchAnswer, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.api.search import (
     SearchAnswer,
@@ -31,10 +26,8 @@ from hubspot_batch_dagster.api.search import (
     SearchSort,
 )
 from hubspot_batch_dagster.operations.records import Action
-from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, RetryPolicy, decide
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, Written, settle
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Received)
@@ -104,23 +97,6 @@ class Requester:
             self.client.budget.pause(decision.pause)
         self.stop.wait(decision.pause)
 
-    def send(
-        self,
-        object_type: str,
-        batch: Batch,
-        *,
-        retry: bool = False,
-        leaving: Callable[[], None] | None = None,
-    ) -> dict[int, Verdict]:
-        """Send a batch once and settle its rows from the answer; rows that the answer omits are missing.
-
-        Raises:
-            HubSpotError: The answer was not a success, or there was none.
-        """
-        body = batch.body()
-        answer = self.post_batch(object_type, batch.action, body, retry=retry, leaving=leaving)
-        return self.verdicts(batch, answer)
-
     def post_batch(
         self,
         object_type: str,
@@ -130,7 +106,11 @@ class Requester:
         retry: bool = False,
         leaving: Callable[[], None] | None = None,
     ) -> Answer:
-        """Send a batch once; ``leaving`` is called when its turn has come. Raises as :meth:`send` does."""
+        """Send a batch once; ``leaving`` is called when its turn has come.
+
+        Raises:
+            HubSpotError: The answer was not a success, or there was none.
+        """
         assert action != "associate"  # links have endpoints of their own
         where = endpoint(object_type, action, self.version)
         started = time.perf_counter()
@@ -141,16 +121,6 @@ class Requester:
             raise
         finally:
             self.tally.add(retry=retry, seconds=time.perf_counter() - started)
-
-    def verdicts(self, batch: Batch, answer: Answer) -> dict[int, Verdict]:
-        """Settle the rows of a batch from HubSpot's answer; rows that it omits are missing.
-
-        Raises:
-            AnswerLost: The answer says that it is none.
-        """
-        if batch.action == "archive" and not answer.body:
-            return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
-        return settle(batch, *_results(answer))
 
     def read(
         self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None
@@ -268,23 +238,3 @@ _LONGEST_LIST = 2_500
 """Characters of property names in a search: HubSpot takes 3,000 for the whole body."""
 _LAST_PAGE = 50
 """HubSpot's search shows 10,000 results of a query: 50 pages of 200."""
-
-
-def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:
-    slim = answer.read(Settlement)
-    if slim.status in ("PENDING", "PROCESSING", "CANCELED"):
-        raise answer.lost(f"it says {slim.status} instead of COMPLETE")
-    if all(each.object_write_trace_id for each in slim.results):
-        return [
-            Written(each.id, each.object_write_trace_id, each.new, warnings=_texts(each.warnings))
-            for each in slim.results
-        ], slim.errors
-    whole = answer.read(BatchAnswer)
-    return [
-        Written(each.id, each.object_write_trace_id, each.new, each.properties, _texts(each.warnings))
-        for each in whole.results
-    ], whole.errors
-
-
-def _texts(warnings: Sequence[Warning_]) -> tuple[str, ...]:
-    return () if not warnings else tuple(each.message or each.category or "" for each in warnings)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
-from hubspot_batch_dagster.sync.settlement.matching import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.state.journal import Journal
 
 
