@@ -95,8 +95,8 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
     from hubspot_batch_dagster.operations.records import Upsert
     from hubspot_batch_dagster.sync.column_mapping import bind
     from hubspot_batch_dagster.sync.planning import planner
+    from hubspot_batch_dagster.sync.staging import known_rows
     from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-    from hubspot_batch_dagster.sync.state import ids_table
     from hubspot_batch_dagster.sync.state.store import Store
     from hubspot_batch_dagster.table.rows import record_batches
 
@@ -107,7 +107,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
         encoder = bind(operation, source.schema)
         with StagingArea(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
             stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)
-            ids_table.attach(stage, known, "contacts", ())
+            known_rows.attach(stage, known, "contacts", ())
             found = planner.make_plan(
                 stage, operation, definition=operation.definition(), full_refresh=False, size=100
             )

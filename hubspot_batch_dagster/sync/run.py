@@ -21,7 +21,6 @@ from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes, StoreError
 from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Archive, Operation, Update, Upsert
-from hubspot_batch_dagster.sync import result
 from hubspot_batch_dagster.sync.associations.key_lookup import KeyLookup
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
@@ -48,6 +47,7 @@ from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.schema.preflight import Inquiry, Preflight
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
 from hubspot_batch_dagster.sync.state.store import Store
@@ -185,7 +185,7 @@ class _Run:
         with self._staged() as stage, self._known() as known:
             self._check_unfinished(known)
             intents = self.store.journal.open_intents(self.name)
-            ids_table.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
+            known_rows.attach(stage, known, self.object_type, self.store.journal.outcomes(self.name))
             creates, others = (
                 [each for each in intents if (each.action == "create") is created]
                 for created in (True, False)
@@ -204,7 +204,7 @@ class _Run:
 
     @contextmanager
     def _known(self) -> Iterator[Path | None]:
-        with self.store.local_ids(self.name) as path, ids_table.damage_explained(path):
+        with self.store.local_ids(self.name) as path, known_rows.damage_explained(path):
             yield path
 
     @contextmanager
@@ -244,7 +244,7 @@ class _Run:
                         self.preflight.make_missing(self.portal, self.operation, self.requester.ask)
                     gone, interruption = self._deliver(stage, plan, recovery, lookup)
                 missed = not_sent_again(stage)
-                result.conclude(stage, gone=gone)
+                conclusion.conclude(stage, gone=gone)
                 saved = self._save(stage, gone, interruption)
                 if not self.stop and not self.options.adopt:
                     recovery.close_reopened(missed)
@@ -268,7 +268,7 @@ class _Run:
     def _decide(self, stage: StagingArea, held: Iterable[Intent], at_large: Iterable[Intent]) -> Plan:
         with self._others() as path:
             if isinstance(self.operation, Update | Archive) and self.operation.through is not None:
-                ids_table.attach_other(stage, path, self.operation.through, self.operation.key_columns)
+                known_rows.attach_other(stage, path, self.operation.through, self.operation.key_columns)
             return make_plan(
                 stage,
                 self.operation,
@@ -282,9 +282,10 @@ class _Run:
     def _check_unfinished(self, known: Path | None) -> None:
         """A first run that was killed left no ids table to tell what its keys are."""
         if known is None and any(sync == self.name for sync, _, _ in self.store.journal.summary()):
-            with self.store.local(self.name, ids_table.IN_PROGRESS) as begun:
-                if begun is not None:
-                    ids_table.check(begun, self.encoder.layout.key, self.object_type)
+            for file in (ids_table.IN_PROGRESS, ids_table.FORMERLY_IN_PROGRESS):
+                with self.store.local(self.name, file) as begun:
+                    if begun is not None:
+                        ids_table.check(begun, self.encoder.layout.key, self.object_type)
 
     def _begin(self) -> None:
         written = self.folder / ids_table.IN_PROGRESS
@@ -296,8 +297,8 @@ class _Run:
         journal = self.store.journal
 
         def attach(*more: Iterable[Outcomes]) -> None:
-            ids_table.detach(stage)
-            ids_table.attach(stage, path, self.object_type, chain(journal.outcomes(self.name), *more))
+            known_rows.detach(stage)
+            known_rows.attach(stage, path, self.object_type, chain(journal.outcomes(self.name), *more))
 
         recovery.look_up_by_value()
         attach()
@@ -408,11 +409,11 @@ class _Run:
             yield path
 
     def _save(self, stage: StagingArea, gone: int, interruption: BaseException | None) -> SyncResult:
-        ids, rejected = result.write_tables(stage, self.folder)
+        ids, rejected = conclusion.write_tables(stage, self.folder)
         ids_path = self.store.put(self.name, ids, "runs", self.id, "ids.parquet")
         rejected_path = self.store.put(self.name, rejected, "runs", self.id, "rejected.parquet")
         written = self.folder / "state.parquet"
-        ids_table.write(stage, written, self.object_type, self.definition)
+        known_rows.write(stage, written, self.object_type, self.definition)
         self.store.replace_ids(self.name, written)
         self.preflight.keep(self.store, self.name, self.folder)
         if interruption is None:  # else the journal may know more than the stage: the next run folds it in
@@ -424,8 +425,8 @@ class _Run:
             name=self.name,
             run=self.id,
             rows=stage.rows_in + gone,
-            counts=result.counts(stage),
-            reasons=result.reasons(stage),
+            counts=conclusion.counts(stage),
+            reasons=conclusion.reasons(stage),
             requests=self.requester.tally.requests,
             retries=self.requester.tally.retries,
             seconds=time.monotonic() - self.started,

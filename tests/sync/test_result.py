@@ -14,8 +14,9 @@ from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
 from hubspot_batch_dagster.sync import result as result_module
 from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.planning.adoption import unique_property
-from hubspot_batch_dagster.sync.result import OUTCOMES, SyncResult
+from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync
+from hubspot_batch_dagster.sync.staging.conclusion import OUTCOMES
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 

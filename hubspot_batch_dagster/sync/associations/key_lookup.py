@@ -16,8 +16,8 @@ from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.associations.types import associations_of
+from hubspot_batch_dagster.sync.staging.known_rows import copy_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.state.ids_table import copy_ids
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.check import Code, problem
 from hubspot_batch_dagster.table.kernels import Array, anywhere, cells, pc

@@ -15,9 +15,9 @@ from hubspot_batch_dagster.operations.records import Archive, Create, Operation,
 from hubspot_batch_dagster.sync.associations.types import association_requests_per_batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
-from hubspot_batch_dagster.sync.result import SHARED_ID
+from hubspot_batch_dagster.sync.staging.conclusion import SHARED_ID
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.state.ids_table import LIVE
+from hubspot_batch_dagster.sync.staging.statements import LIVE
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """The ids table as the state of a sync: what is known of each row key.
 
-One Parquet file for a sync, one line for each key that HubSpot ever gave a verdict on. A run reads it as the DuckDB view
-``known``, overlaid with what the journal holds from a run that did not come to its end, and writes it anew when
-it is done.
+One Parquet file for a sync, one line for each key that HubSpot ever gave a verdict on. This module knows the file and what
+it says of itself; :mod:`hubspot_batch_dagster.sync.staging.known_rows` makes tables of it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
-from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 FORMAT = 1
 META = b"hubspot_batch_dagster"
-IN_PROGRESS = "begun.parquet"
+IN_PROGRESS = "in_progress.parquet"
 """An ids table without lines: what the keys of a first run are that has not come to its end."""
 
-LIVE = "('created', 'updated', 'unchanged')"
-"""The outcomes of rows that have a record, as SQL."""
+FORMERLY_IN_PROGRESS = "begun.parquet"
+"""Its name in stores of the first version; still read."""
 
 RESERVED = (
     "hs_object_id",
@@ -40,14 +36,6 @@ RESERVED = (
     "warning",
 )
 """The columns that stand beside the key columns, under these names, in every ids table."""
-
-_COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
-    category, code, property, message, correlation_id, warning"""
-
-
-def quoted(name: str) -> str:
-    """A column name as SQL wants it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
@@ -69,199 +57,21 @@ def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
         seen.add(folded)
 
 
-def attach(stage: StagingArea, path: Path | None, object_type: str, recovered: Iterable[Outcomes]) -> None:
-    """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
-
-    Args:
-        stage: The stage of the run; its ``staged`` table has the types of the key columns.
-        path: The ids table's file, or ``None`` before the first run.
-        object_type: Where the records live; an ids table is of one object type.
-        recovered: Outcomes that the file does not have yet, oldest first.
-
-    Raises:
-        StoreError: The file cannot be read, or was written by a newer version.
-        InputError: The file is of another key or object type.
-    """
-    db = stage.db
-    stage.make_outcome_table("recovered")
-    group: list[Outcomes] = []
-    for outcomes in recovered:
-        group.append(outcomes)
-        if len(group) == 256:
-            stage.insert_outcomes("recovered", group)
-            group = []
-    stage.insert_outcomes("recovered", group)
-    struct = str(
-        db.execute("SELECT column_type FROM (DESCRIBE staged) WHERE column_name = 'keys'").fetchall()[0][0]
-    )
-    if path is None:
-        db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
-    else:
-        check(path, stage.key_columns, object_type)
-        if stage.rows_in == 0:  # an empty source says nothing of the types
-            struct = _types_of_keys(stage, path)
-        keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
-        location = str(path).replace("'", "''")
-        db.execute(
-            f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
-            hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
-            error_category AS category, error_code AS code, error_property AS property, error_message AS message,
-            correlation_id, warning FROM read_parquet('{location}')"""
-        )
-    if stage.count("SELECT count(*) FROM recovered") == 0:
-        db.execute("CREATE VIEW known AS FROM base")
-        return
-    db.execute(
-        f"""CREATE TABLE known AS
-        WITH last AS (SELECT key, max(seq) AS seq FROM recovered GROUP BY key),
-        fresh AS (SELECT r.* FROM recovered r JOIN last USING (key, seq)),
-        found AS (SELECT key, arg_max(id, seq) AS id FROM recovered WHERE id IS NOT NULL GROUP BY key)
-        SELECT {_COLUMNS} FROM base ANTI JOIN fresh USING (key)
-        UNION ALL
-        SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
-            f.outcome, f.digest, '' AS definition, f.settled_at,
-            f.category, f.code, f.property, f.message, f.correlation_id, f.warning
-        FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
-    )
-    # Two lines of one record were never held against each other: both are sent again, and then they are.
-    db.execute(
-        f"""UPDATE known SET digest = '' WHERE id IN (
-            SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)"""
-    )
-
-
-def detach(stage: StagingArea) -> None:
-    """Take the view ``known`` away, to attach it anew with what was found out since."""
-    for name, kind in stage.db.execute(
-        "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ('known', 'base', 'recovered')"
-    ).fetchall():
-        stage.db.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {name} CASCADE")
-
-
-def attach_other(stage: StagingArea, path: Path | None, sync: str, key_columns: tuple[str, ...]) -> None:
-    """Make the view ``others`` (key, id) of another sync's ids table, to find record ids by its keys.
-
-    Raises:
-        InputError: That sync has no ids table, or one with another number of key columns.
-    """
-    if path is None:
-        raise InputError(
-            f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
-        )
-    found = described(path)["key"]
-    if len(found) != len(key_columns):
-        raise InputError(
-            f"The ids table of {sync!r} has the key {found}, and this operation gives {list(key_columns)}.",
-            remedy="Give key= as many columns, in the same order.",
-        )
-    location = str(path).replace("'", "''")
-    stage.db.execute(
-        f"""CREATE VIEW others AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
-        WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
-    )
-
-
-def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str, table: str) -> None:
-    """Copy another sync's keys and record ids into a table (key, id) of the stage's database.
-
-    Raises:
-        InputError: That sync has no ids table, or one of another object type or of several key columns.
-    """
-    if path is None:
-        raise InputError(
-            f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
-        )
-    found = described(path)
-    if found["object_type"] != object_type:
-        raise InputError(
-            f"The ids table of {sync!r} holds {found['object_type']}, and the association is to {object_type}.",
-            remedy="Name the sync that made the records in through=.",
-        )
-    if len(found["key"]) != 1:
-        raise InputError(
-            f"The ids table of {sync!r} has the key {found['key']}, and a cell holds one value.",
-            remedy="Join its ids table to your rows, and give the column with the record ids without through=.",
-        )
-    location = str(path).replace("'", "''")
-    stage.db.execute(
-        f"""CREATE TABLE {table} AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
-        WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
-    )
-
-
-def write(stage: StagingArea, path: Path, object_type: str, definition: str) -> None:
-    """Write the new ids table: the known lines, with those that this run moved in their place.
-
-    A record that another key claims now leaves its former line without an id.
-    """
-    keys = ", ".join(
-        f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
-    )
-    meta = _meta(stage.key_columns, object_type).replace("'", "''")
-    target = str(path).replace("'", "''")
-    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id, CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
-        FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
-    if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
-        kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
-    known = f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
-    stage.db.execute(
-        f"""COPY (
-            WITH moved AS (
-                SELECT f.key, f.keys, f.id, f.outcome, f.digest, '{definition}' AS definition, f.settled_at AS synced_at,
-                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning
-                FROM final f WHERE f.moved),
-            taken AS (SELECT id, key FROM moved WHERE id IS NOT NULL AND outcome <> 'archived'),
-            kept AS ({kept}),
-            every AS (SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved)
-            SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
-                category AS error_category, code AS error_code, property AS error_property, message AS error_message,
-                correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition
-            FROM every
-        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
-    )
-
-
 def write_in_progress(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
     """Write an ids table without lines."""
-    schema = pa.schema([("_key", pa.string())], metadata={META: _meta(key_columns, object_type).encode()})
+    schema = pa.schema(
+        [("_key", pa.string())], metadata={META: metadata_of(key_columns, object_type).encode()}
+    )
     pq.write_table(schema.empty_table(), path)
 
 
-def _meta(key_columns: tuple[str, ...], object_type: str) -> str:
+def metadata_of(key_columns: tuple[str, ...], object_type: str) -> str:
+    """What an ids table says of itself, as it is written into the file."""
     return json.dumps({"format": FORMAT, "key": list(key_columns), "object_type": object_type})
 
 
-@contextmanager
-def damage_explained(path: Path | None) -> Iterator[None]:
-    """Where DuckDB fails because the ids table is damaged inside, or for want of memory, say so.
-
-    Raises:
-        StoreError: The file cannot be read to its end, or DuckDB has too little memory.
-    """
-    try:
-        yield
-    except Exception as error:
-        import duckdb
-
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise StoreError(
-                "The tables of this run do not fit into the memory that it may use.",
-                remedy="Raise memory= on the resource and run again. What was sent is in the journal, and nothing is sent twice.",
-            ) from error
-        if path is not None and isinstance(error, duckdb.Error):
-            _read_through(path)
-        raise
-
-
-def _read_through(path: Path) -> None:
-    try:
-        for _ in pq.ParquetFile(path, pre_buffer=False).iter_batches():
-            pass
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> StoreError:
+def unreadable(path: Path, error: Exception) -> StoreError:
+    """The error for a file that is damaged."""
     return StoreError(
         f"The ids table {path} cannot be read: {error}.",
         remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
@@ -277,7 +87,7 @@ def described(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {}).get(META, b"{}"))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     if found.get("format", 0) > FORMAT:
         raise StoreError(
             f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {FORMAT}).",
@@ -309,32 +119,3 @@ def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
             f"The ids table of this sync holds {found['object_type']}, and the operation is about {object_type}.",
             remedy="Give the sync another name.",
         )
-
-
-def _nothing(struct: str) -> str:
-    names = [name.strip() for name in _COLUMNS.split(",")]
-    empty = "".join(
-        f", NULL::VARCHAR AS {name}" for name in names if name not in ("key", "keys", "synced_at")
-    )
-    return f"SELECT NULL::VARCHAR AS key, NULL::{struct} AS keys, NULL::TIMESTAMPTZ AS synced_at{empty}"
-
-
-def _types_of_keys(stage: StagingArea, path: Path) -> str:
-    """The key columns of an ids table as the type of a struct."""
-    location = str(path).replace("'", "''")
-    found = stage.db.execute(
-        f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet('{location}'))"
-    ).fetchall()
-    types = dict(found)
-    return f"STRUCT({', '.join(f'{quoted(name)} {types[name]}' for name in stage.key_columns)})"
-
-
-def _keys_from_text(columns: tuple[str, ...], struct: str) -> str:
-    """Key columns of a row that only the journal knows, from the text of its key."""
-    if len(columns) == 1:
-        return f"TRY_CAST(struct_pack({quoted(columns[0])} := f.key) AS {struct})"
-    parts = ", ".join(
-        f"{quoted(name)} := CASE WHEN json_valid(f.key) THEN json_extract_string(f.key, '$[{i}]') END"
-        for i, name in enumerate(columns)
-    )
-    return f"TRY_CAST(struct_pack({parts}) AS {struct})"

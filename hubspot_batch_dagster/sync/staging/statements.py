@@ -1,0 +1,11 @@
+"""Parts of SQL statements that several modules put together."""
+
+from __future__ import annotations
+
+LIVE = "('created', 'updated', 'unchanged')"
+"""The outcomes of rows that have a record, as SQL."""
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL wants it."""
+    return '"' + name.replace('"', '""') + '"'
