@@ -54,6 +54,8 @@ def attach(stage: StagingArea, path: Path | None, object_type: str, recovered: I
         check(path, stage.key_columns, object_type)
         if stage.rows_in == 0:  # an empty source says nothing of the types
             struct = _types_of_keys(stage, path)
+            for table in ("staged", "rejected"):
+                db.execute(f"ALTER TABLE {table} ALTER COLUMN keys TYPE {struct} USING NULL::{struct}")
         keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
         location = str(path).replace("'", "''")
         db.execute(
