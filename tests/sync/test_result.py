@@ -11,11 +11,11 @@ from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, peop
 from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReached, HubSpotError, InputError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
-from hubspot_batch_dagster.sync import result as result_module
 from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.planning.adoption import unique_property
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync
+from hubspot_batch_dagster.sync.staging import conclusion
 from hubspot_batch_dagster.sync.staging.conclusion import OUTCOMES
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
@@ -80,14 +80,14 @@ TAMPERING = {
 
 @pytest.mark.parametrize("harm", TAMPERING)
 def test_rows_that_do_not_add_up_raise(bench: Bench, monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
-    conclude = result_module.conclude
+    conclude = conclusion.conclude
 
     def tampered(stage: StagingArea, **options: Any) -> None:
         stage.flush()
         stage.db.execute(TAMPERING[harm])
         conclude(stage, **options)
 
-    monkeypatch.setattr(result_module, "conclude", tampered)
+    monkeypatch.setattr(conclusion, "conclude", tampered)
     with pytest.raises(ConservationError, match="5 rows came in"):
         bench.run(people(5), BY_EMAIL)
     monkeypatch.undo()
@@ -95,14 +95,14 @@ def test_rows_that_do_not_add_up_raise(bench: Bench, monkeypatch: pytest.MonkeyP
 
 
 def test_two_rows_never_claim_one_record(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    conclude = result_module.conclude
+    conclude = conclusion.conclude
 
     def tampered(stage: StagingArea, **options: Any) -> None:
         stage.flush()
         stage.db.execute("UPDATE settled SET id = (SELECT id FROM settled WHERE row = 0) WHERE row = 3")
         conclude(stage, **options)
 
-    monkeypatch.setattr(result_module, "conclude", tampered)
+    monkeypatch.setattr(conclusion, "conclude", tampered)
     result = bench.run(people(5), BY_EMAIL)
     assert shown(result) == {"created": 4, "rejected": 1}
     assert result.reasons == {"SAME_RECORD": 1}
