@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubspot_batch_dagster.emulator.associations import (
-    LinkType,
+from hubspot_batch_dagster.emulator.associating import (
     associate,
-    note_link,
+    note_association,
     read_type,
     wrong_direction,
 )
+from hubspot_batch_dagster.emulator.association_types import AssociationType
 from hubspot_batch_dagster.emulator.batch import envelope
 from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Request, validation, whole
 from hubspot_batch_dagster.emulator.inputs import too_many
@@ -61,14 +61,16 @@ def read(portal: Portal, request: Request) -> Answer:
     errors: list[Json] = []
     for item in inputs:
         source_id = str(item.get("id", ""))
-        linked = list(portal.links.of(source.name, _living_id(source, source_id), target.name).items())
-        if not linked:
+        associated = list(
+            portal.associations.of(source.name, _living_id(source, source_id), target.name).items()
+        )
+        if not associated:
             errors.append(_nothing_found(source, source_id, target))
             continue
         results.append(
             {
                 "from": {"id": source_id},
-                **_page(portal, request, linked, whole(item.get("after") or 0, "after"), PAGE),
+                **_page(portal, request, associated, whole(item.get("after") or 0, "after"), PAGE),
             }
         )
     return envelope(portal, results, errors, status=200)
@@ -95,12 +97,12 @@ def archive_labels(portal: Portal, request: Request) -> Answer:
     results = []
     for item, types in typed:
         source_id, target_id = _living_ids(source, target, item)
-        for link_type in types:
-            if link_type.label is None:
+        for kind in types:
+            if kind.label is None:
                 _dissociate(portal, source, source_id, target, target_id, request)
             else:
-                portal.links.unlink(link_type, source_id, target_id)
-                note_link(portal, "dissociated", link_type, source_id, target_id, request.n)
+                portal.associations.remove(kind, source_id, target_id)
+                note_association(portal, "dissociated", kind, source_id, target_id, request.n)
         results.append({"from": {"id": source_id}, "to": {"id": target_id}})
     return _archived(portal, request, results)
 
@@ -110,11 +112,11 @@ def list_one(portal: Portal, request: Request) -> Answer:
     source = portal.table_of_path(request.parameters["type"])
     target = portal.table_of_path(request.parameters["to"])
     source_id = _living_id(source, request.parameters["id"])
-    linked = list(portal.links.of(source.name, source_id, target.name).items())
+    associated = list(portal.associations.of(source.name, source_id, target.name).items())
     page = _page(
         portal,
         request,
-        linked,
+        associated,
         whole(request.query("after", "0") or 0, "after"),
         whole(request.query("limit", "500"), "limit"),
     )
@@ -191,14 +193,14 @@ def _living_id(table: Table, record_id: str) -> str:
     return living.id if living is not None else record_id
 
 
-def _plain(portal: Portal, source: Table, target: Table) -> LinkType:
-    plain = portal.links.plain(source.name, target.name)
+def _plain(portal: Portal, source: Table, target: Table) -> AssociationType:
+    plain = portal.associations.plain(source.name, target.name)
     if plain is None:
         raise validation(f"{source.type_name} and {target.type_name} cannot be associated")
     return plain
 
 
-def _types(portal: Portal, source: Table, target: Table, item: Json) -> list[LinkType]:
+def _types(portal: Portal, source: Table, target: Table, item: Json) -> list[AssociationType]:
     types = []
     for asked in item.get("types") or []:
         found = read_type(portal, asked)
@@ -234,17 +236,17 @@ def _replace(
     source_id: str,
     target: Table,
     target_id: str,
-    types: list[LinkType],
+    types: list[AssociationType],
     request: Request,
 ) -> None:
-    links = portal.links
-    for category, type_id in list(links.of(source.name, source_id, target.name).get(target_id, ())):
-        held = links.find(category, type_id)
+    associations = portal.associations
+    for category, type_id in list(associations.of(source.name, source_id, target.name).get(target_id, ())):
+        held = associations.find(category, type_id)
         if held is not None and held.label is not None and not held.primary and held not in types:
-            links.unlink(held, source_id, target_id)
+            associations.remove(held, source_id, target_id)
     associate(portal, source.name, source_id, target.name, target_id, types)
-    for link_type in types:
-        note_link(portal, "associated", link_type, source_id, target_id, request.n)
+    for kind in types:
+        note_association(portal, "associated", kind, source_id, target_id, request.n)
     request.committed.append(source_id)
 
 
@@ -254,11 +256,11 @@ def _associate_plain(
     source_id: str,
     target: Table,
     target_id: str,
-    plain: LinkType,
+    plain: AssociationType,
     request: Request,
 ) -> list[Json]:
     associate(portal, source.name, source_id, target.name, target_id, [plain])
-    note_link(portal, "associated", plain, source_id, target_id, request.n)
+    note_association(portal, "associated", plain, source_id, target_id, request.n)
     request.committed.append(source_id)
     return [
         _spec(source_id, target_id, plain.category, plain.type_id),
@@ -274,8 +276,10 @@ def _spec(source_id: str, target_id: str, category: str, type_id: int) -> Json:
 def _dissociate(
     portal: Portal, source: Table, source_id: str, target: Table, target_id: str, request: Request
 ) -> None:
-    if portal.links.unlink_all(source.name, source_id, target.name, target_id):
-        note_link(portal, "dissociated", _plain(portal, source, target), source_id, target_id, request.n)
+    if portal.associations.remove_all(source.name, source_id, target.name, target_id):
+        note_association(
+            portal, "dissociated", _plain(portal, source, target), source_id, target_id, request.n
+        )
         request.committed.append(source_id)
 
 
@@ -291,8 +295,8 @@ def shown_id(request: Request, record_id: str) -> int | str:
 def _pair(
     portal: Portal, request: Request, source: Table, source_id: str, target: Table, target_id: str
 ) -> Json:
-    held = portal.links.of(source.name, source_id, target.name).get(target_id, set())
-    types = [portal.links.find(*key) for key in held]
+    held = portal.associations.of(source.name, source_id, target.name).get(target_id, set())
+    types = [portal.associations.find(*key) for key in held]
     return {
         "fromObjectTypeId": source.definition.type_id,
         "fromObjectId": shown_id(request, source_id),
@@ -303,23 +307,27 @@ def _pair(
 
 
 def _page(
-    portal: Portal, request: Request, linked: list[tuple[str, set[tuple[str, int]]]], start: int, limit: int
+    portal: Portal,
+    request: Request,
+    associated: list[tuple[str, set[tuple[str, int]]]],
+    start: int,
+    limit: int,
 ) -> Json:
     if limit > PAGE:
         raise validation(f"limit must be at most {PAGE}")
     page: Json = {
         "to": [
             {"toObjectId": shown_id(request, target_id), "associationTypes": _shown_types(portal, held)}
-            for target_id, held in linked[start : start + limit]
+            for target_id, held in associated[start : start + limit]
         ]
     }
-    if start + limit < len(linked):
+    if start + limit < len(associated):
         page["paging"] = {"next": {"after": str(start + limit)}}
     return page
 
 
 def _shown_types(portal: Portal, held: set[tuple[str, int]]) -> list[Json]:
-    types = (portal.links.find(*key) for key in sorted(held))
+    types = (portal.associations.find(*key) for key in sorted(held))
     return [{"category": t.category, "typeId": t.type_id, "label": t.label} for t in types if t is not None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hubspot_batch_dagster.emulator.associations import LinkType
+from hubspot_batch_dagster.emulator.association_types import AssociationType
 from hubspot_batch_dagster.emulator.exchange import (
     Answer,
     Json,
@@ -22,7 +22,7 @@ MAX_LABELS = 50
 def list_labels(portal: Portal, request: Request) -> Answer:
     """Every type from one object type to another. Internal names are not among what HubSpot tells."""
     source, target = _ends(portal, request)
-    return Answer(200, {"results": [_shown(found) for found in portal.links.types(source, target)]})
+    return Answer(200, {"results": [_shown(found) for found in portal.associations.types(source, target)]})
 
 
 def create_label(portal: Portal, request: Request) -> Answer:
@@ -31,7 +31,7 @@ def create_label(portal: Portal, request: Request) -> Answer:
     body = request.json
     if not body.get("label") or not body.get("name"):
         raise validation("Some required fields were not set: [label, name]")
-    own = [found for found in portal.links.types(source, target) if found.category == "USER_DEFINED"]
+    own = [found for found in portal.associations.types(source, target) if found.category == "USER_DEFINED"]
     if len(own) >= MAX_LABELS:
         raise Refused(
             437, error_body(f"A pair of object types has at most {MAX_LABELS} labels", "LIMIT_EXCEEDED")
@@ -39,9 +39,9 @@ def create_label(portal: Portal, request: Request) -> Answer:
     if any(found.name == body["name"] for found in own):
         raise Refused(409, error_body(f"A label named {body['name']} exists", "OBJECT_ALREADY_EXISTS"))
     paired = body.get("inverseLabel") is not None or source != target
-    forward = portal.links.new_type_id()
-    backward = portal.links.new_type_id() if paired else forward
-    made = portal.links.define_pair(
+    forward = portal.associations.new_type_id()
+    backward = portal.associations.new_type_id() if paired else forward
+    made = portal.associations.define_pair(
         source,
         target,
         forward,
@@ -51,14 +51,14 @@ def create_label(portal: Portal, request: Request) -> Answer:
         inverse_label=body.get("inverseLabel"),
         name=str(body["name"]),
     )
-    return Answer(200, {"results": [_shown(link_type) for link_type in made]})
+    return Answer(200, {"results": [_shown(kind) for kind in made]})
 
 
 def update_label(portal: Portal, request: Request) -> Answer:
     """Renames a label."""
     source, target = _ends(portal, request)
     found = _own(portal, source, target, str(request.json.get("associationTypeId")))
-    portal.links.replace_type(found, replace(found, label=str(request.json.get("label"))))
+    portal.associations.replace_type(found, replace(found, label=str(request.json.get("label"))))
     return Answer(204)
 
 
@@ -66,10 +66,10 @@ def delete_label(portal: Portal, request: Request) -> Answer:
     """Takes a label away in both directions."""
     source, target = _ends(portal, request)
     found = _own(portal, source, target, request.parameters["label"])
-    inverse = portal.links.find(found.category, found.inverse)
-    portal.links.remove_type(found)
+    inverse = portal.associations.find(found.category, found.inverse)
+    portal.associations.remove_type(found)
     if inverse is not None and inverse is not found:
-        portal.links.remove_type(inverse)
+        portal.associations.remove_type(inverse)
     return Answer(204)
 
 
@@ -79,12 +79,12 @@ def _ends(portal: Portal, request: Request) -> tuple[str, str]:
     ).name
 
 
-def _own(portal: Portal, source: str, target: str, type_id: str) -> LinkType:
-    found = portal.links.find("USER_DEFINED", int(type_id)) if type_id.isdigit() else None
+def _own(portal: Portal, source: str, target: str, type_id: str) -> AssociationType:
+    found = portal.associations.find("USER_DEFINED", int(type_id)) if type_id.isdigit() else None
     if found is None or (found.source, found.target) != (source, target):
         raise not_found(f"There is no label {type_id} from {source} to {target}")
     return found
 
 
-def _shown(found: LinkType) -> Json:
+def _shown(found: AssociationType) -> Json:
     return {"category": found.category, "typeId": found.type_id, "label": found.label}

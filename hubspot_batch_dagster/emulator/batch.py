@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hubspot_batch_dagster.emulator.associations import link_inline
+from hubspot_batch_dagster.emulator.associating import associate_inline
 from hubspot_batch_dagster.emulator.books import Commit
 from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Request, iso
 from hubspot_batch_dagster.emulator.inputs import (
@@ -229,6 +229,7 @@ def _write(
     now = portal.now()
     stamp = iso(now)
     keep, echo = settings.keep_books, settings.echo_trace_id
+    page = _page(portal, table)
     under_old_id = bool(table.merged) and settings.update_of_merged == "under_old_id"
     results = []
     for item in inputs:
@@ -237,7 +238,7 @@ def _write(
             record = table.insert(item.record_id, item.values, now, stamp, request.n)
             kind, properties = "created", record.properties
             if item.given.get("associations"):
-                link_inline(portal, table, record.id, item.given["associations"], request.n)
+                associate_inline(portal, table, record.id, item.given["associations"], request.n)
         else:
             kind, properties = (
                 "updated",
@@ -254,7 +255,7 @@ def _write(
             "createdAt": record.created,
             "updatedAt": stamp,
             "archived": False,
-            "url": f"https://app.hubspot.com/contacts/{settings.portal_id}/record/{table.definition.type_id}/{record.id}",
+            "url": page + record.id,
         }
         if upserting:
             result["new"] = kind == "created"
@@ -264,6 +265,12 @@ def _write(
             result["warnings"] = item.warnings
         results.append(result)
     return results
+
+
+def _page(portal: Portal, table: Table) -> str:
+    """Build the address of a record's page in HubSpot's UI, up to the record's id."""
+    portal_id, type_id = portal.settings.portal_id, table.definition.type_id
+    return f"https://app.hubspot.com/contacts/{portal_id}/record/{type_id}/"
 
 
 def _touched(table: Table, record: Record, values: dict[str, str]) -> dict[str, str]:
@@ -284,7 +291,7 @@ def shown(portal: Portal, table: Table, record: Record, wanted: list[str], histo
         "createdAt": record.created,
         "updatedAt": record.updated,
         "archived": record.archived_at is not None,
-        "url": f"https://app.hubspot.com/contacts/{portal.settings.portal_id}/record/{definition.type_id}/{record.id}",
+        "url": _page(portal, table) + record.id,
     }
     if record.archived_at is not None:
         result["archivedAt"] = record.archived_at
@@ -300,7 +307,7 @@ def shown(portal: Portal, table: Table, record: Record, wanted: list[str], histo
 
 
 def envelope(portal: Portal, results: list[Json], errors: list[Json], *, status: int) -> Answer:
-    """The body of a batch answer: results in another order than the inputs, errors counted if there are any."""
+    """Build a batch answer: results in another order than the inputs, errors counted if there are any."""
     if portal.settings.shuffle_results and len(results) > 1:
         portal.random.shuffle(results)
     stamp = iso(portal.now())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hubspot_batch_dagster.emulator import (
-    account,
+    account_details,
     association_batch,
     association_labels,
     merges,
+    owner_list,
+    pipeline_definitions,
     property_definitions,
     records,
     schemas,
@@ -30,6 +32,7 @@ def all_routes(credentials: Credentials, limits: Limits) -> tuple[Route, ...]:
         *_property_routes(),
         *_schema_routes(),
         *_account_routes(limits),
+        *_pipeline_routes(),
         *_oauth_routes(credentials),
     )
 
@@ -121,18 +124,38 @@ def _schema_routes() -> tuple[Route, ...]:
 
 def _account_routes(limits: Limits) -> tuple[Route, ...]:
     def usage(portal: Portal, _: Request) -> Answer:
-        return account.daily_usage(portal, limits)
+        return account_details.daily_usage(portal, limits)
 
     daily = "/account-info/api-usage/daily/private-apps"
     return (
-        Route("GET", "/account-info/details", "account.details", account.details, access="none"),
+        Route("GET", "/account-info/details", "account.details", account_details.details, access="none"),
         Route("GET", daily, "account.usage", usage, access="none"),
-        Route("GET", "/crm/owners", "owners.list", account.list_owners, access="none"),
-        Route("GET", "/crm/owners/{owner}", "owners.read", account.read_owner, access="none"),
-        Route("GET", "/crm/pipelines/{type}", "pipelines.list", account.list_pipelines),
-        Route("POST", "/crm/pipelines/{type}", "pipelines.create", account.create_pipeline, access="write"),
-        Route("GET", "/crm/pipelines/{type}/{pipeline}", "pipelines.read", account.read_pipeline),
-        Route("GET", "/crm/pipelines/{type}/{pipeline}/stages", "pipelines.stages", account.list_stages),
+        Route("GET", "/crm/owners", "owners.list", owner_list.list_owners, access="none"),
+        Route("GET", "/crm/owners/{owner}", "owners.read", owner_list.read_owner, access="none"),
+    )
+
+
+def _pipeline_routes() -> tuple[Route, ...]:
+    many, definitions = "/crm/pipelines/{type}", pipeline_definitions
+    one, stage = "/{pipeline}", "/{pipeline}/stages/{stage}"
+    return tuple(
+        Route(method, f"{many}{path}", f"pipelines.{name}", handler, access=access)
+        for method, path, name, handler, access in (
+            ("GET", "", "list", definitions.list_pipelines, "read"),
+            ("POST", "", "create", definitions.create_pipeline, "write"),
+            ("GET", one, "read", definitions.read_pipeline, "read"),
+            ("PATCH", one, "update", definitions.update_pipeline, "write"),
+            ("PUT", one, "replace", definitions.replace_pipeline, "write"),
+            ("DELETE", one, "archive", definitions.delete_pipeline, "write"),
+            ("GET", f"{one}/audit", "audit", definitions.audit, "read"),
+            ("GET", f"{one}/stages", "stages.list", definitions.list_stages, "read"),
+            ("POST", f"{one}/stages", "stages.create", definitions.create_stage, "write"),
+            ("GET", stage, "stages.read", definitions.read_stage, "read"),
+            ("PATCH", stage, "stages.update", definitions.update_stage, "write"),
+            ("PUT", stage, "stages.replace", definitions.replace_stage, "write"),
+            ("DELETE", stage, "stages.archive", definitions.delete_stage, "write"),
+            ("GET", f"{stage}/audit", "stages.audit", definitions.audit, "read"),
+        )
     )
 
 

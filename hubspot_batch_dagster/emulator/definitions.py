@@ -5,7 +5,8 @@ The tables in `properties_crm`, `properties_activities` and `properties_commerce
     name | type | fieldType | label | flags | options
 
 `flags` are words: `unique`, `readonly`, `calculated`, `owner`, `pipeline`, `stage`, `email`, `emails`.
-`options` are `value=Label` or just `value`, separated by semicolons.
+`options` are `value=Label` or just `value`, separated by semicolons. A line that begins with `+` goes on with
+the property before it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ hs_created_by_user_id          | number      | number   | Created by user ID | r
 hs_updated_by_user_id          | number      | number   | Updated by user ID | readonly
 hs_unique_creation_key         | string      | text     | Unique creation key | readonly unique
 hs_merged_object_ids           | enumeration | checkbox | Merged record IDs | readonly
-hs_read_only                   | bool        | booleancheckbox | Read only object | readonly | true=True;false=False
-hs_was_imported                | bool        | booleancheckbox | Performed in an import | readonly | true=True;false=False
+hs_read_only | bool | booleancheckbox | Read only object | readonly | true=True;false=False
+hs_was_imported | bool | booleancheckbox | Performed in an import | readonly | true=True;false=False
 hs_all_owner_ids               | enumeration | checkbox | All owner IDs | readonly
 hs_all_team_ids                | enumeration | checkbox | All team IDs | readonly
 hs_all_accessible_team_ids     | enumeration | checkbox | All teams | readonly
@@ -143,7 +144,8 @@ class ObjectTypeDefinition:
 
 def parse_properties(table: str, group: str) -> tuple[PropertyDefinition, ...]:
     """Reads a table of properties, one a line."""
-    return tuple(_parse_line(line, group) for line in table.strip().splitlines() if line.strip())
+    text = table.replace("\n+ ", "")
+    return tuple(_parse_line(line, group) for line in text.strip().splitlines() if line.strip())
 
 
 def _parse_line(line: str, group: str) -> PropertyDefinition:
@@ -173,7 +175,10 @@ def system_properties(
 ) -> tuple[PropertyDefinition, ...]:
     """The properties every record of a type has: its id, its times, where it came from, its owner."""
     flags = "" if created_is_writable else "readonly"
-    times = f"{created} | datetime | date | Create date | {flags}\n{modified} | datetime | date | Last modified date | readonly"
+    times = (
+        f"{created} | datetime | date | Create date | {flags}\n"
+        f"{modified} | datetime | date | Last modified date | readonly"
+    )
     return parse_properties(times, group) + parse_properties(COMMON, group)
 
 

@@ -74,7 +74,7 @@ class Request:
 
     @property
     def inputs_json(self) -> list[Json]:
-        """The body's `inputs`; none at all if the body has no such key, which HubSpot takes for an empty batch."""
+        """The body's `inputs`; none if the body has no such key, which HubSpot takes for an empty batch."""
         inputs = self.json.get("inputs")
         if inputs is None:
             return []

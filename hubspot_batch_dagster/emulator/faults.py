@@ -17,7 +17,10 @@ Action = Literal[
 ]
 WORKING = ("slow", "truncate", "omit", "interim", "drip", "headers")
 MAX_SILENCE = 300.0
-HTML = "<html><head><title>{status}</title></head><body><center><h1>{status} Bad Gateway</h1></center></body></html>"
+HTML = (
+    "<html><head><title>{status}</title></head>"
+    "<body><center><h1>{status} Bad Gateway</h1></center></body></html>"
+)
 
 
 @dataclass(frozen=True)

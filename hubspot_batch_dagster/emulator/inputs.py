@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hubspot_batch_dagster.emulator.associations import inline_problem
+from hubspot_batch_dagster.emulator.associating import inline_problem
 from hubspot_batch_dagster.emulator.exchange import Json, Refused, Request, error_body, validation
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.table import Record, Table
@@ -71,7 +71,8 @@ def conflict_message(table: Table, existing_id: str | None, names_id: bool) -> s
 
 def values_message(errors: Iterable[Json]) -> str:
     """HubSpot's words for bad property values: a sentence and a JSON list."""
-    return f"Property values were not valid: {json.dumps(list(errors), separators=(',', ':'), ensure_ascii=False)}"
+    listed = json.dumps(list(errors), separators=(",", ":"), ensure_ascii=False)
+    return f"Property values were not valid: {listed}"
 
 
 def read_inputs(portal: Portal, request: Request) -> list[Input]:
@@ -93,7 +94,8 @@ def read_inputs(portal: Portal, request: Request) -> list[Input]:
 def too_many(most: int, what: str = "a batch") -> Refused:
     """400 for more inputs than a batch may hold."""
     return validation(
-        f"The maximum number of inputs supported in {what} is {most}. Please reduce the number of inputs and try again."
+        f"The maximum number of inputs supported in {what} is {most}."
+        " Please reduce the number of inputs and try again."
     )
 
 
@@ -145,7 +147,7 @@ def _refuse_repeated(pairs: Iterable[tuple[tuple[str | None, str], Input]]) -> N
 def check_id_property(
     portal: Portal, table: Table, name: str, operation: str, *, single: bool = False
 ) -> None:
-    """Refuse an `idProperty` that cannot identify a record; an email does in a single update, not in a batch."""
+    """Refuse an `idProperty` that identifies no record; an email does in a single update, not in a batch."""
     if name == "hs_object_id":
         allowed = portal.settings.hs_object_id_as_id_property
     else:
@@ -201,7 +203,7 @@ def check_values(portal: Portal, table: Table, inputs: list[Input], version: str
                 portal, table, {**item.record.properties, **item.values}, item.values
             )
         if not item.value_errors and table.definition.stage_property:
-            item.value_errors += _misplaced_stage(portal, table, item)
+            item.value_errors += _misplaced_stage(table, item)
 
 
 def _take_key(table: Table, item: Input, normalise: bool) -> None:
@@ -240,14 +242,14 @@ def _required(name: str, code: str) -> Json:
     return {"isValid": False, "message": f"A value for {name} must be provided", "error": code, "name": name}
 
 
-def _misplaced_stage(portal: Portal, table: Table, item: Input) -> list[Json]:
+def _misplaced_stage(table: Table, item: Input) -> list[Json]:
     definition = table.definition
     stage = item.values.get(definition.stage_property)
     if not stage:
         return []
     before = item.record.properties if item.record is not None else {}
     pipeline_id = item.values.get(definition.pipeline_property) or before.get(definition.pipeline_property)
-    pipelines = portal.pipelines.get(table.name, [])
+    pipelines = table.pipelines
     pipeline = next((p for p in pipelines if p.id == pipeline_id), pipelines[0] if pipelines else None)
     if pipeline is None or any(known.id == stage for known in pipeline.stages):
         return []

@@ -117,7 +117,7 @@ class Limits:
         if window == "search":
             return Refused(429, secondly_body())
         portal = self.portal
-        return Refused(429, burst_body(portal.app_id, portal.settings.portal_id))
+        return Refused(429, burst_body(portal.settings.app_id, portal.settings.portal_id))
 
 
 def burst_body(app_id: int, portal_id: int) -> dict[str, object]:

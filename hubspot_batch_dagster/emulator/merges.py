@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubspot_batch_dagster.emulator.associations import move_associations
+from hubspot_batch_dagster.emulator.associating import move_associations
 from hubspot_batch_dagster.emulator.batch import shown
 from hubspot_batch_dagster.emulator.books import Commit
 from hubspot_batch_dagster.emulator.exchange import (
@@ -72,7 +72,7 @@ def _record(table: Table, record_id: str) -> Record:
 
 
 def _values(table: Table, primary: Record, other: Record) -> dict[str, str]:
-    """The properties of the record that is left; the exceptions are those of HubSpot's help page on merges."""
+    """Build the properties of what is left; the exceptions are those of HubSpot's help page on merges."""
     values = {**other.properties, **primary.properties}
     created = table.definition.created_property
     values[created] = min(record.properties[created] for record in (primary, other))

@@ -10,8 +10,8 @@ from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Reque
 from hubspot_batch_dagster.emulator.portal import Portal
 
 NOT_FOUND = (
-    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details"
-    " at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
+    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more"
+    " details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
 )
 
 

@@ -6,10 +6,12 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hubspot_batch_dagster.emulator.associations import Links
+from hubspot_batch_dagster.emulator.account import Account
+from hubspot_batch_dagster.emulator.associations import Associations
 from hubspot_batch_dagster.emulator.books import Books, Commit
 from hubspot_batch_dagster.emulator.definitions import PropertyDefinition, standard_object_types
 from hubspot_batch_dagster.emulator.exchange import Refused, error_body, iso
+from hubspot_batch_dagster.emulator.owners import Owner, standard_owners
 from hubspot_batch_dagster.emulator.pipelines import Pipeline, standard_pipelines
 from hubspot_batch_dagster.emulator.settings import Settings
 from hubspot_batch_dagster.emulator.table import Record, Table
@@ -32,10 +34,8 @@ class Portal:
     """
 
     def __init__(self, settings: Settings, seed: int = 0) -> None:
-        self.settings = settings
+        self.account = Account(settings)
         self.seed = seed
-        self.skew = 0.0
-        self.books = Books()
         self.reset()
 
     def reset(self) -> None:
@@ -44,23 +44,52 @@ class Portal:
         self.books.clear()
         self.request_count = 0
         self.open_requests: set[int] = set()
-        self.pipelines: dict[str, list[Pipeline]] = standard_pipelines()
         self.admin_rules: dict[str, list[dict[str, Any]]] = {}
         self.tables: dict[str, Table] = {}
         self._by_name: dict[str, Table] = {}
         self._ids = self.seed * 7919
+        pipelines = standard_pipelines()
         for definition in standard_object_types():
-            self.add_table(Table(definition, self))
-        self.links = Links()
+            self.add_table(Table(definition, self.account, pipelines.get(definition.name)))
+        self.associations = Associations()
+        self.owners: dict[str, Owner] = standard_owners()
 
     @property
-    def app_id(self) -> int:
-        """The number of the app that the portal's token belongs to."""
-        return 1_000_000 + self.settings.portal_id % 9_000_000
+    def settings(self) -> Settings:
+        """How it behaves; assign others to change that."""
+        return self.account.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.account.settings = settings
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which its clock is ahead of the settings' clock."""
+        return self.account.skew
+
+    @skew.setter
+    def skew(self, seconds: float) -> None:
+        self.account.skew = seconds
+
+    @property
+    def books(self) -> Books:
+        """Every request and every change."""
+        return self.account.books
+
+    @property
+    def pipelines(self) -> dict[str, list[Pipeline]]:
+        """The pipelines by object type; assign others to replace them all."""
+        return {name: table.pipelines for name, table in self.tables.items() if table.pipelines}
+
+    @pipelines.setter
+    def pipelines(self, pipelines: Mapping[str, list[Pipeline]]) -> None:
+        for name, table in self.tables.items():
+            table.set_pipelines(list(pipelines.get(name, ())))
 
     def now(self) -> float:
-        """Seconds since 1970 by the portal's clock."""
-        return self.settings.clock() + self.skew
+        """Tell the seconds since 1970 by the portal's clock."""
+        return self.account.now()
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Changes settings while it runs.
@@ -128,9 +157,8 @@ class Portal:
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
     def note(self, commit: Commit) -> None:
-        """Writes a commit into the books, if they are kept."""
-        if self.settings.keep_books:
-            self.books.note_commit(commit)
+        """Write a change into the books, if they are kept."""
+        self.account.note(commit)
 
     def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
         """Puts records into the portal without a request, unchecked and at once visible to search.

@@ -19,8 +19,10 @@ hs_folder_id                   | number      | number          | Folder ID
 hs_images                      | string      | text            | Image URL
 hs_cost_of_goods_sold          | number      | number          | Unit cost
 hs_recurring_billing_period    | string      | text            | Term
-hs_product_type                | enumeration | select          | Product type | | inventory=Inventory;non_inventory=Non-inventory;service=Service
-recurringbillingfrequency      | enumeration | select          | Billing frequency | | weekly=Weekly;biweekly=Every two weeks;monthly=Monthly;quarterly=Quarterly;per_six_months=Semi-annually;annually=Annually
+hs_product_type | enumeration | select | Product type |  | inventory=Inventory;non_inventory=Non-inventory;
++ service=Service
+recurringbillingfrequency | enumeration | select | Billing frequency |  | weekly=Weekly;
++ biweekly=Every two weeks;monthly=Monthly;quarterly=Quarterly;per_six_months=Semi-annually;annually=Annually
 tax                            | number      | number          | Tax
 """
 
@@ -36,7 +38,8 @@ discount                       | number      | number          | Unit discount
 hs_discount_percentage         | number      | number          | Discount percentage
 tax                            | number      | number          | Tax
 hs_line_item_currency_code     | enumeration | select          | Currency | | EUR;USD;GBP;CHF;PLN;SEK;JPY
-recurringbillingfrequency      | enumeration | select          | Billing frequency | | weekly=Weekly;biweekly=Every two weeks;monthly=Monthly;quarterly=Quarterly;per_six_months=Semi-annually;annually=Annually
+recurringbillingfrequency | enumeration | select | Billing frequency |  | weekly=Weekly;
++ biweekly=Every two weeks;monthly=Monthly;quarterly=Quarterly;per_six_months=Semi-annually;annually=Annually
 hs_recurring_billing_start_date | date       | date            | Billing start date
 amount                         | number      | number          | Net price | calculated
 hs_acv                         | number      | number          | Annual contract value | calculated
@@ -45,7 +48,8 @@ hs_acv                         | number      | number          | Annual contract
 QUOTES = """
 hs_title                       | string      | text            | Quote title
 hs_expiration_date             | date        | date            | Expiration date
-hs_status                      | enumeration | select          | Quote status | | DRAFT=Draft;APPROVAL_NOT_NEEDED=Published;PENDING_APPROVAL=Pending approval;APPROVED=Approved;REJECTED=Rejected
+hs_status | enumeration | select | Quote status |  | DRAFT=Draft;APPROVAL_NOT_NEEDED=Published;
++ PENDING_APPROVAL=Pending approval;APPROVED=Approved;REJECTED=Rejected
 hs_currency                    | enumeration | select          | Currency | | EUR;USD;GBP;CHF;PLN;SEK;JPY
 hs_language                    | enumeration | select          | Language | | en=English;de=German;fr=French
 hs_comments                    | string      | html            | Comments to buyer
@@ -84,7 +88,7 @@ INVOICES = """
 hs_currency                    | enumeration | select          | Currency | | EUR;USD;GBP;CHF;PLN;SEK;JPY
 hs_invoice_date                | date        | date            | Invoice date
 hs_due_date                    | date        | date            | Due date
-hs_invoice_status              | enumeration | select          | Status | | draft=Draft;open=Open;paid=Paid;voided=Voided
+hs_invoice_status | enumeration | select | Status |  | draft=Draft;open=Open;paid=Paid;voided=Voided
 hs_purchase_order_number       | string      | text            | Purchase order number
 hs_amount_billed               | number      | number          | Amount billed | calculated
 """
@@ -94,13 +98,14 @@ hs_customer_email              | string      | text            | Customer email
 hs_initial_amount              | number      | number          | Gross amount
 hs_initiated_date              | datetime    | date            | Payment date
 hs_currency_code               | enumeration | select          | Currency | | EUR;USD;GBP;CHF;PLN;SEK;JPY
-hs_latest_status               | enumeration | select          | Status | | succeeded=Succeeded;failed=Failed;refunded=Refunded;processing=Processing
+hs_latest_status | enumeration | select | Status |  | succeeded=Succeeded;failed=Failed;refunded=Refunded;
++ processing=Processing
 hs_external_reference_id       | string      | text            | External reference ID
 """
 
 SUBSCRIPTIONS = """
 hs_name                        | string      | text            | Name
-hs_status                      | enumeration | select          | Status | | active=Active;paused=Paused;canceled=Canceled;expired=Expired
+hs_status | enumeration | select | Status |  | active=Active;paused=Paused;canceled=Canceled;expired=Expired
 hs_recurring_billing_start_date | date       | date            | Start date
 hs_currency_code               | enumeration | select          | Currency | | EUR;USD;GBP;CHF;PLN;SEK;JPY
 """
@@ -111,7 +116,7 @@ hs_email                       | string      | text            | Email
 hs_given_name                  | string      | text            | First name
 hs_family_name                 | string      | text            | Last name
 hs_job_title                   | string      | text            | Job title
-hs_availability_status         | enumeration | select          | Availability | | available=Available;away=Away
+hs_availability_status | enumeration | select | Availability |  | available=Available;away=Away
 hs_standard_time_zone          | string      | text            | Time zone
 hs_working_hours               | string      | text            | Working hours
 """
@@ -128,7 +133,8 @@ APPOINTMENTS = """
 hs_appointment_name            | string      | text            | Appointment name
 hs_appointment_start           | datetime    | date            | Start
 hs_appointment_end             | datetime    | date            | End
-hs_appointment_status          | enumeration | select          | Status | | scheduled=Scheduled;completed=Completed;cancelled=Cancelled
+hs_appointment_status | enumeration | select | Status |  | scheduled=Scheduled;completed=Completed;
++ cancelled=Cancelled
 """
 
 COURSES = """

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 _INDUSTRIES = (
-    "ACCOUNTING AIRLINES_AVIATION ALTERNATIVE_DISPUTE_RESOLUTION ALTERNATIVE_MEDICINE ANIMATION APPAREL_FASHION"
-    " ARCHITECTURE_PLANNING ARTS_AND_CRAFTS AUTOMOTIVE AVIATION_AEROSPACE BANKING BIOTECHNOLOGY BROADCAST_MEDIA"
-    " BUILDING_MATERIALS BUSINESS_SUPPLIES_AND_EQUIPMENT CAPITAL_MARKETS CHEMICALS CIVIC_SOCIAL_ORGANIZATION"
-    " CIVIL_ENGINEERING COMMERCIAL_REAL_ESTATE COMPUTER_NETWORK_SECURITY COMPUTER_GAMES COMPUTER_HARDWARE"
-    " COMPUTER_NETWORKING COMPUTER_SOFTWARE INTERNET CONSTRUCTION CONSUMER_ELECTRONICS CONSUMER_GOODS"
-    " CONSUMER_SERVICES COSMETICS DAIRY DEFENSE_SPACE DESIGN EDUCATION_MANAGEMENT E_LEARNING"
-    " ELECTRICAL_ELECTRONIC_MANUFACTURING ENTERTAINMENT ENVIRONMENTAL_SERVICES EVENTS_SERVICES EXECUTIVE_OFFICE"
-    " FACILITIES_SERVICES FARMING FINANCIAL_SERVICES FINE_ART FISHERY FOOD_BEVERAGES FOOD_PRODUCTION FUND_RAISING"
-    " FURNITURE GAMBLING_CASINOS GOVERNMENT_ADMINISTRATION GRAPHIC_DESIGN HEALTH_WELLNESS_AND_FITNESS"
+    "ACCOUNTING AIRLINES_AVIATION ALTERNATIVE_DISPUTE_RESOLUTION ALTERNATIVE_MEDICINE ANIMATION"
+    " APPAREL_FASHION ARCHITECTURE_PLANNING ARTS_AND_CRAFTS AUTOMOTIVE AVIATION_AEROSPACE BANKING"
+    " BIOTECHNOLOGY BROADCAST_MEDIA BUILDING_MATERIALS BUSINESS_SUPPLIES_AND_EQUIPMENT CAPITAL_MARKETS"
+    " CHEMICALS CIVIC_SOCIAL_ORGANIZATION CIVIL_ENGINEERING COMMERCIAL_REAL_ESTATE"
+    " COMPUTER_NETWORK_SECURITY COMPUTER_GAMES COMPUTER_HARDWARE COMPUTER_NETWORKING COMPUTER_SOFTWARE"
+    " INTERNET CONSTRUCTION CONSUMER_ELECTRONICS CONSUMER_GOODS CONSUMER_SERVICES COSMETICS DAIRY"
+    " DEFENSE_SPACE DESIGN EDUCATION_MANAGEMENT E_LEARNING ELECTRICAL_ELECTRONIC_MANUFACTURING"
+    " ENTERTAINMENT ENVIRONMENTAL_SERVICES EVENTS_SERVICES EXECUTIVE_OFFICE FACILITIES_SERVICES FARMING"
+    " FINANCIAL_SERVICES FINE_ART FISHERY FOOD_BEVERAGES FOOD_PRODUCTION FUND_RAISING FURNITURE"
+    " GAMBLING_CASINOS GOVERNMENT_ADMINISTRATION GRAPHIC_DESIGN HEALTH_WELLNESS_AND_FITNESS"
     " HIGHER_EDUCATION HOSPITAL_HEALTH_CARE HOSPITALITY HUMAN_RESOURCES IMPORT_AND_EXPORT INSURANCE"
-    " INVESTMENT_BANKING INVESTMENT_MANAGEMENT LAW_PRACTICE LEGAL_SERVICES LOGISTICS_AND_SUPPLY_CHAIN MACHINERY"
-    " MANAGEMENT_CONSULTING MARKETING_AND_ADVERTISING MECHANICAL_OR_INDUSTRIAL_ENGINEERING MEDICAL_DEVICES"
-    " MINING_METALS NON_PROFIT_ORGANIZATION_MANAGEMENT OIL_ENERGY PAPER_FOREST_PRODUCTS PHARMACEUTICALS"
-    " PRINTING PUBLISHING REAL_ESTATE RENEWABLES_ENVIRONMENT RESTAURANTS RETAIL SEMICONDUCTORS SHIPBUILDING"
-    " SPORTS STAFFING_AND_RECRUITING TELECOMMUNICATIONS TRANSPORTATION_TRUCKING_RAILROAD UTILITIES WAREHOUSING"
-    " WHOLESALE WINE_AND_SPIRITS WIRELESS WRITING_AND_EDITING"
+    " INVESTMENT_BANKING INVESTMENT_MANAGEMENT LAW_PRACTICE LEGAL_SERVICES LOGISTICS_AND_SUPPLY_CHAIN"
+    " MACHINERY MANAGEMENT_CONSULTING MARKETING_AND_ADVERTISING MECHANICAL_OR_INDUSTRIAL_ENGINEERING"
+    " MEDICAL_DEVICES MINING_METALS NON_PROFIT_ORGANIZATION_MANAGEMENT OIL_ENERGY PAPER_FOREST_PRODUCTS"
+    " PHARMACEUTICALS PRINTING PUBLISHING REAL_ESTATE RENEWABLES_ENVIRONMENT RESTAURANTS RETAIL"
+    " SEMICONDUCTORS SHIPBUILDING SPORTS STAFFING_AND_RECRUITING TELECOMMUNICATIONS"
+    " TRANSPORTATION_TRUCKING_RAILROAD UTILITIES WAREHOUSING WHOLESALE WINE_AND_SPIRITS WIRELESS"
+    " WRITING_AND_EDITING"
 ).replace(" ", ";")
 _STAGES = (
     "subscriber=Subscriber;lead=Lead;marketingqualifiedlead=Marketing Qualified Lead;"
@@ -59,7 +61,7 @@ zip                            | string      | text            | Postal Code
 country                        | string      | text            | Country/Region
 industry                       | string      | text            | Industry
 annualrevenue                  | string      | text            | Annual Revenue
-numemployees                   | enumeration | select          | Number of Employees | | 1-5;5-25;25-50;50-100;100-500;500-1000;1000+
+numemployees | enumeration | select | Number of Employees |  | 1-5;5-25;25-50;50-100;100-500;500-1000;1000+
 date_of_birth                  | string      | text            | Date of birth
 gender                         | string      | text            | Gender
 degree                         | string      | text            | Degree
@@ -79,11 +81,16 @@ lifecyclestage                 | enumeration | radio           | Lifecycle Stage
 hs_lead_status                 | enumeration | radio           | Lead Status | | {_LEAD_STATUS}
 hs_buying_role                 | enumeration | checkbox        | Buying Role | | {_BUYING_ROLES}
 hs_persona                     | enumeration | select          | Persona
-hs_language                    | enumeration | select          | Preferred language | | en=English;de=German;fr=French;es=Spanish;it=Italian;nl=Dutch;pl=Polish;pt=Portuguese;sv=Swedish;ja=Japanese;zh=Chinese
-hs_timezone                    | enumeration | select          | Time Zone | | utc=UTC;europe_slash_berlin=Europe Berlin;europe_slash_paris=Europe Paris;us_slash_eastern=US Eastern;us_slash_pacific=US Pacific;asia_slash_tokyo=Asia Tokyo
-hs_legal_basis                 | enumeration | checkbox        | Legal basis for processing contact's data | | Legitimate interest – prospect/lead;Legitimate interest – existing customer;Performance of a contract;Freely given consent from contact;Not applicable
+hs_language | enumeration | select | Preferred language |  | en=English;de=German;fr=French;es=Spanish;
++ it=Italian;nl=Dutch;pl=Polish;pt=Portuguese;sv=Swedish;ja=Japanese;zh=Chinese
+hs_timezone | enumeration | select | Time Zone |  | utc=UTC;europe_slash_berlin=Europe Berlin;
++ europe_slash_paris=Europe Paris;us_slash_eastern=US Eastern;us_slash_pacific=US Pacific;
++ asia_slash_tokyo=Asia Tokyo
+hs_legal_basis | enumeration | checkbox | Legal basis for processing contact's data |  |
++ Legitimate interest – prospect/lead;Legitimate interest – existing customer;Performance of a contract;
++ Freely given consent from contact;Not applicable
 hs_email_optout                | bool        | booleancheckbox | Unsubscribed from all email
-hs_marketable_status           | enumeration | select          | Marketing contact status | readonly | true;false
+hs_marketable_status | enumeration | select | Marketing contact status | readonly | true;false
 hs_content_membership_notes    | string      | textarea        | Membership Notes
 hs_content_membership_status   | enumeration | select          | Status | | active=Active;inactive=Inactive
 hs_whatsapp_phone_number       | string      | phonenumber     | WhatsApp Phone Number
@@ -131,7 +138,8 @@ zip                            | string      | text            | Postal Code
 country                        | string      | text            | Country/Region
 timezone                       | string      | text            | Time Zone
 industry                       | enumeration | select          | Industry | | {_INDUSTRIES}
-type                           | enumeration | select          | Type | | PROSPECT=Prospect;PARTNER=Partner;RESELLER=Reseller;VENDOR=Vendor;OTHER=Other
+type | enumeration | select | Type |  | PROSPECT=Prospect;PARTNER=Partner;RESELLER=Reseller;VENDOR=Vendor;
++ OTHER=Other
 annualrevenue                  | number      | number          | Annual Revenue
 numberofemployees              | number      | number          | Number of Employees
 founded_year                   | string      | text            | Year Founded
@@ -139,7 +147,8 @@ is_public                      | bool        | booleancheckbox | Is Public
 closedate                      | datetime    | date            | Close Date
 lifecyclestage                 | enumeration | radio           | Lifecycle Stage | lifecycle | {_STAGES}
 hs_lead_status                 | enumeration | radio           | Lead Status | | {_LEAD_STATUS}
-hs_ideal_customer_profile      | enumeration | select          | Ideal Customer Profile Tier | | tier_1=Tier 1;tier_2=Tier 2;tier_3=Tier 3
+hs_ideal_customer_profile | enumeration | select | Ideal Customer Profile Tier |  | tier_1=Tier 1;
++ tier_2=Tier 2;tier_3=Tier 3
 hs_is_target_account           | bool        | booleancheckbox | Target Account
 linkedin_company_page          | string      | text            | LinkedIn Company Page
 linkedinbio                    | string      | text            | LinkedIn Bio
@@ -164,7 +173,7 @@ amount                         | number      | number          | Amount
 amount_in_home_currency        | number      | number          | Amount in company currency | calculated
 deal_currency_code             | enumeration | select          | Currency | | EUR;USD;GBP;CHF;PLN;SEK;JPY
 closedate                      | datetime    | date            | Close Date
-dealtype                       | enumeration | radio           | Deal Type | | newbusiness=New Business;existingbusiness=Existing Business
+dealtype | enumeration | radio | Deal Type |  | newbusiness=New Business;existingbusiness=Existing Business
 description                    | string      | textarea        | Deal Description
 closed_lost_reason             | string      | textarea        | Closed Lost Reason
 closed_won_reason              | string      | textarea        | Closed Won Reason
@@ -172,7 +181,8 @@ hs_priority                    | enumeration | select          | Priority | | lo
 hs_next_step                   | string      | text            | Next step
 hs_forecast_amount             | number      | number          | Forecast amount
 hs_forecast_probability        | number      | number          | Forecast probability
-hs_manual_forecast_category    | enumeration | select          | Forecast category | | OMIT=Not forecasted;PIPELINE=Pipeline;BEST_CASE=Best case;COMMIT=Commit;CLOSED=Closed won
+hs_manual_forecast_category | enumeration | select | Forecast category |  | OMIT=Not forecasted;
++ PIPELINE=Pipeline;BEST_CASE=Best case;COMMIT=Commit;CLOSED=Closed won
 hs_deal_stage_probability      | number      | number          | Deal probability | calculated
 hs_is_closed                   | bool        | booleancheckbox | Is Deal Closed? | calculated
 hs_is_closed_won               | bool        | booleancheckbox | Is Closed Won | calculated
@@ -190,10 +200,12 @@ subject                        | string      | text            | Ticket name
 content                        | string      | textarea        | Ticket description
 hs_pipeline                    | enumeration | select          | Pipeline | pipeline
 hs_pipeline_stage              | enumeration | radio           | Ticket status | stage
-hs_ticket_priority             | enumeration | select          | Priority | | LOW=Low;MEDIUM=Medium;HIGH=High;URGENT=Urgent
-hs_ticket_category             | enumeration | checkbox        | Category | | PRODUCT_ISSUE=Product Issue;BILLING_ISSUE=Billing Issue;FEATURE_REQUEST=Feature Request;GENERAL_INQUIRY=General Inquiry
-source_type                    | enumeration | select          | Source | | CHAT=Chat;EMAIL=Email;FORM=Form;PHONE=Phone
-hs_resolution                  | enumeration | select          | Resolution | | ISSUE_FIXED=Issue fixed;DUPLICATE=Duplicate;ISSUE_NOT_FIXED=Issue not fixed
+hs_ticket_priority | enumeration | select | Priority |  | LOW=Low;MEDIUM=Medium;HIGH=High;URGENT=Urgent
+hs_ticket_category | enumeration | checkbox | Category |  | PRODUCT_ISSUE=Product Issue;
++ BILLING_ISSUE=Billing Issue;FEATURE_REQUEST=Feature Request;GENERAL_INQUIRY=General Inquiry
+source_type | enumeration | select | Source |  | CHAT=Chat;EMAIL=Email;FORM=Form;PHONE=Phone
+hs_resolution | enumeration | select | Resolution |  | ISSUE_FIXED=Issue fixed;DUPLICATE=Duplicate;
++ ISSUE_NOT_FIXED=Issue not fixed
 hs_external_object_ids         | string      | text            | External object IDs | unique
 closed_date                    | datetime    | date            | Close date
 first_agent_reply_date         | datetime    | date            | First agent response date
@@ -205,12 +217,15 @@ hs_is_closed                   | bool        | booleancheckbox | Is closed | cal
 
 LEADS = """
 hs_lead_name                   | string      | text            | Lead name
-hs_lead_type                   | enumeration | select          | Lead type | | NEW_BUSINESS=New business;RE_ATTEMPTING=Re-attempting;UPSELL=Upsell
+hs_lead_type | enumeration | select | Lead type |  | NEW_BUSINESS=New business;RE_ATTEMPTING=Re-attempting;
++ UPSELL=Upsell
 hs_lead_label                  | enumeration | select          | Lead label | | HOT=Hot;WARM=Warm;COLD=Cold
-hs_lead_source                 | enumeration | select          | Lead source | | ORGANIC_SEARCH;PAID_SEARCH;EMAIL_MARKETING;REFERRALS;OFFLINE;DIRECT_TRAFFIC
+hs_lead_source | enumeration | select | Lead source |  | ORGANIC_SEARCH;PAID_SEARCH;EMAIL_MARKETING;
++ REFERRALS;OFFLINE;DIRECT_TRAFFIC
 hs_pipeline                    | enumeration | select          | Pipeline | pipeline
 hs_pipeline_stage              | enumeration | radio           | Pipeline stage | stage
-hs_lead_disqualification_reason | enumeration | select         | Disqualification reason | | NO_BUDGET=No budget;NO_INTEREST=No interest;WRONG_CONTACT=Wrong contact;BAD_TIMING=Bad timing;OTHER=Other
+hs_lead_disqualification_reason | enumeration | select | Disqualification reason |  | NO_BUDGET=No budget;
++ NO_INTEREST=No interest;WRONG_CONTACT=Wrong contact;BAD_TIMING=Bad timing;OTHER=Other
 hs_lead_disqualification_note  | string      | textarea        | Disqualification note
 hs_lead_is_disqualified        | bool        | booleancheckbox | Is disqualified | calculated
 hs_primary_contact_id          | number      | number          | Primary contact ID | calculated

@@ -37,21 +37,19 @@ def list_properties(portal: Portal, request: Request) -> Answer:
     """Every definition of an object type, unpaged."""
     table = portal.table_of_path(request.parameters["type"])
     properties = table.archived_properties if request.wants_archived else table.properties
-    return Answer(200, {"results": [shown(portal, table, prop) for prop in properties.values()]})
+    return Answer(200, {"results": [shown(table, prop) for prop in properties.values()]})
 
 
 def read_property(portal: Portal, request: Request) -> Answer:
     """One definition; 404 if there is none."""
     table = portal.table_of_path(request.parameters["type"])
-    return Answer(
-        200, shown(portal, table, _known(table, request.parameters["name"], request.wants_archived))
-    )
+    return Answer(200, shown(table, _known(table, request.parameters["name"], request.wants_archived)))
 
 
 def create_property(portal: Portal, request: Request) -> Answer:
     """Makes a property. An archived name comes back to life; an active one is a 409."""
     table = portal.table_of_path(request.parameters["type"])
-    return Answer(201, shown(portal, table, make(portal, table, request.json)))
+    return Answer(201, shown(table, make(portal, table, request.json)))
 
 
 def update_property(portal: Portal, request: Request) -> Answer:
@@ -68,7 +66,7 @@ def update_property(portal: Portal, request: Request) -> Answer:
         options=_options(body, prop.type) if "options" in body else prop.options,
     )
     table.define(changed)
-    return Answer(200, shown(portal, table, changed))
+    return Answer(200, shown(table, changed))
 
 
 def archive_property(portal: Portal, request: Request) -> Answer:
@@ -86,7 +84,7 @@ def batch_create(portal: Portal, request: Request) -> Answer:
     errors: list[Json] = []
     for item in request.inputs_json:
         try:
-            results.append(shown(portal, table, make(portal, table, item)))
+            results.append(shown(table, make(portal, table, item)))
         except Refused as refused:
             errors.append({**refused.answer.body, "context": {"name": [str(item.get("name"))]}})
     return envelope(portal, results, errors, status=201)
@@ -97,7 +95,7 @@ def batch_read(portal: Portal, request: Request) -> Answer:
     table = portal.table_of_path(request.parameters["type"])
     names = [str(item.get("name")) for item in request.inputs_json]
     properties = table.archived_properties if request.json.get("archived") else table.properties
-    results = [shown(portal, table, properties[name]) for name in names if name in properties]
+    results = [shown(table, properties[name]) for name in names if name in properties]
     missing = [name for name in names if name not in properties]
     errors = [_unknown(name).answer.body | {"context": {"name": [name]}} for name in missing]
     return envelope(portal, results, errors, status=200)
@@ -143,9 +141,9 @@ def _group(name: str, label: str) -> Json:
     return {"name": name, "label": label, "displayOrder": -1, "archived": False}
 
 
-def shown(portal: Portal, table: Table, prop: PropertyDefinition) -> Json:
+def shown(table: Table, prop: PropertyDefinition) -> Json:
     """A definition as the API shows it; pipelines and stages appear as options."""
-    pipelines = portal.pipelines.get(table.name, [])
+    pipelines = table.pipelines
     if prop.rule == "pipeline":
         prop = replace(prop, options=tuple((pipeline.id, pipeline.label) for pipeline in pipelines))
     if prop.rule == "stage":

@@ -115,7 +115,7 @@ def define_object_type(portal: Portal, body: Json) -> Table:
         labels=(str(labels.get("singular", name)), str(labels.get("plural", name))),
         custom=True,
     )
-    table = Table(definition, portal)
+    table = Table(definition, portal.account)
     table.groups = {group: f"{definition.labels[0]} information"}
     for prop in body["properties"]:
         make(portal, table, {"groupName": group, **prop})
@@ -135,8 +135,8 @@ def schema_for(
 
     Args:
         name: Internal name.
-        properties: Definitions; only `name` is needed, `type` and `hasUniqueValue` are usual. The first one is
-            what the UI shows.
+        properties: Definitions; only `name` is needed, `type` and `hasUniqueValue` are usual. The first one
+            is what the UI shows.
         required: Names of properties that a create needs.
         associated: Object types it can be associated with.
     """
@@ -165,9 +165,9 @@ def _associate(portal: Portal, table: Table, target: str) -> None:
     other = portal.find_table(target)
     if other is None:
         raise validation(f"Unable to infer object type from: {target}")
-    if portal.links.plain(table.name, other.name) is None:
-        forward, backward = portal.links.new_type_id(), portal.links.new_type_id()
-        portal.links.define_pair(table.name, other.name, forward, backward, category="USER_DEFINED")
+    if portal.associations.plain(table.name, other.name) is None:
+        forward, backward = portal.associations.new_type_id(), portal.associations.new_type_id()
+        portal.associations.define_pair(table.name, other.name, forward, backward, category="USER_DEFINED")
 
 
 def schema(portal: Portal, table: Table) -> Json:
@@ -185,17 +185,17 @@ def schema(portal: Portal, table: Table) -> Json:
         "secondaryDisplayProperties": [],
         "searchableProperties": [definition.primary_display_property],
         "requiredProperties": [choice[0] for choice in definition.required],
-        "properties": [shown(portal, table, prop) for prop in table.properties.values()],
+        "properties": [shown(table, prop) for prop in table.properties.values()],
         "associations": [
             {
                 "fromObjectTypeId": definition.type_id,
-                "toObjectTypeId": portal.tables[link_type.target].definition.type_id,
-                "name": link_type.name or f"{definition.name}_to_{link_type.target}",
-                "id": str(link_type.type_id),
+                "toObjectTypeId": portal.tables[kind.target].definition.type_id,
+                "name": kind.name or f"{definition.name}_to_{kind.target}",
+                "id": str(kind.type_id),
                 "cardinality": "ONE_TO_MANY",
                 "inverseCardinality": "ONE_TO_MANY",
             }
-            for link_type in portal.links.types_from(table.name)
+            for kind in portal.associations.types_from(table.name)
         ],
         "metaType": "PORTAL_SPECIFIC" if definition.custom else "HUBSPOT",
         "allowsSensitiveProperties": False,

@@ -39,8 +39,8 @@ class Emulator:
             requests.post(f"{hubspot.url}/crm/v3/objects/contacts/batch/create", headers=..., json=...)
             assert hubspot.books.created_count("contacts") == 1
 
-    It runs in a thread of this process. State outlives `stop`: start it again and it is the same account on the
-    same port, which is how a test makes HubSpot unreachable for a while.
+    It runs in a thread of this process. State outlives `stop`: start it again and it is the same account on
+    the same port, which is how a test makes HubSpot unreachable for a while.
 
     Args:
         settings: How the account behaves.
@@ -194,8 +194,8 @@ class Emulator:
 
         Args:
             name: Internal name.
-            properties: Definitions such as `{"name": "vin", "hasUniqueValue": True}`; the first one is what the
-                UI shows.
+            properties: Definitions such as `{"name": "vin", "hasUniqueValue": True}`; the first one is what
+                the UI shows.
             required: Names of properties that a create needs, where that is enforced.
             associated: Object types it can be associated with, beside activities.
 
@@ -211,7 +211,8 @@ class Emulator:
         Args:
             object_type: Any name of the type.
             rules: `{"property": "firstname"}` makes a property required on create;
-                `{"property": "closed_lost_reason", "when": {"dealstage": "closedlost"}}` whenever that is written.
+                `{"property": "closed_lost_reason", "when": {"dealstage": "closedlost"}}` whenever that is
+                written.
         """
         self.portal.admin_rules[self.portal.table(object_type).name] = list(rules)
 

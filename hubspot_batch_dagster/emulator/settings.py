@@ -38,7 +38,8 @@ class Settings:
 
     Attributes:
         latency: Seconds between a request and its answer, spent after the work is done.
-        latency_jitter: Share of `latency` by which an answer may come earlier or later (0.3: plus or minus 30 %).
+        latency_jitter: Share of `latency` by which an answer may come earlier or later (0.3: plus or minus
+            30 %).
         inbound_jitter: Seconds, drawn evenly from 0 to this, that a request spends before it is counted.
 
     Answers
@@ -50,33 +51,36 @@ class Settings:
         conflict_with_trace_ids: "207" puts a CONFLICT beside its trace id; "409" fails the whole batch
             although trace ids were sent. Uncertain for upsert.
         conflict_names_id: A conflict's message and context name the record that is in the way.
-        conflict_commits_rows_before: A whole-batch 409 has already written the rows before the conflict. Uncertain.
-        duplicates_commit_rows_before: A 400 for two inputs that turn out to be one record has already written
-            the first half of the batch. Seen once.
-        update_unknown_as_error: An update of unknown ids answers 207 with OBJECT_NOT_FOUND; off, it answers 207
-            with neither results nor errors for them.
-        update_partial_by_trace_id: Trace ids make an update with a bad value answer 207; off, the whole batch is
-            a 400. Uncertain.
-        null_value: What a JSON null as a property value does: "clear" the property, "ignore" it, or "refuse".
+        conflict_commits_rows_before: A whole-batch 409 has already written the rows before the conflict.
             Uncertain.
+        duplicates_commit_rows_before: A 400 for two inputs that turn out to be one record has already
+            written the first half of the batch. Seen once.
+        update_unknown_as_error: An update of unknown ids answers 207 with OBJECT_NOT_FOUND; off, it
+            answers 207 with neither results nor errors for them.
+        update_partial_by_trace_id: Trace ids make an update with a bad value answer 207; off, the whole
+            batch is a 400. Uncertain.
+        null_value: What a JSON null as a property value does: "clear" the property, "ignore" it, or
+            "refuse". Uncertain.
         mixed_id_property: One batch may use several `idProperty` values. Uncertain.
-        concurrent_upsert: What a second request does with a key that a first one, not answered yet, has just
-            created: "serialise" finds it, "409" conflicts, "duplicate" makes a second record. Uncertain.
+        concurrent_upsert: What a second request does with a key that a first one, not answered yet, has
+            just created: "serialise" finds it, "409" conflicts, "duplicate" makes a second record.
+            Uncertain.
         hs_object_id_as_id_property: `hs_object_id` is taken as `idProperty`; live portals refuse it.
-        all_absent: What a read or an update answers in which every id is absent: "207" with OBJECT_NOT_FOUND among
-            the errors, or "404" with OBJECT_NOT_FOUND. Both were seen. Uncertain.
-        base_name_in_paths: A custom object may be called by its name alone. HubSpot refuses that since 2025-04-29.
-        date_ahead: Seconds by which the `Date` header is ahead of this computer's clock; negative for behind. None:
-            no such header.
+        all_absent: What a read or an update answers in which every id is absent: "207" with
+            OBJECT_NOT_FOUND among the errors, or "404" with OBJECT_NOT_FOUND. Both were seen. Uncertain.
+        base_name_in_paths: A custom object may be called by its name alone. HubSpot refuses that since
+            2025-04-29.
+        date_ahead: Seconds by which the `Date` header is ahead of this computer's clock; negative for
+            behind. None: no such header.
 
     Merges
 
     Attributes:
-        merge_gives_new_id: A merged record gets an id of its own, as HubSpot's changelog says; off, it keeps the
-            primary record's.
-        update_of_merged: What an update by the id of a merged record does in a batch: "left_out" of results and
-            errors (seen once), "carried_out" and told with the id of the record that is left, "under_old_id"
-            carried out and told with the id that was sent, or "not_found". Uncertain.
+        merge_gives_new_id: A merged record gets an id of its own, as HubSpot's changelog says; off, it
+            keeps the primary record's.
+        update_of_merged: What an update by the id of a merged record does in a batch: "left_out" of
+            results and errors (seen once), "carried_out" and told with the id of the record that is left,
+            "under_old_id" carried out and told with the id that was sent, or "not_found". Uncertain.
         archive_of_merged: What an archive by such an id does: "carried_out" on the record that is left, or
             "ignored". Uncertain.
 
@@ -147,6 +151,11 @@ class Settings:
     rotate_refresh_token: bool = False
     keep_books: bool = True
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
+
+    @property
+    def app_id(self) -> int:
+        """The number of the app that the portal's token belongs to."""
+        return 1_000_000 + self.portal_id % 9_000_000
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some fields replaced.

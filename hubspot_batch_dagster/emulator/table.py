@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hubspot_batch_dagster.emulator.account import Account
 from hubspot_batch_dagster.emulator.definitions import ObjectTypeDefinition, PropertyDefinition
 from hubspot_batch_dagster.emulator.exchange import Json, iso
+from hubspot_batch_dagster.emulator.pipelines import Pipeline
 from hubspot_batch_dagster.emulator.values import MAX_STRING, Check, ValueRefused, check_for, too_long
-
-if TYPE_CHECKING:
-    from hubspot_batch_dagster.emulator.portal import Portal
 
 STAGES = (
     "subscriber",
@@ -39,11 +38,20 @@ class Record:
 
 
 class Table:
-    """All records of one object type."""
+    """All records of one object type.
 
-    def __init__(self, definition: ObjectTypeDefinition, portal: Portal) -> None:
+    Args:
+        definition: The object type.
+        account: The settings, the clock and the books that it obeys.
+        pipelines: The type's pipelines; their stages are what its stage property takes.
+    """
+
+    def __init__(
+        self, definition: ObjectTypeDefinition, account: Account, pipelines: list[Pipeline] | None = None
+    ) -> None:
         self.definition = definition
-        self.portal = portal
+        self.account = account
+        self.pipelines: list[Pipeline] = pipelines if pipelines is not None else []
         self.name = definition.name
         self.properties: dict[str, PropertyDefinition] = {}
         self.archived_properties: dict[str, PropertyDefinition] = {}
@@ -89,12 +97,18 @@ class Table:
             self._checks.pop(name, None)
 
     def _allowed(self, prop: PropertyDefinition) -> list[str] | None:
-        pipelines = self.portal.pipelines.get(self.name, [])
         if prop.rule == "pipeline":
-            return [pipeline.id for pipeline in pipelines]
+            return [pipeline.id for pipeline in self.pipelines]
         if prop.rule == "stage":
-            return [stage.id for pipeline in pipelines for stage in pipeline.stages]
+            return [stage.id for pipeline in self.pipelines for stage in pipeline.stages]
         return None
+
+    def set_pipelines(self, pipelines: list[Pipeline]) -> None:
+        """Replace the pipelines; their stages are options from now on."""
+        self.pipelines = pipelines
+        for prop in list(self.properties.values()):
+            if prop.rule in ("pipeline", "stage"):
+                self.define(prop)
 
     def fold(self, property_name: str, value: str) -> str:
         """A key as it is compared: emails trimmed and in lower case, everything else as it is."""
@@ -142,7 +156,7 @@ class Table:
 
     def _text(self, name: str, raw: Any, errors: list[Json]) -> str | None:
         if raw is None:
-            choice = self.portal.settings.null_value
+            choice = self.account.settings.null_value
             if choice == "refuse":
                 errors.append(_value_error(name, "null", ValueRefused("INVALID_NULL", "null is not a value")))
             return "" if choice == "clear" else None
@@ -173,12 +187,12 @@ class Table:
         properties[definition.modified_property] = stamp
         properties["hs_object_id"] = record_id
         properties["hs_object_source"] = "INTEGRATION"
-        properties["hs_object_source_id"] = str(self.portal.app_id)
+        properties["hs_object_source_id"] = str(self.account.settings.app_id)
         properties["hs_object_source_label"] = "INTEGRATION"
         if self.name == "contacts":
             _add_calculated(properties)
         record = Record(record_id, properties, stamp, request)
-        record.visible_at = now + self.portal.settings.search_lag
+        record.visible_at = now + self.account.settings.search_lag
         self.records[record_id] = record
         self._index(record, properties)
         return record
@@ -204,7 +218,7 @@ class Table:
         if self.name == "contacts":
             _add_calculated(properties)
         self._unindex(record, before)
-        record.stale = (before, now + self.portal.settings.search_lag)
+        record.stale = (before, now + self.account.settings.search_lag)
         record.properties = properties
         record.updated = stamp
         self._index(record, properties)

@@ -86,7 +86,7 @@ class Graphs:
 
     def label(self, name: str, source: str = "contacts", target: str = "companies") -> tuple[int, int]:
         """Type ids of a new label of the portal's own, in this direction and back."""
-        made = self.emulator.portal.links
+        made = self.emulator.portal.associations
         forward, backward = made.new_type_id(), made.new_type_id()
         made.define_pair(
             source, target, forward, backward, category="USER_DEFINED", label=name, name=name.lower()
@@ -95,7 +95,7 @@ class Graphs:
 
     def graph(self, source: str = "contacts", target: str = "companies") -> Graph:
         """Record -> record -> types, of everything that lives."""
-        links = self.emulator.portal.links
+        links = self.emulator.portal.associations
         found = {each: links.of(source, each, target) for each in self.emulator.records(source)}
         return {each: {to: set(types) for to, types in held.items()} for each, held in found.items() if held}
 

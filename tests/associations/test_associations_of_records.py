@@ -226,7 +226,7 @@ def test_a_comparison_with_the_portal_sees_a_missing_link(graphs: Graphs) -> Non
     )
     graphs.run(people(list(companies)), operation)
     gone = graphs.by_email()["p0@x.org"]
-    graphs.emulator.portal.links.unlink_all("contacts", gone, "companies", companies[0])
+    graphs.emulator.portal.associations.remove_all("contacts", gone, "companies", companies[0])
     assert shown(graphs.run(people(list(companies)), operation)) == {"updated": 1, "unchanged": 1}
     assert len(graphs.pairs()) == 2
 

@@ -54,10 +54,10 @@ def test_a_link_that_somebody_made_is_removed_when_its_row_is_sent(graphs: Graph
     """What is in HubSpot counts, not what the last run wrote; unchanged rows are looked at with full_refresh."""
     mine, theirs = graphs.companies(2)
     graphs.run([row(mine)], upsert())
-    links = graphs.emulator.portal.links
-    plain = links.plain("contacts", "companies")
+    associations = graphs.emulator.portal.associations
+    plain = associations.plain("contacts", "companies")
     assert plain is not None
-    links.link(plain, graphs.by_email()["a@x.org"], theirs)
+    associations.add(plain, graphs.by_email()["a@x.org"], theirs)
     graphs.run([row(mine)], upsert())
     assert {b for _, b in graphs.pairs()} == {mine, theirs}
     graphs.run([row(mine)], upsert(), full_refresh=True)

@@ -201,7 +201,11 @@ def test_required_properties_hold_on_2026_09_and_not_on_v3(call: Caller, hubspot
 def test_a_stage_must_belong_to_its_pipeline(call: Caller) -> None:
     call.post(
         "/crm/v3/pipelines/deals",
-        {"label": "Second", "pipelineId": "second", "stages": [{"stageId": "s1", "label": "S1"}]},
+        {
+            "label": "Second",
+            "pipelineId": "second",
+            "stages": [{"stageId": "s1", "label": "S1", "metadata": {"probability": "0.5"}}],
+        },
     )
     fine = rows({"dealname": "D", "pipeline": "second", "dealstage": "s1"})
     assert call.batch("deals", "create", fine).status_code == 201

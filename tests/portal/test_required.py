@@ -84,7 +84,7 @@ def test_a_value_that_only_looks_like_the_property_does_not_count(desk: Desk) ->
 
 
 def _second_pipeline(desk: Desk) -> None:
-    from hubspot_batch_dagster.emulator.account import add_pipeline
+    from hubspot_batch_dagster.emulator.pipeline_definitions import add_pipeline
 
     table = desk.emulator.portal.table("deals")
     add_pipeline(desk.emulator.portal, table, Pipeline("renewals", "Renewals", (Stage("asked", "Asked"),)))
