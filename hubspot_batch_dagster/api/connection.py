@@ -13,8 +13,9 @@ from pydantic_core import from_json, to_json
 from hubspot_batch_dagster.api.answers import error_from_answer
 from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
 from hubspot_batch_dagster.api.bodies import Received
+from hubspot_batch_dagster.api.departure import Departure, LeaveBy
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, Endpoint, check_version
-from hubspot_batch_dagster.api.errors import AnswerLost
+from hubspot_batch_dagster.api.errors import AnswerLost, NotSent
 from hubspot_batch_dagster.api.rate_limit.budget import Budget, Unlimited, Window
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.api.transport import RawAnswer, Timeout, Transport
@@ -24,6 +25,11 @@ T = TypeVar("T")
 
 BASE_URL = "https://api.hubapi.com"
 USER_AGENT = "hubspot-batch-dagster"
+
+_TRIES_TO_LEAVE = 5
+
+Leaving = Callable[[], LeaveBy | None]
+"""Called when a request has its place in the budget. Gives the moment by which it must have left, if there is one."""
 
 _KEPT_HEADERS = ("retry-after", "content-type", "x-hubspot-correlation-id")
 
@@ -133,16 +139,17 @@ class Connection:
         """
         return self._clock.now()
 
-    def send(self, endpoint: Endpoint, body: bytes, *, leaving: Callable[[], None] | None = None) -> Answer:
+    def send(self, endpoint: Endpoint, body: bytes, *, leaving: Leaving | None = None) -> Answer:
         """Post bytes that are ready, and give back the bytes that came.
 
         Args:
             endpoint: Where to, from `endpoint()` or `association_endpoint()`.
             body: The JSON. It is not looked at, so its number of inputs is the caller's business.
-            leaving: Called when the budget has been waited for and the request is about to leave. What it raises keeps the
-                request back.
+            leaving: Called when the budget has been waited for and the request is about to leave, and again if it then
+                did not leave in time. What it raises keeps the request back.
 
         Raises:
+            NotSent: The request did not leave in time, several times over.
             TransportError: There was no whole answer; `may_have_acted` says whether HubSpot perhaps wrote.
             ResponseError: HubSpot said no.
             DailyLimitReached: The budget says that the day's requests are used up; nothing was sent.
@@ -173,7 +180,7 @@ class Connection:
         body: bytes | None,
         window: Window,
         ok: tuple[int, ...],
-        leaving: Callable[[], None] | None = None,
+        leaving: Leaving | None = None,
     ) -> Answer:
         token = self._source.token()
         raw = self._exchange(method, path, body, window, token, leaving)
@@ -191,15 +198,22 @@ class Connection:
         body: bytes | None,
         window: Window,
         token: str,
-        leaving: Callable[[], None] | None,
+        leaving: Leaving | None,
     ) -> RawAnswer:
         headers = {**self._headers, "Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        self.budget.take(window)
-        if leaving is not None:
-            leaving()
-        raw = self._transport.exchange(method, path, headers, body)
+        grant, tries = self.budget.take(window), 0
+        while True:
+            departure = Departure(grant, leaving() if leaving is not None else None)
+            try:
+                raw = self._transport.exchange(method, path, headers, body, departure=departure)
+                break
+            except NotSent:
+                tries += 1
+                if tries == _TRIES_TO_LEAVE:
+                    raise
+            grant.renew()
         self.budget.observe(raw.status, raw.headers, window)
         self._clock.hear(raw.headers)
         return raw

@@ -5,7 +5,9 @@
       StoreError              the journal or an ids table cannot be read or written; nothing was sent
       ConservationError       the rows out do not add up to the rows in
       BudgetTimeout           no request became free in time; nothing was sent
+        BudgetUnavailable       Redis, Postgres or the file that counts the requests does not answer
       TransportError          no answer
+        NotSent                 too late to leave: HubSpot certainly did not act
         NotConnected            refused, DNS, TLS, connect timeout: HubSpot certainly did not act
         AnswerLost              read timeout, reset, truncated or non-JSON 2xx: HubSpot perhaps acted
       ResponseError           an answer that is not a success
@@ -141,8 +143,23 @@ class BudgetTimeout(HubSpotError):
     )
 
 
+class BudgetUnavailable(BudgetTimeout):
+    """What counts the app's requests (Redis, Postgres, a file) did not answer for as long as it was waited for.
+
+    Nothing was sent. What was answered before is kept.
+    """
+
+    default_remedy = "Start it, or correct budget_url, then run again: the run goes on where it stopped."
+
+
 class TransportError(HubSpotError):
     """There was no whole answer."""
+
+
+class NotSent(TransportError):
+    """The request was allowed to leave and did not in time, so it was kept back: HubSpot certainly did not act."""
+
+    default_remedy = "Nothing was sent. This host is too busy, or was suspended: run again."
 
 
 class NotConnected(TransportError):

@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 from urllib3.util.timeout import Timeout as Waits
 
+from hubspot_batch_dagster.api.departure import Departure
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotConnected, TransportError
 
 
@@ -64,6 +65,7 @@ class _Exchange:
     """The exchange that this thread is in."""
 
     timeout: Timeout
+    departure: Departure | None = None
     ends: float = float("inf")
     began: bool = False
 
@@ -79,6 +81,9 @@ class _Exchange:
             raise TimeoutError("the exchange has taken its whole time")
         return max(0.001, min(self.ends - time.monotonic(), self.timeout.read))
 
+
+_PIECE = 65536
+"""Bytes between two looks at the time while a body leaves."""
 
 _EXCHANGE: ContextVar[_Exchange] = ContextVar("hubspot_exchange")
 
@@ -110,12 +115,21 @@ class _DeadlineSocket:
         self._sock = sock
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        exchange = _EXCHANGE.get()
-        if not exchange.began:
+        exchange, view = _EXCHANGE.get(), memoryview(data)
+        for start in range(0, len(view), _PIECE):
+            self._send_piece(exchange, view[start : start + _PIECE], flags)
+
+    def _send_piece(self, exchange: _Exchange, piece: memoryview, flags: int) -> None:
+        departure, first = exchange.departure, not exchange.began
+        if departure is not None:
+            departure.begin() if first else departure.go_on()
+        if first:
             exchange.began = True
             exchange.connected()
         self._sock.settimeout(exchange.left())
-        self._sock.sendall(data, flags)
+        self._sock.sendall(piece, flags)
+        if first and departure is not None:
+            departure.begun()
 
     def makefile(self, _mode: str = "rb", *_args: Any, **_options: Any) -> io.BufferedReader:
         return io.BufferedReader(_DeadlineReader(self._sock, _EXCHANGE.get()), 65536)
@@ -195,14 +209,30 @@ class Transport:
         adapter.cert_verify(pool, self.base_url, verify, None)
         return pool, adapter.request_url(host, proxies).rstrip("/")
 
-    def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        departure: Departure | None = None,
+    ) -> RawAnswer:
         """Send one request and read its whole answer.
 
+        Args:
+            method: GET, POST and so on.
+            path: From the slash after the host, with the query.
+            headers: All headers but those of the body's length.
+            body: The body's bytes.
+            departure: Asked when the connection is open and before each piece leaves; None lets it leave at any time.
+
         Raises:
+            NotSent: It was too late to leave; HubSpot has nothing, or not all of it, and certainly did not act.
             NotConnected: Nothing had left when it failed.
             AnswerLost: Something had left, and no whole answer came back.
         """
-        exchange = _Exchange(self.timeout)
+        exchange = _Exchange(self.timeout, departure)
         token = _EXCHANGE.set(exchange)
         trouble: BaseException | None = None
         try:

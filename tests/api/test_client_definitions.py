@@ -9,7 +9,7 @@ from wire_server import Reply, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotFound
-from hubspot_batch_dagster.api.rate_limit.budget import Unlimited, Window
+from hubspot_batch_dagster.api.rate_limit.budget import Grant, Granted, Unlimited, Window
 from hubspot_batch_dagster.api.search import SearchFilter, SearchFilterGroup, SearchRequest
 
 
@@ -144,7 +144,8 @@ def test_schemas_pipelines_account_and_usage_are_read() -> None:
 def test_a_budget_without_an_end_never_waits() -> None:
     budget = Unlimited()
     for window in ("burst", "search", "associations"):
-        assert budget.take(window) is None
+        grant = budget.take(window)
+        grant.confirm(), grant.renew(), grant.left()
     assert budget.pause(3600) is None
     assert repr(budget) == "Unlimited()"
 
@@ -155,8 +156,9 @@ class Noting(Unlimited):
     def __init__(self) -> None:
         self.events: list[tuple[str, Any, str]] = []
 
-    def take(self, window: Window = "burst") -> None:
+    def take(self, window: Window = "burst") -> Grant:
         self.events.append(("take", None, window))
+        return Granted()
 
     def observe(self, status: int, headers: Any, window: Window = "burst") -> None:
         self.events.append(("observe", (status, headers.get("X-HubSpot-RateLimit-Max")), window))

@@ -397,8 +397,8 @@ def test_a_batch_that_was_under_way_when_the_run_stopped_is_settled(
     stopped = threading.Event()
     exchange = bench.client._transport.exchange
 
-    def slow(method: str, path: str, headers: Any, body: bytes | None) -> Any:
-        answer = exchange(method, path, headers, body)
+    def slow(method: str, path: str, headers: Any, body: bytes | None, **options: Any) -> Any:
+        answer = exchange(method, path, headers, body, **options)
         if b"Firm 2" in (body or b""):
             stopped.set()
         elif b"Firm 0" in (body or b"") and path.endswith("create"):

@@ -151,9 +151,9 @@ def test_a_request_is_as_old_as_the_last_try_of_its_batch(
 ) -> None:
     late, exchange = [0.0], bench.client._transport.exchange
 
-    def slowly(method: str, path: str, *rest: Any) -> Any:
+    def slowly(method: str, path: str, *rest: Any, **options: Any) -> Any:
         late[0] += 100.0 if path.endswith("upsert") else 0.0
-        return exchange(method, path, *rest)
+        return exchange(method, path, *rest, **options)
 
     bench.run(people(3), BY_EMAIL)
     monkeypatch.setattr(bench.client._transport, "exchange", slowly)

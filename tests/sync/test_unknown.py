@@ -20,6 +20,7 @@ from sync_helpers import (
     shown,
 )
 
+from hubspot_batch_dagster.api.rate_limit.budget import Granted
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
@@ -250,8 +251,9 @@ def test_the_journal_knows_when_a_create_left_that_had_to_wait_for_the_budget(
     class Full:
         """A budget in which each request waits longer than an intent may be old."""
 
-        def take(self, _window: str) -> None:
+        def take(self, _window: str) -> Granted:
             time.sleep(2 * slow.index_lag / 10)
+            return Granted()
 
         def observe(self, *_: Any) -> None: ...
 
@@ -261,11 +263,11 @@ def test_the_journal_knows_when_a_create_left_that_had_to_wait_for_the_budget(
     ages: list[float] = []
     exchange = bench.client._transport.exchange
 
-    def seen(method: str, path: str, *rest: Any) -> Any:
+    def seen(method: str, path: str, *rest: Any, **options: Any) -> Any:
         if path.endswith("batch/create"):
             now = bench.client.server_time()
             ages.extend(now - each.newest for each in bench.store.journal.open_intents("sync"))
-        return exchange(method, path, *rest)
+        return exchange(method, path, *rest, **options)
 
     monkeypatch.setattr(bench.client, "budget", Full())
     monkeypatch.setattr(bench.client._transport, "exchange", seen)

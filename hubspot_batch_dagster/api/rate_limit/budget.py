@@ -9,10 +9,31 @@ Window = Literal["burst", "search", "associations"]
 """HubSpot counts object, search and association requests apart ("Usage guidelines", request limits)."""
 
 
+class Grant(Protocol):
+    """One request that may leave now. A grant is used once, by the thread that took it."""
+
+    def confirm(self) -> None:
+        """Ask, with the connection open, whether the request may still leave. A late grant is moved to this moment.
+
+        Raises:
+            NotSent: It is late, and the window has no room for it just now: `renew` it, and send again.
+        """
+
+    def left(self) -> None:
+        """Say that the first bytes have left. Never fails."""
+
+    def renew(self) -> None:
+        """Wait as `Budget.take` does, but for the same request: the day counts it once.
+
+        Raises:
+            BudgetTimeout: No request became free in time; nothing was sent.
+        """
+
+
 class Budget(Protocol):
     """What the client asks before each request and tells after each answer. One budget serves many threads."""
 
-    def take(self, window: Window = "burst") -> None:
+    def take(self, window: Window = "burst") -> Grant:
         """Wait until one more request may leave.
 
         Args:
@@ -36,11 +57,25 @@ class Budget(Protocol):
         """Hold everybody on this budget, in every process, for this long."""
 
 
+class Granted:
+    """A grant that is never late."""
+
+    def confirm(self) -> None:
+        """Return at once."""
+
+    def left(self) -> None:
+        """Note nothing."""
+
+    def renew(self) -> None:
+        """Return at once."""
+
+
 class Unlimited:
     """A budget without an end: for tests, benchmarks, and servers that count nothing."""
 
-    def take(self, window: Window = "burst") -> None:
+    def take(self, window: Window = "burst") -> Grant:  # noqa: ARG002 - the protocol's argument
         """Return at once."""
+        return Granted()
 
     def observe(self, status: int, headers: Mapping[str, str], window: Window = "burst") -> None:
         """Learn nothing."""

@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import BudgetTimeout, InputError
-from hubspot_batch_dagster.api.rate_limit.budget import Window
+from hubspot_batch_dagster.api.rate_limit.budget import Grant, Granted, Window
 from hubspot_batch_dagster.api.rate_limit.budget_file import budget_file, hashed
 from hubspot_batch_dagster.api.rate_limit.daily import DayBudget
 from hubspot_batch_dagster.api.rate_limit.redis_log import RedisLog
@@ -136,7 +136,7 @@ class SharedBudget:
     def time_zone(self, name: str) -> None:
         self._day.use_zone(name)
 
-    def take(self, window: Window = "burst") -> None:
+    def take(self, window: Window = "burst") -> Grant:
         """Wait until one more request may leave, and count it.
 
         Args:
@@ -152,7 +152,7 @@ class SharedBudget:
             while True:
                 wait, reason = self._try(window)
                 if wait <= 0:
-                    return
+                    return Granted()
                 self._nap(min(wait, _LONGEST_NAP), deadline, reason)
 
     def observe(self, status: int, headers: Mapping[str, str], window: Window = "burst") -> None:
