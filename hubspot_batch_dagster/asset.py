@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
@@ -45,14 +46,19 @@ class HubSpotRunConfig(dg.Config):
         True
     """
 
-    full_refresh: bool = False
-    """Send unchanged and formerly rejected rows too."""
-    dry_run: bool = False
-    """Say what would be done, and do nothing: no write, no new ids table, no materialization."""
-    show_values: bool = False
-    """Show the values of a dry run's sample instead of masking them; they are people's data."""
-    approve: str | None = None
-    """Hash of the plan to carry out, from a dry run; if the source or the portal moved since, nothing is sent."""
+    dry_run: bool = Field(
+        default=False,
+        description="Say what would be done, and do nothing: no write, no new ids table, no materialization.",
+    )
+    approve: str = Field(
+        default="",
+        description="Hash of the plan to carry out, from a dry run. If the source or the portal moved since, nothing is sent.",
+    )
+    full_refresh: bool = Field(default=False, description="Send unchanged and formerly rejected rows too.")
+    show_values: bool = Field(
+        default_factory=lambda: False,
+        description="Show the values of a dry run's sample instead of masking them; they are people's data.",
+    )
 
 
 def hubspot_asset(
@@ -281,8 +287,12 @@ def no_retry() -> Iterator[None]:
 
 
 def told(config: Any, *names: str) -> dict[str, Any]:
-    """What the run config says of these; a config class of the user's own may leave some out."""
-    return {name: getattr(config, name) for name in names if hasattr(config, name)}
+    """What the run config says of these; a config class of the user's own may leave some out.
+
+    An empty text, which the launchpad fills in for ``approve``, says nothing.
+    """
+    given = {name: getattr(config, name) for name in names if hasattr(config, name)}
+    return {name: value for name, value in given.items() if value not in ("", None)}
 
 
 def summary(result: "SyncResult") -> str:

@@ -13,6 +13,7 @@ from pydantic import Field
 from upath import UPath
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.launchpad import plainly_described
 
 
 class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
@@ -41,6 +42,10 @@ class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     @classmethod
     def _is_dagster_maintained(cls) -> bool:
         return False
+
+    def get_resource_definition(self) -> Any:
+        """What Dagster knows of the IO manager; Dagster calls this."""
+        return plainly_described(super().get_resource_definition())
 
     @property
     def storage_options(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """HubSpotResource: one HubSpot account for Dagster, and for scripts."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.launchpad import plainly_described, unmasked
 from hubspot_batch_dagster.reading import Reading
 from hubspot_batch_dagster.syncing import Syncing
 
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.state.store import Store
 
 
-def _secret(description: str) -> Any:
+def _secret(description: str, default: Callable[[], Any] = str) -> Any:
     """A field that neither prints nor shows in the UI."""
-    return Field(
-        default="", repr=False, description=description, json_schema_extra={"dagster__is_secret": True}
-    )
+    return _seldom(default, description, repr=False, json_schema_extra={"dagster__is_secret": True})
+
+
+def _seldom(default: Callable[[], Any], description: str, **more: Any) -> Any:
+    """A field that few people change: the launchpad offers it, and does not fill it in, as it does with a plain default."""
+    return Field(default_factory=default, description=description, **more)
 
 
 class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource"]):
@@ -49,33 +53,31 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     access_token: str = _secret("Access token of a private app or a service key.")
-    client_id: str = Field(default="", description="Client id of an OAuth app, instead of access_token.")
+    client_id: str = _seldom(str, "Client id of an OAuth app, instead of access_token.")
     client_secret: str = _secret("Client secret of the OAuth app.")
     refresh_token: str = _secret("Refresh token that installing the OAuth app in the account gave.")
     portal_id: int | None = Field(
         default=None,
         description="The account that the token must belong to. A token of another one is refused before anything is sent.",
     )
-    check_portal: bool = Field(
-        default=True,
-        description="Check columns and rows against the portal's own definitions before the first write.",
+    check_portal: bool = _seldom(
+        lambda: True, "Check columns and rows against the portal's own definitions before the first write."
     )
     base_url: str = Field(
         default="https://api.hubapi.com",
         description="Where HubSpot is; the emulator's URL in tests and demos.",
     )
-    version: str = Field(
-        default=DEFAULT_VERSION, description="API version of every request: v3, 2025-09, 2026-03 or 2026-09."
+    version: str = _seldom(
+        lambda: DEFAULT_VERSION,
+        f"API version of every request: v3, 2025-09, 2026-03 or 2026-09. By default {DEFAULT_VERSION}.",
     )
     store: str = Field(
         default="",
         description="Folder or fsspec URL of the ids tables. By default hubspot/ in DAGSTER_HOME, else .hubspot/.",
     )
-    journal: str | None = Field(
-        default=None,
-        description="SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several hosts.",
-        repr=False,
-        json_schema_extra={"dagster__is_secret": True},
+    journal: str | None = _secret(
+        "SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several hosts.",
+        lambda: None,
     )
     limit: int | None = Field(
         default=None, description="Requests in any 10 s. By default what HubSpot's own headers say."
@@ -83,35 +85,35 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
     share: float = Field(
         default=1.0, description="Part of the limit that this deployment may use; the rest is for other apps."
     )
-    daily_share: float = Field(
-        default=1.0, description="Part of the day's requests that this deployment may use."
+    daily_share: float = _seldom(
+        lambda: 1.0, "Part of the day's requests that this deployment may use. By default 1.0, all of them."
     )
-    budget_url: str | None = Field(
-        default=None,
-        description="Redis URL of the request budget, where steps run on several hosts. By default a file on this host.",
-        repr=False,
-        json_schema_extra={"dagster__is_secret": True},
+    budget_url: str | None = _secret(
+        "Redis URL of the request budget, where steps run on several hosts. By default a file on this host.",
+        lambda: None,
     )
-    memory: str = Field(
-        default="512MB", description="Memory for keys and hashes of a run; more rows go to disk."
+    memory: str = _seldom(
+        lambda: "512MB", "Memory for keys and hashes of a run; more rows go to disk. By default 512MB."
     )
-    timeout: float = Field(
-        default=110.0, description="Seconds to wait for an answer. HubSpot itself gives up after 100 s."
+    timeout: float = _seldom(
+        lambda: 110.0, "Seconds to wait for an answer, by default 110. HubSpot itself gives up after 100 s."
     )
-    patience: float = Field(
-        default=600.0,
-        description="Seconds that one batch may take with all its retries before the run stops.",
+    patience: float = _seldom(
+        lambda: 600.0,
+        "Seconds that one batch may take with all its retries before the run stops. By default 600.",
     )
-    index_lag: float = Field(
-        default=30.0,
-        description="Seconds after which HubSpot's search shows a new record: for creates whose answer was lost.",
+    index_lag: float = _seldom(
+        lambda: 30.0,
+        "Seconds after which HubSpot's search shows a new record, by default 30: for creates whose answer was lost.",
     )
-    certain_after: float = Field(
-        default=300.0,
-        description="Age in seconds at which a create that search does not show was never carried out and may be sent again.",
+    certain_after: float = _seldom(
+        lambda: 300.0,
+        "Age in seconds at which a create that search does not show was never carried out and may be sent again. "
+        "By default 300.",
     )
-    backoff: float = Field(
-        default=1.0, description="Seconds of the first pause after server trouble; it doubles, with jitter."
+    backoff: float = _seldom(
+        lambda: 1.0,
+        "Seconds of the first pause after server trouble, by default 1; it doubles, with jitter.",
     )
 
     _connection: "Connection | None" = PrivateAttr(default=None)
@@ -122,6 +124,10 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
     def _is_dagster_maintained(cls) -> bool:
         return False
 
+    def get_resource_definition(self) -> Any:
+        """What Dagster knows of the resource; Dagster calls this."""
+        return plainly_described(super().get_resource_definition())
+
     def __repr__(self) -> str:
         shown = {"base_url": self.base_url, "version": self.version, "store": self.store, "share": self.share}
         return f"HubSpotResource({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
@@ -131,12 +137,17 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
     @contextmanager
     def yield_for_execution(
         self,
-        context: dg.InitResourceContext,  # noqa: ARG002 - Dagster's signature
+        context: dg.InitResourceContext,
     ) -> Generator["HubSpotResource", None, None]:
         """Open the connection, the budget and the store for the time of a step; Dagster calls this."""
         from hubspot_batch_dagster.connection import Connection
         from hubspot_batch_dagster.sync.schema.portal import Portal
 
+        masked = unmasked(self, context)
+        if masked:
+            with self.model_copy(update=masked).yield_for_execution(context) as ready:
+                yield ready
+            return
         self._connection = connection = Connection(self)
         self._portal = Portal(connection.client, portal_id=self.portal_id, check=self.check_portal)
         try:

@@ -20,15 +20,12 @@ from hubspot_batch_dagster.component.fields import (
 )
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
+from hubspot_batch_dagster.launchpad import secret_fields
 from hubspot_batch_dagster.operations.records import Association, Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 
 _VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
-_SECRETS = frozenset(
-    name
-    for name, field in HubSpotResource.model_fields.items()
-    if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("dagster__is_secret")
-)
+_SECRETS = secret_fields(HubSpotResource)
 
 
 class Schedule(dg.Model, dg.Resolvable):

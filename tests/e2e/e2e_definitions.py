@@ -56,6 +56,7 @@ def resource(token: object) -> HubSpotResource:
 
 defs = dg.Definitions(
     assets=[customers, contacts, companies],
+    jobs=[dg.define_asset_job("contacts_job", ["customers", "crm/contacts"])],
     resources={
         "hubspot": resource(dg.EnvVar("HUBSPOT_ACCESS_TOKEN")),
         "written_down": resource("pat-na1-a-literal-secret"),

@@ -1,0 +1,80 @@
+"""What Dagster's launchpad needs: its help, and the secrets that are meant where it shows a mask."""
+
+import inspect
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import dagster as dg
+from pydantic import BaseModel
+
+from hubspot_batch_dagster.api.errors import InputError
+
+_Definition = TypeVar("_Definition", bound=dg.ResourceDefinition)
+
+MASK = "********"
+"""What the launchpad writes for a field with ``dagster__is_secret``; a run that is launched with it gets this text."""
+
+
+def plainly_described(definition: _Definition) -> _Definition:
+    """The definition of a resource with its docstring's first paragraph as help.
+
+    Dagster takes the whole docstring, examples and markup too, and the launchpad shows it as it is.
+    """
+    first = inspect.cleandoc(definition.description or "").split("\n\n")[0]
+    definition._description = " ".join(first.replace("`", "").split())
+    return definition
+
+
+def secret_fields(resource: type[BaseModel]) -> frozenset[str]:
+    """The fields of a resource that Dagster masks."""
+    return frozenset(
+        name
+        for name, field in resource.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("dagster__is_secret")
+    )
+
+
+def unmasked(resource: BaseModel, context: dg.InitResourceContext) -> dict[str, Any]:
+    """The values that are meant by the masks which a resource was given.
+
+    Args:
+        resource: The resource as the run's config has it.
+        context: Dagster's, which knows how the resource was defined.
+
+    Returns:
+        A value for each masked field: the definition's, or where it gives none the field's default.
+
+    Raises:
+        InputError: The definition names an environment variable that is not set.
+    """
+    fields = type(resource).model_fields
+    masked = sorted(name for name in secret_fields(type(resource)) if getattr(resource, name) == MASK)
+    defined = _defined(context) if masked else {}
+    found = {name: _value(name, defined.get(name)) for name in masked}
+    return {
+        name: fields[name].get_default(call_default_factory=True) if value is None else value
+        for name, value in found.items()
+    }
+
+
+def _defined(context: dg.InitResourceContext) -> Mapping[str, Any]:
+    """The resource's config as the project's code has it, variables by their names."""
+    definition = context.resource_def
+    field = definition.config_schema.as_field() if definition is not None else None
+    if field is None or not field.default_provided or not isinstance(field.default_value, Mapping):
+        return {}
+    return field.default_value
+
+
+def _value(name: str, defined: Any) -> str | None:
+    if not isinstance(defined, Mapping):
+        return None if defined in (None, MASK) else str(defined)
+    variable = str(defined.get("env", ""))
+    found = os.environ.get(variable)
+    if found is None:
+        raise InputError(
+            f"{name} is to come from the environment variable {variable}, which is not set.",
+            remedy=f"Set {variable} where the step runs.",
+        )
+    return found
