@@ -87,6 +87,7 @@ class Connection:
         pool_size: Connections kept open; at least as many as threads that send at once.
         user_agent: What HubSpot's logs call this program.
         trust_env: Take proxies and CA bundles from the environment.
+        allow_http: Let requests leave without TLS to a host that is not this one.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Connection:
         pool_size: int = 64,
         user_agent: str = USER_AGENT,
         trust_env: bool = False,
+        allow_http: bool = False,
     ) -> None:
         self.version = check_version(version)
         self.budget: Budget = budget if budget is not None else Unlimited()
@@ -107,7 +109,9 @@ class Connection:
             AccessToken(access_token) if isinstance(access_token, str) else access_token
         )
         self._clock = ServerClock()
-        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, trust_env=trust_env)
+        self._transport = Transport(
+            base_url, timeout=timeout, pool_size=pool_size, trust_env=trust_env, allow_http=allow_http
+        )
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "application/json",

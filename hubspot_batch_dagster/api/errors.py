@@ -10,6 +10,7 @@
         NotSent                 too late to leave: HubSpot certainly did not act
         NotConnected            refused, DNS, TLS, connect timeout: HubSpot certainly did not act
         AnswerLost              read timeout, reset, truncated or non-JSON 2xx: HubSpot perhaps acted
+          AnswerTooLarge          ... because it was longer than an answer may be
       ResponseError           an answer that is not a success
         InvalidBatch            400   some input is wrong
         NotAuthenticated        401   the token is refused
@@ -175,6 +176,15 @@ class AnswerLost(TransportError):
     default_remedy = (
         "HubSpot may have written these rows. Do not send a create again before looking: "
         "read the records back by a unique property first."
+    )
+
+
+class AnswerTooLarge(AnswerLost):
+    """The answer was longer than any that means something, and was cut off: HubSpot perhaps acted."""
+
+    default_remedy = (
+        "Send fewer rows in a request, or ask for fewer properties. If it stays, "
+        "something before HubSpot gives the answer: check base_url and the proxy."
     )
 
 

@@ -1,30 +1,42 @@
-"""One HTTP exchange: bytes out, bytes back, within a time that ends.
+"""One HTTP exchange: bytes out, bytes back, within a time and a size that end.
 
-`requests` gives the pool, TLS and proxies. Two things it does not give are added at the connection: a deadline for the
-whole exchange (its read timeout starts anew with every byte), and exact knowledge of whether the request had begun to
-leave when something failed, which decides between "certainly not written" and "perhaps written".
+`requests` gives the pool, TLS and proxies; :mod:`exchange` puts bounds around each connection. What failed is told
+apart here: whether the request had begun to leave decides between "certainly not written" and "perhaps written".
 """
 
 from __future__ import annotations
 
-import io
+import ipaddress
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 from urllib3.util.timeout import Timeout as Waits
 
 from hubspot_batch_dagster.api.departure import Departure
-from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotConnected, TransportError
+from hubspot_batch_dagster.api.errors import (
+    AnswerLost,
+    AnswerTooLarge,
+    InputError,
+    NotConnected,
+    TransportError,
+)
+from hubspot_batch_dagster.api.exchange import (
+    CURRENT,
+    LONGEST_BODY,
+    BoundedHTTPPool,
+    BoundedHTTPSPool,
+    Exchange,
+)
+from hubspot_batch_dagster.api.inflate import NotInflated, TooLong, inflated
 
 
 @dataclass(frozen=True)
@@ -60,118 +72,24 @@ class RawAnswer:
     seconds: float
 
 
-@dataclass
-class _Exchange:
-    """The exchange that this thread is in."""
-
-    timeout: Timeout
-    departure: Departure | None = None
-    ends: float = float("inf")
-    began: bool = False
-
-    def connected(self) -> None:
-        self.ends = time.monotonic() + self.timeout.total
-
-    def over(self) -> bool:
-        return time.monotonic() >= self.ends
-
-    def left(self) -> float:
-        """Seconds that the next wait may take."""
-        if self.over():
-            raise TimeoutError("the exchange has taken its whole time")
-        return max(0.001, min(self.ends - time.monotonic(), self.timeout.read))
-
-
-_PIECE = 65536
-"""Bytes between two looks at the time while a body leaves."""
-
-_EXCHANGE: ContextVar[_Exchange] = ContextVar("hubspot_exchange")
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket; each wait is cut to what the exchange has left."""
-
-    def __init__(self, sock: socket.socket, exchange: _Exchange) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._exchange = exchange
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._exchange.left())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineSocket:
-    """A connected socket that knows which exchange it serves."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        exchange, view = _EXCHANGE.get(), memoryview(data)
-        for start in range(0, len(view), _PIECE):
-            self._send_piece(exchange, view[start : start + _PIECE], flags)
-
-    def _send_piece(self, exchange: _Exchange, piece: memoryview, flags: int) -> None:
-        departure, first = exchange.departure, not exchange.began
-        if departure is not None:
-            departure.begin() if first else departure.go_on()
-        if first:
-            exchange.began = True
-            exchange.connected()
-        self._sock.settimeout(exchange.left())
-        self._sock.sendall(piece, flags)
-        if first and departure is not None:
-            departure.begun()
-
-    def makefile(self, _mode: str = "rb", *_args: Any, **_options: Any) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._sock, _EXCHANGE.get()), 65536)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-class _DeadlineHTTP(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast(socket.socket, _DeadlineSocket(self.sock))
-
-
-class _DeadlineHTTPS(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast(socket.socket, _DeadlineSocket(self.sock))
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _DeadlineHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _DeadlineHTTPS
+_POOLS: Any = {"http": BoundedHTTPPool, "https": BoundedHTTPSPool}
 
 
 class _Adapter(HTTPAdapter):
-    """Connections with a deadline, straight and through proxies."""
+    """Connections with bounds, straight and through proxies."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
 _NEVER_AGAIN = Retry(0, read=False)
+_PIECE = 1024 * 1024
 
 
 class Transport:
@@ -181,14 +99,24 @@ class Transport:
         base_url: Scheme, host and port, such as `https://api.hubapi.com`.
         timeout: How long one exchange may take.
         pool_size: Connections kept open; use at least as many as threads that send at once.
-        trust_env: Take proxies and CA bundles from the environment, looked up once, here. Off by default, because
-            the look-up would cost as much as the request.
+        trust_env: Take proxies (`HTTPS_PROXY`, `NO_PROXY`) and CA bundles (`REQUESTS_CA_BUNDLE`) from the environment,
+            looked up once, here. Off by default: a proxy that stands in the environment by chance would see the token.
+        allow_http: Let requests leave without TLS to a host that is not this one. They carry the token in clear.
+
+    Raises:
+        InputError: `base_url` is no address, or one that the token would go to in clear.
     """
 
     def __init__(
-        self, base_url: str, *, timeout: Timeout | None = None, pool_size: int = 64, trust_env: bool = False
+        self,
+        base_url: str,
+        *,
+        timeout: Timeout | None = None,
+        pool_size: int = 64,
+        trust_env: bool = False,
+        allow_http: bool = False,
     ) -> None:
-        self.base_url = _checked_url(base_url)
+        self.base_url = _checked_url(base_url, allow_http=allow_http)
         self.timeout = timeout or Timeout()
         self._waits = Waits(connect=self.timeout.connect, read=self.timeout.read)
         self._adapter = _Adapter(pool_connections=4, pool_maxsize=max(1, pool_size), max_retries=_NEVER_AGAIN)
@@ -232,15 +160,16 @@ class Transport:
             NotConnected: Nothing had left when it failed.
             AnswerLost: Something had left, and no whole answer came back.
         """
-        exchange = _Exchange(self.timeout, departure)
-        token = _EXCHANGE.set(exchange)
+        times = self.timeout
+        exchange = Exchange(times.connect, times.read, times.total, departure)
+        token = CURRENT.set(exchange)
         trouble: BaseException | None = None
         try:
             return self._send(method, path, headers, body)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, NotInflated, TooLong) as error:
             trouble = error
         finally:
-            _EXCHANGE.reset(token)
+            CURRENT.reset(token)
         # Raised outside the handler: what urllib3 raised holds the request and so the token.
         raise _transport_error(trouble, self.base_url, exchange)
 
@@ -258,11 +187,15 @@ class Transport:
             preload_content=False,
             decode_content=False,
         )
+        pieces: list[bytes] = []
         try:
-            content = response.read(decode_content=True)
+            while piece := response.read(_PIECE):
+                pieces.append(piece)
         except BaseException:
             response.close()
             raise
+        encoding = ",".join(response.headers.getlist("content-encoding"))
+        content = inflated(b"".join(pieces), encoding, LONGEST_BODY)
         return RawAnswer(response.status, response.headers, content, time.monotonic() - started)
 
     def close(self) -> None:
@@ -270,26 +203,49 @@ class Transport:
         self._adapter.close()
 
 
-def _checked_url(base_url: str) -> str:
+def _checked_url(base_url: str, *, allow_http: bool) -> str:
     url = base_url.strip().rstrip("/") if isinstance(base_url, str) else ""
     scheme, _, rest = url.partition("://")
-    if (
-        scheme.lower() not in ("http", "https")
-        or not rest
-        or "@" in rest
-        or any(c in rest for c in "?# \t\n")
-    ):
+    if scheme.lower() not in ("http", "https") or not _is_address(url, rest):
         raise InputError(
             "base_url is not an address that requests can be sent to.",
             remedy="Give scheme and host, such as 'https://api.hubapi.com', without user name, query or fragment.",
         )
+    if scheme.lower() == "http" and not allow_http and not _is_loopback(urlsplit(url).hostname or ""):
+        raise InputError(
+            f"base_url is {url!r}: the token would leave this host without encryption.",
+            remedy="Use https. Where HubSpot is an emulator on a trusted network, allow it: allow_http=True.",
+        )
     return url
 
 
-def _transport_error(error: BaseException | None, host: str, exchange: _Exchange) -> TransportError:
+def _is_address(url: str, rest: str) -> bool:
+    if not rest or "@" in rest or any(c in "?#\\" or c.isspace() or not c.isprintable() for c in rest):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _transport_error(error: BaseException | None, host: str, exchange: Exchange) -> TransportError:
     if not exchange.began:
         return NotConnected(f"No connection to {host}: {_reason(error)}.")
-    why = f"it was not complete after {exchange.timeout.total:g} s" if exchange.over() else _reason(error)
+    if exchange.oversized or isinstance(error, TooLong):
+        return AnswerTooLarge(
+            f"The answer from {host} is longer than {LONGEST_BODY >> 20} MB and was not read."
+        )
+    why = f"it was not complete after {exchange.total:g} s" if exchange.over() else _reason(error)
     return AnswerLost(f"The answer from {host} was lost: {why}.")
 
 
@@ -304,6 +260,9 @@ _WORDS: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
     ),
     (lambda e: isinstance(e, ConnectionResetError), "the connection was reset"),
     (lambda e: type(e).__name__ == "IncompleteRead", "the answer broke off"),
+    (lambda e: type(e).__name__ == "BadStatusLine", "it does not begin as an answer does"),
+    (lambda e: type(e).__name__ == "LineTooLong", "a line of its headers is too long"),
+    (lambda e: isinstance(e, NotInflated), "its body cannot be decompressed"),
 )
 
 

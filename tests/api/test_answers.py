@@ -15,6 +15,7 @@ from hubspot_batch_dagster.api.answers import SHOWN, error_from_answer, parse_re
 from hubspot_batch_dagster.api.errors import (
     AccountMoving,
     AnswerLost,
+    AnswerTooLarge,
     BudgetTimeout,
     Conflict,
     ConservationError,
@@ -336,7 +337,7 @@ def test_every_error_survives_pickling_with_all_its_fields(kind: type[HubSpotErr
 
 def test_only_lost_answers_conflicts_and_server_trouble_may_have_acted() -> None:
     acted = {kind for kind in EVERY if kind.may_have_acted}
-    assert acted == {AnswerLost, ResponseError, Conflict, ServerTrouble, UnexpectedStatus}
+    assert acted == {AnswerLost, AnswerTooLarge, ResponseError, Conflict, ServerTrouble, UnexpectedStatus}
     not_acted = {InputError, StoreError, ConservationError, BudgetTimeout, TransportError, NotConnected}
     assert not any(kind.may_have_acted for kind in not_acted)
 

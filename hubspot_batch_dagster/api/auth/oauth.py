@@ -65,6 +65,7 @@ class OAuthRefresh(RedactedRepr):
             tokens in clear and is made readable by its owner only. Without it nothing is written anywhere.
         timeout: How long a renewal may take.
         trust_env: Take proxies and CA bundles from the environment.
+        allow_http: Let credentials leave without TLS to a host that is not this one.
         clock: Epoch seconds.
 
     Raises:
@@ -82,6 +83,7 @@ class OAuthRefresh(RedactedRepr):
         cache: Path | str | None = None,
         timeout: Timeout | None = None,
         trust_env: bool = False,
+        allow_http: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if version not in TOKEN_PATHS:
@@ -94,7 +96,11 @@ class OAuthRefresh(RedactedRepr):
         self._fingerprint = fingerprint_of(self._client_id, self._refresh_token)
         self._path = TOKEN_PATHS[version]
         self._transport = Transport(
-            base_url, timeout=timeout or Timeout(5.0, 30.0, 45.0), pool_size=1, trust_env=trust_env
+            base_url,
+            timeout=timeout or Timeout(5.0, 30.0, 45.0),
+            pool_size=1,
+            trust_env=trust_env,
+            allow_http=allow_http,
         )
         self._cache = TokenCache(Path(cache), self._fingerprint) if cache is not None else None
         self._clock = clock
