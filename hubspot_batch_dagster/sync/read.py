@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.endpoints import endpoint
-from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.models import BatchAnswer, HistoricalValue, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.table.check import INVALID_RECORD_ID
 from hubspot_batch_dagster.table.kernels import Array, cells, pc
 from hubspot_batch_dagster.table.keys import key_text, record_ids
@@ -79,26 +79,26 @@ def read_records(
             f"The properties {taken} have names of the table's own columns.", remedy="Read them with client."
         )
     where = endpoint(object_type, "read", requester.version, with_history=history)
-    extra = [id_property] if id_property is not None else []
-    if id_property == "email" and object_type_of(object_type).name == "contacts":
-        extra.append("hs_additional_emails")
+    unique = UniqueProperty.of(object_type, id_property)
     schema = _schema(names, history)
 
-    def read(asked: list[str]) -> pa.RecordBatch:
+    def read(asked: list[str]) -> list[Record]:
         request = ReadRequest(
             inputs=[ObjectId(id=each) for each in asked],
-            properties=list(dict.fromkeys([*names, *extra])),
+            properties=list(dict.fromkeys([*names, *unique.read_with])),
             properties_with_history=names if history else [],
             id_property=id_property,
         )
-        records = requester.post(where, request.to_json(), BatchAnswer).results
-        found = _by_id(records, id_property)
-        lines = [(each, found.get(_folded(each))) for each in asked]
-        return _batch([each for each in lines if each[1] is not None or missing == "keep"], schema, names)
+        return requester.post(where, request.to_json(), BatchAnswer).results
+
+    def lines(asked: list[str]) -> pa.RecordBatch:
+        found = owned_records(unique, dict(enumerate(asked)), read)
+        kept = [(each, found.get(i)) for i, each in enumerate(asked) if i in found or missing == "keep"]
+        return _batch(kept, schema, names)
 
     wanted = _ids(ids, id_property)
     chunks = (cells(wanted.slice(at, where.max_inputs)) for at in range(0, len(wanted), where.max_inputs))
-    return pa.Table.from_batches(list(in_parallel(read, chunks)), schema)
+    return pa.Table.from_batches(list(in_parallel(lines, chunks)), schema)
 
 
 def _ids(ids: object, id_property: str | None) -> Array:
@@ -146,23 +146,6 @@ def _text(column: Array, id_property: str | None) -> Array:
             at = problem.positions()[0]
             raise InputError(problem.says(at), row=at, remedy=problem.code.remedy)
     return text.values
-
-
-def _by_id(records: Sequence[Record], id_property: str | None) -> dict[str, Record]:
-    found: dict[str, Record] = {}
-    for record in records:
-        values: list[str | None] = [record.id]
-        if id_property is not None:
-            values += [record.properties.get(id_property)]
-            values += (record.properties.get("hs_additional_emails") or "").split(";")
-        for value in values:
-            if value:
-                found[_folded(value)] = record
-    return found
-
-
-def _folded(value: str) -> str:
-    return value.strip().lower()
 
 
 def _schema(names: Sequence[str], history: bool) -> pa.Schema:

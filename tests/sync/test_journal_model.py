@@ -68,9 +68,9 @@ class JournalMachine(RuleBasedStateMachine):
         """An answer in any order speaks of some rows; the others stay open."""
         sync, batch = given
         spoken = data.draw(st.permutations(range(len(batch))))[: data.draw(st.integers(0, len(batch)))]
-        written = [Written(f"id{batch.rows[i]}", batch.trace_id(i)) for i in spoken]
-        verdicts = settle(batch, written, [])
-        assert {i: each.id for i, each in verdicts.items()} == {i: f"id{batch.rows[i]}" for i in spoken}
+        written = [Written(f"70{batch.rows[i]}", batch.trace_id(i)) for i in spoken]
+        verdicts = settle(batch, written, [], "contacts")
+        assert {i: each.id for i, each in verdicts.items()} == {i: f"70{batch.rows[i]}" for i in spoken}
         self.settle_some(sync, batch, verdicts)
 
     @rule(given=consumes(batches), data=st.data())

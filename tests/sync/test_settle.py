@@ -14,15 +14,10 @@ from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Action, Update, Upsert
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.verdict import Written
-from hubspot_batch_dagster.sync.settlement.matching import (
-    MESSAGE_LENGTH,
-    conflicting_record,
-    refusals,
-    rejection,
-    same_values,
-    settle,
-)
+from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Written
+from hubspot_batch_dagster.sync.settlement.matching import settle
+from hubspot_batch_dagster.sync.settlement.refusals import refusals, rejection
+from hubspot_batch_dagster.sync.settlement.value_comparison import same_values
 
 
 def batch_of(
@@ -43,7 +38,7 @@ def batch_of(
 
 
 def ids_of(batch: Batch, written: list[Written], errors: tuple[ErrorItem, ...] = ()) -> dict[int, str | None]:
-    return {i: verdict.id for i, verdict in settle(batch, written, errors).items()}
+    return {i: verdict.id for i, verdict in settle(batch, written, errors, "contacts").items()}
 
 
 SIX = [{"name": f"N{i}", "city": "Ulm"} for i in range(6)]
@@ -54,23 +49,23 @@ ORDERS = st.permutations(range(6))
 @given(ORDERS)
 def test_any_order_of_results_gives_the_same_mapping_by_trace_id(order: list[int]) -> None:
     batch = batch_of("create", SIX)
-    written = [Written(f"id{i}", batch.trace_id(i)) for i in order]
-    assert ids_of(batch, written) == {i: f"id{i}" for i in range(6)}
+    written = [Written(f"70{i}", batch.trace_id(i)) for i in order]
+    assert ids_of(batch, written) == {i: f"70{i}" for i in range(6)}
 
 
 @EXAMPLES
 @given(ORDERS)
 def test_any_order_gives_the_same_mapping_by_values_where_no_trace_id_comes_back(order: list[int]) -> None:
     batch = batch_of("create", SIX)
-    written = [Written(f"id{i}", None, None, {**SIX[i], "createdate": "x"}) for i in order]
-    assert ids_of(batch, written) == {i: f"id{i}" for i in range(6)}
+    written = [Written(f"70{i}", None, None, {**SIX[i], "createdate": "x"}) for i in order]
+    assert ids_of(batch, written) == {i: f"70{i}" for i in range(6)}
 
 
 @EXAMPLES
 @given(ORDERS)
 def test_any_order_gives_the_same_mapping_by_record_id_for_updates(order: list[int]) -> None:
-    batch = batch_of("update", SIX, [f"id{i}" for i in range(6)])
-    assert ids_of(batch, [Written(f"id{i}") for i in order]) == {i: f"id{i}" for i in range(6)}
+    batch = batch_of("update", SIX, [f"70{i}" for i in range(6)])
+    assert ids_of(batch, [Written(f"70{i}") for i in order]) == {i: f"70{i}" for i in range(6)}
 
 
 @EXAMPLES
@@ -78,9 +73,9 @@ def test_any_order_gives_the_same_mapping_by_record_id_for_updates(order: list[i
 def test_any_order_gives_the_same_mapping_by_the_unique_property_for_upserts(order: list[int]) -> None:
     emails = [f"Ada{i}@X.org" for i in range(6)]
     batch = batch_of("upsert", [{"email": each} for each in emails], emails, by="email")
-    written = [Written(f"id{i}", None, i % 2 == 0, {"email": f" ada{i}@x.ORG"}) for i in order]
-    verdicts = settle(batch, written, [])
-    assert {i: each.id for i, each in verdicts.items()} == {i: f"id{i}" for i in range(6)}
+    written = [Written(f"70{i}", None, i % 2 == 0, {"email": f" ada{i}@x.ORG"}) for i in order]
+    verdicts = settle(batch, written, [], "contacts")
+    assert {i: each.id for i, each in verdicts.items()} == {i: f"70{i}" for i in range(6)}
     assert [verdicts[i].outcome for i in range(6)] == ["created", "updated"] * 3
 
 
@@ -90,7 +85,7 @@ def test_what_an_answer_does_not_speak_of_stays_open(
     order: list[int], failed: set[int], omitted: set[int]
 ) -> None:
     batch = batch_of("create", SIX)
-    written = [Written(f"id{i}", batch.trace_id(i)) for i in order if i not in failed | omitted]
+    written = [Written(f"70{i}", batch.trace_id(i)) for i in order if i not in failed | omitted]
     errors = [
         ErrorItem.model_validate(
             {
@@ -101,7 +96,7 @@ def test_what_an_answer_does_not_speak_of_stays_open(
         )
         for i in failed
     ]
-    verdicts = settle(batch, written, errors)
+    verdicts = settle(batch, written, errors, "contacts")
     assert set(verdicts) == (set(range(6)) - omitted) | failed
     assert {i for i, each in verdicts.items() if each.outcome == "rejected"} == failed
 
@@ -117,9 +112,9 @@ def test_two_rows_that_could_both_be_meant_stay_open() -> None:
 
 
 def test_the_last_result_and_the_last_row_belong_together() -> None:
-    batch = batch_of("create", [{"name": "A"}, {"name": "B"}])
+    batch = batch_of("create", [{"name": "A"}, {"name": "B Co"}])
     written = [
-        Written("2", None, None, {"name": "normalised beyond recognition"}),
+        Written("2", None, None, {"name": "B & Co"}),
         Written("1", batch.trace_id(0)),
     ]
     assert ids_of(batch, written) == {0: "1", 1: "2"}
@@ -140,23 +135,59 @@ def test_a_row_whose_email_is_another_ones_secondary_address_is_recognised() -> 
 
 
 def test_one_not_found_item_speaks_of_all_the_ids_that_it_lists() -> None:
-    batch = batch_of("update", SIX, [f"id{i}" for i in range(6)])
+    batch = batch_of("update", SIX, [f"70{i}" for i in range(6)])
     item = ErrorItem.model_validate(
-        {"category": "OBJECT_NOT_FOUND", "message": "gone", "context": {"ids": ["id1", "id4", "other"]}}
+        {"category": "OBJECT_NOT_FOUND", "message": "gone", "context": {"ids": ["701", "704", "other"]}}
     )
-    verdicts = settle(batch, [Written(f"id{i}") for i in (5, 0, 2, 3)], [item])
+    verdicts = settle(batch, [Written(f"70{i}") for i in (5, 0, 2, 3)], [item], "contacts")
     assert {i for i, each in verdicts.items() if each.category == "OBJECT_NOT_FOUND"} == {1, 4}
     assert len(verdicts) == 6
 
 
 def test_an_error_that_names_nobody_settles_nobody() -> None:
     batch = batch_of("create", SIX)
-    assert settle(batch, [], [ErrorItem.model_validate({"message": "something is wrong"})]) == {}
+    assert settle(batch, [], [ErrorItem.model_validate({"message": "something is wrong"})], "contacts") == {}
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        Written("1", "somebody-else", None, {"name": "N0", "city": "Ulm"}),
+        Written("1", None, None, {"name": "N0", "city": "Bonn"}),
+        Written("abc", "run-10"),
+        Written("", None, None, {"name": "N0", "city": "Ulm"}),
+    ],
+    ids=["another trace id", "other values", "no record id", "no id at all"],
+)
+def test_the_only_result_is_not_the_only_rows_where_something_contradicts_that(stranger: Written) -> None:
+    assert settle(batch_of("create", SIX[:1]), [stranger], [], "companies") == {}
+
+
+def test_a_result_with_another_record_id_or_unique_value_is_no_rows_without_its_trace_id() -> None:
+    update = batch_of("update", SIX[:1], ["700"])
+    assert settle(update, [Written("701", None, None, SIX[0])], [], "companies") == {}
+    assert ids_of(update, [Written("701", update.trace_id(0))]) == {0: "701"}
+    upsert = batch_of("upsert", [{"ext": "A1"}], ["A1"], by="ext")
+    assert settle(upsert, [Written("700", None, True, {"ext": "a1"})], [], "companies") == {}
+    assert ids_of(upsert, [Written("700", None, True, {"createdate": "x"})]) == {0: "700"}
+
+
+def test_a_row_in_both_results_and_errors_is_written() -> None:
+    batch = batch_of("create", SIX[:2])
+    item = ErrorItem.model_validate(
+        {"message": "no", "context": {"objectWriteTraceId": [batch.trace_id(0), batch.trace_id(1)]}}
+    )
+    traced = settle(batch, [Written("700", batch.trace_id(0))], [item], "companies")
+    assert [traced[i].outcome for i in range(2)] == ["created", "rejected"]
+    by_values = settle(batch, [Written("701", None, None, SIX[1])], [item], "companies")
+    assert [by_values[i].outcome for i in range(2)] == ["rejected", "created"]
 
 
 def test_warnings_of_a_result_stay_with_its_row() -> None:
     batch = batch_of("create", SIX[:1])
-    found = settle(batch, [Written("1", batch.trace_id(0), None, {}, ("normalised", "twice"))], [])
+    found = settle(
+        batch, [Written("1", batch.trace_id(0), None, {}, ("normalised", "twice"))], [], "contacts"
+    )
     assert found[0].warning == "normalised; twice"
 
 
@@ -181,18 +212,6 @@ def test_a_list_of_reasons_that_is_cut_short_is_read_as_plain_words() -> None:
         None,
     )
     assert (verdict.code, verdict.message) == ("VALIDATION_ERROR", 'Not valid: [{"message": "cut')
-
-
-def test_the_record_in_the_way_is_read_from_the_message_or_the_context() -> None:
-    assert (
-        conflicting_record(ErrorItem.model_validate({"message": "Contact already exists. Existing ID: 123"}))
-        == "123"
-    )
-    assert (
-        conflicting_record(ErrorItem.model_validate({"message": "no", "context": {"existingId": ["9"]}}))
-        == "9"
-    )
-    assert conflicting_record(ErrorItem.model_validate({"message": "no"})) is None
 
 
 def test_a_refusal_of_a_whole_batch_names_rows_by_trace_id_by_id_or_by_value() -> None:

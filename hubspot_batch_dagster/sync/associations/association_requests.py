@@ -29,7 +29,7 @@ from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Split, decide
-from hubspot_batch_dagster.sync.settlement.matching import rejection
+from hubspot_batch_dagster.sync.settlement.refusals import rejection
 
 REFUSED = "ASSOCIATION_REFUSED"
 

@@ -20,9 +20,8 @@ from hubspot_batch_dagster.sync.associations.types import (
     typed_associations,
 )
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.verdict import Verdict
+from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.settlement.matching import MESSAGE_LENGTH
 
 _WRITTEN = ("created", "updated", "unchanged")
 

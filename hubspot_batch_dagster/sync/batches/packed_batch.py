@@ -19,6 +19,7 @@ from hubspot_batch_dagster.api.batch_results import traced_records
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch, intent_id
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, payload_of
+from hubspot_batch_dagster.sync.batches.verdict import is_record_id
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import prefixed, suffixed
 
@@ -88,11 +89,14 @@ class PackedBatch:
             mine = [found[f"{self.run}-{row}"] for row in self.rows]
         except KeyError:
             return None
+        ids = [each.id for each in mine]
+        if len(set(ids)) < len(ids) or not all(map(is_record_id, ids)):
+            return None
         if self.action == "upsert":
             outcomes = ["created" if each.new else "updated" for each in mine]
         else:
             outcomes = [f"{self.action}d"] * len(mine)
-        return AcceptedBatch(self, [each.id for each in mine], outcomes, settled_at)
+        return AcceptedBatch(self, ids, outcomes, settled_at)
 
 
 @dataclass(frozen=True)

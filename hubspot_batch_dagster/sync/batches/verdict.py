@@ -8,6 +8,9 @@ from typing import Any, NamedTuple, Protocol
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 
+MESSAGE_LENGTH = 500
+"""Characters of HubSpot's reason that are kept for a row."""
+
 
 class Verdict(NamedTuple):
     """What is known of one row: its outcome, its record, and why if it failed.
@@ -43,6 +46,11 @@ class Written(NamedTuple):
     def __repr__(self) -> str:
         """Without the properties: they are people's data."""
         return f"Written(id={self.id!r}, trace_id={self.trace_id!r}, new={self.new!r})"
+
+
+def is_record_id(text: str) -> bool:
+    """Whether a text can be the id of a record: digits and nothing else."""
+    return text.isascii() and text.isdigit() and len(text) <= 20
 
 
 class Rows(Protocol):

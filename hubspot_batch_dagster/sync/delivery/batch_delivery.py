@@ -18,7 +18,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Decision, Examine, Split, Stop, decide
 from hubspot_batch_dagster.sync.settlement.answers import verdicts_on
-from hubspot_batch_dagster.sync.settlement.matching import refusals, rejection
+from hubspot_batch_dagster.sync.settlement.refusals import refusals, rejection
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.delivery.sender import Sender
@@ -122,11 +122,11 @@ class BatchDelivery:
         if isinstance(first, HubSpotError):
             raise first
         if first is not None:
-            return verdicts_on(part, first)
+            return verdicts_on(part, first, self.sender.object_type)
         answer = self.requester.post_batch(
             self.sender.object_type, part.action, part.body(), retry=attempt > 1, leaving=self._note_time
         )
-        return verdicts_on(part, answer)
+        return verdicts_on(part, answer, self.sender.object_type)
 
     def _note_time(self) -> None:
         rows = range(len(self.intent)) if self.at_large else sorted(self.open)

@@ -165,14 +165,13 @@ class Sender:
         """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""
         name = batch.id_property
         assert name is not None
-        values = [each or "" for each in batch.ids]
+        values = {i: each for i, each in enumerate(batch.ids) if each}
         try:
-            records = self.requester.read(self.object_type, values, [name], name)
+            records = self.lookup.records(values, name)
         except HubSpotError as error:
             self.requester.stop.set(error)
             return batch.pick([])
-        by_value = {(each.properties.get(name) or "").strip().lower(): each.id for each in records}
-        ids = [by_value.get(value.strip().lower()) for value in values]
+        ids = [records[i].id if i in records else None for i in range(len(batch))]
         missing = [i for i, each in enumerate(ids) if each is None]
         # A row whose former archive lost its answer has no live record any more; its id is known, and archiving repeats.
         before = self.known_ids([batch.keys[i] for i in missing]) if missing else {}

@@ -16,7 +16,8 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.settlement.matching import holds
+from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
+from hubspot_batch_dagster.sync.settlement.value_comparison import holds
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
@@ -48,25 +49,12 @@ def by_unique_property(
         empty if not, or if there is no such record any more: then the plan sends the row.
     """
 
+    object_type = association_writer.object_type
+
     def look(batch: Batch) -> Outcomes:
         values = {i: json.loads(text).get(name) or batch.ids[i] for i, text in enumerate(batch.properties)}
         wanted = {i: value for i, value in values.items() if value}
-        found = (
-            requester.read(
-                association_writer.object_type, sorted(set(wanted.values())), _names(batch, name), name
-            )
-            if wanted
-            else []
-        )
-        records = {}
-        for record in found:
-            aliases = (
-                (record.properties.get("hs_additional_emails") or "").split(";") if name == "email" else []
-            )
-            for value in (record.properties.get(name), *aliases):
-                if value:
-                    records[_folded(value)] = record
-        matched = {i: records[_folded(value)] for i, value in wanted.items() if _folded(value) in records}
+        matched = _records(batch, requester, UniqueProperty.of(object_type, name), object_type, wanted)
         left = [i for i in wanted if i not in matched]
         known = stage.known_ids([batch.keys[i] for i in left], archived=False) if left else {}
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
@@ -83,14 +71,12 @@ def by_record_id(
     numbers: Set[str] = frozenset(),
 ) -> Iterator[Outcomes]:
     """The same by the record ids that the ids table names."""
+    object_type = association_writer.object_type
 
     def look(batch: Batch) -> Outcomes:
-        ids = [each for each in batch.ids if each]
-        records = {
-            each.id: each for each in requester.read(association_writer.object_type, ids, _names(batch))
-        }
-        matched = {i: records[each] for i, each in enumerate(batch.ids) if each in records}
-        gone = {i: each for i, each in enumerate(batch.ids) if each and each not in records}
+        ids = {i: each for i, each in enumerate(batch.ids) if each}
+        matched = _records(batch, requester, UniqueProperty.of(object_type, None), object_type, ids)
+        gone = {i: each for i, each in ids.items() if i not in matched}
         return _compared(batch, association_writer, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size, known=True))
@@ -116,11 +102,10 @@ def _compared(
     return Outcomes(**{**outcomes.__dict__, "digests": [digests[i] for i in sorted(verdicts)]})
 
 
-def _names(batch: Batch, *more: str) -> list[str]:
-    names = {name for text in batch.properties for name in json.loads(text)}
-    extra = {"hs_additional_emails"} if "email" in more else set()
-    return sorted(names | set(more) | extra)
-
-
-def _folded(value: str) -> str:
-    return value.strip().lower()
+def _records(
+    batch: Batch, requester: Requester, unique: UniqueProperty, object_type: str, values: dict[int, str]
+) -> dict[int, Record]:
+    """The records that have the values, with what the rows would send."""
+    sent = {name for text in batch.properties for name in json.loads(text)}
+    names = sorted({*sent, *unique.read_with})
+    return owned_records(unique, values, lambda ids: requester.read(object_type, ids, names, unique.name))

@@ -15,7 +15,7 @@ from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written
 from hubspot_batch_dagster.sync.settlement.matching import settle
 
 
-def verdicts_on(batch: Batch, answer: Answer) -> dict[int, Verdict]:
+def verdicts_on(batch: Batch, answer: Answer, object_type: str) -> dict[int, Verdict]:
     """Settle the rows of a batch from HubSpot's answer; rows that it omits are missing.
 
     Raises:
@@ -23,7 +23,7 @@ def verdicts_on(batch: Batch, answer: Answer) -> dict[int, Verdict]:
     """
     if batch.action == "archive" and not answer.body:
         return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
-    return settle(batch, *_results(answer))
+    return settle(batch, *_results(answer), object_type)
 
 
 def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:

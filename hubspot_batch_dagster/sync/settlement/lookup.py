@@ -16,7 +16,8 @@ from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.settlement.matching import holds, same_values
+from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
+from hubspot_batch_dagster.sync.settlement.value_comparison import holds, same_values
 
 MARGIN = 300.0
 """Seconds before an intent from which records are considered: clocks differ."""
@@ -79,14 +80,23 @@ class Lookup:
         name = self.unique_property
         assert name is not None
         sent: dict[int, dict[str, str]] = {i: json.loads(bodies[i]) for i in keyed}
-        wanted = sorted({*(each for row in sent.values() for each in row), name})
-        found = self.requester.read(self.object_type, sorted(set(keyed.values())), wanted, name)
-        records = {_folded(each.properties.get(name)): each for each in found}
-        return {
-            i: self._verdict(name, sent[i], records[_folded(value)], sent_at[i])
-            for i, value in keyed.items()
-            if _folded(value) in records
-        }
+        names = {each for row in sent.values() for each in row}
+        records = self.records(keyed, name, names)
+        return {i: self._verdict(name, sent[i], record, sent_at[i]) for i, record in records.items()}
+
+    def records(
+        self, values: Mapping[int, str], name: str | None, names: Iterable[str] = ()
+    ) -> dict[int, Record]:
+        """The records that have some values of a unique property (``None``: the record id), by the index of the value.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked.
+        """
+        unique = UniqueProperty.of(self.object_type, name)
+        wanted = sorted({*names, *unique.read_with})
+        return owned_records(
+            unique, values, lambda ids: self.requester.read(self.object_type, ids, wanted, name)
+        )
 
     def _verdict(self, name: str, sent: dict[str, str], record: Record, sent_at: float) -> Verdict:
         made = record.created_at.timestamp() - sent_at if record.created_at is not None else None
@@ -111,12 +121,8 @@ class Lookup:
 
     def absent(self, ids: Sequence[str | None], id_property: str | None) -> set[int]:
         """Which of some records to update are not there, by their index."""
-        wanted = sorted({each for each in ids if each})
-        found = self.requester.read(
-            self.object_type, wanted, [id_property] if id_property else [], id_property
-        )
-        there = {_folded(each.properties.get(id_property) if id_property else each.id) for each in found}
-        return {i for i, each in enumerate(ids) if _folded(each) not in there}
+        found = self.records({i: each for i, each in enumerate(ids) if each}, id_property)
+        return set(range(len(ids))) - found.keys()
 
     def by_search(self, intents: Iterable[Intent]) -> dict[str, dict[int, Verdict]]:
         """Search for the rows of open creates.
@@ -170,7 +176,3 @@ class Lookup:
                 if better and i not in found[intent.id] and same_values(values, record.properties):
                     best = len(values), intent.id, i
         return None if best is None else best[1:]
-
-
-def _folded(value: str | None) -> str:
-    return (value or "").strip().lower()

@@ -1,0 +1,109 @@
+"""HubSpot's no: which rows a refusal is about, and why."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.models import ErrorItem
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict
+
+
+def rejection(error: ErrorItem | HubSpotError, correlation_id: str | None) -> Verdict:
+    """HubSpot's no to one row, with its reason."""
+    text = _said(error)
+    detail = error.errors[0] if error.errors else None
+    reasons = listed_reasons(_said(error))
+    first = reasons[0] if reasons else {}
+    context = detail.context if detail and detail.context else error.context
+    names = context.get("propertyName") or ([first["name"]] if first.get("name") else [])
+    correlation = correlation_id or getattr(error, "correlation_id", None)
+    return Verdict(
+        outcome="rejected",
+        id=None,
+        category=error.category,
+        code=(detail and detail.code) or first.get("error") or error.category,
+        property=names[0] if names else None,
+        message=str(first.get("message") or (detail and detail.message) or text)[:MESSAGE_LENGTH],
+        correlation_id=correlation,
+    )
+
+
+def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
+    """The rows that the refusal of a whole batch names, by trace id, by id, or by property and value, each with its reason.
+
+    Of rows with an id that HubSpot calls duplicated the first is not named: sent without the others it is fine. The
+    same goes for rows that share a value which may be there once.
+    """
+    whole = rejection(error, error.correlation_id)
+    traces = batch.traces()
+    named = [traces[trace] for trace in error.context.get("objectWriteTraceId", []) if trace in traces]
+    if not named:
+        named = _repeated_rows(batch, _duplicated_ids(error))
+    if named:
+        return dict.fromkeys(named, whole)
+    found: dict[int, Verdict] = {}
+    for reason in listed_reasons(_said(error)):
+        rows = _rows_with_value(batch, reason)
+        if reason.get("error") == "CONFLICTING_UNIQUE_VALUE":
+            rows = rows[1:] or rows
+        for i in rows:
+            found.setdefault(i, _because(whole, reason))
+    return found
+
+
+def listed_reasons(message: str) -> list[dict[str, Any]]:
+    """The list of reasons that HubSpot puts, as JSON text, behind the words of a validation message."""
+    start = message.find("[{")
+    if start < 0:
+        return []
+    try:
+        found, _ = json.JSONDecoder().raw_decode(message, start)
+    except ValueError:
+        return []
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _said(error: ErrorItem | HubSpotError) -> str:
+    return (isinstance(error, HubSpotError) and error.said) or error.message or ""
+
+
+_DUPLICATED = re.compile(r"Duplicate IDs found in batch input: \[([^\]]*)\]")
+
+
+def _duplicated_ids(error: HubSpotError) -> set[str]:
+    found = _DUPLICATED.search(_said(error))
+    if not found:
+        return set()
+    return {*error.context.get("ids", []), *(each.strip() for each in found.group(1).split(","))}
+
+
+def _repeated_rows(batch: Batch, ids: set[str]) -> list[int]:
+    again: list[int] = []
+    seen: set[str] = set()
+    for i, each in enumerate(batch.ids):
+        if each in ids and each in seen:
+            again.append(i)
+        if each is not None:
+            seen.add(each)
+    return again
+
+
+def _because(whole: Verdict, reason: dict[str, Any]) -> Verdict:
+    """The verdict with the one reason of several that is about the row."""
+    return whole._replace(
+        code=reason.get("error") or whole.code,
+        property=reason["name"],
+        message=str(reason.get("message") or whole.message)[:MESSAGE_LENGTH],
+    )
+
+
+def _rows_with_value(batch: Batch, reason: dict[str, Any]) -> list[int]:
+    name, value = reason.get("name"), reason.get("propertyValue")
+    if not isinstance(name, str) or not isinstance(value, str):
+        return []
+    sent = f"{json.dumps(name, ensure_ascii=False)}:{json.dumps(value, ensure_ascii=False)}"
+    return [i for i, properties in enumerate(batch.properties) if sent in properties]
