@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wire_server import Reply, WireServer
+from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotFound

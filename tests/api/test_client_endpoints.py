@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire_server import Reply, WireServer
+from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster.api.batch_results import Settlement
 from hubspot_batch_dagster.api.client import HubSpotClient

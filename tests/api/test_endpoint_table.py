@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire_server import Reply, Seen, WireServer
+from bench.wire_server import Reply, Seen, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wire_server import Reply, WireServer
+from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.server_clock import ServerClock

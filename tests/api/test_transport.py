@@ -12,7 +12,7 @@ import traceback
 from typing import Any
 
 import pytest
-from wire_server import Drip, Raw, Reply, Reset, Stall, Step, WireServer
+from bench.wire_server import Drip, Raw, Reply, Reset, Stall, Step, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import AnswerLost, HubSpotError, InputError, NotConnected, ServerTrouble

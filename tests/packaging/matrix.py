@@ -21,7 +21,7 @@ TESTS = [
     "tests/plugin",
     "tests/example/test_definitions.py",
     "tests/table",
-    "tests/sync/test_plan.py",
+    "tests/sync/planning/test_plan.py",
 ]
 TOOLS = ["pytest>=8", "hypothesis>=6.100"]
 PYTHON = "python3.10", "python3.11", "python3.12", "python3.13"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sync_helpers import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, people, shown
+from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReached, HubSpotError, InputError
 from hubspot_batch_dagster.emulator import Fault

@@ -1,0 +1,29 @@
+"""Contacts with associations to companies, as the tests of associations send them."""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.operations.base import Association
+from hubspot_batch_dagster.operations.records import Upsert
+
+PLAIN = ("HUBSPOT_DEFINED", 279)
+"""Contact to company, without a label."""
+
+PRIMARY = ("HUBSPOT_DEFINED", 1)
+
+TO_COMPANY = Association("companies", column="company")
+
+
+def by_email(*associations: Association) -> Upsert:
+    return Upsert(
+        "contacts",
+        id_property="email",
+        properties=["email", "firstname"],
+        associations=associations or [TO_COMPANY],
+    )
+
+
+def people(companies: list[str | None], first: int = 0) -> list[dict[str, object]]:
+    return [
+        {"id": i, "email": f"p{i}@x.org", "firstname": f"Ada {i}", "company": company}
+        for i, company in enumerate(companies, first)
+    ]

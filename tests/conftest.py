@@ -1,0 +1,41 @@
+"""Fixtures of all tests that run a sync: a HubSpot for each module, a fresh account and store for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench.servers import Postgres, installed_binaries
+from bench.sync_bench import SETTINGS, Bench
+
+from hubspot_batch_dagster.emulator import Emulator
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Emulator]:
+    with Emulator(settings=SETTINGS) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def bench(running: Emulator, tmp_path: Path) -> Iterator[Bench]:
+    """A portal, a store and the way between them."""
+    running.portal.settings = SETTINGS
+    running.portal.skew = 0.0
+    running.reset()
+    made = Bench(running, tmp_path / "store")
+    yield made
+    made.close()
+    running.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres that this test session started."""
+    reason, binaries = Postgres.reason_to_skip(), installed_binaries()
+    if reason is not None or binaries is None:
+        pytest.skip(reason or "no Postgres")
+    server = Postgres(binaries)
+    yield server
+    server.stop()

@@ -1,0 +1,102 @@
+"""Links in trouble: lost answers, dropped connections, kill -9, refusals without end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from bench.association_rows import by_email, people
+from bench.sync_bench import Bench, shown
+
+from hubspot_batch_dagster.emulator import Fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.answer(500, operation="associations.default", times=1, after_commit=True),
+        Fault.drop(operation="associations.default", times=1),
+        Fault.drop(operation="associations.default", times=1, after_commit=True),
+        Fault.truncate(operation="associations.default", times=1),
+        Fault.rate_limited(operation="associations.default", times=1),
+        Fault.locked(operation="associations.default", times=1),
+        Fault.omit(rows=3, operation="associations.default", times=1),
+        Fault.empty(operation="associations.default", times=1),
+        Fault.invalid_batch(operation="associations.default", times=1),
+        Fault.conflict(operation="associations.default", times=1),
+    ],
+    ids=lambda fault: fault.name,
+)
+def test_trouble_with_the_association_call_is_settled_in_the_run(bench: Bench, fault: Fault) -> None:
+    """Links may be sent twice, so a lost or odd answer is sent again until every row is linked."""
+    companies = bench.companies(20)
+    bench.emulator.faults.add(fault)
+    assert shown(bench.run(people(list(companies)), by_email())) == {"created": 20}
+    assert len(bench.pairs()) == 20
+    assert not bench.emulator.books.trace_ids_committed_twice()
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_a_run_that_dies_between_record_and_link_is_finished_by_the_next(
+    bench: Bench, after_commit: bool
+) -> None:
+    """Records whose links were not confirmed stay open; the next run sends them again, and the graph is whole."""
+    companies = bench.companies(30)
+    bench.emulator.faults.add(Fault.drop(operation="associations.default", after_commit=after_commit))
+    first = bench.run(people(list(companies)), by_email())
+    assert shown(first) == {"unknown": 30}
+    assert len(bench.emulator.records("contacts")) == 30
+    bench.emulator.faults.clear()
+    assert shown(bench.run(people(list(companies)), by_email())) == {"updated": 30}
+    ids = bench.by_email()
+    assert len(ids) == 30
+    assert bench.pairs() == {(ids[f"p{i}@x.org"], companies[i]) for i in range(30)}
+
+
+def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(bench: Bench) -> None:
+    """kill -9 after the records were made and before their links: the next run links them, and makes no second record."""
+    companies = bench.companies(3)
+    rows = people(list(companies))
+    bench.emulator.faults.add(Fault.silent(20, operation="associations.default"))
+    sync = subprocess.Popen([sys.executable, "-c", _SYNC, json.dumps(rows), *bench.address()])
+    try:
+        assert bench.wait_for(lambda: bool(bench.emulator.faults.struck()[0][1]))
+    finally:
+        sync.send_signal(signal.SIGKILL)
+        sync.wait(10)
+    bench.emulator.faults.clear()
+    assert len(bench.emulator.records("contacts")) == 3
+    assert not bench.pairs()
+    assert len(bench.store.journal.open_intents("sync")) == 1
+    assert shown(bench.run(rows, by_email())) == {"updated": 3}
+    assert len(bench.pairs()) == 3
+    assert len(bench.emulator.records("contacts")) == 3
+
+
+_SYNC = """
+import json, sys
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.operations.records import Association, Upsert
+from hubspot_batch_dagster.sync.run import run_sync
+from hubspot_batch_dagster.sync.state.store import Store
+
+rows, token, url, root = json.loads(sys.argv[1]), *sys.argv[2:]
+links = [Association("companies", column="company")]
+operation = Upsert("contacts", id_property="email", properties=["email", "firstname"], associations=links)
+run_sync(rows, operation, client=HubSpotClient(token, base_url=url), store=Store(root), name="sync")
+"""
+
+
+def test_links_that_are_all_refused_for_one_reason_stop_the_run(bench: Bench) -> None:
+    """A wrong association is not found out 2,000 times: the run stops after a few and says why."""
+    bench.emulator.faults.add(
+        Fault.invalid_batch("These types cannot be associated.", operation="associations.default")
+    )
+    companies = bench.companies(100)
+    result = bench.run(people(list(companies)), by_email())
+    assert result.stopped is not None
+    assert "for the same reason" in str(result.stopped)
+    assert bench.requests("associations.default") < 40

@@ -1,0 +1,132 @@
+"""Batches packed in Arrow: byte for byte what the rows would give one by one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from bench.sync_bench import EXAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubspot_batch_dagster.sync.batches import packed_batch as packing
+from hubspot_batch_dagster.sync.batches.journal_entries import Line
+from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch, packed
+from hubspot_batch_dagster.sync.state.journal import Journal
+
+TEXTS = st.text(max_size=12).filter(lambda text: not any("\ud800" <= each <= "\udfff" for each in text))
+ACTIONS = st.sampled_from(["create", "upsert", "update"])
+
+
+def table(values: list[tuple[str, str, bool]], first: int = 0) -> pa.Table:
+    """Rows of a plan with their texts, from (key, value, whether it has associations)."""
+    return pa.table(
+        {
+            "row": pa.array([first + i for i in range(len(values))], pa.int64()),
+            "key": pa.array([key for key, _, _ in values], pa.string()),
+            "digest": pa.array([f"{i:032x}" for i in range(len(values))], pa.string()),
+            "send_id": pa.array([key for key, _, _ in values], pa.string()),
+            "properties": pa.array(
+                [json.dumps({"name": value}, ensure_ascii=False) for _, value, _ in values], pa.string()
+            ),
+            "associations": pa.array(
+                ['[{"to":{"id":"7"},"types":[]}]' if linked else None for _, _, linked in values], pa.string()
+            ),
+        }
+    )
+
+
+def answer(batch: PackedBatch, **changes: Any) -> bytes:
+    """HubSpot's answer to a batch, all well, in another order than it was sent."""
+    results = [
+        {"id": str(1000 + row), "objectWriteTraceId": f"{batch.run}-{row}", "new": bool(row % 2)}
+        for row in batch.rows
+    ]
+    return json.dumps({"status": "COMPLETE", "results": results[::-1], **changes}).encode()
+
+
+@EXAMPLES
+@given(
+    values=st.lists(st.tuples(TEXTS, TEXTS, st.booleans()), min_size=1, max_size=25),
+    action=ACTIONS,
+    size=st.integers(1, 10),
+    id_property=st.sampled_from([None, "email", 'odd"name']),
+)
+def test_a_packed_body_is_what_its_rows_give_one_by_one(
+    values: list[tuple[str, str, bool]], action: Any, size: int, id_property: str | None
+) -> None:
+    by = None if action == "create" else id_property
+    found = list(packed(table(values, first=5), action, "run", by, size))
+    assert [len(each) for each in found[:-1]] == [size] * (len(found) - 1)
+    assert [row for each in found for row in each.rows] == list(range(5, 5 + len(values)))
+    for each in found:
+        batch = each.unpack()
+        if action == "create":
+            assert [i for i in batch.ids if i is not None] in ([], batch.keys)  # never sent
+        assert json.loads(each.body) == json.loads(batch.body())
+        assert each.body == batch.body()
+
+
+@EXAMPLES
+@given(values=st.lists(st.tuples(TEXTS, TEXTS, st.booleans()), min_size=1, max_size=9), action=ACTIONS)
+def test_the_journal_gives_back_the_intent_and_the_outcomes_of_a_packed_batch(
+    values: list[tuple[str, str, bool]], action: Any
+) -> None:
+    journal = Journal("sqlite://")
+    (batch,) = packed(table(values), action, "run", "email", 100)
+    line = Line(batch.intent_id, batch.action, 3.0, batch.intent_payload())
+    journal.record("sync", "run", [], [line])
+    (found,) = journal.open_intents("sync")
+    unpacked = batch.unpack()
+    assert (found.id, found.action, found.sent_at) == (batch.intent_id, action, 3.0)
+    assert (found.rows, found.keys, found.digests) == (unpacked.rows, unpacked.keys, unpacked.digests)
+    assert found.ids == ([None] * len(batch) if action == "create" else unpacked.ids)
+    assert [json.loads(each) for each in found.bodies] == (
+        [json.loads(each) for each in unpacked.properties] if action == "create" else []
+    )
+    accepted = batch.accept(answer(batch), 4.0)
+    assert accepted is not None
+    journal.record("sync", "run", [Line(batch.intent_id, action, 4.0, accepted.payload())], [])
+    assert not journal.open_intents("sync")
+    (outcomes,) = journal.outcomes("sync")
+    assert (outcomes.rows, outcomes.keys, outcomes.digests) == (
+        unpacked.rows,
+        unpacked.keys,
+        unpacked.digests,
+    )
+    assert outcomes.ids == [str(1000 + row) for row in batch.rows]
+    if action == "upsert":
+        assert outcomes.outcomes == ["created" if row % 2 else "updated" for row in batch.rows]
+    else:
+        assert set(outcomes.outcomes) == {f"{action}d"}
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"status":"COMPLETE","results":[]}',
+        b'{"status":"PENDING","results":[]}',
+        b'{"status":"COMPLETE","results":[{"id":"1","objectWriteTraceId":"run-0"},{"id":"2","objectWriteTraceId":"run-9"}]}',
+        b'{"status":"COMPLETE","results":[{"id":"1","objectWriteTraceId":"run-0"},{"id":"2","objectWriteTraceId":"run-0"}]}',
+        b'{"status":"COMPLETE","results":[{"id":"1","objectWriteTraceId":"run-0"},{"id":"2"}]}',
+        b'{"status":"COMPLETE","results":[{"id":"1","objectWriteTraceId":"run-0"},{"id":"2","objectWriteTraceId":"run-1","warnings":[{}]}]}',
+        b'{"status":"COMPLETE","results":[{"id":"1","objectWriteTraceId":"run-0"},{"id":"2","objectWriteTraceId":"run-1"}],"errors":[{}]}',
+    ],
+)
+def test_an_answer_that_says_anything_but_all_well_is_not_taken_as_such(body: bytes) -> None:
+    (batch,) = packed(table([("a", "x", False), ("b", "y", False)]), "upsert", "run", "email", 100)
+    assert batch.accept(body, 1.0) is None
+
+
+def test_a_batch_whose_body_would_be_too_long_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MAX_BYTES", 1000)
+    found = list(packed(table([(str(i), "x" * 150, False) for i in range(20)]), "upsert", "run", "email", 10))
+    assert [row for each in found for row in each.rows] == list(range(20))
+    assert all(len(each.body) <= 1000 for each in found)
+    assert len(found) > 2
+    (alone,) = packed(table([("a", "x" * 5000, False)]), "upsert", "run", "email", 10)
+    assert len(alone) == 1

@@ -1,0 +1,132 @@
+"""What a new record needs is checked row by row before anything is sent; rows that change a record need none of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bench.sync_bench import Bench, reasons, shown
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.emulator.pipelines import Pipeline, Stage
+from hubspot_batch_dagster.operations.records import Create, Update, Upsert
+
+NOON = "2024-05-01T12:00:00Z"
+MISSING = "MISSING_REQUIRED_PROPERTY"
+
+
+@pytest.mark.parametrize("kind", ["calls", "notes", "tasks", "meetings", "postal_mail"])
+def test_an_activity_without_a_time_is_rejected_and_the_others_are_made(bench: Bench, kind: str) -> None:
+    rows = [{"id": 1, "hs_timestamp": NOON}, {"id": 2, "hs_timestamp": None}, {"id": 3, "hs_timestamp": ""}]
+    result = bench.run(rows, Create(kind, key="id"))
+    assert reasons(result) == [(1, "hs_timestamp", MISSING), (2, "hs_timestamp", MISSING)]
+    assert shown(result) == {"created": 1, "rejected": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "lacks"),
+    [
+        ("calls", {"hs_call_title": "a"}, "hs_timestamp"),
+        ("emails", {"hs_timestamp": NOON}, "hs_email_direction"),
+        ("communications", {"hs_timestamp": NOON}, "hs_communication_channel_type"),
+        ("deals", {"dealname": "a"}, "dealstage"),
+        ("tickets", {"subject": "a"}, "hs_pipeline_stage"),
+    ],
+)
+def test_a_create_that_sends_no_column_for_it_is_refused(
+    bench: Bench, kind: str, row: Any, lacks: str
+) -> None:
+    with pytest.raises(InputError, match=f"HubSpot makes no {kind} without {lacks}"):
+        bench.run([{"id": 1, **row}], Create(kind, key="id"))
+    assert bench.writes() == 0
+
+
+def test_what_only_2026_09_enforces_is_left_to_hubspot_before(bench: Bench) -> None:
+    ticket = [{"id": 1, "hs_pipeline_stage": "1"}]
+    assert shown(bench.run(ticket, Create("tickets", key="id"))) == {"created": 1}
+    with pytest.raises(InputError, match="no tickets without subject, hs_pipeline"):
+        bench.run(ticket, Create("tickets", key="id", version="2026-09"), "newer")
+    assert shown(bench.run([{"id": 1, "city": "Ulm"}], Create("companies", key="id"), "c")) == {"created": 1}
+    either = [{"id": 1, "name": None, "domain": "a.org"}, {"id": 2, "name": None, "domain": None}]
+    result = bench.run(either, Create("companies", key="id", version="2026-09"), "newer companies")
+    assert reasons(result) == [(1, "name", MISSING)]
+
+
+def test_what_is_let_through_on_2026_09_is_accepted_there(bench: Bench) -> None:
+    bench.reopen(version="2026-09")
+    rows = [{"id": 1, "dealname": "a", "dealstage": "closedwon", "pipeline": "default"}]
+    assert shown(bench.run(rows, Create("deals", key="id"))) == {"created": 1}
+
+
+def test_a_custom_object_needs_what_its_schema_requires(bench: Bench) -> None:
+    bench.emulator.add_object_type("cars", [{"name": "vin"}, {"name": "colour"}], required=["vin"])
+    rows = [{"id": 1, "vin": "a", "colour": "red"}, {"id": 2, "vin": None, "colour": "red"}]
+    result = bench.run(rows, Create("cars", key="id"))
+    assert reasons(result) == [(1, "vin", MISSING)]
+    assert shown(result) == {"created": 1, "rejected": 1}
+
+
+def test_a_row_whose_record_is_known_may_lack_it(bench: Bench) -> None:
+    operation = Upsert("calls", key="id")
+    bench.run([{"id": 1, "hs_timestamp": NOON, "hs_call_title": "a"}], operation)
+    rows = [
+        {"id": 1, "hs_timestamp": None, "hs_call_title": "b"},
+        {"id": 2, "hs_timestamp": None, "hs_call_title": "c"},
+    ]
+    result = bench.run(rows, operation)
+    assert shown(result) == {"updated": 1, "rejected": 1}
+    assert reasons(result) == [(1, "hs_timestamp", MISSING)]
+    again = bench.run([rows[0]], Create("calls", key="id"))
+    assert shown(again) == {"unchanged": 1}
+
+
+def test_a_value_that_only_looks_like_the_property_does_not_count(bench: Bench) -> None:
+    rows = [{"id": 1, "hs_timestamp": None, "hs_call_title": '"hs_timestamp":"2024-01-01"'}]
+    assert shown(bench.run(rows, Create("calls", key="id"))) == {"rejected": 1}
+
+
+def _second_pipeline(bench: Bench) -> None:
+    from hubspot_batch_dagster.emulator.pipeline_definitions import add_pipeline
+
+    table = bench.emulator.portal.table("deals")
+    add_pipeline(bench.emulator.portal, table, Pipeline("renewals", "Renewals", (Stage("asked", "Asked"),)))
+
+
+@pytest.fixture
+def two_pipelines(bench: Bench) -> Bench:
+    before = {name: list(each) for name, each in bench.emulator.portal.pipelines.items()}
+    _second_pipeline(bench)
+    yield bench
+    bench.emulator.portal.pipelines = before
+
+
+def test_a_stage_must_belong_to_its_pipeline_and_labels_will_do(two_pipelines: Bench) -> None:
+    stages = [
+        ("default", "closedwon"),
+        ("Renewals", "Asked"),
+        ("renewals", "closedwon"),
+        ("default", "asked"),
+        (None, "asked"),
+        (None, "Closed Won"),
+        ("default", "nowhere"),
+    ]
+    rows = [{"id": i, "dealname": "d", "pipeline": p, "dealstage": s} for i, (p, s) in enumerate(stages)]
+    result = two_pipelines.run(rows, Create("deals", key="id"))
+    assert [each[::2] for each in reasons(result)] == [
+        (2, "INVALID_STAGE"),
+        (3, "INVALID_STAGE"),
+        (4, "INVALID_STAGE"),
+        (6, "INVALID_OPTION"),
+    ]
+    assert shown(result) == {"created": 3, "rejected": 4}
+    assert "Its stages: 'asked'" in result.rejected.to_pylist()[0]["error_message"]
+
+
+def test_a_stage_alone_is_not_judged_when_the_record_exists(two_pipelines: Bench) -> None:
+    record = two_pipelines.emulator.seed_records("deals", [{"pipeline": "renewals", "dealstage": "asked"}])[0]
+    rows = [{"record": record, "dealstage": "asked", "amount": 3}]
+    assert shown(two_pipelines.run(rows, Update("deals", record_id="record"))) == {"updated": 1}
+    bad = [{"record": record, "dealstage": "closedwon", "pipeline": "renewals"}]
+    assert (
+        reasons(two_pipelines.run(bad, Update("deals", record_id="record"), "bad"))[0][2] == "INVALID_STAGE"
+    )
