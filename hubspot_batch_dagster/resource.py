@@ -142,8 +142,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
 
     @contextmanager
     def yield_for_execution(
-        self,
-        context: dg.InitResourceContext,
+        self, context: dg.InitResourceContext
     ) -> Generator["HubSpotResource", None, None]:
         """Open the session for the time of a step; Dagster calls this."""
         from hubspot_batch_dagster.session import HubSpotSession
@@ -188,11 +187,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
 
     @property
     def client(self) -> "HubSpotClient":
-        """The typed batch endpoints of this account, within its budget.
-
-        Raises:
-            InputError: The resource is not open, or the token is not of the portal that ``portal_id`` names.
-        """
+        """The typed batch endpoints of this account, within its budget."""
         return self.session.client
 
     @property
@@ -202,11 +197,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
 
     @property
     def ids(self) -> "Store":
-        """Where the ids tables and the journal are; opened when first used.
-
-        Raises:
-            StoreError: The folder cannot be written or the journal cannot be opened.
-        """
+        """Where the ids tables and the journal are; opened when first used."""
         return self.session.store
 
     @overload
@@ -345,10 +336,9 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         return self.session.adopt(rows, operation, name=name or _name_from(context), log=_log_of(context))
 
     def undo(self, sync: str, run: str) -> "tuple[SyncResult, SyncResult]":
-        """Go back from a run: what it changed gets its former values, what it made is archived.
+        """Go back from a run: what it changed gets its former values (with ``keep_before=True``), what it made is archived.
 
-        Former values are there only if the operation had ``keep_before=True``. Look first with the command ``revert``,
-        which does nothing without ``--yes``. Doing it twice does no harm.
+        Look first with the command ``revert``, which does nothing without ``--yes``. Doing it twice does no harm.
 
         Args:
             sync: The sync, such as the asset key joined by ``/``.
