@@ -18,7 +18,7 @@ from hubspot_batch_dagster.emulator import Emulator, Settings
 from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import RunReport, RunOptions, run_sync
+from hubspot_batch_dagster.sync.run import RunOptions, RunReport, run_sync
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.store import Store
 
