@@ -4,6 +4,7 @@ import os
 import types
 import uuid
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, ClassVar, Union, get_args, get_origin
 
 import dagster as dg
@@ -14,13 +15,16 @@ from upath import UPath
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.launchpad import plainly_described
+from hubspot_batch_dagster.sync.column_mapping import as_input_error
+from hubspot_batch_dagster.table.parquet import storable_batches
 
 
 class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     """Stores what assets return as Parquet and loads it as what the next asset asks for.
 
-    It stores anything with an Arrow C stream: pyarrow tables and record batch readers (batch by batch), pandas and polars
-    frames, DuckDB relations. It loads by the annotation of the parameter: ``pa.Table``,
+    It stores what a sync takes: pyarrow tables and record batch readers (batch by batch), pandas and polars frames,
+    DuckDB relations, lists and iterators of dicts. A column whose values are of several types is stored as text, the
+    text that a sync would send. It loads by the annotation of the parameter: ``pa.Table``,
     ``pa.RecordBatchReader``, ``pd.DataFrame``, ``pl.DataFrame``; without one, a ``pa.Table``. Several partitions are loaded as
     ``dict[str, pd.DataFrame]``, by partition key. A file is written beside its place and then moved there, so a failed
     write leaves the last one as it was.
@@ -63,18 +67,18 @@ class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
         """Write ``obj``, batch by batch, and put it in its place when it is whole."""
-        if not hasattr(obj, "__arrow_c_stream__"):
-            what = "nothing" if obj is None else f"a {type(obj).__name__}"
+        if obj is None:
             raise InputError(
-                f"{context.step_key} returned {what}, which is no table.",
+                f"{context.step_key} returned nothing, which is no table.",
                 remedy="Return a pyarrow, pandas, polars or DuckDB frame, or annotate the asset with -> None.",
             )
         half = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-        reader = pa.RecordBatchReader.from_stream(obj)
         try:
-            with half.open("wb") as file, pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
-                for batch in reader:
-                    writer.write_batch(batch)
+            with as_input_error():
+                schema, batches = storable_batches(obj)
+                with half.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                    for batch in batches:
+                        writer.write_batch(batch)
             _replace(half, path)
         except BaseException:
             half.unlink(missing_ok=True)
@@ -85,7 +89,10 @@ class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         wanted = _name(_frame_type(context.dagster_type.typing_type))
         if wanted == "pyarrow.lib.RecordBatchReader":
             file = pq.ParquetFile(path.open("rb"), pre_buffer=False)
-            return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+            schema = file.schema_arrow
+            # A reader that gives nothing at all looks like one that was read before.
+            nothing = [] if file.metadata.num_rows else [pa.RecordBatch.from_pylist([], schema=schema)]
+            return pa.RecordBatchReader.from_batches(schema, chain(nothing, file.iter_batches()))
         with path.open("rb") as opened:
             table = pq.read_table(opened)
         return _AS.get(wanted, _as_is)(table)

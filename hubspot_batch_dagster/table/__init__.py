@@ -1,1 +1,1 @@
-"""Arrow in, Arrow out: any frame as record batches, its columns as HubSpot property text, its bad rows apart."""
+"""Arrow in, Arrow out: any frame as batches, its columns as HubSpot property text, bad rows apart."""

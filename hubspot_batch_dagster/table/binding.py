@@ -12,6 +12,8 @@ import pyarrow as pa
 from hubspot_batch_dagster.table.encode import Encoder
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.layout import Layout
+from hubspot_batch_dagster.table.mixed import Unreadable
+from hubspot_batch_dagster.table.plain import single_type
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -86,10 +88,11 @@ def _check_key(layout: Layout, schema: pa.Schema) -> None:
     if layout.key_fold is not None and len(layout.key) > 1:
         raise TableError("Only a key of one column can be compared as an email.", column=layout.key[0])
     for name in layout.key:
-        kind = schema.field(name).type
+        kind = single_type(schema.field(name).type)
         if not _identifies(kind):
+            named = kind.of if isinstance(kind, Unreadable) and kind.of else kind
             raise TableError(
-                f"Key column '{name}' is of type {kind}, which cannot identify a row.",
+                f"Key column '{name}' is of type {named}, which cannot identify a row.",
                 column=name,
                 remedy="Use text, whole numbers, dates or timestamps.",
             )

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from hubspot_batch_dagster.table.kernels import Array, anywhere, cells, emptied, nowhere_null, pc
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-_SHOWN_CHARACTERS = 40
+from hubspot_batch_dagster.table.kernels import Array, anywhere, cells, nowhere_null, pc
+from hubspot_batch_dagster.table.messages import shown
 
 
 @dataclass(frozen=True)
@@ -61,6 +54,10 @@ SEPARATOR_IN_VALUE = Code(
     "SEPARATOR_IN_VALUE", "contains ';', which separates values", "Replace the ';' in the list's elements."
 )
 UNSUPPORTED_TYPE = Code("UNSUPPORTED_TYPE", "cannot be sent", "Cast it to text, or leave the column out.")
+INVALID_TEXT = Code("INVALID_TEXT", "is not valid Unicode text", "Correct it where it is read or decoded.")
+OUT_OF_RANGE = Code(
+    "OUT_OF_RANGE", "is beyond the range of its type", "Cast the column to text before it is converted."
+)
 MISSING_TARGET = Code(
     "MISSING_TARGET", "there is no record to associate with", "Fill the id, or leave the row out."
 )
@@ -82,6 +79,8 @@ CODES: tuple[Code, ...] = (
     TOO_LONG,
     SEPARATOR_IN_VALUE,
     UNSUPPORTED_TYPE,
+    INVALID_TEXT,
+    OUT_OF_RANGE,
     MISSING_TARGET,
     INVALID_TARGET,
     MODEL,
@@ -121,123 +120,3 @@ def problem(mask: Array, code: Code, values: Array | None = None) -> Iterator[Pr
         yield Problem(nowhere_null(mask), code, lambda _: f"{code.meaning}.")
         return
     yield Problem(nowhere_null(mask), code, lambda at: f"{shown(values, at)} {code.meaning}.")
-
-
-def shown(values: Array, at: int) -> str:
-    """The value at a position, in quotes, cut to 40 characters: a message is not a copy of the data."""
-    one = values.slice(at, 1)
-    try:
-        text = str(one.cast(pa.string())[0].as_py())
-    except (pa.ArrowException, ValueError):
-        text = str(one.to_pylist()[0])
-    return quoted(text)
-
-
-def quoted(text: str) -> str:
-    """`text` in quotes, cut to 40 characters."""
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…")
-
-
-@dataclass(frozen=True)
-class _Reason:
-    column: str | None
-    property: str | None
-    problem: Problem
-
-
-class Rejections:
-    """The rejected rows of one batch: the first reason of each, and how many more there are."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._first: dict[int, _Reason] = {}
-        self._more: dict[int, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._first)
-
-    def add(self, column: str | None, name: str | None, problems: list[Problem]) -> None:
-        """Records the problems of a column that goes to the property `name` (None: to no property)."""
-        for each in problems:
-            reason = _Reason(column, name, each)
-            for at in each.positions():
-                if at in self._first:
-                    self._more[at] = self._more.get(at, 0) + 1
-                else:
-                    self._first[at] = reason
-
-    def positions(self) -> list[int]:
-        """The rejected positions, ascending."""
-        return sorted(self._first)
-
-    def good(self) -> list[int]:
-        """The positions that are not rejected, ascending."""
-        return [at for at in range(self._rows) if at not in self._first]
-
-    def columns(self) -> list[Array]:
-        """column, property, code and message of each rejected row, in the order of `positions`."""
-        reasons = [(at, self._first[at]) for at in self.positions()]
-        text = pa.string()
-        return [
-            pa.array([reason.column for _, reason in reasons], text),
-            pa.array([reason.property for _, reason in reasons], text),
-            pa.array([reason.problem.code.name for _, reason in reasons], text),
-            pa.array([self._message(at, reason) for at, reason in reasons], text),
-        ]
-
-    def _message(self, at: int, reason: _Reason) -> str:
-        where = f"{reason.column}: " if reason.column else ""
-        more = f" (and {self._more[at]} more)" if at in self._more else ""
-        return f"{where}{reason.problem.says(at)} {reason.problem.code.remedy}".rstrip() + more
-
-
-def check_with_model(model: type[BaseModel], batch: pa.RecordBatch) -> list[tuple[str | None, Problem]]:
-    """Validates each row, as a dict of the table's own columns, with a pydantic model.
-
-    The model only checks: what it would convert or fill in is not sent. NaN is None, as everywhere.
-
-    Returns:
-        For each column that a model error names first (None for an error about the whole row): its rows.
-    """
-    from pydantic import ValidationError
-
-    found: dict[str | None, dict[int, str]] = {}
-    for at, row in enumerate(_python_rows(batch)):
-        try:
-            model.model_validate(row)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            column = str(first["loc"][0]) if first["loc"] else None
-            value = f"{quoted(str(first['input']))}: " if column in row else ""
-            found.setdefault(column, {})[at] = f"{value}{first['msg']}."
-    return [
-        (column, Problem(_mask_of(messages, batch.num_rows), MODEL, messages.__getitem__))
-        for column, messages in found.items()
-    ]
-
-
-def _mask_of(positions: dict[int, str], rows: int) -> Array:
-    return pa.array([at in positions for at in range(rows)], pa.bool_())
-
-
-def _python_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    columns = [_python_values(column) for column in batch.columns]
-    return [dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _python_values(column: Array) -> list[Any]:
-    """The values of a column; text instead of those that Python has no value for, such as the year 10000."""
-    if pa.types.is_floating(column.type):
-        column = nan_to_null(column)
-    try:
-        return cells(column)
-    except (OverflowError, ValueError):
-        return cells(column.cast(pa.string()))
-
-
-def nan_to_null(array: Array) -> Array:
-    """`array`, a column of floats, with null where it is NaN."""
-    nan = pc.is_nan(array)
-    if not anywhere(nan):
-        return array
-    return emptied(nan, array)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from math import isfinite
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from hubspot_batch_dagster.table.kernels import (
     cells,
     everywhere,
     floor_divided,
+    nan_to_null,
     pc,
     suffixed,
 )
@@ -37,6 +39,7 @@ def date_property_text(array: Array) -> Text:
 
     Dates, timestamps at midnight UTC, text that is YYYY-MM-DD or ISO 8601 at midnight UTC, and epoch
     milliseconds at midnight UTC. HubSpot refuses times that are not midnight, so they are problems here.
+    Whole floats and decimals are epoch milliseconds from 100,000,000,000 on.
     """
     types, kind = pa.types, array.type
     if types.is_date(kind) or types.is_null(kind):
@@ -45,6 +48,8 @@ def date_property_text(array: Array) -> Text:
         return _midnights(array)
     if types.is_integer(kind):
         return _integers(array, INVALID_DATE, _is_midnight)
+    if types.is_floating(kind) or types.is_decimal(kind):
+        return _fractions(array, INVALID_DATE, lambda millis: _is_clear(millis) and _is_midnight(millis))
     if types.is_string(kind):
         return _parsed(array, _DAY, (pa.date32(),)) or _by_cell(array, INVALID_DATE, _date_cell)
     return Text(pa.nulls(len(array), pa.string()), list(problem(array.is_valid(), INVALID_DATE, array)))
@@ -54,8 +59,8 @@ def datetime_property_text(array: Array) -> Text:
     """A column for a datetime property.
 
     Timestamps, dates (midnight UTC), ISO 8601 text with or without a zone (without: UTC), and epoch
-    milliseconds as integers or text. Counts below 100,000,000,000 are refused unless they are midnights:
-    they are far likelier seconds than milliseconds before 1973.
+    milliseconds as integers, whole floats, decimals or text. Counts below 100,000,000,000 are refused unless
+    they are integers or text and midnights: they are far likelier seconds than milliseconds before 1973.
     """
     types, kind = pa.types, array.type
     if types.is_timestamp(kind) or types.is_null(kind):
@@ -65,6 +70,8 @@ def datetime_property_text(array: Array) -> Text:
         return Text(suffixed(dates.values, _MIDNIGHT), dates.problems, plain=True)
     if types.is_integer(kind):
         return _integers(array, INVALID_DATETIME, _is_instant)
+    if types.is_floating(kind) or types.is_decimal(kind):
+        return _fractions(array, INVALID_DATETIME, _is_clear)
     if types.is_string(kind):
         kinds = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
         return _parsed(array, _MOMENT, kinds) or _by_cell(array, INVALID_DATETIME, _datetime_cell)
@@ -86,14 +93,31 @@ def _integers(array: Array, code: Code, fits: Callable[[int], bool]) -> Text:
     return Text(without(array, found).cast(pa.string()), found, plain=True)
 
 
+def _fractions(array: Array, code: Code, fits: Callable[[int], bool]) -> Text:
+    """Whole floats and decimals as epoch milliseconds."""
+    if pa.types.is_floating(array.type):
+        array = nan_to_null(array)
+    texts, wrong = [], []
+    for value in cells(array):
+        is_right = value is not None and isfinite(value) and value == int(value) and fits(int(value))
+        texts.append(str(int(value)) if is_right else None)
+        wrong.append(value is not None and not is_right)
+    return Text(
+        pa.array(texts, pa.string()), list(problem(pa.array(wrong, pa.bool_()), code, array)), plain=True
+    )
+
+
+def _is_clear(millis: int) -> bool:
+    """Far likelier milliseconds than seconds."""
+    return abs(millis) >= _SECONDS_LOOK_ALIKE and _FIRST_MILLI <= millis < _END_MILLI
+
+
 def _is_midnight(millis: int) -> bool:
     return _FIRST_MILLI <= millis < _END_MILLI and millis % _MILLIS_PER_DAY == 0
 
 
 def _is_instant(millis: int) -> bool:
-    return (
-        _is_midnight(millis) or abs(millis) >= _SECONDS_LOOK_ALIKE
-    ) and _FIRST_MILLI <= millis < _END_MILLI
+    return _is_midnight(millis) or _is_clear(millis)
 
 
 def _parsed(array: Array, pattern: str, kinds: tuple[pa.DataType, ...]) -> Text | None:

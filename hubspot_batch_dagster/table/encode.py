@@ -11,8 +11,6 @@ from hubspot_batch_dagster.table.check import (
     INVALID_RECORD_ID,
     MISSING_KEY,
     MISSING_RECORD_ID,
-    Rejections,
-    check_with_model,
     problem,
 )
 from hubspot_batch_dagster.table.errors import TableError
@@ -20,6 +18,9 @@ from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, mem
 from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, key_values
 from hubspot_batch_dagster.table.layout import Field, Layout
+from hubspot_batch_dagster.table.plain import single_type
+from hubspot_batch_dagster.table.rejections import Rejections
+from hubspot_batch_dagster.table.row_model import check_with_model
 from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
 from hubspot_batch_dagster.table.text import Text
 from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
@@ -48,7 +49,10 @@ def encoded_schema(keys: pa.DataType) -> pa.Schema:
 
 
 def rejected_schema(keys: pa.DataType) -> pa.Schema:
-    """The columns of rows that cannot be sent: where the row is, and the first reason why."""
+    """The columns of rows that cannot be sent.
+
+    Column, property and code are of the first reason; the message tells all of them.
+    """
     return pa.schema(
         [
             ("row", pa.int64()),
@@ -233,4 +237,5 @@ class Encoder:
 
 def _key_type(kind: pa.DataType) -> pa.DataType:
     """Keys that are all empty say nothing of those to come: text holds any."""
+    kind = single_type(kind)
     return pa.string() if pa.types.is_null(kind) else kind

@@ -1,4 +1,4 @@
-"""The one error of this room: the table cannot be used as it is, and nothing was sent."""
+"""The one error of table/: the table cannot be used as it is, and nothing was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pyarrow's compute kernels, typed as this room uses them: arrays in, an array out.
+"""pyarrow's compute kernels, typed as they are used here: arrays in, an array out.
 
 The published stubs refuse Python scalars and mixed operands, which the kernels take.
 """
@@ -120,3 +120,11 @@ def emptied(mask: Array, array: Array) -> Array:
 def nowhere_null(mask: Array) -> Array:
     """A boolean column with false for null."""
     return pc.fill_null(mask, False) if mask.null_count else mask
+
+
+def nan_to_null(array: Array) -> Array:
+    """`array`, a column of floats, with null where it is NaN."""
+    nan = pc.is_nan(array)
+    if not anywhere(nan):
+        return array
+    return emptied(nan, array)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, Problem, problem, shown
+from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, Problem, problem
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import (
     Array,
@@ -16,7 +16,9 @@ from hubspot_batch_dagster.table.kernels import (
     suffixed,
     trimmed_and_lowered,
 )
-from hubspot_batch_dagster.table.text import Text, exact_below, text_of, unsupported, without
+from hubspot_batch_dagster.table.messages import shown
+from hubspot_batch_dagster.table.mixed import is_mixed, joined_parts, parts_of
+from hubspot_batch_dagster.table.text import Text, by_type, exact_below, text_of, unsupported, without
 
 _RECORD_ID = "^[0-9]{1,20}$"
 _TRAILING_ZEROS = r"^(-?[0-9]+)\.0*$|^(-?[0-9]+\.[0-9]*[1-9])0*$"
@@ -44,6 +46,8 @@ def key_text(array: Array, *, fold: bool) -> Text:
 
 def _canonical(array: Array) -> Text:
     types = pa.types
+    if is_mixed(array.type):
+        return by_type(array, _canonical)
     if types.is_timestamp(array.type):
         return _exact_timestamps(array)
     text = text_of(array)
@@ -69,7 +73,7 @@ def _exact_timestamps(array: Array) -> Text:
 
 
 def key_values(array: Array, kind: pa.DataType, text: Text) -> tuple[Array, list[Problem]]:
-    """A key column as the type that the first rows' keys have, null and a problem where it would be another key.
+    """A key column as the type of the first rows' keys; null and a problem where it would be another key.
 
     Args:
         array: The column.
@@ -86,7 +90,9 @@ def key_values(array: Array, kind: pa.DataType, text: Text) -> tuple[Array, list
     same = nowhere_null(pc.equal(_canonical(values).values, canonical))
     found = [
         Problem(
-            each.mask, each.code, lambda at: f"{shown(array, at)} is no {kind}, as the first rows' keys are."
+            each.mask,
+            each.code,
+            lambda at: f"{shown(array, at)} is no {kind}, which the first rows' keys are.",
         )
         for each in problem(pc.and_not(pc.invert(same), told), INVALID_KEY)
     ]
@@ -94,11 +100,14 @@ def key_values(array: Array, kind: pa.DataType, text: Text) -> tuple[Array, list
 
 
 def _cast_where_it_can(array: Array, kind: pa.DataType) -> Array:
+    if is_mixed(array.type):
+        parts = parts_of(array)
+        return joined_parts(parts, [_cast_where_it_can(part.cells, kind) for part in parts], kind)
     try:
         return array.cast(kind)
     except pa.ArrowException:
-        parts: list[Array] = [_cast_or_null(array.slice(at, 1), kind) for at in range(len(array))]
-        return pa.concat_arrays(parts)
+        alone: list[Array] = [_cast_or_null(array.slice(at, 1), kind) for at in range(len(array))]
+        return pa.concat_arrays(alone)
 
 
 def _cast_or_null(cell: Array, kind: pa.DataType) -> Array:
@@ -117,9 +126,11 @@ def joined_keys(parts: list[Array]) -> Array:
 
 
 def record_ids(array: Array, code: Code) -> Text:
-    """Record ids (text, integers, whole floats) as text; empty text is null, all else that is no id a problem."""
+    """Record ids (text, whole numbers) as text; empty text is null, all else that is no id a problem."""
     types = pa.types
     kind = array.type
+    if is_mixed(kind):
+        return by_type(array, lambda cells: record_ids(cells, code))
     if not (
         types.is_string(kind)
         or types.is_integer(kind)

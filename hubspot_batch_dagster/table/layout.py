@@ -15,8 +15,7 @@ class Definition:
 
     Attributes:
         name: The internal name.
-        type: HubSpot's type: `string`, `number`, `date`, `datetime`, `bool`, `enumeration`, `phone_number`, ...
-            A type not known here is sent as text.
+        type: HubSpot's type: `string`, `number`, `date`, `datetime`, `bool`, `enumeration`, ... A type not known here is sent as text.
         field_type: HubSpot's form field; `checkbox` means that several options may be chosen.
         options: Internal value to label. Empty: the portal does not list them, so any value goes.
         read_only: HubSpot refuses writes; a column for it is refused by `bind`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from hubspot_batch_dagster.table.check import quoted
+from hubspot_batch_dagster.table.messages import quoted
 
 _SHOWN_OPTIONS = 5
 _COMPARED = 100  # characters

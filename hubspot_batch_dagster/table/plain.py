@@ -1,15 +1,32 @@
-"""Arrow types as the kernels know them: views, large types, dictionaries and extensions unwrapped."""
+"""Arrow types as the kernels know them: views, large types, dictionaries and known extensions unwrapped."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.kernels import Array, pc
+from hubspot_batch_dagster.table.check import UNSUPPORTED_TYPE
+from hubspot_batch_dagster.table.kernels import Array, cells, pc
+from hubspot_batch_dagster.table.messages import cut
+from hubspot_batch_dagster.table.mixed import (
+    Fault,
+    Part,
+    Unreadable,
+    is_mixed,
+    is_unreadable,
+    mixed,
+    parts_of,
+    unreadable,
+)
+from hubspot_batch_dagster.table.soundness import sound
 
-_UUID_BYTES = 16
+_EXTENSION_NAME = b"ARROW:extension:name"
+_NUMERALS = ("numeric", "decimal", "number", "bignum")
+_DUCKDB_INTEGERS = {"hugeint": True, "uhugeint": False}
+"""DuckDB's integers of 128 bits as opaque types, and whether they have a sign."""
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
@@ -36,31 +53,60 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """`schema` with plain types and without metadata or promises about nulls."""
-    return pa.schema([(field.name, plain_type(field.type)) for field in schema])
+    return pa.schema([(field.name, _plain_field(field)) for field in schema])
 
 
-def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The columns of `batch` cast to the plain `schema`, which names each of them once."""
-    columns = [
-        plain_array(batch.column(batch.schema.get_field_index(field.name)), field.type) for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+def plain_batch(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    """Some columns of `batch` as plain types. Cells that break the promise of their type are unreadable."""
+    columns = []
+    for name in names:
+        index = batch.schema.get_field_index(name)
+        kind = _plain_field(batch.schema.field(index))
+        array = batch.column(index)
+        columns.append(sound(plain_array(array, kind)))
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _plain_field(field: pa.Field[Any]) -> pa.DataType:
+    """An extension that is not registered looks like its storage type, with a name beside it."""
+    name = (field.metadata or {}).get(_EXTENSION_NAME)
+    if name is not None and not isinstance(field.type, pa.BaseExtensionType):
+        return Unreadable(name.decode())
+    return plain_type(field.type)
 
 
 def plain_array(array: Array, kind: pa.DataType) -> Array:
     """`array` as the plain type `kind`; the values are the same."""
-    if array.type == kind:
+    if array.type == kind and not is_mixed(kind):
         return array
+    if isinstance(kind, Unreadable):
+        return _unknown(array, kind)
     if isinstance(array.type, pa.BaseExtensionType):
         return _plain_extension_array(cast("pa.ExtensionArray[Any]", array), kind)
+    if is_mixed(array.type):
+        parts = [
+            Part(plain_array(part.cells, plain_type(part.cells.type)), part.places)
+            for part in parts_of(array)
+        ]
+        return mixed(parts, len(array))
     if pa.types.is_run_end_encoded(array.type):
         return plain_array(pc.call_function("run_end_decode", [array]), kind)
     if pa.types.is_dictionary(array.type):
         return _looked_up(cast("pa.DictionaryArray[Any, Any]", array), kind)
     if pa.types.is_list(kind):
         return _plain_lists(array, kind)
+    if pa.types.is_date32(kind):
+        return _plain_dates(array)
     # A slice keeps the offsets of the whole; copied first, only its own length counts against 2 GB.
     return pa.concat_arrays([array]).cast(kind)
+
+
+def _plain_dates(array: Array) -> Array:
+    """`date64` counts milliseconds; where they are no whole days, the cast would cut the time off."""
+    millis = array.view(pa.int64())
+    moments = millis.view(pa.timestamp("ms"))
+    days = moments.cast(pa.date32())
+    return days if days.cast(pa.timestamp("ms")).equals(moments) else moments
 
 
 def _looked_up(array: pa.DictionaryArray[Any, Any], kind: pa.DataType) -> Array:
@@ -75,29 +121,75 @@ def _plain_lists(array: Array, kind: pa.DataType) -> Array:
     lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int32())
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
     elements = plain_array(pc.list_flatten(array), cast("pa.ListType[pa.DataType]", kind).value_type)
-    return cast("Array", pa.ListArray.from_arrays(offsets, elements, mask=array.is_null()))  # type: ignore[call-overload]
+    found: Any = cast("Any", pa.ListArray).from_arrays(offsets, elements, mask=array.is_null())
+    return cast("Array", found)
 
 
 def _plain_extension(kind: pa.BaseExtensionType) -> pa.DataType:
-    if _is_uuid(kind):
+    """Extensions that are known to mean what can be sent; the storage of others may mean anything."""
+    if isinstance(kind, Unreadable):
+        return kind
+    name = kind.extension_name
+    if name == "arrow.uuid":
         return pa.string()
-    if kind.extension_name == "arrow.bool8":
+    if name == "arrow.bool8":
         return pa.bool_()
-    return plain_type(kind.storage_type)
+    if name == "arrow.json" or (name == "arrow.opaque" and _is_numeral(kind)):
+        return pa.string()
+    return Unreadable(_named(kind))
+
+
+def _named(kind: pa.BaseExtensionType) -> str:
+    return str(kind) if kind.extension_name == "arrow.opaque" else kind.extension_name
+
+
+def _is_numeral(kind: Any) -> bool:
+    """Whether an opaque type is another system's number, in text or as one of DuckDB's long integers."""
+    if kind.vendor_name == "DuckDB" and kind.type_name in _DUCKDB_INTEGERS:
+        return bool(pa.types.is_fixed_size_binary(kind.storage_type))
+    text = pa.types.is_string(kind.storage_type) or pa.types.is_large_string(kind.storage_type)
+    return bool(kind.type_name.lower() in _NUMERALS and (text or pa.types.is_string_view(kind.storage_type)))
 
 
 def _plain_extension_array(array: pa.ExtensionArray[Any], kind: pa.DataType) -> Array:
-    storage = array.storage
-    if _is_uuid(array.type):
-        texts = [None if raw is None else str(uuid.UUID(bytes=raw)) for raw in storage.to_pylist()]
-        return pa.array(texts, pa.string())
+    storage, name = array.storage, array.type.extension_name
+    if name == "arrow.uuid":
+        return _texts(storage, lambda raw: str(uuid.UUID(bytes=raw)))
+    if name == "arrow.bool8":
+        return plain_array(pc.not_equal(storage, 0), kind)
+    if name == "arrow.opaque" and pa.types.is_fixed_size_binary(storage.type):
+        signed = _DUCKDB_INTEGERS[cast("Any", array.type).type_name]
+        return _texts(storage, lambda raw: str(int.from_bytes(raw, "little", signed=signed)))
     return plain_array(storage, kind)
 
 
-def _is_uuid(kind: pa.BaseExtensionType) -> bool:
-    storage = kind.storage_type
-    return bool(
-        kind.extension_name == "arrow.uuid"
-        and pa.types.is_fixed_size_binary(storage)
-        and storage.byte_width == _UUID_BYTES
-    )
+def _texts(storage: Array, read: Callable[[Any], str]) -> Array:
+    return pa.array([None if raw is None else read(raw) for raw in cells(storage)], pa.string())
+
+
+def _unknown(array: Array, kind: Unreadable) -> Array:
+    """Cells of an extension type that is not known to mean what can be sent."""
+    empty = cells(array.is_null())
+    faults = [
+        None if each else Fault(UNSUPPORTED_TYPE, _told(array, at, kind)) for at, each in enumerate(empty)
+    ]
+    return unreadable(faults, kind.of)
+
+
+def _told(array: Array, at: int, kind: Unreadable) -> str:
+    if not isinstance(array.type, pa.ExtensionType):
+        return f"A value of the Arrow extension type {kind.of} {UNSUPPORTED_TYPE.meaning}."
+    value = cut(str(array[at].as_py()))
+    return f"{value}, of the Arrow extension type {kind.of}, {UNSUPPORTED_TYPE.meaning}."
+
+
+def single_type(kind: pa.DataType) -> pa.DataType:
+    """The one type that a mixed column's readable cells have, or text where they have several."""
+    if not is_mixed(kind):
+        return kind
+    found: dict[str, pa.DataType] = {}
+    for field in cast("Any", kind):
+        each = plain_type(field.type)
+        if not pa.types.is_null(each) and not is_unreadable(each):
+            found[str(each)] = each
+    return next(iter(found.values())) if len(found) == 1 else pa.string()

@@ -43,7 +43,7 @@ def looked_up(found: LookUps | None, column: str, through: str) -> LookedUp:
     """
     if found is None or (column, through) not in found:
         raise TableError(
-            f"The keys in column '{column}' are looked up in the ids table of '{through}', which is not at hand.",
+            f"The keys in column '{column}' are looked up in the ids table of '{through}'.",
             column=column,
             remedy="Send the rows with sync, or give a column with record ids.",
         )

@@ -15,8 +15,8 @@ from hubspot_batch_dagster.table.check import (
     INVALID_NUMBER,
     SEPARATOR_IN_VALUE,
     UNSUPPORTED_TYPE,
+    Code,
     Problem,
-    nan_to_null,
     problem,
 )
 from hubspot_batch_dagster.table.kernels import (
@@ -26,17 +26,27 @@ from hubspot_batch_dagster.table.kernels import (
     emptied,
     ends,
     floor_divided,
+    nan_to_null,
     nowhere_null,
     occurs,
     octets,
     pc,
     suffixed,
 )
+from hubspot_batch_dagster.table.messages import written
+from hubspot_batch_dagster.table.mixed import (
+    is_unreadable,
+    joined_parts,
+    parts_of,
+    problems_of,
+    problems_of_parts,
+)
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970-01-01
 _SECONDS_PER_DAY = 86_400
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _LAST_INT64 = 2**63 - 1
+_TOLD_ELEMENTS = 5
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,21 @@ def text_of(array: Array) -> Text:
 
 def unsupported(array: Array) -> Text:
     """Every value is a problem: HubSpot has no text for the type."""
-    where, kind = array.is_valid(), array.type
-    found = [
-        Problem(each.mask, each.code, lambda _: f"a value of type {kind} {UNSUPPORTED_TYPE.meaning}.")
-        for each in problem(where, UNSUPPORTED_TYPE)
-    ]
-    return Text(pa.nulls(len(array), pa.string()), found)
+    found = (
+        problems_of(array)
+        if is_unreadable(array.type)
+        else problem(array.is_valid(), UNSUPPORTED_TYPE, array)
+    )
+    return Text(pa.nulls(len(array), pa.string()), list(found))
+
+
+def by_type(array: Array, encode: Callable[[Array], Text]) -> Text:
+    """A mixed column: the cells of each type encoded by themselves."""
+    parts = parts_of(array)
+    texts = [encode(part.cells) for part in parts]
+    values = joined_parts(parts, [text.values for text in texts], pa.string())
+    found = problems_of_parts(parts, [text.problems for text in texts], len(array))
+    return Text(values, found, plain=all(text.plain for text in texts))
 
 
 def without(array: Array, problems: list[Problem]) -> Array:
@@ -142,8 +161,15 @@ def date_text(array: Array) -> Text:
     """A date32 column as YYYY-MM-DD; years outside 1 to 9999 are a problem."""
     days = array.view(pa.int32())
     outside = pc.or_(pc.less(days, _FIRST_DAY), pc.greater(days, _LAST_DAY))
-    found = list(problem(outside, INVALID_DATE, days))
+    found = _outside_the_calendar(outside, INVALID_DATE, array)
     return Text(without(array, found).cast(pa.string()), found, plain=True)
+
+
+def _outside_the_calendar(mask: Array, code: Code, array: Array) -> list[Problem]:
+    return [
+        Problem(each.mask, code, lambda at: f"{written(array, at)} is not in the years 1 to 9999.")
+        for each in problem(mask, code)
+    ]
 
 
 def timestamp_text(array: Array) -> Text:
@@ -162,7 +188,7 @@ def instants_of(array: Array) -> tuple[Array, list[Problem]]:
     if last > _LAST_INT64:
         return instants, []
     outside = pc.or_(pc.less(instants, first), pc.greater_equal(instants, last))
-    found = list(problem(outside, INVALID_DATETIME, instants))
+    found = _outside_the_calendar(outside, INVALID_DATETIME, array)
     return without(instants, found), found
 
 
@@ -190,7 +216,7 @@ def list_text(array: Array, encode: Callable[[Array], Text]) -> Text:
     if not found:
         return Text(text, [])
     parents = pc.list_parent_indices(array)
-    return Text(text, [_of_rows(each, parents, len(array)) for each in found])
+    return Text(text, [of_rows(each, parents, len(array)) for each in found])
 
 
 def _joined(array: Array, elements: Array) -> Array:
@@ -211,10 +237,14 @@ def _regrouped(array: Array, elements: Array) -> Array:
     )
 
 
-def _of_rows(found: Problem, parents: Array, rows: int) -> Problem:
-    """A problem of list elements as a problem of the rows that hold them."""
-    first: dict[int, int] = {}
+def of_rows(found: Problem, parents: Array, rows: int) -> Problem:
+    """A problem of list elements as one of the rows that hold them; each tells of up to five."""
+    inside: dict[int, list[int]] = {}
     for element in found.positions():
-        first.setdefault(parents[element].as_py(), element)
-    mask = pa.array([at in first for at in range(rows)], pa.bool_())
-    return Problem(mask, found.code, lambda at: found.says(first[at]))
+        inside.setdefault(parents[element].as_py(), []).append(element)
+    mask = pa.array([at in inside for at in range(rows)], pa.bool_())
+
+    def says(at: int) -> str:
+        return " ".join(dict.fromkeys(found.says(element) for element in inside[at][:_TOLD_ELEMENTS]))
+
+    return Problem(mask, found.code, says)

@@ -29,8 +29,9 @@ from hubspot_batch_dagster.table.kernels import (
     trimmed_and_lowered,
 )
 from hubspot_batch_dagster.table.layout import Definition
+from hubspot_batch_dagster.table.mixed import is_mixed, is_unreadable
 from hubspot_batch_dagster.table.options import Options
-from hubspot_batch_dagster.table.text import Text, list_text, text_of
+from hubspot_batch_dagster.table.text import Text, by_type, list_text, text_of, unsupported
 
 LONGEST_TEXT = 65_536
 _NUMBER = r"^(-?([0-9]+\.?[0-9]*|\.[0-9]+))?$"
@@ -56,6 +57,10 @@ def encoder_for(definition: Definition | None) -> Encode:
     one = _by_type(definition)
 
     def encode(array: Array) -> Text:
+        if is_mixed(array.type):
+            return by_type(array, encode)
+        if is_unreadable(array.type):
+            return unsupported(array)
         whole = list_text(array, one) if pa.types.is_list(array.type) else one(array)
         if whole.plain:
             return whole

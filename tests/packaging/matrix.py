@@ -23,6 +23,7 @@ TESTS = [
     "tests/table",
     "tests/sync/planning/test_plan.py",
 ]
+EXTRAS = ("emulator", "polars", "redis", "postgres", "ui")
 TOOLS = ["pytest>=8", "hypothesis>=6.100"]
 PYTHON = "python3.10", "python3.11", "python3.12", "python3.13"
 
@@ -49,7 +50,7 @@ class Environment:
         """Make the environment, or bring it up to date."""
         if not self.python.exists():
             subprocess.run([interpreter(self.pythons), "-m", "venv", str(HOME / self.name)], check=True)
-        wanted = ["-e", f"{ROOT}[emulator,polars,redis,postgres,ui]", *TOOLS, *self.pins]
+        wanted = ["-e", f"{ROOT}[{','.join(EXTRAS)}]", *TOOLS, *self.pins]
         pip = [str(self.python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--upgrade"]
         subprocess.run([*pip, *wanted], check=True)
 
@@ -68,11 +69,10 @@ class Environment:
 
 
 def lowest() -> tuple[str, ...]:
-    """Every library of the core install, and Dagster's sisters, at the lowest version that pyproject.toml allows."""
+    """Every library of the core install and of the users' extras at the lowest version that pyproject.toml allows."""
     text = (ROOT / "pyproject.toml").read_text()
-    core = text[text.index("\ndependencies = [") : text.index("[project.optional-dependencies]")]
-    floors = dict(re.findall(r'"([\w-]+)>=([\w.]+)', core))
-    floors |= dict.fromkeys(("dagster-webserver", "dagster-dg-cli"), floors["dagster"])
+    users = text[text.index("\ndependencies = [") : text.index("\ndocs = [")]
+    floors = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?>=([\w.]+)', users))
     return tuple(f"{name}=={version}" for name, version in floors.items())
 
 

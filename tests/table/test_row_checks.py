@@ -10,7 +10,7 @@ import pydantic
 import pytest
 from table_helpers import encode, rejected_codes
 
-from hubspot_batch_dagster.table import check
+from hubspot_batch_dagster.table import check, messages
 from hubspot_batch_dagster.table.layout import Field, Layout
 
 
@@ -104,11 +104,11 @@ def test_a_model_is_not_stopped_by_values_that_python_cannot_hold():
     assert rejected_codes(encoded) == {1: "INVALID_DATE"}
 
 
-def test_the_encoders_own_reason_comes_before_the_models():
+def test_the_encoders_own_reason_comes_before_the_models_and_both_are_told():
     table = pa.table({"mail": ["b"], "age": [math.inf]})
     encoded = encode(table, LAYOUT, model=ContactRow)
     assert rejected_codes(encoded) == {0: "INVALID_NUMBER"}
-    assert encoded.rejected["message"].to_pylist()[0].endswith("(and 1 more)")
+    assert encoded.rejected["message"].to_pylist()[0].count("Input should be a finite number") == 1
 
 
 def test_good_and_rejected_rows_together_are_all_rows():
@@ -133,10 +133,10 @@ def test_every_code_has_a_name_of_its_own_and_says_what_to_do():
     ("values", "text"),
     [
         (pa.array(["x" * 100]), repr("x" * 39 + "…")),
-        (pa.array([dt.date(2024, 1, 2)]), "'2024-01-02'"),
-        (pa.array([[1, 2]]), "'[1, 2]'"),
-        (pa.array([b"\xff"]), repr("b'\\xff'")),
+        (pa.array([dt.date(2024, 1, 2)]), "2024-01-02, a date,"),
+        (pa.array([[1, 2]]), "[1, 2], a list,"),
+        (pa.array([b"\xff"]), "b'\\xff', bytes,"),
     ],
 )
-def test_values_are_shown_in_quotes_and_cut(values, text):
-    assert check.shown(values, 0) == text
+def test_values_are_shown_as_they_were_written_and_cut(values, text):
+    assert messages.shown(values, 0) == text

@@ -13,14 +13,17 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.associations import Associate
+from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.sync.associations.types import associations_of
 from hubspot_batch_dagster.sync.staging.known_rows import copy_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.store import Store
-from hubspot_batch_dagster.table.check import Code, problem
+from hubspot_batch_dagster.table.check import MISSING_KEY, Code, problem
 from hubspot_batch_dagster.table.kernels import Array, anywhere, cells, pc
 from hubspot_batch_dagster.table.keys import folded_email, key_text
 from hubspot_batch_dagster.table.targets import LookedUp, LookUps
+from hubspot_batch_dagster.table.text import of_rows, without
 
 UNRESOLVED = "UNRESOLVED_ASSOCIATION"
 
@@ -46,14 +49,12 @@ def columns_of(operation: Operation) -> tuple[Column, ...]:
     """The columns of an operation that hold another sync's keys."""
     found = [
         Column(each.column, each.through, object_type(each.to).name, each.required)
-        for each in operation.associations
+        for each in associations_of(operation)
         if each.through is not None
     ]
-    if operation.looks_up_record_ids_in is not None and operation.record_id_column is not None:
+    if isinstance(operation, Associate) and operation.from_through is not None:
         source = object_type(operation.object_type).name
-        found.append(
-            Column(operation.record_id_column, operation.looks_up_record_ids_in, source, required=True)
-        )
+        found.append(Column(operation.from_column, operation.from_through, source, required=True))
     return tuple(found)
 
 
@@ -100,11 +101,14 @@ class KeyLookup:
     def _column(self, column: Column, array: Array) -> LookedUp:
         several = pa.types.is_list(array.type)
         flat = pc.list_flatten(array) if several else array
-        keys = key_text(flat, fold=False).values
+        text = key_text(flat, fold=False)
+        unfit = [each for each in text.problems if each.code is not MISSING_KEY]
+        keys = without(text.values, unfit)
         folded = pc.if_else(pc.match_substring(keys, "@"), folded_email(keys), None)
         ids = self._ids(self._tables[column.sync], keys, folded)
         open_keys = pc.and_(keys.is_valid(), ids.is_null())
         if several:
+            unfit = [of_rows(each, pc.list_parent_indices(array), len(array)) for each in unfit]
             ids = _regrouped(array, ids)
             parents = pc.list_parent_indices(array).filter(open_keys)
             rows = pc.is_in(_places(len(array)), value_set=parents)
@@ -112,8 +116,9 @@ class KeyLookup:
             rows = open_keys
         if not column.required:
             self.unresolved += cells(open_keys).count(True)
-            return LookedUp(ids)
-        return LookedUp(ids, list(problem(rows, _code(column.sync), array)) if anywhere(rows) else [])
+            return LookedUp(ids, unfit)
+        missing = list(problem(rows, _code(column.sync), array)) if anywhere(rows) else []
+        return LookedUp(ids, [*unfit, *missing])
 
     def _ids(self, table: str, keys: Array, folded: Array) -> Array:
         """The record ids of keys, in their order. Emails are found in HubSpot's spelling too."""

@@ -1,0 +1,164 @@
+"""Frames of other libraries as streams of Arrow record batches.
+
+Most of them hand their columns over as Arrow. Where a library's own way to Arrow would change a value or
+stop at one cell, the column is read another way here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.kernels import Array
+from hubspot_batch_dagster.table.objects import CONVERSION_ERRORS, column_of
+
+ACCEPTED = (
+    "Return a pandas, polars or pyarrow table, a DuckDB relation, a record batch reader, "
+    "a list of dicts, or an iterator of dicts or record batches."
+)
+
+Stream = tuple[pa.Schema, Iterator[pa.RecordBatch]]
+
+
+def is_frame(rows: object) -> bool:
+    """Whether an object hands itself over as an Arrow stream."""
+    return hasattr(rows, "__arrow_c_stream__")
+
+
+def open_frame(rows: Any) -> Stream:
+    """The batches of a frame.
+
+    Raises:
+        TableError: It is no table, has two columns of one name, or is a reader that was read before.
+    """
+    refuse_duplicates(_column_names(rows))
+    if isinstance(rows, pa.RecordBatchReader):
+        return _unread(rows)
+    try:
+        reader = _reader(rows)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        if "non-struct" in str(error):
+            raise not_accepted(rows) from error
+        raise TableError(f"The table cannot be read as Arrow: {str(error)[:200]}", remedy=ACCEPTED) from error
+    return reader.schema, iter(reader)
+
+
+def refuse_duplicates(names: Iterable[str]) -> None:
+    """Raises where a name stands twice."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise TableError(
+            f"Columns that stand more than once in the table: {', '.join(map(repr, twice))}.",
+            column=twice[0],
+            remedy="Rename or drop them.",
+        )
+
+
+def not_accepted(rows: object, prefix: str = "") -> TableError:
+    """The error for an object that is no table."""
+    kind = f"{type(rows).__module__}.{type(rows).__qualname__}".removeprefix("builtins.")
+    hint = " Call .collect() on it first." if hasattr(rows, "collect") else ""
+    return TableError(f"Rows cannot be read from {prefix}{kind}.{hint}", remedy=ACCEPTED)
+
+
+def _unread(reader: pa.RecordBatchReader) -> Stream:
+    """One that was read before looks like one without rows, so a reader must give at least one batch."""
+    first = next(iter(reader), None)
+    if first is None:
+        raise TableError(
+            "The record batch reader gave nothing: it was read before, or its source has no rows.",
+            remedy="Give each sync a reader of its own. Where there may be no rows, give reader.read_all().",
+        )
+    return reader.schema, chain([first], reader)
+
+
+def _reader(rows: Any) -> pa.RecordBatchReader:
+    if isinstance(rows, pa.Table):
+        return rows.to_reader()
+    if isinstance(rows, pa.RecordBatch):
+        return pa.RecordBatchReader.from_batches(rows.schema, [rows])
+    library = type(rows).__module__.partition(".")[0].lstrip("_")
+    if library == "pandas" and hasattr(rows, "iloc"):
+        return _pandas_table(rows).to_reader()
+    if library == "polars" and hasattr(rows, "get_columns"):
+        return _polars_reader(rows)
+    if library == "duckdb" and hasattr(rows, "project"):
+        rows = _duckdb_relation(rows)
+    return pa.RecordBatchReader.from_stream(rows)
+
+
+def _pandas_table(frame: Any) -> pa.Table:
+    """Columns of objects cell by cell, the others as pandas hands them over. A named index is a column."""
+    if frame.ndim != 2:
+        raise not_accepted(frame)
+    names = [str(name) for name in frame.columns]
+    series = [frame.iloc[:, at] for at in range(len(names))]
+    for at, name in enumerate(frame.index.names):
+        if name is not None or type(frame.index).__name__ != "RangeIndex":
+            names.append(f"__index_level_{at}__" if name is None else str(name))
+            series.append(frame.index.get_level_values(at).to_series())
+    refuse_duplicates(names)
+    if not frame.columns.size and all(name is None for name in frame.index.names):
+        raise TableError("The table has no columns.", remedy="Return at least the key column.")
+    columns = {name: _pandas_column(each) for name, each in zip(names, series, strict=True)}
+    return pa.table(columns).replace_schema_metadata(_index_of(frame))
+
+
+def _index_of(frame: Any) -> Any:
+    """What pandas' own reading of Arrow needs to find the index again."""
+    return pa.Schema.from_pandas(frame.iloc[:, :0]).metadata
+
+
+def _pandas_column(series: Any) -> Any:
+    if str(series.dtype).startswith("Sparse"):
+        series = series.sparse.to_dense()
+    categories = getattr(series.dtype, "categories", None)
+    objects = series if categories is None else categories
+    if str(objects.dtype) == "object" and (categories is None or set(map(type, categories)) != {str}):
+        return column_of(series.tolist())
+    return _converted(series, lambda: pa.array(series, from_pandas=True))
+
+
+def _converted(series: Any, convert: Callable[[], Any]) -> Any:
+    try:
+        return convert()
+    except CONVERSION_ERRORS:
+        return column_of(list(series))
+
+
+def _polars_reader(frame: Any) -> pa.RecordBatchReader:
+    """Columns of Python objects and of 128-bit integers cell by cell; polars has no Arrow for them."""
+    objects = [each for each in frame.get_columns() if re.search("Object|Int128", str(each.dtype))]
+    if not objects:
+        return pa.RecordBatchReader.from_stream(frame)
+    read: dict[str, Array] = {each.name: column_of(each.to_list()) for each in objects}
+    rest = pa.RecordBatchReader.from_stream(frame.drop(list(read))).read_all()
+    return pa.table({name: read.get(name, _column(rest, name)) for name in frame.columns}).to_reader()
+
+
+def _column(table: pa.Table, name: str) -> Any:
+    return table.column(name) if name in table.column_names else None
+
+
+def _duckdb_relation(relation: Any) -> Any:
+    """DuckDB hands UHUGEINT over as signed: 2**128 - 1 would be -1. As text it is itself."""
+    wide = [
+        (name, str(kind).replace("UHUGEINT", "VARCHAR"))
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+        if str(kind).startswith("UHUGEINT")
+    ]
+    if not wide:
+        return relation
+    quoted = [('"' + name.replace('"', '""') + '"', kind) for name, kind in wide]
+    casts = ", ".join(f"{name}::{kind} AS {name}" for name, kind in quoted)
+    return relation.project(f"* REPLACE ({casts})")
+
+
+def _column_names(rows: Any) -> list[str]:
+    return [str(name) for name in getattr(rows, "columns", ()) if isinstance(name, str)]

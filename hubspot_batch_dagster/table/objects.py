@@ -1,0 +1,302 @@
+"""Python objects as an Arrow column, each cell with the type that it came with.
+
+Arrow finds one type for a whole column and makes the cells fit it, with losses: true becomes 1.0 among floats,
+a datetime among dates loses its time, a half float among integers its fraction. So it is asked only where all
+cells are of one kind.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import numbers
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, cast
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import INVALID_NUMBER, INVALID_TEXT, UNSUPPORTED_TYPE
+from hubspot_batch_dagster.table.kernels import Array
+from hubspot_batch_dagster.table.messages import cut
+from hubspot_batch_dagster.table.mixed import Fault, Part, is_mixed, is_unreadable, mixed, unreadable
+
+CONVERSION_ERRORS = (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError, ValueError)
+_INT64, _UINT64 = 2**63, 2**64
+_DECIMAL_PLACES = range(31)  # each number of places is a type of its own, and a union holds at most 127
+_DECIMAL_DIGITS = 76
+
+_NAMES_OF_EMPTY = ("NoneType", "NAType", "NaTType")
+
+_Cell = tuple[str, Any]
+"""The kind of a cell, and the value that a column of that kind is built from."""
+
+
+def column_of(values: Sequence[object]) -> Array:
+    """The values as an Arrow column: of one type where all are of one kind, mixed where they are not.
+
+    None, NaN, NaT and pandas' NA are empty cells. What Arrow has no type for is unreadable, cell by cell.
+    """
+    kinds = {kind for kind in set(map(type, values)) if kind.__name__ not in _NAMES_OF_EMPTY}
+    if not kinds:
+        return pa.nulls(len(values))
+    if _of_one_kind(kinds, values):
+        try:
+            found: Array = pa.array(values, from_pandas=True)
+            return found
+        except CONVERSION_ERRORS:
+            pass
+    return _sorted_out(values)
+
+
+def _of_one_kind(kinds: set[type], values: Sequence[Any]) -> bool:
+    """Whether Arrow finds a type for the values that loses nothing of any."""
+    if kinds <= {int, float} or kinds in ({str}, {bool}, {dt.date}):
+        return True
+    if kinds == {str, float}:  # pandas' text with NaN
+        return all(value != value for value in values if type(value) is float)
+    if kinds == {dt.datetime}:
+        return len({value.tzinfo is None for value in values if type(value) is dt.datetime}) == 1
+    if kinds == {Decimal}:
+        return len({value.as_tuple()[2] for value in values if type(value) is Decimal}) == 1
+    return False
+
+
+def _sorted_out(values: Sequence[object]) -> Array:
+    kinds: dict[str, tuple[list[int], list[Any]]] = {}
+    for at, value in enumerate(values):
+        kind, cell = _cell(value)
+        places, found = kinds.setdefault(kind, ([], []))
+        places.append(at)
+        found.append(cell)
+    empty, _ = kinds.pop("empty", ([], []))
+    if len(kinds) == 1 and empty:
+        ((kind, (places, found)),) = kinds.items()
+        every: list[Any] = [None] * len(values)
+        for at, cell in zip(places, found, strict=True):
+            every[at] = cell
+        kinds, empty = {kind: (list(range(len(values))), every)}, []
+    parts = [Part(pa.nulls(len(empty)), _places(empty))]
+    for kind, (places, found) in kinds.items():
+        parts += _list_parts(found, places) if kind == "list" else _parts(kind, found, places)
+    return mixed(parts, len(values))
+
+
+def _parts(kind: str, values: list[Any], places: list[int]) -> list[Part]:
+    try:
+        return [Part(_build(kind, values), _places(places))]
+    except CONVERSION_ERRORS:  # an aware datetime before the year 1 in UTC
+        if len(values) == 1:
+            return [Part(unreadable([_not_sent(values[0])]), _places(places))]
+        middle = len(values) // 2
+        halves = slice(0, middle), slice(middle, None)
+        return [part for half in halves for part in _parts(kind, values[half], places[half])]
+
+
+def _places(places: list[int]) -> Array:
+    return pa.array(places, pa.int64())
+
+
+_TYPES: Mapping[str, pa.DataType] = {
+    "text": pa.string(),
+    "boolean": pa.bool_(),
+    "integer": pa.int64(),
+    "unsigned": pa.uint64(),
+    "float": pa.float64(),
+    "short float": pa.float32(),
+    "bytes": pa.binary(),
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "duration": pa.duration("us"),
+    "naive": pa.timestamp("us"),
+    "aware": pa.timestamp("us", "UTC"),
+    "naive ns": pa.timestamp("ns"),
+    "numpy ns": pa.timestamp("ns"),
+    "aware ns": pa.timestamp("ns", "UTC"),
+}
+
+
+def _build(kind: str, values: list[Any]) -> Array:
+    if kind == "unreadable":
+        return unreadable(values)
+    if kind.startswith("decimal"):
+        found: Array = pa.array(values)
+        return found
+    return pa.array(values, _TYPES[kind])
+
+
+def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
+    """Lists by the type of their elements; a list of several types is unreadable."""
+    try:
+        elements = column_of([each for one in lists for each in one or ()])
+    except RecursionError:
+        return [Part(unreadable([None if one is None else _not_sent(one) for one in lists]), _places(places))]
+    if not is_mixed(elements.type) and not is_unreadable(elements.type):
+        return [Part(_lists_of(elements, lists), _places(places))]
+    if len(lists) == 1:
+        return [Part(unreadable([_list_fault(lists[0], elements)]), _places(places))]
+    kinds: dict[str, tuple[list[Array], list[int]]] = {}
+    for one, place in zip(lists, places, strict=True):
+        cells: Array = pa.nulls(1) if one is None else _list_parts([one], [place])[0].cells
+        alike, where = kinds.setdefault(str(cells.type), ([], []))
+        alike.append(cells)
+        where.append(place)
+    return [Part(pa.concat_arrays(alike), _places(where)) for alike, where in kinds.values()]
+
+
+def _lists_of(elements: Array, lists: list[list[Any] | None]) -> Array:
+    offsets, end = [0], 0
+    for one in lists:
+        end += len(one or ())
+        offsets.append(end)
+    empty = pa.array([one is None for one in lists], pa.bool_())
+    found: Any = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, mask=empty)
+    array: Array = found
+    return array
+
+
+def _list_fault(one: list[Any] | None, elements: Array) -> Fault:
+    if is_unreadable(elements.type):
+        return _not_sent(one)
+    return Fault(UNSUPPORTED_TYPE, f"{_written(one)}, a list of several types, {UNSUPPORTED_TYPE.meaning}.")
+
+
+def _cell(value: object) -> _Cell:
+    try:
+        return _reader(cast("Any", type(value)))(value)
+    except CONVERSION_ERRORS:
+        return "unreadable", _not_sent(value)
+
+
+def _not_sent(value: object) -> Fault:
+    kind = type(value).__qualname__
+    return Fault(UNSUPPORTED_TYPE, f"{_written(value)}, of type {kind}, {UNSUPPORTED_TYPE.meaning}.")
+
+
+def _written(value: object) -> str:
+    try:
+        return cut(repr(value)).encode("utf-8", "backslashreplace").decode()
+    except Exception:  # any class may have a repr that fails; the message then has only its name
+        return "A value"
+
+
+@lru_cache(maxsize=512)
+def _reader(kind: type) -> Callable[[Any], _Cell]:
+    """How a value of a Python type is read."""
+    if kind.__name__ in _NAMES_OF_EMPTY:
+        return lambda _: ("empty", None)
+    readers: tuple[tuple[Any, Callable[[Any], _Cell]], ...] = (
+        (str, _text),
+        (bool, lambda value: ("boolean", value)),
+        (numbers.Integral, _integer),
+        (enum.Enum, _refused),
+        (float, _float),
+        (Decimal, _decimal),
+        (dt.datetime, _moment),
+        (dt.date, lambda value: ("date", value)),
+        (dt.time, lambda value: ("time", value)),
+        (dt.timedelta, lambda value: ("duration", dt.timedelta(seconds=value.total_seconds()))),
+        ((bytes, bytearray, memoryview), lambda value: ("bytes", bytes(value))),
+        (uuid.UUID, lambda value: ("text", str(value))),
+        (Mapping, _refused),
+        (
+            (set, frozenset),
+            lambda value: ("list", sorted(value, key=lambda each: (str(type(each)), str(each)))),
+        ),
+        ((list, tuple), lambda value: ("list", list(value))),
+        (pa.Scalar, lambda value: _cell(value.as_py())),
+    )
+    found = next((read for base, read in readers if issubclass(kind, base)), None)
+    if found is not None:
+        return found
+    if kind.__module__.partition(".")[0] == "numpy":
+        return _numpy
+    return _sequence if kind.__module__.partition(".")[0] in ("pandas", "polars", "pyarrow") else _refused
+
+
+def _refused(value: object) -> _Cell:
+    return "unreadable", _not_sent(value)
+
+
+def _text(value: str) -> _Cell:
+    text = str.__str__(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "unreadable", Fault(INVALID_TEXT, f"{_written(text)} {INVALID_TEXT.meaning}.")
+    return "text", text
+
+
+def _integer(value: Any) -> _Cell:
+    number = int(value)
+    if -_INT64 <= number < _INT64:
+        return "integer", number
+    return ("unsigned", number) if 0 <= number < _UINT64 else ("text", str(number))
+
+
+def _float(value: float) -> _Cell:
+    return ("empty", None) if value != value else ("float", float(value))
+
+
+def _decimal(value: Decimal) -> _Cell:
+    if value.is_nan():
+        return "empty", None
+    if not value.is_finite():
+        return "unreadable", Fault(INVALID_NUMBER, f"{_written(value)} {INVALID_NUMBER.meaning}.")
+    _, digits, exponent = value.as_tuple()
+    places = -int(exponent)
+    if places in _DECIMAL_PLACES and max(len(digits), places) <= _DECIMAL_DIGITS:
+        return f"decimal {places}", value
+    return "text", format(value, "f")
+
+
+def _moment(value: dt.datetime) -> _Cell:
+    kind = "naive" if value.tzinfo is None else "aware"
+    nanoseconds = getattr(value, "nanosecond", 0)  # of a pandas Timestamp
+    if nanoseconds:
+        return f"{kind} ns", value
+    return kind, value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+
+
+def _numpy(value: Any) -> _Cell:
+    """NumPy's scalars and arrays, by what they hold."""
+    kind = value.dtype
+    if getattr(value, "ndim", 0):
+        return "list", list(value) if kind.kind in "OM" else value.tolist()
+    if kind.kind == "b":
+        return "boolean", bool(value)
+    if kind.kind == "f" and kind.itemsize <= 4:
+        return ("empty", None) if value != value else ("short float", float(value))
+    if kind.kind == "f" and float(value) == value:
+        return _float(float(value))
+    if kind.kind == "M":
+        return _numpy_moment(value)
+    if kind.kind == "m" and value == value:
+        return "duration", value.astype("timedelta64[us]").item()
+    return ("empty", None) if value != value else _refused(value)
+
+
+def _numpy_moment(value: Any) -> _Cell:
+    if value != value:  # NaT
+        return "empty", None
+    unit = value.dtype.name.partition("[")[2].rstrip("]")
+    if unit == "D":
+        return "date", value.item()
+    if unit not in ("h", "m", "s", "ms", "us", "ns"):
+        return _refused(value)  # months and years are periods, finer units have no type
+    whole = value.astype("datetime64[us]")
+    if whole != value:
+        return "numpy ns", value.astype("datetime64[ns]")
+    moment = whole.item()
+    return ("naive", moment) if isinstance(moment, dt.datetime) else _refused(value)
+
+
+def _sequence(value: Any) -> _Cell:
+    """A series or an array as a cell."""
+    if hasattr(value, "to_pylist"):
+        return "list", value.to_pylist()
+    if hasattr(value, "to_list"):
+        return "list", value.to_list()
+    return _refused(value)

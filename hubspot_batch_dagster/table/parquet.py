@@ -1,0 +1,110 @@
+"""Columns as Parquet can hold them, with the values that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.kernels import Array
+from hubspot_batch_dagster.table.mixed import is_mixed, is_unreadable
+from hubspot_batch_dagster.table.plain import plain_array, plain_type
+from hubspot_batch_dagster.table.rows import open_rows
+from hubspot_batch_dagster.table.values import encoder_for
+
+
+def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The rows of anything that a sync takes, for a Parquet file: all batches have the types of the first.
+
+    A column of several types becomes text, the text that a sync would send.
+
+    Raises:
+        TableError: A cell cannot be read, a type cannot be stored, or a later batch has values that the types of
+            the first cannot hold. Reading the batches raises it too.
+    """
+    schema, batches = open_rows(rows)
+    fields = [field.with_type(_storable_type(field)) for field in schema]
+    stored = pa.schema(fields).with_metadata(schema.metadata)
+    return stored, _stored(batches, stored)
+
+
+def _stored(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    row = 0
+    for batch in batches:
+        columns = [_storable(batch.column(field.name), field, row) for field in schema]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        row += batch.num_rows
+
+
+def _storable_type(field: pa.Field[Any]) -> pa.DataType:
+    kind = field.type
+    if is_mixed(kind) or is_unreadable(kind):
+        return pa.string()
+    if pa.types.is_interval(kind):
+        raise TableError(
+            f"Column '{field.name}' is of type {kind}, which Parquet does not have.",
+            column=field.name,
+            remedy="Cast it to a duration or to text.",
+        )
+    if pa.types.is_dictionary(kind) and _is_view(kind.value_type):
+        return pa.dictionary(kind.index_type, pa.large_string(), kind.ordered)
+    return plain_type(kind) if _needs_unwrapping(kind) else kind
+
+
+def _needs_unwrapping(kind: pa.DataType) -> bool:
+    """Whether a type holds, at some depth, one that Parquet's writer does not know."""
+    if pa.types.is_run_end_encoded(kind):
+        return True
+    if pa.types.is_dictionary(kind):
+        return _is_view(kind.value_type)
+    return any(_needs_unwrapping(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+
+
+def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
+    kind = field.type
+    if array.type == kind:
+        return array
+    if is_mixed(array.type) or is_unreadable(array.type):
+        return _as_text(array, field.name, row)
+    if pa.types.is_dictionary(kind) and pa.types.is_dictionary(array.type):
+        coded = cast("Any", array)
+        values = plain_array(coded.dictionary, pa.string()).cast(pa.large_string())
+        found = cast("Any", pa.DictionaryArray).from_arrays(coded.indices, values, ordered=kind.ordered)
+        return cast("Array", found)
+    plain = plain_array(array, plain_type(array.type))
+    if plain.type == kind:
+        return plain
+    return _of_the_first_type(plain, field, row)
+
+
+def _as_text(array: Array, name: str, row: int) -> Array:
+    text = encoder_for(None)(array)
+    for each in text.problems:
+        at = each.positions()[0]
+        raise TableError(
+            f"Column '{name}': {each.says(at)}", column=name, row=row + at, remedy=each.code.remedy
+        )
+    return text.values
+
+
+def _of_the_first_type(array: Array, field: pa.Field[Any], row: int) -> Array:
+    """A later batch's column as the type of the first, if that loses nothing."""
+    try:
+        found = array.cast(field.type)
+        if found.cast(array.type).equals(array):
+            return found
+    except pa.ArrowException:
+        pass
+    held = "" if array.null_count == len(array) else f", from row {row} on it is {array.type}"
+    raise TableError(
+        f"Column '{field.name}' was {field.type} in the first rows{held}.",
+        column=field.name,
+        row=row,
+        remedy="Cast the column to one type, or return a table.",
+    )

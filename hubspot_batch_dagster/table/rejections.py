@@ -1,0 +1,66 @@
+"""The rejected rows of a batch, with all that is wrong with each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import Problem
+from hubspot_batch_dagster.table.kernels import Array
+
+_MOST_TOLD = 20
+
+
+@dataclass(frozen=True)
+class _Reason:
+    column: str | None
+    property: str | None
+    problem: Problem
+
+    def message(self, at: int) -> str:
+        where = f"{self.column}: " if self.column else ""
+        return f"{where}{self.problem.says(at)} {self.problem.code.remedy}".rstrip()
+
+
+class Rejections:
+    """The rejected rows of one batch: the first reason of each by its parts, all of them in the message."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._reasons: dict[int, list[_Reason]] = {}
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def add(self, column: str | None, name: str | None, problems: Iterable[Problem]) -> None:
+        """Records the problems of a column that goes to the property `name` (None: to no property)."""
+        for each in problems:
+            reason = _Reason(column, name, each)
+            for at in each.positions():
+                self._reasons.setdefault(at, []).append(reason)
+
+    def positions(self) -> list[int]:
+        """The rejected positions, ascending."""
+        return sorted(self._reasons)
+
+    def good(self) -> list[int]:
+        """The positions that are not rejected, ascending."""
+        return [at for at in range(self._rows) if at not in self._reasons]
+
+    def columns(self) -> list[Array]:
+        """column, property, code and message of each rejected row, in the order of `positions`."""
+        first = [(at, self._reasons[at][0]) for at in self.positions()]
+        text = pa.string()
+        return [
+            pa.array([reason.column for _, reason in first], text),
+            pa.array([reason.property for _, reason in first], text),
+            pa.array([reason.problem.code.name for _, reason in first], text),
+            pa.array([self._message(at) for at, _ in first], text),
+        ]
+
+    def _message(self, at: int) -> str:
+        messages = list(dict.fromkeys(reason.message(at) for reason in self._reasons[at]))
+        more = f" And {len(messages) - _MOST_TOLD} more." if len(messages) > _MOST_TOLD else ""
+        return " Also ".join(messages[:_MOST_TOLD]) + more
