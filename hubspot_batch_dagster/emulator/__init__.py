@@ -7,20 +7,23 @@ For demos, for tests of this package, and for tests of yours:
 
 from __future__ import annotations
 
-from hubspot_batch_dagster.emulator.books import Books, Commit, RequestEntry
+from hubspot_batch_dagster.emulator.books import Books, BooksIncomplete, Commit, RequestEntry
 from hubspot_batch_dagster.emulator.faults import Fault, Faults
 from hubspot_batch_dagster.emulator.foreground import serve
+from hubspot_batch_dagster.emulator.portal_file import PortalFileError
 from hubspot_batch_dagster.emulator.process import EmulatorProcess, RemoteEmulator
 from hubspot_batch_dagster.emulator.server import Emulator
 from hubspot_batch_dagster.emulator.settings import Settings
 
 __all__ = [
     "Books",
+    "BooksIncomplete",
     "Commit",
     "Emulator",
     "EmulatorProcess",
     "Fault",
     "Faults",
+    "PortalFileError",
     "RemoteEmulator",
     "RequestEntry",
     "Settings",

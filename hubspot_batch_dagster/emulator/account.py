@@ -18,7 +18,7 @@ class Account:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.skew = 0.0
-        self.books = Books()
+        self.books = Books(settings.max_book_entries)
 
     def now(self) -> float:
         """Tell the seconds since 1970 by the portal's clock."""

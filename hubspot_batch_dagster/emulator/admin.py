@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Mapping
 from typing import Any
 
+from hubspot_batch_dagster.emulator import portal_setup
+from hubspot_batch_dagster.emulator.books import BooksIncomplete
 from hubspot_batch_dagster.emulator.exchange import Answer, Refused, error_body
 from hubspot_batch_dagster.emulator.faults import Fault, Faults
 from hubspot_batch_dagster.emulator.limits import Limits
 from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.emulator.oauth import Credentials
+from hubspot_batch_dagster.emulator.overview import latest_records, overview
 from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.portal_file import fill, reset
 from hubspot_batch_dagster.emulator.schemas import define_object_type
 
 
 class Admin:
-    """Answers the admin API. It needs no token and has no limits: it is there on loopback only."""
+    """Answers the admin API, which has no limits and a token of its own.
 
-    def __init__(self, portal: Portal, credentials: Credentials, faults: Faults, limits: Limits) -> None:
+    Attributes:
+        token: What its callers send as `X-Emulator-Token`.
+    """
+
+    def __init__(
+        self, portal: Portal, credentials: Credentials, faults: Faults, limits: Limits, token: str
+    ) -> None:
         self.portal, self.credentials, self.faults, self.limits = portal, credentials, faults, limits
+        self.token = token
 
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """Answers one request; a mistake in it is a 400 with a sentence."""
+    def answer(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
+        """Answer one request; a mistake in it is a 400 with a sentence."""
+        given_token = headers.get(b"x-emulator-token", b"")
+        if not secrets.compare_digest(given_token, self.token.encode()):
+            message = (
+                "The admin API needs its token: open the address that was printed at the start, with its end."
+            )
+            return Answer(401, error_body(message, "INVALID_AUTHENTICATION"))
         parts = path.removeprefix("/_emulator").strip("/").split("/")
         name = f"{method.lower()}_{parts[0] or 'status'}"
         handler = getattr(self, f"_{name}", None)
@@ -32,11 +51,17 @@ class Admin:
             return Answer(200, handler(given, *parts[1:]))
         except Refused as refused:
             return refused.answer
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, BooksIncomplete) as error:
             return Answer(400, error_body(f"{type(error).__name__}: {error}"))
 
     def _get_status(self, _: Any) -> Any:
         return {"portalId": self.portal.settings.portal_id, "requests": self.portal.request_count}
+
+    def _get_overview(self, _: Any) -> Any:
+        return overview(self.portal, self.faults, self.limits)
+
+    def _get_latest(self, _: Any, object_type: str) -> Any:
+        return latest_records(self.portal.table(object_type))
 
     def _get_books(self, _: Any) -> Any:
         return self.portal.books.as_json()
@@ -60,7 +85,7 @@ class Admin:
         self.portal.change(given)
 
     def _post_reset(self, _: Any) -> Any:
-        self.portal.reset()
+        reset(self.portal)
         self.faults.clear()
         self.limits.clear()
 
@@ -75,7 +100,19 @@ class Admin:
         return merge_records(self.portal, self.portal.table(object_type), primary_id, other_id).id
 
     def _post_properties(self, given: Any, object_type: str) -> Any:
-        self.portal.add_property(object_type, **given)
+        portal_setup.add_property(self.portal, object_type, **given)
+
+    def _post_labels(self, given: Any, source: str, target: str) -> Any:
+        return portal_setup.add_label(self.portal, source, target, **given)
+
+    def _post_pipelines(self, given: Any, object_type: str) -> Any:
+        return portal_setup.add_pipeline(self.portal, object_type, given)
+
+    def _post_owners(self, given: Any) -> Any:
+        return portal_setup.add_owner(self.portal, **given)
+
+    def _post_portal(self, given: Any) -> Any:
+        fill(self.portal, given)
 
     def _post_types(self, given: Any) -> Any:
         return define_object_type(self.portal, given).definition.type_id

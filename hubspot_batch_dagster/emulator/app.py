@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 
+from hubspot_batch_dagster.emulator import local_access
 from hubspot_batch_dagster.emulator.admin import Admin
 from hubspot_batch_dagster.emulator.books import RequestEntry
 from hubspot_batch_dagster.emulator.catalogue import all_routes
-from hubspot_batch_dagster.emulator.exchange import Answer, Refused, Request, not_found
+from hubspot_batch_dagster.emulator.exchange import Answer, Refused, Request, error_body, not_found
 from hubspot_batch_dagster.emulator.faults import Fault, Faults
 from hubspot_batch_dagster.emulator.limits import Limits
 from hubspot_batch_dagster.emulator.oauth import Credentials
+from hubspot_batch_dagster.emulator.page import page
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.routes import Found, Router
 from hubspot_batch_dagster.emulator.scopes import needed_scopes
@@ -21,39 +23,52 @@ from hubspot_batch_dagster.emulator.sending import AnswerSender, Receive, Scope,
 class App:
     """An ASGI app that is one HubSpot account."""
 
-    def __init__(self, portal: Portal, credentials: Credentials, faults: Faults) -> None:
+    def __init__(self, portal: Portal, credentials: Credentials, faults: Faults, admin_token: str) -> None:
         self.portal = portal
         self.credentials = credentials
         self.faults = faults
         self.limits = Limits(portal)
         self.sender = AnswerSender()
         self._router = Router(all_routes(credentials, self.limits))
-        self._admin = Admin(portal, credentials, faults, self.limits)
+        self._admin = Admin(portal, credentials, faults, self.limits, admin_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = await _read(receive)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        settings = self.portal.settings
+        body = await _read(receive, settings.max_body)
         if body is None:
             return
         path: str = scope["path"]
         query = scope["query_string"].decode("latin-1")
-        if path.startswith("/_emulator"):
-            answer = self._admin.answer(scope["method"], path, body)
-            await self.sender.send(scope, receive, send, answer, self.portal.correlation_id(), {}, None)
+        own = self._own_answer(scope["method"], path, headers, body)
+        if own is not None:
+            await self.sender.send(scope, receive, send, own, self.portal.correlation_id(), {}, None)
             return
-        settings = self.portal.settings
         if settings.inbound_jitter:
             await asyncio.sleep(self.portal.random.uniform(0.0, settings.inbound_jitter))
         self.portal.request_count += 1
-        request = Request(
-            self.portal.request_count, scope["method"], path, query, dict(scope["headers"]), body
-        )
+        request = Request(self.portal.request_count, scope["method"], path, query, headers, body)
         self.portal.open_requests.add(request.n)
         try:
             await self._exchange(request, scope, receive, send)
         finally:
             self.portal.open_requests.discard(request.n)
+
+    def _own_answer(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
+        """Answer what no HubSpot would: foreign requests, the page, the admin API. None: HubSpot's turn."""
+        foreign = local_access.refusal(headers)
+        if foreign is not None:
+            return foreign
+        if len(body) > self.portal.settings.max_body:
+            message = f"The request body is longer than {self.portal.settings.max_body} bytes"
+            return Answer(413, error_body(message), {"Connection": "close"})
+        if path == "/" and method == "GET":
+            return page()
+        if path.startswith("/_emulator"):
+            return self._admin.answer(method, path, headers, body)
+        return None
 
     async def _exchange(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -148,12 +163,15 @@ def _altered(answer: Answer, fault: Fault, request: Request) -> Answer:
     return answer
 
 
-async def _read(receive: Receive) -> bytes | None:
-    parts = []
+async def _read(receive: Receive, most: int) -> bytes | None:
+    """Read the body, up to a little more than it may have; None if the client has gone."""
+    parts, length = [], 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
+        part = message.get("body", b"")
+        parts.append(part)
+        length += len(part)
+        if not message.get("more_body") or length > most:
             return b"".join(parts)

@@ -28,7 +28,17 @@ def list_labels(portal: Portal, request: Request) -> Answer:
 def create_label(portal: Portal, request: Request) -> Answer:
     """Makes a label; both directions get a type id of their own. The 51st of a pair gets status 437."""
     source, target = _ends(portal, request)
-    body = request.json
+    return Answer(
+        200, {"results": [_shown(kind) for kind in define_label(portal, source, target, request.json)]}
+    )
+
+
+def define_label(portal: Portal, source: str, target: str, body: Json) -> list[AssociationType]:
+    """Make a label of the portal's own between two object types, in both directions.
+
+    Raises:
+        Refused: It has no label or name, the name is taken, or the pair has 50 labels.
+    """
     if not body.get("label") or not body.get("name"):
         raise validation("Some required fields were not set: [label, name]")
     own = [found for found in portal.associations.types(source, target) if found.category == "USER_DEFINED"]
@@ -41,7 +51,7 @@ def create_label(portal: Portal, request: Request) -> Answer:
     paired = body.get("inverseLabel") is not None or source != target
     forward = portal.associations.new_type_id()
     backward = portal.associations.new_type_id() if paired else forward
-    made = portal.associations.define_pair(
+    return portal.associations.define_pair(
         source,
         target,
         forward,
@@ -51,7 +61,6 @@ def create_label(portal: Portal, request: Request) -> Answer:
         inverse_label=body.get("inverseLabel"),
         name=str(body["name"]),
     )
-    return Answer(200, {"results": [_shown(kind) for kind in made]})
 
 
 def update_label(portal: Portal, request: Request) -> Answer:

@@ -12,7 +12,7 @@ class Associations:
         self._types: dict[tuple[str, int], AssociationType] = {}
         self._by_pair: dict[tuple[str, str], list[AssociationType]] = {}
         self._held: dict[tuple[str, str], dict[str, dict[str, set[tuple[str, int]]]]] = {}
-        self._last_id = 0
+        self._last_id = 0  # of the portal's own types
         for pair in STANDARD_TYPES:
             self.define_pair(
                 pair.first,
@@ -42,9 +42,18 @@ class Associations:
                 AssociationType(second, first, backward, forward, category, inverse_label or label, name)
             )
         for kind in made:
-            self._types[kind.category, kind.type_id] = kind
-            self._by_pair.setdefault((kind.source, kind.target), []).append(kind)
+            self.define(kind)
         return made
+
+    def define(self, kind: AssociationType) -> None:
+        """Add a type in one direction; another one of its category and id goes."""
+        known = self.find(kind.category, kind.type_id)
+        if known is not None:
+            self.remove_type(known)
+        self._types[kind.category, kind.type_id] = kind
+        self._by_pair.setdefault((kind.source, kind.target), []).append(kind)
+        if kind.category == "USER_DEFINED":
+            self._last_id = max(self._last_id, kind.type_id)
 
     def new_type_id(self) -> int:
         """A type id for a label of the portal's own."""

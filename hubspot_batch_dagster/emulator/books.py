@@ -57,32 +57,65 @@ class Commit(NamedTuple):
     request: int
 
 
-class Books:
-    """Every request and every commit, in order, with the questions tests ask."""
+class BooksIncomplete(RuntimeError):
+    """The books have dropped entries that a question needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: int, limit: int) -> None:
+        super().__init__(
+            f"The books keep {limit} entries, and {dropped} older ones are gone."
+            " Raise max_book_entries in the settings, or clear the books between tests."
+        )
+
+
+class Books:
+    """Every request and every commit, in order, with the questions tests ask.
+
+    Attributes:
+        limit: The most requests, and the most commits, that are kept; then the oldest go.
+        dropped: How many have gone.
+    """
+
+    def __init__(self, limit: int = 2_000_000) -> None:
+        self.limit = limit
+        self.dropped = 0
         self._requests: list[RequestEntry] = []
         self._commits: list[Commit] = []
 
     def __repr__(self) -> str:
-        return f"Books(requests={len(self._requests)}, commits={len(self._commits)}, refused={self.refused})"
+        kept = f"requests={len(self._requests)}, commits={len(self._commits)}"
+        return f"Books({kept}, dropped={self.dropped})"
 
     def note_request(self, entry: RequestEntry) -> None:
-        """Writes down a finished request."""
+        """Write down a finished request."""
+        if len(self._requests) >= self.limit:
+            self._drop(self._requests)
         self._requests.append(entry)
 
     def note_commit(self, commit: Commit) -> None:
-        """Writes down a change."""
+        """Write down a change."""
+        if len(self._commits) >= self.limit:
+            self._drop(self._commits)
         self._commits.append(commit)
 
+    def _drop(self, entries: list[Any]) -> None:
+        """Make room: the oldest quarter goes at once, so that it does not cost every entry."""
+        count = max(1, len(entries) - self.limit * 3 // 4)
+        del entries[:count]
+        self.dropped += count
+
     def clear(self) -> None:
-        """Starts new books."""
-        self._requests, self._commits = [], []
+        """Start new books."""
+        self._requests, self._commits, self.dropped = [], [], 0
+
+    def latest_requests(self, count: int) -> list[RequestEntry]:
+        """Tell the newest requests, newest last, whatever has gone."""
+        return self._requests[-count:]
 
     def requests(
         self, operation: str | None = None, object_type: str | None = None, status: int | None = None
     ) -> list[RequestEntry]:
         """The requests of one operation, object type or status; all of them without arguments."""
+        self._refuse_incomplete()
         return [
             entry
             for entry in self._requests[:]
@@ -93,6 +126,7 @@ class Books:
 
     def commits(self, kind: str | None = None, object_type: str | None = None) -> list[Commit]:
         """The changes of one kind or object type; all of them without arguments."""
+        self._refuse_incomplete()
         return [
             commit
             for commit in self._commits[:]
@@ -134,7 +168,7 @@ class Books:
     @property
     def refused(self) -> int:
         """How many requests got a 429."""
-        return sum(1 for entry in self._requests[:] if entry.status == 429)
+        return len(self.requests(status=429))
 
     def max_in_window(self, seconds: float = 10.0, *, with_refused: bool = False) -> int:
         """The most requests that arrived in any rolling window.
@@ -143,7 +177,7 @@ class Books:
             seconds: Length of the window; a request exactly this much later is outside it.
             with_refused: Count those answered 429 too.
         """
-        times = sorted(e.arrived for e in self._requests[:] if with_refused or e.status != 429)
+        times = sorted(entry.arrived for entry in self.requests() if with_refused or entry.status != 429)
         most = first = 0
         for last, moment in enumerate(times):
             while times[first] <= moment - seconds:
@@ -151,11 +185,15 @@ class Books:
             most = max(most, last - first + 1)
         return most
 
+    def _refuse_incomplete(self) -> None:
+        if self.dropped:
+            raise BooksIncomplete(self.dropped, self.limit)
+
     def as_json(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         return {
-            "requests": [entry._asdict() for entry in self._requests[:]],
-            "commits": [commit._asdict() for commit in self._commits[:]],
+            "requests": [entry._asdict() for entry in self.requests()],
+            "commits": [commit._asdict() for commit in self.commits()],
         }
 
     @classmethod

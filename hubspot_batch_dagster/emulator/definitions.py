@@ -53,6 +53,7 @@ class PropertyDefinition:
         options: Pairs of internal value and label.
         read_only: The API may not set it.
         rule: A special kind of value: `email`, `emails`, `owner`, `pipeline`, `stage` or none.
+        sensitivity: `non_sensitive`, `sensitive` or `highly_sensitive`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class PropertyDefinition:
     description: str = ""
     archived: bool = False
     created: float = 0.0
+    sensitivity: str = "non_sensitive"
     extra: tuple[tuple[str, Any], ...] = ()
 
     def as_json(self, created_at: str) -> dict[str, Any]:
@@ -99,7 +101,7 @@ class PropertyDefinition:
                 "readOnlyValue": self.read_only,
             },
             "formField": not self.read_only,
-            "dataSensitivity": "non_sensitive",
+            "dataSensitivity": self.sensitivity,
             "archived": self.archived,
             "createdAt": created_at,
             "updatedAt": created_at,

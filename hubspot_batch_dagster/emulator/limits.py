@@ -13,6 +13,7 @@ from hubspot_batch_dagster.emulator.exchange import Refused, error_body
 from hubspot_batch_dagster.emulator.portal import Portal
 
 Window = Literal["burst", "search", "associations", "oauth", "none"]
+WINDOWS: tuple[Window, ...] = ("burst", "search", "associations", "oauth")
 
 
 class Limits:
@@ -33,6 +34,21 @@ class Limits:
         self._taken: dict[str, deque[float]] = {}
         self._day = ""
         self.used_today = 0
+        self.refused = 0
+
+    def windows(self) -> list[dict[str, object]]:
+        """Tell each limit: its name, the most there may be, and how much of it is used now."""
+        settings, now = self.portal.settings, self.steady()
+        told: list[dict[str, object]] = []
+        for window in WINDOWS:
+            limit, seconds = self._limit(window)
+            if limit is not None:
+                used = len(self._in_window(window, now, seconds))
+                told.append({"name": f"{window}, {seconds:g} s", "limit": limit, "used": used})
+        if not told:
+            told.append({"name": "burst", "limit": None, "used": self.used()})
+        told.append({"name": "today", "limit": settings.daily_limit, "used": self.used()})
+        return told
 
     def take(self, window: Window, arrived: float) -> None:
         """Counts one request.
@@ -48,10 +64,12 @@ class Limits:
         if limit is not None:
             taken = self._in_window(window, arrived, seconds)
             if len(taken) >= limit:
+                self.refused += 1
                 raise self._too_many(window)
         if window != "oauth":
             self._turn_day()
             if settings.daily_limit is not None and self.used_today >= settings.daily_limit:
+                self.refused += 1
                 raise Refused(429, daily_body())
             self.used_today += 1
         if limit is not None:

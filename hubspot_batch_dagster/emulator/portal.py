@@ -9,7 +9,7 @@ from typing import Any
 from hubspot_batch_dagster.emulator.account import Account
 from hubspot_batch_dagster.emulator.associations import Associations
 from hubspot_batch_dagster.emulator.books import Books, Commit
-from hubspot_batch_dagster.emulator.definitions import PropertyDefinition, standard_object_types
+from hubspot_batch_dagster.emulator.definitions import standard_object_types
 from hubspot_batch_dagster.emulator.exchange import Refused, error_body, iso
 from hubspot_batch_dagster.emulator.owners import Owner, standard_owners
 from hubspot_batch_dagster.emulator.pipelines import Pipeline, standard_pipelines
@@ -31,10 +31,14 @@ class Portal:
     Args:
         settings: How it behaves.
         seed: Makes ids, shuffles and faults repeatable.
+
+    Attributes:
+        base_definitions: The content of the portal file that it was made with; a reset comes back to it.
     """
 
     def __init__(self, settings: Settings, seed: int = 0) -> None:
         self.account = Account(settings)
+        self.base_definitions: Mapping[str, Any] | None = None
         self.seed = seed
         self.reset()
 
@@ -62,6 +66,7 @@ class Portal:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self.account.settings = settings
+        self.books.limit = settings.max_book_entries
 
     @property
     def skew(self) -> float:
@@ -184,46 +189,6 @@ class Portal:
         """Living records of a type: id to properties."""
         table = self.table(object_type)
         return {record_id: record.properties for record_id, record in list(table.records.items())}
-
-    def add_property(
-        self,
-        object_type: str,
-        name: str,
-        *,
-        kind: str = "string",
-        field_type: str = "",
-        unique: bool = False,
-        options: Iterable[str] = (),
-        read_only: bool = False,
-    ) -> None:
-        """Defines a custom property without a request.
-
-        Args:
-            object_type: Any name of the type.
-            name: Internal name.
-            kind: `string`, `number`, `bool`, `date`, `datetime` or `enumeration`.
-            field_type: Such as `checkbox` for a multiple selection; the usual one for the kind if empty.
-            unique: Whether values must be unique, so that it can be an `idProperty`.
-            options: The values of an enumeration.
-            read_only: Whether the API may not set it.
-        """
-        table = self.table(object_type)
-        usual = {"number": "number", "bool": "booleancheckbox", "date": "date", "datetime": "date"}
-        usual["enumeration"] = "select"
-        given = tuple(options) or (("true", "false") if kind == "bool" else ())
-        table.define(
-            PropertyDefinition(
-                name=name,
-                type=kind,
-                field_type=field_type or usual.get(kind, "text"),
-                label=name,
-                options=tuple((value, value) for value in given),
-                unique=unique,
-                read_only=read_only,
-                hubspot_defined=False,
-                group=next(iter(table.groups)),
-            )
-        )
 
     def archive_record(self, table: Table, record: Record, now: float, request: int) -> None:
         """Archives one record and notes it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,12 +25,13 @@ class RemoteEmulator:
     """An emulator in another process, by its URL. It offers what `Emulator` offers, apart from `portal`.
 
     Args:
-        url: Where it listens.
+        url: Where it listens; with the admin token behind `#`, as it is printed at the start.
         token: An access token that it takes.
+        portal_id: The account's number.
     """
 
     def __init__(self, url: str, token: str = "", portal_id: int = 0) -> None:
-        self.url = url
+        self._reach(url)
         self.token = token
         self.portal_id = portal_id
         self.faults = RemoteFaults(self)
@@ -37,6 +39,11 @@ class RemoteEmulator:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(url='{self.url}', portal_id={self.portal_id})"
+
+    def _reach(self, page_url: str) -> None:
+        self.page_url = page_url
+        address, _, self._admin_token = page_url.partition("#")
+        self.url = address.rstrip("/")
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Calls the admin API.
@@ -46,7 +53,8 @@ class RemoteEmulator:
             OSError: It does not answer.
         """
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data=data, method=method)
+        headers = {"X-Emulator-Token": self._admin_token}
+        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data, headers, method=method)
         try:
             with self._opener.open(request, timeout=30) as answer:
                 content = answer.read()
@@ -85,8 +93,30 @@ class RemoteEmulator:
         return left
 
     def add_property(self, object_type: str, name: str, **fields: Any) -> None:
-        """Defines a custom property without a request; `unique=True` makes it fit for `idProperty`."""
+        """Define a property without a request; see `Emulator.add_property`."""
         self.call("POST", f"properties/{object_type}", {"name": name, **fields})
+
+    def add_label(
+        self, source: str, target: str, label: str, name: str = "", inverse_label: str | None = None
+    ) -> tuple[int, int]:
+        """Make an association label without a request; returns its type ids in this direction and back."""
+        body = {"label": label, "name": name, "inverse_label": inverse_label}
+        forward, backward = self.call("POST", f"labels/{source}/{target}", body)
+        return forward, backward
+
+    def add_pipeline(self, object_type: str, pipeline: Mapping[str, Any]) -> str:
+        """Add a pipeline without a request; see `Emulator.add_pipeline`."""
+        pipeline_id: str = self.call("POST", f"pipelines/{object_type}", dict(pipeline))
+        return pipeline_id
+
+    def add_owner(self, email: str, **fields: Any) -> str:
+        """Add somebody who may own records; see `Emulator.add_owner`."""
+        owner_id: str = self.call("POST", "owners", {"email": email, **fields})
+        return owner_id
+
+    def load(self, definitions: Mapping[str, Any]) -> None:
+        """Take the definitions of a portal file's content, until the next reset."""
+        self.call("POST", "portal", dict(definitions))
 
     def add_object_type(
         self,
@@ -147,16 +177,26 @@ class EmulatorProcess(RemoteEmulator):
         port: The port to listen on; 0 takes a free one.
         seed: Makes ids, shuffles and faults repeatable.
         token: The account's access token; None makes one up.
+        portal: A portal file with the definitions it begins with.
     """
 
     def __init__(
-        self, *, settings: Settings | None = None, port: int = 0, seed: int = 0, token: str | None = None
+        self,
+        *,
+        settings: Settings | None = None,
+        port: int = 0,
+        seed: int = 0,
+        token: str | None = None,
+        portal: Path | None = None,
     ) -> None:
         super().__init__("")
         self.client_id = self.client_secret = self.refresh_token = ""
         self._arguments = ["--port", str(port), "--seed", str(seed), "--stop-with-parent"]
         self._arguments += ["--settings", json.dumps((settings or Settings()).as_json())]
-        self._arguments += ["--token", token] if token else []
+        self._arguments += ["--portal", str(portal)] if portal is not None else []
+        self._environment = {k: v for k, v in os.environ.items() if not k.startswith("HUBSPOT_EMULATOR_")}
+        if token:  # not on the command line, which everybody on this computer can read
+            self._environment["HUBSPOT_EMULATOR_TOKEN"] = token
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> EmulatorProcess:
@@ -177,10 +217,14 @@ class EmulatorProcess(RemoteEmulator):
             ready_file = Path(folder, "ready.json")
             command = [sys.executable, "-m", "hubspot_batch_dagster.emulator", *self._arguments]
             self._process = subprocess.Popen(
-                [*command, "--ready-file", str(ready_file)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+                [*command, "--ready-file", str(ready_file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                env=self._environment,
             )
             ready = self._wait_for(ready_file)
-        self.url, self.token, self.portal_id = ready["url"], ready["token"], ready["portal_id"]
+        self._reach(ready["page_url"])
+        self.token, self.portal_id = ready["token"], ready["portal_id"]
         self.client_id, self.client_secret = ready["client_id"], ready["client_secret"]
         self.refresh_token = ready["refresh_token"]
         return self

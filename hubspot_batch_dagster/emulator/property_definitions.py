@@ -22,6 +22,7 @@ from hubspot_batch_dagster.emulator.table import Table
 
 NEEDED = ("name", "label", "type", "fieldType", "groupName")
 MAX_UNIQUE = 10
+SENSITIVITIES = ("non_sensitive", "sensitive", "highly_sensitive")
 FIELD_TYPES = {
     "bool": ("booleancheckbox", "calculation_equation"),
     "date": ("date",),
@@ -34,10 +35,14 @@ FIELD_TYPES = {
 
 
 def list_properties(portal: Portal, request: Request) -> Answer:
-    """Every definition of an object type, unpaged."""
+    """List the definitions of an object type, unpaged; sensitive ones only with `dataSensitivity`."""
     table = portal.table_of_path(request.parameters["type"])
     properties = table.archived_properties if request.wants_archived else table.properties
-    return Answer(200, {"results": [shown(table, prop) for prop in properties.values()]})
+    asked = request.query("dataSensitivity") or "non_sensitive"
+    if asked not in SENSITIVITIES:
+        raise validation(f"dataSensitivity must be one of [{', '.join(SENSITIVITIES)}]")
+    listed = [shown(table, prop) for prop in properties.values() if prop.sensitivity == asked]
+    return Answer(200, {"results": listed})
 
 
 def read_property(portal: Portal, request: Request) -> Answer:
@@ -189,6 +194,7 @@ def make(portal: Portal, table: Table, body: Json) -> PropertyDefinition:
         group=str(body["groupName"]),
         description=str(body.get("description", "")),
         created=portal.now(),
+        sensitivity=str(body.get("dataSensitivity") or "non_sensitive"),
     )
     table.define(prop)
     return prop

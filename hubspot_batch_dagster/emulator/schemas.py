@@ -81,7 +81,7 @@ def delete_schema(portal: Portal, request: Request) -> Answer:
     return Answer(204)
 
 
-def define_object_type(portal: Portal, body: Json) -> Table:
+def define_object_type(portal: Portal, body: Json, *, type_id: str = "") -> Table:
     """Makes a custom object type from its schema.
 
     Raises:
@@ -98,13 +98,14 @@ def define_object_type(portal: Portal, body: Json) -> Table:
     if portal.find_table(full_name) is not None or portal.find_table(name) is not None:
         raise Refused(409, error_body(f"An object type named {name} exists", "OBJECT_ALREADY_EXISTS"))
     number = FIRST_TYPE_NUMBER + sum(1 for table in portal.tables.values() if table.definition.custom)
+    type_id = type_id or f"2-{number}"
     group = f"{name}_information"
     display = str(body["primaryDisplayProperty"])
     definition = ObjectTypeDefinition(
         name=name,
         singular=name,
-        type_id=f"2-{number}",
-        names=(full_name, f"p_{name}", f"2-{number}"),
+        type_id=type_id,
+        names=(full_name, f"p_{name}", type_id),
         created_property="hs_createdate",
         modified_property="hs_lastmodifieddate",
         default_properties=(display, "hs_createdate", "hs_lastmodifieddate", "hs_object_id"),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from hubspot_batch_dagster.emulator import portal_setup
 from hubspot_batch_dagster.emulator.app import App
 from hubspot_batch_dagster.emulator.books import Books
 from hubspot_batch_dagster.emulator.faults import Faults
 from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.emulator.oauth import Credentials
 from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.portal_file import fill, read_portal_file, reset
 from hubspot_batch_dagster.emulator.schemas import define_object_type, schema_for
 from hubspot_batch_dagster.emulator.settings import Settings
 
@@ -47,21 +51,38 @@ class Emulator:
         port: The port to listen on; 0 takes a free one.
         seed: Makes ids, shuffles and faults repeatable.
         token: The account's access token; None makes one up.
+        admin_token: What callers of the admin API send; None makes one up.
+        portal: A portal file, or its content: the definitions it begins with, and has again after a reset.
+
+    Raises:
+        PortalFileError: The portal file cannot be read, or a definition cannot be.
 
     Attributes:
         url: Where it listens; use it as the base URL.
         token: An access token that it takes.
+        page_url: The page that shows records, requests, faults and limits; the admin token is its last part.
         portal: The account, to look into from a test in this process.
         faults: Add `Fault` rules here.
     """
 
     def __init__(
-        self, *, settings: Settings | None = None, port: int = 0, seed: int = 0, token: str | None = None
+        self,
+        *,
+        settings: Settings | None = None,
+        port: int = 0,
+        seed: int = 0,
+        token: str | None = None,
+        admin_token: str | None = None,
+        portal: Mapping[str, Any] | Path | None = None,
     ) -> None:
         self.portal = Portal(settings or Settings(), seed)
+        if portal is not None:
+            self.portal.base_definitions = read_portal_file(portal) if isinstance(portal, Path) else portal
+            reset(self.portal)
         self.credentials = Credentials(self.portal, token)
         self.faults = Faults()
-        self.app = App(self.portal, self.credentials, self.faults)
+        self._admin_token = admin_token or secrets.token_urlsafe(16)
+        self.app = App(self.portal, self.credentials, self.faults, self._admin_token)
         self._port = port
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -82,6 +103,11 @@ class Emulator:
     def url(self) -> str:
         """The base URL; its port is known once it has been started."""
         return f"http://{HOST}:{self._port}"
+
+    @property
+    def page_url(self) -> str:
+        """The page that shows what happens; its last part is the admin token, so keep it to yourself."""
+        return f"{self.url}/#{self._admin_token}"
 
     @property
     def token(self) -> str:
@@ -162,7 +188,7 @@ class Emulator:
 
     def reset(self) -> None:
         """Back to a fresh account: no records, books, faults or counted requests; settings and token stay."""
-        self.portal.reset()
+        reset(self.portal)
         self.faults.clear()
         self.app.limits.clear()
 
@@ -179,8 +205,47 @@ class Emulator:
         return merge_records(self.portal, self.portal.table(object_type), primary_id, other_id).id
 
     def add_property(self, object_type: str, name: str, **fields: Any) -> None:
-        """Defines a custom property without a request; `unique=True` makes it fit for `idProperty`."""
-        self.portal.add_property(object_type, name, **fields)
+        """Define or replace a property without a request, in HubSpot's own words.
+
+        Args:
+            object_type: Any name of the type.
+            name: Internal name.
+            **fields: Such as `type="enumeration"`, `fieldType="checkbox"`, `options=["a", "b"]`, `label`,
+                `groupName`, `hasUniqueValue=True` (or `unique=True`), which makes it fit for `idProperty`,
+                `dataSensitivity="sensitive"`, `read_only=True`.
+
+        Raises:
+            ValueError: A word is unknown, or a value cannot be.
+        """
+        portal_setup.add_property(self.portal, object_type, name, **fields)
+
+    def add_label(
+        self, source: str, target: str, label: str, name: str = "", inverse_label: str | None = None
+    ) -> tuple[int, int]:
+        """Make an association label without a request; returns its type ids in this direction and back."""
+        return portal_setup.add_label(self.portal, source, target, label, name, inverse_label)
+
+    def add_pipeline(self, object_type: str, pipeline: Mapping[str, Any]) -> str:
+        """Add a pipeline without a request, as the pipelines API takes it; returns its id.
+
+        Args:
+            object_type: Any name of the type.
+            pipeline: `{"label": "Renewals", "stages": [{"label": "Asked"}]}`; `pipelineId` and `stageId` may
+                be given, else they are made up.
+        """
+        return portal_setup.add_pipeline(self.portal, object_type, dict(pipeline))
+
+    def add_owner(self, email: str, **fields: Any) -> str:
+        """Add an owner: `firstName`, `lastName`, `id`, `archived` may be given; returns the owner's id."""
+        return portal_setup.add_owner(self.portal, email, **fields)
+
+    def load(self, definitions: Mapping[str, Any] | Path) -> None:
+        """Take the definitions of a portal file, or of its content, until the next reset.
+
+        Raises:
+            PortalFileError: It cannot be read, or a definition cannot be.
+        """
+        fill(self.portal, read_portal_file(definitions) if isinstance(definitions, Path) else definitions)
 
     def add_object_type(
         self,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 ADMIN_RULE_VERSIONS = frozenset({"2026-09", "2026-09-beta", "2027-03-beta"})
 
@@ -99,6 +101,10 @@ class Settings:
         token_seconds: How long an OAuth access token lives.
         rotate_refresh_token: Each refresh gives a new refresh token and the old one ends.
         keep_books: Every request and commit is kept in the books. Off saves memory in long load tests.
+        max_book_entries: The most requests, and the most commits, that the books keep. Beyond that the
+            oldest go, and questions that need them raise an error.
+        max_body: Bytes that a request body may have; a longer one gets a 413. HubSpot's own bound is not
+            known.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -150,6 +156,8 @@ class Settings:
     token_seconds: float = 1800.0
     rotate_refresh_token: bool = False
     keep_books: bool = True
+    max_book_entries: int = 2_000_000
+    max_body: int = 20_000_000
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
 
     @property
@@ -158,26 +166,57 @@ class Settings:
         return 1_000_000 + self.portal_id % 9_000_000
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """These settings with some fields replaced.
+        """Return these settings with some fields replaced.
 
         Args:
             changes: Field names and new values; lists become sets where the field is a set.
 
         Raises:
-            ValueError: A name is not a setting; the message lists those that are.
+            ValueError: A name is not a setting, or a value is not of its kind; the message says what is.
         """
         known = {f.name for f in dataclasses.fields(self)}
         unknown = sorted(set(changes) - known)
         if unknown:
             raise ValueError(f"no such setting: {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
+        kinds = get_type_hints(type(self))
         fields: dict[str, Any] = {
             name: frozenset(value) if isinstance(value, list) else value for name, value in changes.items()
         }
+        for name, value in fields.items():
+            if not _fits(kinds[name], value):
+                raise ValueError(f"{name} cannot be {value!r}: it is {_told(kinds[name])}")
         return dataclasses.replace(self, **fields)
 
     def as_json(self) -> dict[str, Any]:
-        """The settings as plain JSON values, without the clock."""
+        """Return the settings as plain JSON values, without the clock."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "clock"}
         return {
             name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()
         }
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    """Whether a value is of the kind that a field's annotation names."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(argument, value) for argument in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is frozenset:
+        return isinstance(value, (set, frozenset)) and all(isinstance(each, str) for each in value)
+    if origin is abc.Callable:
+        return callable(value)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _told(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(repr(choice) for choice in get_args(kind))
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_told(argument) for argument in get_args(kind))
+    return "a list of texts" if get_origin(kind) is frozenset else names.get(kind, "a function")

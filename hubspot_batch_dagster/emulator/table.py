@@ -96,6 +96,14 @@ class Table:
             self.archived_properties[name] = prop
             self._checks.pop(name, None)
 
+    def forget(self, name: str) -> None:
+        """Take a property away as if it had never been."""
+        self.properties.pop(name, None)
+        self.archived_properties.pop(name, None)
+        self.unique.pop(name, None)
+        self._checks.pop(name, None)
+        self._checkboxes.discard(name)
+
     def _allowed(self, prop: PropertyDefinition) -> list[str] | None:
         if prop.rule == "pipeline":
             return [pipeline.id for pipeline in self.pipelines]

@@ -30,7 +30,7 @@ RUN_ELSEWHERE = {
     "pip install hubspot-batch-dagster": WHEEL,
     "pip install 'hubspot-batch-dagster[emulator]'": WHEEL,
     "pip install 'hubspot-batch-dagster[emulator,ui]'": "tests/packaging/test_metadata.py::test_the_extras_that_the_pages_name_exist",
-    "hubspot-batch-dagster emulator --port 8585 --token practice &": FIRST_SYNC,
+    "HUBSPOT_EMULATOR_TOKEN=practice hubspot-batch-dagster emulator --port 8585 &": FIRST_SYNC,
     "export HUBSPOT_ACCESS_TOKEN=practice": FIRST_SYNC,
     "dagster asset materialize --select contacts -f definitions.py": FIRST_SYNC,
     "hubspot-batch-dagster ids contacts": FIRST_SYNC,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -33,17 +35,17 @@ def test_a_module_imports_the_standard_library_uvicorn_and_its_own_room(module: 
 
 ORDER = (
     "exchange books settings object_types properties_crm properties_commerce properties_activities",
-    "definitions pipelines owners association_types",
+    "definitions pipelines owners association_types local_access page",
     "account associations values",
     "table",
     "portal",
     "limits scopes oauth associating",
-    "inputs faults",
-    "batch sending",
-    "merges records search property_definitions pipeline_definitions owner_list account_details",
-    "association_batch association_labels",
+    "inputs faults pipeline_definitions association_labels owner_list account_details",
+    "batch sending portal_setup overview",
+    "merges records search property_definitions association_batch",
     "schemas routes",
-    "catalogue admin",
+    "catalogue portal_file",
+    "admin",
     "app",
     "server process",
     "foreground",
@@ -75,13 +77,16 @@ def test_a_module_stays_under_400_lines_of_110_characters(module: Path) -> None:
 def test_the_command_prints_its_url_and_token_and_ends_cleanly(
     ending: signal.Signals, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "hubspot_batch_dagster.emulator", "--token", "pat-na1-mine"]
+    command = [sys.executable, "-m", "hubspot_batch_dagster.emulator"]
     command += ["--burst-limit", "9", "--latency", "0.01", "--ready-file", str(tmp_path / "ready.json")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, "HUBSPOT_EMULATOR_TOKEN": "pat-na1-mine"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("HubSpot emulator on http://127.0.0.1:")
         assert process.stdout.readline() == "Access token: pat-na1-mine\n"
+        assert process.stdout.readline().startswith("What happens: http://127.0.0.1:")
+        assert stat.S_IMODE((tmp_path / "ready.json").stat().st_mode) == 0o600
         process.send_signal(ending)
         assert process.wait(10) == 0
     finally:

@@ -262,7 +262,8 @@ def test_owners_and_pipelines_are_found_by_id(call: Caller) -> None:
 
 
 def test_the_admin_api_speaks_for_itself(hubspot: Emulator) -> None:
-    remote = RemoteEmulator(hubspot.url, hubspot.token)
+    remote = RemoteEmulator(hubspot.page_url, hubspot.token)
+    assert remote.url == hubspot.url
     assert remote.call("GET", "")["portalId"] == hubspot.portal_id
     assert remote.call("GET", "settings") == Settings().as_json()
     with pytest.raises(ValueError, match="no such admin call"):
@@ -275,7 +276,7 @@ def test_the_admin_api_speaks_for_itself(hubspot: Emulator) -> None:
     assert hubspot.portal.settings.scopes == frozenset({"crm.objects.contacts.read"})
     remote.call("DELETE", "books")
     remote.expire_tokens()
-    assert str(remote.books) == "Books(requests=0, commits=0, refused=0)"
+    assert str(remote.books) == "Books(requests=0, commits=0, dropped=0)"
 
 
 def test_books_can_be_left_out_for_long_load(call: Caller, hubspot: Emulator) -> None:

@@ -1,0 +1,66 @@
+"""The emulator's page, in a real browser.
+
+Set HUBSPOT_SCREENSHOTS=docs/images to take the picture of the documentation anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import requests
+
+from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
+
+browsers = pytest.importorskip("browser", reason="the browser is spoken to with the package websockets")
+
+ASKED = os.environ.get("HUBSPOT_SCREENSHOTS")
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(browsers.reason_to_skip() is not None, reason=str(browsers.reason_to_skip())),
+]
+
+
+def test_the_page_shows_requests_records_faults_and_limits_as_they_happen(tmp_path: Path) -> None:
+    with Emulator(settings=Settings(burst_limit=190)) as hubspot, browsers.browser(tmp_path) as page:
+        page.size(1280, 900)
+        page.open(hubspot.page_url)
+        page.wait_for("No request yet.")
+        hubspot.faults.add(Fault.answer(502, operation="create", nth=2))
+        body = {"inputs": [{"properties": {"email": "ada@example.com"}}]}
+        for _ in range(2):
+            requests.post(
+                f"{hubspot.url}/crm/v3/objects/contacts/batch/create",
+                json=body,
+                headers={"Authorization": f"Bearer {hubspot.token}"},
+                timeout=10,
+            )
+        page.wait_for("POST /crm/v3/objects/contacts/batch/create")
+        for words in ("email: ada@example.com", "burst, 10 s: 2 of 190", "operation=create", "502"):
+            page.wait_for(words)
+        if ASKED:
+            _fill(hubspot)
+            page.wait_for("GET /crm/objects/2026-03/nothing/1")
+            page.screenshot(Path(ASKED, "emulator.png"))
+        page.open("about:blank")
+        page.open(hubspot.url)
+        page.wait_for("The admin API needs its token")
+
+
+def _fill(hubspot: Emulator) -> None:
+    """Let more happen, for the picture."""
+    hubspot.change(daily_limit=650_000, search_limit=5)
+    hubspot.seed_records("companies", [{"name": f"Firm {n}", "domain": f"firm{n}.example"} for n in range(7)])
+    hubspot.faults.add(Fault.rate_limited(operation="search", nth=3), Fault.drop(object_type="deals", nth=9))
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {hubspot.token}"
+    base = f"{hubspot.url}/crm/objects/2026-03"
+    for number in range(40):
+        properties = {"email": f"p{number}@example.com", "firstname": "Ada", "city": "Ulm"}
+        inputs = [{"id": properties["email"], "idProperty": "email", "properties": properties}]
+        session.post(f"{base}/contacts/batch/upsert", json={"inputs": inputs}, timeout=10)
+        if number % 8 == 0:
+            session.post(f"{base}/contacts/search", json={"limit": 1}, timeout=10)
+    session.get(f"{base}/nothing/1", timeout=10)
