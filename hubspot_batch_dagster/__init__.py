@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
-    from hubspot_batch_dagster.asset import hubspot_asset
+    from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
+    from hubspot_batch_dagster.asset import HubSpotRunConfig, hubspot_asset
     from hubspot_batch_dagster.component.component import HubSpotSyncComponent
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.op import hubspot_op
     from hubspot_batch_dagster.operations.associations import Associate
     from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
     from hubspot_batch_dagster.resource import HubSpotResource
+    from hubspot_batch_dagster.session import HubSpotSession
+    from hubspot_batch_dagster.session_settings import SessionSettings
+    from hubspot_batch_dagster.sync.planning.preview import SyncPlan
     from hubspot_batch_dagster.sync.prepare import prepare
     from hubspot_batch_dagster.sync.result import SyncResult
 
@@ -25,8 +29,15 @@ __all__ = [
     "Association",
     "Create",
     "HubSpotClient",
+    "HubSpotError",
     "HubSpotResource",
+    "HubSpotRunConfig",
+    "HubSpotSession",
     "HubSpotSyncComponent",
+    "InputError",
+    "SessionSettings",
+    "StoreError",
+    "SyncPlan",
     "SyncResult",
     "Update",
     "Upsert",
@@ -42,8 +53,15 @@ _HOME = {
     "Association": "operations.records",
     "Create": "operations.records",
     "HubSpotClient": "api.client",
+    "HubSpotError": "api.errors",
     "HubSpotResource": "resource",
+    "HubSpotRunConfig": "asset",
+    "HubSpotSession": "session",
     "HubSpotSyncComponent": "component.component",
+    "InputError": "api.errors",
+    "SessionSettings": "session_settings",
+    "StoreError": "api.errors",
+    "SyncPlan": "sync.planning.preview",
     "SyncResult": "sync.result",
     "Update": "operations.records",
     "Upsert": "operations.records",

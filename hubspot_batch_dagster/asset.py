@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from hubspot_batch_dagster.sync.result import SyncResult
-    from hubspot_batch_dagster.sync.schema.drift import Drift
 
 
 class HubSpotRunConfig(dg.Config):
@@ -186,7 +185,6 @@ def materialize(
         yield from plan_checks(plan, context.asset_key, max_rejected)
         yield from own
         return
-    drifts: list[Drift] = []
     try:
         with no_retry():
             finished = hubspot.run(
@@ -194,11 +192,11 @@ def materialize(
                 operation,
                 name=name,
                 context=context,
-                on_drift=drifts.append,
                 **told(config, "full_refresh", "approve"),
             )
-    except dg.Failure:
-        for drift in drifts:  # the run was refused because of them
+    except dg.Failure as failure:
+        drift = getattr(failure.__cause__, "drift", None)  # the run was refused because of it
+        if drift is not None:
             yield schema_check(drift, context.asset_key)
         raise
     result = finished.result
@@ -251,7 +249,7 @@ def _set_apart(rows: Iterator[Any], own: list[dg.AssetCheckResult]) -> Iterator[
 
 def refuse_archiving(operation: Operation) -> None:
     """Refuse to archive what left the source where the source is a partition: the other partitions' rows are not gone."""
-    if getattr(operation, "when_gone", "keep") == "archive":
+    if operation.archives_gone:
         raise InputError(
             "when_gone='archive' cannot be used with partitions: every partition would archive the rows of the others.",
             remedy="Send the whole table in one unpartitioned asset, or archive with an Archive(...) asset of its own.",

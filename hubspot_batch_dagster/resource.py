@@ -1,8 +1,9 @@
 """HubSpotResource: one HubSpot account for Dagster, and for scripts."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import dagster as dg
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -10,13 +11,20 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.launchpad import plainly_described, unmasked
-from hubspot_batch_dagster.reading import Reading
-from hubspot_batch_dagster.syncing import Syncing
+from hubspot_batch_dagster.operations.base import Operation
 
 # Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
 if TYPE_CHECKING:
+    import logging
+
+    import pyarrow as pa
+
     from hubspot_batch_dagster.api.client import HubSpotClient
-    from hubspot_batch_dagster.connection import Connection
+    from hubspot_batch_dagster.session import HubSpotSession
+    from hubspot_batch_dagster.session_settings import SessionSettings
+    from hubspot_batch_dagster.sync.options import RunReport
+    from hubspot_batch_dagster.sync.planning.preview import SyncPlan
+    from hubspot_batch_dagster.sync.result import SyncResult
     from hubspot_batch_dagster.sync.schema.portal import Portal
     from hubspot_batch_dagster.sync.state.store import Store
 
@@ -31,7 +39,7 @@ def _seldom(default: Callable[[], Any], description: str, **more: Any) -> Any:
     return Field(default_factory=default, description=description, **more)
 
 
-class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource"]):
+class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
     """One HubSpot account: its credential, its limits, and where the ids tables live.
 
     Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in errors.
@@ -116,9 +124,7 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
         "Seconds of the first pause after server trouble, by default 1; it doubles, with jitter.",
     )
 
-    _connection: "Connection | None" = PrivateAttr(default=None)
-    _portal: "Portal | None" = PrivateAttr(default=None)
-    _store: "Store | None" = PrivateAttr(default=None)
+    _session: "HubSpotSession | None" = PrivateAttr(default=None)
 
     @classmethod
     def _is_dagster_maintained(cls) -> bool:
@@ -136,27 +142,22 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
 
     @contextmanager
     def yield_for_execution(
-        self,
-        context: dg.InitResourceContext,
+        self, context: dg.InitResourceContext
     ) -> Generator["HubSpotResource", None, None]:
-        """Open the connection, the budget and the store for the time of a step; Dagster calls this."""
-        from hubspot_batch_dagster.connection import Connection
-        from hubspot_batch_dagster.sync.schema.portal import Portal
+        """Open the session for the time of a step; Dagster calls this."""
+        from hubspot_batch_dagster.session import HubSpotSession
 
         masked = unmasked(self, context)
         if masked:
             with self.model_copy(update=masked).yield_for_execution(context) as ready:
                 yield ready
             return
-        self._connection = connection = Connection(self)
-        self._portal = Portal(connection.client, portal_id=self.portal_id, check=self.check_portal)
-        try:
-            yield self
-        finally:
-            connection.close()
-            if self._store is not None:
-                self._store.close()
-            self._connection = self._portal = self._store = None
+        with HubSpotSession(self.settings()) as session:
+            self._session = session
+            try:
+                yield self
+            finally:
+                self._session = None
 
     @contextmanager
     def open(self) -> Iterator["HubSpotResource"]:
@@ -164,46 +165,236 @@ class HubSpotResource(Syncing, Reading, dg.ConfigurableResource["HubSpotResource
         with self.process_config_and_initialize_cm() as ready:
             yield ready
 
+    def settings(self) -> "SessionSettings":
+        """The fields as a value, for a :class:`HubSpotSession`."""
+        from hubspot_batch_dagster.session_settings import SessionSettings
+
+        return SessionSettings(**{each.name: getattr(self, each.name) for each in fields(SessionSettings)})
+
     @property
-    def client(self) -> "HubSpotClient":
-        """The typed batch endpoints of this account, within its budget.
+    def session(self) -> "HubSpotSession":
+        """The open session, to which everything below goes.
 
         Raises:
-            InputError: The resource is not open, or the token is not of the portal that ``portal_id`` names.
+            InputError: The resource is not open.
         """
-        if self.portal_id is not None:
-            self.portal.account()
-        return self._opened().client
-
-    @property
-    def portal(self) -> "Portal":
-        """What the account says of itself: its details, properties and pipelines, read once."""
-        self._opened()
-        assert self._portal is not None
-        return self._portal
-
-    def _opened(self) -> "Connection":
-        if self._connection is None:
+        if self._session is None:
             raise InputError(
                 "The HubSpot resource is not open.",
                 remedy="In an asset or op, take it as a parameter. In a script: with HubSpotResource(...).open() as hubspot:",
             )
-        return self._connection
+        return self._session
+
+    @property
+    def client(self) -> "HubSpotClient":
+        """The typed batch endpoints of this account, within its budget."""
+        return self.session.client
+
+    @property
+    def portal(self) -> "Portal":
+        """What the account says of itself: its details, properties and pipelines, read once."""
+        return self.session.portal
 
     @property
     def ids(self) -> "Store":
-        """Where the ids tables and the journal are; opened when first used.
+        """Where the ids tables and the journal are; opened when first used."""
+        return self.session.store
+
+    @overload
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = ...,
+        context: Any = ...,
+        full_refresh: bool = ...,
+        approve: str | None = ...,
+        dry_run: Literal[False] = ...,
+    ) -> "SyncResult": ...
+
+    @overload
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = ...,
+        context: Any = ...,
+        full_refresh: bool = ...,
+        approve: str | None = ...,
+        dry_run: Literal[True],
+    ) -> "SyncPlan": ...
+
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = None,
+        context: Any = None,
+        full_refresh: bool = False,
+        approve: str | None = None,
+        dry_run: bool = False,
+    ) -> "SyncResult | SyncPlan":
+        """Bring rows to HubSpot, once each, inside any asset, op or script.
+
+        Args:
+            rows: A frame (pandas, polars, pyarrow, DuckDB), a record batch reader, or a list of dicts.
+            operation: What to do with them: ``Create``, ``Upsert``, ``Update``, ``Archive`` or ``Associate``.
+            name: The sync, that is whose ids table and journal are used. In an asset its key is the default.
+            context: Dagster's context, for the default name and for progress in its log.
+            full_refresh: Send unchanged and formerly rejected rows too.
+            approve: Carry out this plan (the ``hash`` of a dry run) and no other.
+            dry_run: As :meth:`plan`: say what would be done, and do nothing.
+
+        Returns:
+            What became of each row, or the plan of a dry run. Nothing is raised for single rows: look at ``counts``, or call
+            ``raise_for_failures()``.
 
         Raises:
-            StoreError: The folder cannot be written or the journal cannot be opened.
+            InputError: The rows or the operation cannot be meant; nothing was sent.
+            StoreError: The ids table or the journal cannot be read or written.
         """
-        from hubspot_batch_dagster.connection import default_store
-        from hubspot_batch_dagster.sync.state.store import Store
+        if dry_run:
+            return self.plan(rows, operation, name=name, context=context, full_refresh=full_refresh)
+        return self.session.sync(
+            rows,
+            operation,
+            name=name or _name_from(context),
+            full_refresh=full_refresh,
+            approve=approve,
+            log=_log_of(context),
+        )
 
-        if self._store is None:
-            self._store = Store(
-                self.store or default_store(),
-                journal_url=self.journal,
-                clock=self._opened().client.server_time,
-            )
-        return self._store
+    def run(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = None,
+        context: Any = None,
+        full_refresh: bool = False,
+        approve: str | None = None,
+    ) -> "RunReport":
+        """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
+        return self.session.run(
+            rows,
+            operation,
+            name=name or _name_from(context),
+            full_refresh=full_refresh,
+            approve=approve,
+            log=_log_of(context),
+        )
+
+    def plan(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str | None = None,
+        context: Any = None,
+        full_refresh: bool = False,
+        show_values: bool = False,
+    ) -> "SyncPlan":
+        """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
+
+        Args:
+            rows: As for :meth:`sync`.
+            operation: As for :meth:`sync`.
+            name: As for :meth:`sync`.
+            context: As for :meth:`sync`.
+            full_refresh: As for :meth:`sync`.
+            show_values: Show the values of the sample of changes instead of masking them.
+        """
+        return self.session.plan(
+            rows,
+            operation,
+            name=name or _name_from(context),
+            full_refresh=full_refresh,
+            show_values=show_values,
+            log=_log_of(context),
+        )
+
+    def adopt(
+        self, rows: object, operation: Operation, *, name: str | None = None, context: Any = None
+    ) -> "SyncResult":
+        """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
+
+        For a lost ids table, or records that were made by other means. Rows that HubSpot has as they are become
+        ``unchanged``; the next sync sends the others.
+
+        Args:
+            rows: The rows, as for :meth:`sync`.
+            operation: The operation that will be used, with ``id_property`` or ``creation_key``.
+            name: As for :meth:`sync`.
+            context: As for :meth:`sync`.
+
+        Raises:
+            InputError: The operation has no unique property.
+        """
+        return self.session.adopt(rows, operation, name=name or _name_from(context), log=_log_of(context))
+
+    def undo(self, sync: str, run: str) -> "tuple[SyncResult, SyncResult]":
+        """Go back from a run: what it changed gets its former values (with ``keep_before=True``), what it made is archived.
+
+        Look first with the command ``revert``, which does nothing without ``--yes``. Doing it twice does no harm.
+
+        Args:
+            sync: The sync, such as the asset key joined by ``/``.
+            run: ``sync_run`` in the metadata of the materialization, or ``SyncResult.run``.
+
+        Returns:
+            What became of the restored records, and of the archived ones.
+        """
+        return self.session.undo(sync, run)
+
+    def read(
+        self,
+        object_type: str,
+        ids: object,
+        *,
+        properties: Sequence[str],
+        id_property: str | None = None,
+        history: bool = False,
+        missing: Literal["omit", "keep"] = "omit",
+    ) -> "pa.Table":
+        """Read records by id or by a unique property into an Arrow table, many requests at a time within the budget.
+
+        Args:
+            object_type: What to read.
+            ids: Record ids or values of ``id_property``: a list, an Arrow array, a frame, or an ids table.
+            properties: What to bring back, as text.
+            id_property: The unique property that ``ids`` are values of, such as ``email``.
+            history: Bring the former values back too; 50 records in a request instead of 100.
+            missing: Ids without a record are left out (``"omit"``), or kept as lines that hold only ``requested``.
+
+        Returns:
+            A line for each record, in the order of ``ids``: ``requested``, ``hs_object_id``, the properties,
+            ``created_at``, ``updated_at``, ``archived``, and with history ``<property>_history``.
+
+        Raises:
+            InputError: An id is none, or the object type cannot be read.
+            HubSpotError: HubSpot refused, or did not answer.
+        """
+        return self.session.read(
+            object_type,
+            ids,
+            properties=properties,
+            id_property=id_property,
+            history=history,
+            missing=missing,
+        )
+
+
+def _log_of(context: Any) -> "logging.Logger | None":
+    return None if context is None else context.log
+
+
+def _name_from(context: Any) -> str:
+    if context is not None and getattr(context, "has_assets_def", False):
+        return "/".join(context.asset_key.path)
+    raise InputError(
+        "The sync has no name.",
+        remedy="Pass context=context inside an asset, or name='...': the name says whose ids table is used.",
+    )

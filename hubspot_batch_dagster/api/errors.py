@@ -61,6 +61,11 @@ class HubSpotError(Exception):
     Attributes:
         may_have_acted: False where HubSpot certainly wrote nothing. True means "perhaps": only what is repeatable may
             be sent again.
+
+    Examples:
+        >>> from hubspot_batch_dagster import HubSpotError
+        >>> print(HubSpotError("The page is gone.", row=3, remedy="Name another."))
+        Row 3: The page is gone. Name another.
     """
 
     may_have_acted: bool = False
@@ -119,13 +124,28 @@ class HubSpotError(Exception):
 
 
 class InputError(HubSpotError, ValueError):
-    """Bad input, found before anything was sent: a wrong column name, a missing key, too many inputs."""
+    """Bad input, found before anything was sent: a wrong column name, a missing key, too many inputs.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Create, InputError
+        >>> try:
+        ...     Create("notes", key=[])
+        ... except InputError as error:
+        ...     print(error.message)
+        key names no column.
+    """
 
     default_remedy = ""
 
 
 class StoreError(HubSpotError):
-    """The journal, an ids table or a token cache cannot be read or written. Nothing was sent."""
+    """The journal, an ids table or a token cache cannot be read or written. Nothing was sent.
+
+    Examples:
+        >>> from hubspot_batch_dagster import HubSpotError, StoreError
+        >>> issubclass(StoreError, HubSpotError)
+        True
+    """
 
     default_remedy = "Check the path, its permissions and the free space, then run again."
 

@@ -77,6 +77,18 @@ class Associate(Operation):
             ),
         )
 
+    @property
+    def is_association(self) -> bool:
+        return True
+
+    @property
+    def replaces_associations(self) -> bool:
+        return self.replace
+
+    @property
+    def looks_up_record_ids_in(self) -> str | None:
+        return self.from_through
+
     def check_version(self, default: str) -> None:
         association_endpoint(self.object_type, self.to_type, "create", self.version or default)
 

@@ -143,6 +143,116 @@ class Operation:
         """Whether sending a row twice leaves the same record as sending it once."""
         return True
 
+    @property
+    def associations(self) -> Sequence[Association]:
+        """The associations that the operation writes."""
+        return ()
+
+    @property
+    def creation_key(self) -> str | None:
+        """The unique property by which a created record is found again, if the operation names one."""
+        return None
+
+    @property
+    def unique_property(self) -> str | None:
+        """The property by which the records can be found in the portal, whichever way the operation uses it."""
+        return self.id_property_name or self.creation_key
+
+    @property
+    def is_association(self) -> bool:
+        """Whether the rows are associations and not records."""
+        return False
+
+    @property
+    def replaces_associations(self) -> bool:
+        """Whether the records of the table lose the associations that no row names, once all rows are sent."""
+        return False
+
+    @property
+    def makes_records(self) -> bool:
+        """Whether a row may become a new record."""
+        return not {"create", "upsert"}.isdisjoint(self.actions)
+
+    @property
+    def sends_properties(self) -> bool:
+        """Whether the columns that are sent are values to write, and not only to find records by."""
+        return True
+
+    @property
+    def on_null(self) -> OnNull:
+        """What a null cell does."""
+        return "omit"
+
+    @property
+    def updates_made_records(self) -> bool:
+        """Whether a row that became a record is sent again when it changes."""
+        return True
+
+    @property
+    def updates_by_known_id(self) -> bool:
+        """Whether the ids table says which rows are updated and by which record id; the others are created."""
+        return False
+
+    @property
+    def updates_found_records(self) -> bool:
+        """Whether a create that finds its record there already goes on as an update of it."""
+        return False
+
+    @property
+    def recreates_missing(self) -> bool:
+        """Whether a row whose record is gone makes a new one."""
+        return False
+
+    @property
+    def archives_gone(self) -> bool:
+        """Whether the records of rows that left the source are archived."""
+        return False
+
+    @property
+    def most_gone(self) -> float:
+        """The largest share of the known records that one run may archive because their rows left the source."""
+        return 1.0
+
+    @property
+    def adopts_on_first_run(self) -> bool:
+        """Whether a run without an ids table reads the records of its rows from the portal first."""
+        return False
+
+    @property
+    def compares_with_portal(self) -> bool:
+        """Whether a row is compared with HubSpot's current values, and not with what was sent last."""
+        return False
+
+    @property
+    def keeps_before_images(self) -> bool:
+        """Whether records are read before they are changed, so that the run can be undone."""
+        return False
+
+    @property
+    def looks_up_keys_in(self) -> str | None:
+        """The sync whose ids table has the record ids of the row keys."""
+        return None
+
+    @property
+    def looks_up_record_ids_in(self) -> str | None:
+        """The sync whose ids table has the record ids of ``record_id_column``, which then holds that sync's keys."""
+        return None
+
+    @property
+    def done_outcomes(self) -> tuple[str, ...]:
+        """The outcomes after which a row is not sent again until it changes."""
+        return ("created", "updated", "unchanged")
+
+    @property
+    def makes_missing_properties(self) -> bool:
+        """Whether properties that the portal does not have are made before the first write."""
+        return False
+
+    @property
+    def property_group(self) -> str:
+        """The property group that made properties go to."""
+        return ""
+
     def definition(self) -> str:
         """A short hash of all that decides what is sent and how.
 

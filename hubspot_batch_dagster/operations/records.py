@@ -105,6 +105,14 @@ class Create(Operation):
     def repeatable(self) -> bool:
         return False
 
+    @property
+    def updates_made_records(self) -> bool:
+        return False
+
+    @property
+    def makes_missing_properties(self) -> bool:
+        return self.missing_properties == "create"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Upsert(Operation):
@@ -222,6 +230,42 @@ class Upsert(Operation):
     def property_columns(self) -> dict[str, str] | None:
         return mapping(self.properties)
 
+    @property
+    def updates_by_known_id(self) -> bool:
+        return self.key is not None
+
+    @property
+    def updates_found_records(self) -> bool:
+        return True
+
+    @property
+    def recreates_missing(self) -> bool:
+        return self.if_missing == "recreate"
+
+    @property
+    def archives_gone(self) -> bool:
+        return self.when_gone == "archive"
+
+    @property
+    def most_gone(self) -> float:
+        return self.max_gone
+
+    @property
+    def adopts_on_first_run(self) -> bool:
+        return self.adopt_existing
+
+    @property
+    def compares_with_portal(self) -> bool:
+        return self.compare == "portal"
+
+    @property
+    def keeps_before_images(self) -> bool:
+        return self.keep_before
+
+    @property
+    def makes_missing_properties(self) -> bool:
+        return self.missing_properties == "create"
+
 
 @dataclass(frozen=True, kw_only=True)
 class _ByRecord(Operation):
@@ -262,6 +306,10 @@ class _ByRecord(Operation):
     @property
     def record_id_column(self) -> str | None:
         return self.record_id
+
+    @property
+    def looks_up_keys_in(self) -> str | None:
+        return self.through
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +373,14 @@ class Update(_ByRecord):
     def property_columns(self) -> dict[str, str] | None:
         return mapping(self.properties)
 
+    @property
+    def keeps_before_images(self) -> bool:
+        return self.keep_before
+
+    @property
+    def makes_missing_properties(self) -> bool:
+        return self.missing_properties == "create"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(_ByRecord):
@@ -359,3 +415,11 @@ class Archive(_ByRecord):
     @property
     def property_columns(self) -> dict[str, str]:
         return {} if self.id_property is None else {self.id_property: self.id_property}
+
+    @property
+    def sends_properties(self) -> bool:
+        return False
+
+    @property
+    def done_outcomes(self) -> tuple[str, ...]:
+        return ("archived",)

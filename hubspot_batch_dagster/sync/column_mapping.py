@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.associations import Associate
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.associations.types import (
     TypedAssociation,
-    associations_of,
     typed_associations,
 )
 from hubspot_batch_dagster.sync.state.ids_table import check_key_names
@@ -61,8 +59,8 @@ def bind(
         targets=tuple(
             _target(each) for each in (typed_associations(operation, None) if links is None else links)
         ),
-        record_id_through=operation.from_through if isinstance(operation, Associate) else None,
-        on_null=operation.on_null if isinstance(operation, Create | Upsert | Update) else "omit",
+        record_id_through=operation.looks_up_record_ids_in,
+        on_null=operation.on_null,
     )
     with as_input_error():
         return binding.bind(layout, schema, model=operation.model)
@@ -87,8 +85,8 @@ def as_input_error() -> Iterator[None]:
 
 def _not_sent(operation: Operation) -> set[str]:
     """Columns that are no property unless the user says so."""
-    columns = {each.column for each in associations_of(operation)}
-    if operation.id_property_name is None or isinstance(operation, Archive):
+    columns = {each.column for each in operation.associations}
+    if operation.id_property_name is None or not operation.sends_properties:
         columns |= {*operation.key_columns}
     if operation.record_id_column is not None:
         columns.add(operation.record_id_column)

@@ -28,7 +28,6 @@ class RunOptions:
         batch_size: Rows in a request; HubSpot takes 100.
         on_progress: Called every few seconds with how far the run is.
         on_warning: Called with what the portal does not let the token read.
-        on_drift: Called before a run is refused because the portal's definitions changed.
     """
 
     full_refresh: bool = False
@@ -39,11 +38,10 @@ class RunOptions:
     batch_size: int = 100
     on_progress: Callable[[Progress], None] | None = None
     on_warning: Callable[[str], None] = logger.warning
-    on_drift: Callable[[Drift], None] | None = None
 
 
 @dataclass(frozen=True)
-class Finished:
+class RunReport:
     """A run that came to its end, or was interrupted and saved what it knew.
 
     Attributes:

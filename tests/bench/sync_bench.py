@@ -18,7 +18,7 @@ from hubspot_batch_dagster.emulator import Emulator, Settings
 from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
-from hubspot_batch_dagster.sync.run import Finished, RunOptions, run_sync
+from hubspot_batch_dagster.sync.run import RunOptions, RunReport, run_sync
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.store import Store
 
@@ -108,7 +108,7 @@ class Bench:
         *,
         retry_policy: RetryPolicy | None = None,
         **options: Any,
-    ) -> Finished:
+    ) -> RunReport:
         """Run, and give everything back."""
         chosen = {
             "retry_policy": retry_policy or self.retry_policy,

@@ -12,7 +12,6 @@ from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReache
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
 from hubspot_batch_dagster.sync.options import RunOptions
-from hubspot_batch_dagster.sync.planning.adoption import unique_property
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync
 from hubspot_batch_dagster.sync.staging import conclusion
@@ -211,5 +210,5 @@ def test_rows_are_archived_by_a_unique_property(bench: Bench) -> None:
     result = bench.run([{"email": "P1@x.org"}, {"email": "nobody@x.org"}], gone, "bin")
     assert shown(result) == {"archived": 1, "rejected": 1}
     assert "p1@x.org" not in bench.living("contacts", "email")
-    assert unique_property(COMPANIES) is None
-    assert unique_property(Create("companies", key="id", properties=["name"], creation_key="name")) == "name"
+    assert COMPANIES.unique_property is None
+    assert Create("companies", key="id", properties=["name"], creation_key="name").unique_property == "name"

@@ -13,9 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.operations.associations import Associate
-from hubspot_batch_dagster.operations.records import Operation
-from hubspot_batch_dagster.sync.associations.types import associations_of
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.staging.known_rows import copy_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.store import Store
@@ -49,12 +47,14 @@ def columns_of(operation: Operation) -> tuple[Column, ...]:
     """The columns of an operation that hold another sync's keys."""
     found = [
         Column(each.column, each.through, object_type(each.to).name, each.required)
-        for each in associations_of(operation)
+        for each in operation.associations
         if each.through is not None
     ]
-    if isinstance(operation, Associate) and operation.from_through is not None:
+    if operation.looks_up_record_ids_in is not None and operation.record_id_column is not None:
         source = object_type(operation.object_type).name
-        found.append(Column(operation.from_column, operation.from_through, source, required=True))
+        found.append(
+            Column(operation.record_id_column, operation.looks_up_record_ids_in, source, required=True)
+        )
     return tuple(found)
 
 

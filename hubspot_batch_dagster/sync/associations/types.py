@@ -13,7 +13,7 @@ from hubspot_batch_dagster.api.association_types import (
 from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError, InvalidBatch, MissingScopes, NotFound
-from hubspot_batch_dagster.operations.records import Association, Operation
+from hubspot_batch_dagster.operations.base import Association, Operation
 
 Labels = Callable[[str, str], list[LabelDefinition]]
 """Reads the types from one object type to another."""
@@ -44,16 +44,10 @@ class TypedAssociation:
         return self.association.replace
 
 
-def associations_of(operation: Operation) -> Sequence[Association]:
-    """The associations that an operation writes."""
-    found: Sequence[Association] = getattr(operation, "associations", ())
-    return found
-
-
 def association_requests_per_batch(operation: Operation) -> int:
     """How many requests the links of an updated or upserted batch take: one for each object type that they lead to, and
     one more to read what is there where labels are added or links replaced."""
-    links = associations_of(operation)
+    links = operation.associations
     looked_at = {each.to for each in links if each.type is not None or each.replace}
     return len({each.to for each in links}) + len(looked_at)
 
@@ -71,7 +65,7 @@ def typed_associations(operation: Operation, labels: Labels | None) -> tuple[Typ
         HubSpotError: The portal's labels are needed and cannot be read.
     """
     source = object_type(operation.object_type).name
-    links = tuple(_link(source, each, labels) for each in associations_of(operation))
+    links = tuple(_link(source, each, labels) for each in operation.associations)
     meant: dict[AssociationTypeKey, str] = {}
     for link in links:
         if meant.setdefault(link.type, link.to) != link.to:

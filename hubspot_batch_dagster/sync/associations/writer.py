@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.association_requests import (
     AssociationRequests,
     CurrentAssociations,
@@ -17,7 +15,6 @@ from hubspot_batch_dagster.sync.associations.association_requests import (
 from hubspot_batch_dagster.sync.associations.types import (
     AssociationTypeKey,
     TypedAssociation,
-    typed_associations,
 )
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict
@@ -42,23 +39,6 @@ class AssociationWriter:
     object_type: str
     links: tuple[TypedAssociation, ...]
     requester: Requester
-
-    @classmethod
-    def of(cls, operation: Operation, requester: Requester) -> AssociationWriter:
-        """The association_writer of an operation. If the portal does not answer, the run goes on with nothing to send.
-
-        Raises:
-            InputError: There is no such label or type.
-            MissingScopes: The token may not read the labels.
-        """
-        links: tuple[TypedAssociation, ...] = ()
-        try:
-            links = typed_associations(operation, requester.labels)
-        except (InputError, MissingScopes):
-            raise
-        except HubSpotError as error:
-            requester.stop.set(error)
-        return cls(object_type(operation.object_type).name, links, requester)
 
     def settle(self, batch: Batch, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         """Write the links of rows that were just updated or upserted, and let their verdicts depend on it.

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Set
 
 from hubspot_batch_dagster.api.models import Record
-from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
@@ -19,11 +18,6 @@ from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.settlement.value_comparison import holds
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-
-
-def unique_property(operation: Operation) -> str | None:
-    """The property by which the records of an operation can be found in the portal."""
-    return operation.id_property_name or getattr(operation, "creation_key", None)
 
 
 def by_unique_property(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.records import Operation, Upsert
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 GONE = """SELECT k.key, k.keys, k.id FROM known k
@@ -19,13 +19,15 @@ def guard_size(stage: StagingArea, operation: Operation, created: int, changed: 
     Raises:
         InputError: With both numbers, and how to allow it.
     """
-    for name, planned in (("max_created", created), ("max_changed", changed)):
-        allowed = getattr(operation, name, None)
+    limits = (
+        ("max_created", operation.max_created, "make", created),
+        ("max_changed", operation.max_changed, "change", changed),
+    )
+    for name, allowed, verb, planned in limits:
         if allowed is None:
             continue
         most = allowed * stage.rows_in if isinstance(allowed, float) else allowed
         if planned > most:
-            verb = "make" if name == "max_created" else "change"
             raise InputError(
                 f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}. Nothing was sent.",
                 remedy=f"Look at the plan with dry_run. If it is meant, raise {name} for one run.",
@@ -38,12 +40,12 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     Raises:
         InputError: The source is empty, rows without a key hide who is gone, or more would go than ``max_gone`` allows.
     """
-    if not isinstance(operation, Upsert) or operation.when_gone != "archive":
+    if not operation.archives_gone:
         return 0
     gone = stage.count(f"SELECT count(*) FROM ({GONE})")
     if not gone:
         return 0
-    known = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
+    live = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
     keyless = stage.count("SELECT count(*) FROM rejected WHERE key IS NULL")
     if stage.rows_in == 0:
         why, remedy = (
@@ -53,8 +55,8 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     elif keyless:
         why = f"{keyless} rows have no key and cannot be told apart from rows that are gone"
         remedy = "Fill the keys, or leave those rows out."
-    elif gone > operation.max_gone * known:
-        why = f"that is more than max_gone={operation.max_gone:g} of the {known} known records"
+    elif gone > operation.most_gone * live:
+        why = f"that is more than max_gone={operation.most_gone:g} of the {live} known records"
         remedy = "If this is meant, raise max_gone for one run; 1 allows all."
     else:
         return gone

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.associations.types import association_requests_per_batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
@@ -69,7 +69,7 @@ def make_plan(
     waiting = _note_held(stage, held)
     written_late = _note_at_large(stage, at_large)
     freed = _note_freed(stage)
-    through = " LEFT JOIN others o USING (key)" if _through(operation) else ""
+    through = "" if operation.looks_up_keys_in is None else " LEFT JOIN others o USING (key)"
     db.execute(
         f"""CREATE TABLE plan AS
         SELECT row, key, digest, action, known_id, synced_at,
@@ -167,16 +167,12 @@ def _reject_incomplete(stage: StagingArea) -> None:
     db.execute("DELETE FROM plan WHERE row NOT IN (SELECT row FROM staged)")
 
 
-def _through(operation: Operation) -> bool:
-    return isinstance(operation, Update | Archive) and operation.key is not None
-
-
 def _id_to_update(operation: Operation) -> str:
-    return "known_id" if isinstance(operation, Upsert) else _id_to_send(operation)
+    return "known_id" if operation.updates_by_known_id else _id_to_send(operation)
 
 
 def _id_to_send(operation: Operation) -> str:
-    return "other_id" if _through(operation) else "own_id"
+    return "own_id" if operation.looks_up_keys_in is None else "other_id"
 
 
 def _note_held(stage: StagingArea, held: Iterable[Intent]) -> str:
@@ -232,20 +228,21 @@ def _action(
     """The SQL that decides for one row."""
     live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
     cases = [f"WHEN {waiting} THEN 'unknown'"]
-    if _through(operation):
+    through = operation.looks_up_keys_in is not None
+    if through:
         cases.append("WHEN o.id IS NULL THEN 'missing'")
-    if isinstance(operation, Create):
+    if not operation.updates_made_records:
         cases.append(f"WHEN {live} THEN 'unchanged'")
     if not full_refresh:
-        done = "'archived'" if isinstance(operation, Archive) else "'created', 'updated', 'unchanged'"
-        same = " AND o.id = k.id" if _through(operation) else ""
+        done = ", ".join(f"'{each}'" for each in operation.done_outcomes)
+        same = " AND o.id = k.id" if through else ""
         cases.append(
             f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' AND NOT {freed} THEN 'rejected'"
         )
         cases.append(
             f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late}{same} THEN 'unchanged'"
         )
-    if isinstance(operation, Upsert) and operation.key is not None:
+    if operation.updates_by_known_id:
         cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")
     else:
         cases.append(f"ELSE '{operation.action}'")

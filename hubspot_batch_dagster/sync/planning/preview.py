@@ -55,6 +55,18 @@ class SyncPlan:
         share_of_day: Part of the day's requests that it takes; ``None`` where that is not known.
         hash: Stands for the whole plan: give it as ``approve`` to carry out this plan and no other.
         drift: What changed in the portal's definitions since the last run.
+
+    Examples:
+        >>> import tempfile
+        >>> from hubspot_batch_dagster import HubSpotSession, SessionSettings, SyncPlan, Upsert
+        >>> from hubspot_batch_dagster.emulator import Emulator
+        >>> people = [{"email": "ada@example.com"}]
+        >>> with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
+        ...     settings = SessionSettings(access_token=emulator.token, base_url=emulator.url, store=folder)
+        ...     with HubSpotSession(settings) as hubspot:
+        ...         plan: SyncPlan = hubspot.plan(people, Upsert("contacts", id_property="email"), name="people")
+        >>> plan.counts["created"], plan.requests
+        (1, 1)
     """
 
     name: str

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.records import Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 SHOWN = 10
@@ -61,7 +61,7 @@ def check_unique(operation: Operation, definitions: Definitions, to_make: Collec
     """
     given = {
         "id_property": operation.id_property_name,
-        "creation_key": getattr(operation, "creation_key", None),
+        "creation_key": operation.creation_key,
     }
     for what, name in given.items():
         if name is None or name in to_make or definitions.is_unique(name):
@@ -117,7 +117,7 @@ def _remedy(operation: Operation, unknown: bool) -> str:
         if operation.property_columns is None
         else "Correct properties=, or leave the column out."
     )
-    makes = isinstance(operation, Create | Upsert | Update) and unknown
+    makes = operation.sends_properties and unknown
     return where + (" missing_properties='create' makes properties that do not exist." if makes else "")
 
 

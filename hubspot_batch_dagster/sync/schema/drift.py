@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 FORMAT = 1
@@ -53,6 +55,37 @@ class Drift:
     def blocks(self) -> bool:
         """Whether a column can no longer be sent."""
         return any(each.blocks for each in self.changes)
+
+
+class DriftRefused(InputError):
+    """The run was refused because the portal's definitions changed: a column can no longer be sent.
+
+    Attributes:
+        drift: All that changed since the last run.
+    """
+
+    def __init__(self, refusal: InputError, drift: Drift) -> None:
+        super().__init__(refusal.message, column=refusal.column, row=refusal.row, remedy=refusal.remedy)
+        self.drift = drift
+
+    def __reduce__(self) -> tuple[object, ...]:
+        plain = InputError(self.message, column=self.column, row=self.row, remedy=self.remedy)
+        return type(self), (plain, self.drift)
+
+
+@contextmanager
+def refusing(drift: Drift) -> Iterator[None]:
+    """Let a refusal carry the changes that led to it.
+
+    Raises:
+        DriftRefused: Instead of an ``InputError`` after a change that takes a column away.
+    """
+    try:
+        yield
+    except InputError as error:
+        if drift.blocks:
+            raise DriftRefused(error, drift) from None
+        raise
 
 
 def drift(before: Snapshot | None, mapping: Mapping[str, str], definitions: Definitions) -> Drift:

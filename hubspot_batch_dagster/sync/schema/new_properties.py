@@ -17,7 +17,7 @@ from hubspot_batch_dagster.api.definitions import (
 )
 from hubspot_batch_dagster.api.endpoints import definition_path, object_type
 from hubspot_batch_dagster.api.errors import Conflict, InputError
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.schema.portal import Ask
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -40,7 +40,7 @@ def planned_properties(
     Raises:
         InputError: A name or a column's type does not fit a property.
     """
-    unique = {operation.id_property_name, getattr(operation, "creation_key", None)}
+    unique = {operation.id_property_name, operation.creation_key}
     return [
         _planned(name, mapping[name], schema.field(mapping[name]).type, group, unique=name in unique)
         for name in names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,11 +10,18 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.api.definitions import PropertyCreate
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Upsert
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.column_mapping import mapped
 from hubspot_batch_dagster.sync.schema.column_checks import check_columns, check_unique, unknown_properties
 from hubspot_batch_dagster.sync.schema.definitions import Definitions, pipeline_properties
-from hubspot_batch_dagster.sync.schema.drift import Drift, Snapshot, drift, read_snapshot, write_snapshot
+from hubspot_batch_dagster.sync.schema.drift import (
+    Drift,
+    Snapshot,
+    drift,
+    read_snapshot,
+    refusing,
+    write_snapshot,
+)
 from hubspot_batch_dagster.sync.schema.new_properties import (
     as_definition,
     make_properties,
@@ -87,7 +94,6 @@ class Inquiry:
         warn: Where to say what cannot be read.
         store: Where the last run's definitions are.
         name: Of the sync.
-        on_drift: Told of changes that will refuse the run.
     """
 
     portal: Portal
@@ -95,7 +101,6 @@ class Inquiry:
     warn: Warn
     store: Store
     name: str
-    on_drift: Callable[[Drift], None] | None = None
 
     def preflight(self, operation: Operation, schema: pa.Schema, version: str) -> Preflight:
         """Ask what a run needs to know, and refuse what cannot be sent.
@@ -107,6 +112,7 @@ class Inquiry:
 
         Raises:
             InputError: A column, the unique property or the portal itself is not what it must be.
+            DriftRefused: The same, after a change of the portal's definitions that takes a column away.
             HubSpotError: HubSpot does not answer, or does not accept the token.
         """
         mapping = mapped(operation, schema)
@@ -114,7 +120,7 @@ class Inquiry:
         if self.portal.check or self.portal.pinned is not None:
             account = self.portal.account(self.ask, self.warn)
         portal_id = account.portal_id if account is not None else None
-        makes = isinstance(operation, Create | Upsert)
+        makes = operation.makes_records
         if not self.portal.check or not (mapping or makes or operation.id_property_name):
             return Preflight(portal_id)
         definitions = self._definitions(operation, mapping)
@@ -122,17 +128,16 @@ class Inquiry:
             return Preflight(portal_id, rules=create_rules(operation, mapping, version, None))
         definitions, missing = self._completed(operation, mapping, schema, definitions)
         found = drift(self._last(), mapping, definitions)
-        if found.blocks and self.on_drift is not None:
-            self.on_drift(found)
         made = {each.name for each in missing}
         archived = (
             self.portal.archived(operation.object_type, self.ask)
             if unknown_properties(mapping, definitions)
             else set()
         )
-        if not isinstance(operation, Archive):
-            check_columns(operation, mapping, definitions, archived, made)
-        check_unique(operation, definitions, made)
+        with refusing(found):
+            if operation.sends_properties:
+                check_columns(operation, mapping, definitions, archived, made)
+            check_unique(operation, definitions, made)
         rules = create_rules(operation, mapping, version, definitions)
         return Preflight(portal_id, definitions, mapping, rules, missing, found)
 
@@ -144,7 +149,7 @@ class Inquiry:
         kind, portal = operation.object_type, self.portal
         schema = None
         staged = bool(set(pipeline_properties(kind)) & set(mapping))
-        makes = isinstance(operation, Create | Upsert)
+        makes = operation.makes_records
         if makes and staged and object_type(kind).custom:
             # One request for both: the schema holds the properties too, and three requests are the most.
             schema = portal.schema(kind, self.ask, self.warn)
@@ -167,10 +172,8 @@ class Inquiry:
     ) -> tuple[Definitions, tuple[PropertyCreate, ...]]:
         """The definitions with the properties that will be made, and how they will be made."""
         missing = unknown_properties(mapping, definitions)
-        if not missing or getattr(operation, "missing_properties", "refuse") != "create" or len(schema) == 0:
+        if not missing or not operation.makes_missing_properties or len(schema) == 0:
             return definitions, ()
-        planned = planned_properties(
-            operation, missing, mapping, schema, str(getattr(operation, "property_group", ""))
-        )
+        planned = planned_properties(operation, missing, mapping, schema, operation.property_group)
         made = {each.name: as_definition(each) for each in planned}
         return replace(definitions, properties={**definitions.properties, **made}), tuple(planned)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.schema.definitions import Definitions, pipeline_properties
 from hubspot_batch_dagster.table.encode import Encoded
 from hubspot_batch_dagster.table.kernels import Array, cells, pc
@@ -195,13 +195,13 @@ def create_rules(
         InputError: A create sends no column for what HubSpot needs of every new record.
     """
     kind = object_type(operation.object_type).name
-    makes = isinstance(operation, Create) or (isinstance(operation, Upsert) and operation.id_property is None)
+    makes = "create" in operation.actions
     table = NEEDED if version in BEFORE_2026_09 else NEEDED_SINCE_2026_09
     needed = table.get(kind, ()) if makes else ()
     if makes and definitions is not None:
         needed = (*needed, *((name,) for name in definitions.required))
     contact = makes and kind == "leads"
-    if isinstance(operation, Create):
+    if makes and not operation.updates_made_records:
         _check_columns(kind, mapping, needed)
     if contact:
         _check_contact(operation)
@@ -226,7 +226,7 @@ def _check_columns(kind: str, mapping: Mapping[str, str], needed: tuple[Choice, 
 
 def _check_contact(operation: Operation) -> None:
     """A lead belongs to a contact from its first moment ("Leads guide")."""
-    linked = [object_type(each.to).name for each in getattr(operation, "associations", ())]
+    linked = [object_type(each.to).name for each in operation.associations]
     if "contacts" not in linked:
         raise InputError(
             "HubSpot makes no lead without an association to a contact. Nothing was sent.",

@@ -35,13 +35,13 @@ from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync import progress as progress_module
-from hubspot_batch_dagster.sync import run as run_module
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.delivery.batch_delivery import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
+from hubspot_batch_dagster.sync.stages import deliver as deliver_stage
 
 NAMES = [f"Firm {i}" for i in range(120)]
 
@@ -229,7 +229,7 @@ def test_an_interruption_while_rows_that_left_the_source_are_counted_loses_none_
     operation = replace(BY_EMAIL, when_gone="archive", max_gone=1)
     bench.run(people(3), operation)
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "plan_gone", struck)
+        patch.setattr(deliver_stage, "plan_gone", struck)
         finished = bench.finish(people(2), operation)
     assert isinstance(finished.interruption, KeyboardInterrupt)
     assert finished.result.counts["unchanged"] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bench.sync_bench import Bench, shown
 from hubspot_batch_dagster import HubSpotResource, hubspot_asset
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.records import Upsert
-from hubspot_batch_dagster.sync.schema.drift import Drift, SchemaChange
+from hubspot_batch_dagster.sync.schema.drift import Drift, DriftRefused, SchemaChange
 
 OPERATION = Upsert("contacts", id_property="email", properties={"email": "email", "team": "squad"})
 ROWS = [{"email": "a@x.org", "squad": "red"}]
@@ -84,10 +85,13 @@ def test_a_column_that_can_no_longer_be_sent_refuses_the_run_and_is_told(begun: 
         begun.emulator.portal.table("contacts").undefine("team")
     else:
         changed(begun, read_only=True)
-    told: list[Drift] = []
-    with pytest.raises(InputError, match="'squad'"):
-        begun.finish(ROWS, OPERATION, on_drift=told.append)
-    assert [(each.column, each.blocks) for each in told[0].changes] == [("squad", True)]
+    with pytest.raises(InputError, match="'squad'") as refused:
+        begun.finish(ROWS, OPERATION)
+    again = pickle.loads(pickle.dumps(refused.value))
+    assert str(again) == str(refused.value)
+    for error in (refused.value, again):
+        assert isinstance(error, DriftRefused)
+        assert [(each.column, each.blocks) for each in error.drift.changes] == [("squad", True)]
 
 
 def test_a_damaged_or_foreign_file_counts_as_none(begun: Bench) -> None:

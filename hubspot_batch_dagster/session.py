@@ -1,0 +1,314 @@
+"""HubSpotSession: one open HubSpot account, which runs syncs without Dagster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from typing_extensions import Self
+
+from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.transport import Timeout
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.session_settings import SessionSettings, default_store, token_source
+from hubspot_batch_dagster.sync.options import RunOptions, RunReport
+from hubspot_batch_dagster.sync.planning.preview import SyncPlan
+from hubspot_batch_dagster.sync.read import read_records
+from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
+from hubspot_batch_dagster.sync.result import SyncResult
+from hubspot_batch_dagster.sync.run import plan_sync, run_sync
+from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.undo import plan_undo, undo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class HubSpotSession:
+    """One HubSpot account with its client, its budget and its store, open until :meth:`close`.
+
+    Dagster is not needed for it: :class:`hubspot_batch_dagster.HubSpotResource` opens one for a step, a script may do so
+    itself. Use it in a ``with`` block.
+
+    Args:
+        settings: The account, its limits, and where the ids tables live.
+
+    Raises:
+        InputError: There is no credential, more than one, or a setting that cannot be meant.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Create, HubSpotSession, SessionSettings
+        >>> from hubspot_batch_dagster.emulator import Emulator
+        >>> import tempfile
+        >>> notes = [{"id": 1, "hs_timestamp": "2026-03-01T09:00:00Z", "hs_note_body": "Hello"}]
+        >>> with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
+        ...     settings = SessionSettings(access_token=emulator.token, base_url=emulator.url, store=folder)
+        ...     with HubSpotSession(settings) as hubspot:
+        ...         hubspot.sync(notes, Create("notes", key="id"), name="notes").counts["created"]
+        1
+    """
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self.settings = settings
+        self._source = token_source(settings)
+        timeout = settings.timeout
+        self._client = HubSpotClient(
+            self._source,
+            base_url=settings.base_url,
+            version=settings.version,
+            timeout=Timeout(connect=min(5.0, timeout), read=timeout, total=max(180.0, 1.5 * timeout)),
+        )
+        # Two portals never share a token, but an emulator and HubSpot might.
+        self._client.budget = open_budget(
+            f"{self._client.fingerprint}@{settings.base_url}",
+            url=settings.budget_url,
+            limit=settings.limit,
+            share=settings.share,
+            daily_share=settings.daily_share,
+        )
+        self.portal = Portal(self._client, portal_id=settings.portal_id, check=settings.check_portal)
+        self._store: Store | None = None
+
+    def __repr__(self) -> str:
+        return f"HubSpotSession({self.settings!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the kept connections, the budget and the journal."""
+        self._client.close()
+        if isinstance(self._source, OAuthRefresh):
+            self._source.close()
+        if isinstance(self._client.budget, SharedBudget):
+            self._client.budget.close()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    @property
+    def client(self) -> HubSpotClient:
+        """The typed batch endpoints of this account, within its budget.
+
+        Raises:
+            InputError: The token is not of the portal that ``portal_id`` names.
+        """
+        if self.settings.portal_id is not None:
+            self.portal.account()
+        return self._client
+
+    @property
+    def store(self) -> Store:
+        """Where the ids tables and the journal are; opened when first used.
+
+        Raises:
+            StoreError: The folder cannot be written or the journal cannot be opened.
+        """
+        if self._store is None:
+            self._store = Store(
+                self.settings.store or default_store(),
+                journal_url=self.settings.journal,
+                clock=self._client.server_time,
+            )
+        return self._store
+
+    def sync(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str,
+        full_refresh: bool = False,
+        approve: str | None = None,
+        log: logging.Logger | None = None,
+    ) -> SyncResult:
+        """Bring rows to HubSpot, once each.
+
+        Args:
+            rows: A frame (pandas, polars, pyarrow, DuckDB), a record batch reader, or a list of dicts.
+            operation: What to do with them: ``Create``, ``Upsert``, ``Update``, ``Archive`` or ``Associate``.
+            name: The sync, that is whose ids table and journal are used.
+            full_refresh: Send unchanged and formerly rejected rows too.
+            approve: Carry out this plan (the ``hash`` of :meth:`plan`) and no other.
+            log: Where progress and warnings go.
+
+        Returns:
+            What became of each row. Nothing is raised for single rows: look at ``counts``, or call ``raise_for_failures()``.
+
+        Raises:
+            InputError: The rows or the operation cannot be meant; nothing was sent.
+            StoreError: The ids table or the journal cannot be read or written.
+        """
+        report = self.run(rows, operation, name=name, full_refresh=full_refresh, approve=approve, log=log)
+        if report.interruption is not None:
+            raise report.interruption
+        return report.result
+
+    def run(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str,
+        full_refresh: bool = False,
+        approve: str | None = None,
+        log: logging.Logger | None = None,
+    ) -> RunReport:
+        """As :meth:`sync`, but an interruption is handed back together with what was done before it.
+
+        Args:
+            rows: As for :meth:`sync`.
+            operation: As for :meth:`sync`.
+            name: As for :meth:`sync`.
+            full_refresh: As for :meth:`sync`.
+            approve: As for :meth:`sync`.
+            log: As for :meth:`sync`.
+        """
+        options = replace(self._options(log), full_refresh=full_refresh, approve=approve)
+        return self._run(rows, operation, name, options)
+
+    def plan(
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str,
+        full_refresh: bool = False,
+        show_values: bool = False,
+        log: logging.Logger | None = None,
+    ) -> SyncPlan:
+        """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
+
+        Args:
+            rows: As for :meth:`sync`.
+            operation: As for :meth:`sync`.
+            name: As for :meth:`sync`.
+            full_refresh: As for :meth:`sync`.
+            show_values: Show the values of the sample of changes instead of masking them.
+            log: As for :meth:`sync`.
+        """
+        return plan_sync(
+            rows,
+            operation,
+            client=self._client,
+            portal=self.portal,
+            store=self.store,
+            name=name,
+            options=replace(self._options(log), full_refresh=full_refresh),
+            show_values=show_values,
+        )
+
+    def adopt(
+        self, rows: object, operation: Operation, *, name: str, log: logging.Logger | None = None
+    ) -> SyncResult:
+        """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
+
+        For a lost ids table, or records that were made by other means. The operation needs a unique property:
+        ``id_property``, or ``creation_key``. Rows that HubSpot has as they are become ``unchanged``; the next sync
+        sends the others.
+
+        Args:
+            rows: The rows, as for :meth:`sync`.
+            operation: The operation that will be used.
+            name: As for :meth:`sync`.
+            log: As for :meth:`sync`.
+
+        Raises:
+            InputError: The operation has no unique property.
+        """
+        if operation.unique_property is None:
+            raise InputError(
+                "Records can be adopted only by a property with unique values.",
+                remedy="Give the operation id_property= or creation_key=.",
+            )
+        return self._run(rows, operation, name, replace(self._options(log), adopt=True)).result
+
+    def undo(self, sync: str, run: str) -> tuple[SyncResult, SyncResult]:
+        """Go back from a run: what it changed gets its former values, what it made is archived.
+
+        Former values are there only if the operation had ``keep_before=True``. Look first with
+        :func:`hubspot_batch_dagster.sync.undo.plan_undo`. Doing it twice does no harm.
+
+        Args:
+            sync: The sync, such as the asset key joined by ``/``.
+            run: ``sync_run`` in the metadata of the materialization, or ``SyncResult.run``.
+
+        Returns:
+            What became of the restored records, and of the archived ones.
+        """
+        return undo(
+            plan_undo(self.store, sync, run),
+            client=self.client,
+            store=self.store,
+            options=self._options(None),
+        )
+
+    def read(
+        self,
+        object_type: str,
+        ids: object,
+        *,
+        properties: Sequence[str],
+        id_property: str | None = None,
+        history: bool = False,
+        missing: Literal["omit", "keep"] = "omit",
+    ) -> pa.Table:
+        """Read records by id or by a unique property into an Arrow table, many requests at a time within the budget.
+
+        Args:
+            object_type: What to read.
+            ids: Record ids, or values of ``id_property``: a list, an Arrow array, or a frame. An ids table will do.
+            properties: What to bring back, as text.
+            id_property: The unique property that ``ids`` are values of, such as ``email``.
+            history: Bring the former values back too; 50 records in a request instead of 100.
+            missing: Ids without a record are left out (``"omit"``), or kept as lines (``"keep"``).
+
+        Returns:
+            A line for each record, in the order of ``ids``.
+
+        Raises:
+            InputError: An id is none, or the object type cannot be read.
+            HubSpotError: HubSpot refused, or did not answer.
+
+        Source: HubSpot, "Using object APIs" (batch read).
+        """
+        requester = Requester(self.client, stop=StopSignal(), retry_policy=self.settings.retry_policy)
+        return read_records(
+            requester,
+            object_type,
+            ids,
+            properties=properties,
+            id_property=id_property,
+            history=history,
+            missing=missing,
+        )
+
+    def _run(self, rows: object, operation: Operation, name: str, options: RunOptions) -> RunReport:
+        return run_sync(
+            rows,
+            operation,
+            client=self._client,
+            portal=self.portal,
+            store=self.store,
+            name=name,
+            options=options,
+        )
+
+    def _options(self, log: logging.Logger | None) -> RunOptions:
+        options = RunOptions(memory=self.settings.memory, retry_policy=self.settings.retry_policy)
+        if log is None:
+            return options
+        return replace(options, on_progress=lambda progress: log.info(str(progress)), on_warning=log.warning)

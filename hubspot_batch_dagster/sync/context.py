@@ -1,0 +1,158 @@
+"""What a run is about, fixed before its first stage: the definition, and the things that its stages work with."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.sync.column_mapping import as_input_error
+from hubspot_batch_dagster.sync.delivery.association_sender import ASSOCIATIONS_PER_ROW
+from hubspot_batch_dagster.sync.options import RunOptions
+from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
+from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.table.rows import RowStream, record_batches
+
+
+@dataclass(frozen=True)
+class RunDefinition:
+    """What a run is to do.
+
+    Attributes:
+        id: Of the run. Ids sort by time, and so do the folders of the runs.
+        name: The sync.
+        operation: What to do with the rows.
+        source: The rows.
+        object_type: Where they go, by HubSpot's name.
+        options: How to go about it.
+        batch_size: Rows in a request.
+        started: When it began, by the monotonic clock.
+    """
+
+    id: str
+    name: str
+    operation: Operation
+    source: RowStream
+    object_type: str
+    options: RunOptions
+    batch_size: int
+    started: float
+
+    @classmethod
+    def of(cls, rows: object, operation: Operation, name: str, options: RunOptions) -> RunDefinition:
+        """Define a run.
+
+        Raises:
+            InputError: The rows are no table.
+        """
+        with as_input_error():
+            source = record_batches(rows)
+        return cls(
+            id=f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}",
+            name=name,
+            operation=operation,
+            source=source,
+            object_type=object_type(operation.object_type).name,
+            options=options,
+            batch_size=options.batch_size * (ASSOCIATIONS_PER_ROW if operation.is_association else 1),
+            started=time.monotonic(),
+        )
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the stages of a run work with. Nothing has been asked or sent when it is made.
+
+    Attributes:
+        definition: What the run is to do.
+        client: The way to HubSpot.
+        store: Where the ids table and the journal are.
+        portal: What the account says of itself; ``None`` checks nothing.
+        folder: For the run's own files.
+        requester: The requests, all counted and stopped together.
+    """
+
+    definition: RunDefinition
+    client: HubSpotClient
+    store: Store
+    portal: Portal | None
+    folder: Path
+    requester: Requester
+
+    @property
+    def name(self) -> str:
+        """The sync."""
+        return self.definition.name
+
+    @property
+    def operation(self) -> Operation:
+        """What to do with the rows."""
+        return self.definition.operation
+
+    @property
+    def object_type(self) -> str:
+        """Where they go."""
+        return self.definition.object_type
+
+    @property
+    def options(self) -> RunOptions:
+        """How to go about it."""
+        return self.definition.options
+
+    @property
+    def stop(self) -> StopSignal:
+        """Why the run stops before its end."""
+        return self.requester.stop
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since 1970, by HubSpot's clock as far as it is known."""
+        return self.client.server_time
+
+
+@contextmanager
+def open_run(
+    rows: object,
+    operation: Operation,
+    *,
+    client: HubSpotClient,
+    store: Store,
+    name: str,
+    options: RunOptions,
+    portal: Portal | None,
+    writes: bool,
+) -> Iterator[RunContext]:
+    """Keep other runs of the sync out, and make what the stages work with.
+
+    Args:
+        rows: Any frame.
+        operation: What to do with them.
+        client: The way to HubSpot.
+        store: Where the ids table and the journal are.
+        name: Of the sync.
+        options: How to go about it.
+        portal: What to check the rows against.
+        writes: Whether the store will be written: then it is tried first.
+
+    Raises:
+        InputError: The operation does not exist in the API version, or the rows are no table.
+        StoreError: Another run of the sync does not end, or the store cannot be written.
+    """
+    operation.check_version(client.version)
+    with store.lock(name), store.scratch(name) as folder:
+        if writes:
+            store.check_writable(name)
+        with stop_signal_for(client) as stop:
+            definition = RunDefinition.of(rows, operation, name, options)
+            requester = Requester(
+                client, stop=stop, retry_policy=options.retry_policy, version=operation.version
+            )
+            yield RunContext(definition, client, store, portal, folder, requester)

@@ -1,0 +1,91 @@
+"""The plan, and what must be there before it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.planning.planner import Plan, make_plan, plan_hash
+from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.staging import known_rows
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.state import ids_table
+
+
+def decide(
+    run: RunContext,
+    schema: Schema,
+    area: StagingArea,
+    *,
+    held: Iterable[Intent],
+    at_large: Iterable[Intent],
+) -> Plan:
+    """Plan: one action for each row.
+
+    Args:
+        run: The run.
+        schema: How the columns go to HubSpot.
+        area: The rows, with ``known``.
+        held: Creates whose answer is still open: their rows wait.
+        at_large: Repeatable batches with a request that HubSpot may carry out late.
+
+    Raises:
+        InputError: A guard of the operation, or the plan is not the approved one.
+    """
+    plan = _plan(run, schema, area, held, at_large)
+    approved = run.options.approve
+    found = plan_hash(area, schema.definition(run)) if approved is not None else None
+    if found != approved:
+        raise InputError(
+            f"The plan is {found}, and {approved} was approved: the source or the portal moved. Nothing was sent.",
+            remedy="Look at the new plan with dry_run, and approve that.",
+        )
+    return plan
+
+
+def prepare_writing(run: RunContext, schema: Schema, plan: Plan, path: Path | None) -> None:
+    """Leave a mark of a first run's key, and make the properties that are missing; called once the plan is settled.
+
+    Raises:
+        StoreError: The mark cannot be written.
+        HubSpotError: A property cannot be made.
+    """
+    if not plan.requests:
+        return
+    if path is None:
+        written = run.folder / ids_table.IN_PROGRESS
+        ids_table.write_in_progress(written, schema.encoder.layout.key, run.object_type)
+        run.store.put(run.name, written, ids_table.IN_PROGRESS)
+    if run.portal is not None:
+        schema.preflight.make_missing(run.portal, run.operation, run.requester.ask)
+
+
+def _plan(
+    run: RunContext,
+    schema: Schema,
+    area: StagingArea,
+    held: Iterable[Intent],
+    at_large: Iterable[Intent],
+) -> Plan:
+    operation = run.operation
+
+    def plan() -> Plan:
+        return make_plan(
+            area,
+            operation,
+            definition=schema.definition(run),
+            held=held,
+            at_large=at_large,
+            full_refresh=run.options.full_refresh,
+            size=run.definition.batch_size,
+        )
+
+    other = operation.looks_up_keys_in
+    if other is None:
+        return plan()
+    with run.store.local_ids(other) as path:
+        known_rows.attach_other(area, path, other, operation.key_columns)
+        return plan()

@@ -1,0 +1,113 @@
+"""Sending what the plan says, and settling every answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
+from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.delivery.association_sender import AssociationSender, prune
+from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
+from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
+from hubspot_batch_dagster.sync.delivery.sender import Sender
+from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
+from hubspot_batch_dagster.sync.progress import Progress
+from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What delivering a plan came to.
+
+    Attributes:
+        gone: Records whose rows left the source, and that were to be archived.
+        dissociated: Associations that ``Associate(..., replace=True)`` removed.
+        interruption: What the caller must raise once the result is put away.
+    """
+
+    gone: int = 0
+    dissociated: int = 0
+    interruption: BaseException | None = None
+
+
+def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, recovery: Recovery) -> Delivery:
+    """Send what the plan says, and settle every answer.
+
+    Raises:
+        StoreError: The journal cannot be written.
+    """
+    sender = _sender(run, schema, area, recovery)
+    if plan.actions.get("create") and recovery.lookup.unique_property is None:
+        run.requester.hear_clock(run.object_type)
+    progress = Progress.begin(plan, run.options.on_progress)
+
+    def on_outcomes(outcomes: Outcomes | AcceptedBatch) -> None:
+        area.settled(outcomes)
+        progress.note(len(outcomes), run.requester.tally.requests)
+
+    dispatcher = Dispatcher(sender, on_outcomes, Batch.as_new)
+    size, gone, dissociated = run.definition.batch_size, 0, 0
+    try:
+        dispatcher.deliver(area.batches(run.definition.id, size))
+        if run.operation.replaces_associations:
+            dissociated = prune(area, schema.associations)
+        if plan.gone and not run.stop:
+            gone = plan_gone(area)
+            dispatcher.deliver(area.archives(run.definition.id, size))
+        recovery.held = dispatcher.lost
+        if not run.stop:
+            _settle_lost(run, recovery, area)
+    except Exception:
+        raise
+    except BaseException as interruption:
+        area.lost(dispatcher.lost)
+        gone = area.count(f"SELECT count(*) FROM staged WHERE row >= {area.rows_in}")
+        return Delivery(gone, dissociated, interruption)
+    area.lost(recovery.held)
+    return Delivery(gone, dissociated)
+
+
+def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recovery) -> Sender:
+    for key, looked_at in area.suspects():
+        recovery.suspects.setdefault(key, looked_at)
+    operation = run.operation
+    return (AssociationSender if operation.is_association else Sender)(
+        object_type=run.object_type,
+        sync=run.name,
+        run=run.definition.id,
+        requester=run.requester,
+        journal=run.store.journal,
+        lookup=recovery.lookup,
+        association_writer=schema.associations,
+        recreate=operation.recreates_missing,
+        clock=run.clock,
+        suspects=recovery.suspects,
+        updates=operation.updates_found_records,
+        known_ids=area.known_ids,
+        before=_before_images(run, schema) if operation.keeps_before_images else None,
+        perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
+    )
+
+
+def _before_images(run: RunContext, schema: Schema) -> BeforeImages:
+    names = [each.property for each in schema.encoder.layout.fields]
+    return BeforeImages(run.requester, run.store.journal, run.object_type, run.name, run.definition.id, names)
+
+
+def _settle_lost(run: RunContext, recovery: Recovery, area: StagingArea) -> None:
+    """Look once more, before the run ends, for creates whose answer was lost in it."""
+    before = len(recovery.settled)
+    try:
+        recovery.search()
+    except StoreError:
+        raise
+    except HubSpotError as error:
+        run.stop.set(error)
+    finally:
+        for outcomes in recovery.settled[before:]:
+            area.settled(outcomes)

@@ -1,0 +1,86 @@
+"""What is known of the rows before anything is decided: ids table, journal, open intents and, if asked, the portal itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.planning import adoption
+from hubspot_batch_dagster.sync.settlement.lookup import Lookup
+from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.staging import known_rows
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.state import ids_table
+
+
+@contextmanager
+def ids_file(run: RunContext) -> Iterator[Path | None]:
+    """The ids table as a file; ``None`` if this is the first run of the sync.
+
+    Raises:
+        InputError: A first run that was killed had another key or object type.
+        StoreError: The file is damaged inside.
+    """
+    with run.store.local_ids(run.name) as path, known_rows.damage_explained(path):
+        yield path
+
+
+def check_interrupted_first_run(run: RunContext, schema: Schema, path: Path | None) -> None:
+    """Refuse another key than that of a first run that was killed: it left no ids table to tell what its keys are.
+
+    Raises:
+        InputError: With both keys or object types.
+    """
+    if path is None and any(sync == run.name for sync, _, _ in run.store.journal.summary()):
+        for file in (ids_table.IN_PROGRESS, ids_table.FORMERLY_IN_PROGRESS):
+            with run.store.local(run.name, file) as begun:
+                if begun is not None:
+                    ids_table.check(begun, schema.encoder.layout.key, run.object_type)
+
+
+def attach_known(
+    run: RunContext, area: StagingArea, path: Path | None, found: Iterable[Outcomes] = ()
+) -> None:
+    """Make ``known``: one line for each row key, from the ids table, the journal, and what was ``found`` in the portal."""
+    known_rows.detach(area)
+    outcomes = chain(run.store.journal.outcomes(run.name), found)
+    known_rows.attach(area, path, run.object_type, outcomes)
+
+
+def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
+    """Settle what earlier runs left open, and make ``known``.
+
+    Raises:
+        HubSpotError: HubSpot could not be asked; nothing was sent.
+    """
+    lookup = Lookup(run.object_type, run.requester, run.operation.creation_key, area.claimed)
+    recovery = Recovery(run.store.journal, run.name, run.definition.id, run.requester, lookup, run.clock)
+    recovery.look_up_by_value()
+    attach_known(run, area, path)
+    if recovery.held:
+        recovery.search()
+        attach_known(run, area, path)
+    return recovery
+
+
+def read_records(run: RunContext, schema: Schema, area: StagingArea, path: Path | None) -> None:
+    """Read the records of the rows where the operation asks for it, and add them to ``known``."""
+    operation, size = run.operation, run.options.batch_size
+    unique = operation.unique_property
+    if any(each.name == unique for each in schema.preflight.missing):
+        return  # no record can have a value of it yet
+    reads = area, run.requester, schema.associations
+    adopts = run.options.adopt or (path is None and operation.adopts_on_first_run)
+    compares = operation.compares_with_portal
+    if unique is not None and (adopts or (compares and operation.id_property_name is not None)):
+        found = adoption.by_unique_property(*reads, unique, size, schema.number_properties)
+    elif compares:
+        found = adoption.by_record_id(*reads, size, schema.number_properties)
+    else:
+        return
+    attach_known(run, area, path, list(found))

@@ -1,0 +1,64 @@
+"""The rows on disk, encoded and checked: from here on no run needs them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hubspot_batch_dagster.sync.associations.key_lookup import KeyLookup
+from hubspot_batch_dagster.sync.column_mapping import as_input_error
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.table.encode import Encoded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hubspot_batch_dagster.table.targets import LookUps
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """The rows on disk, encoded and checked.
+
+    Attributes:
+        area: Where they lie.
+        unresolved: Associations left out because their key has no record in the other sync's ids table.
+    """
+
+    area: StagingArea
+    unresolved: int
+
+
+@contextmanager
+def stage_rows(run: RunContext, schema: Schema) -> Iterator[StagedRows]:
+    """Encode and check all rows, and look up the keys of other syncs that they name.
+
+    Raises:
+        InputError: The rows cannot be read, or another sync has no ids table.
+    """
+    with StagingArea(schema.encoder, run.folder, memory=run.options.memory) as area:
+        with as_input_error(), KeyLookup.open(run.operation, area, run.store) as keys:
+            area.take_in(_encoded(run, schema, area, keys))
+        yield StagedRows(area, keys.unresolved)
+
+
+def _encoded(
+    run: RunContext, schema: Schema, area: StagingArea, keys: KeyLookup
+) -> Iterator[tuple[int, Callable[[], Encoded]]]:
+    for batch in run.definition.source:
+        yield batch.num_rows, partial(_encode, schema, area, batch, area.rows_in, keys.look_up(batch))
+
+
+def _encode(
+    schema: Schema, area: StagingArea, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None
+) -> Encoded:
+    encoded = schema.encoder.encode(batch, first_row, look_ups)
+    if schema.preflight.rules is not None:
+        encoded, incomplete = schema.preflight.rules.check(encoded)
+        area.incomplete(incomplete)
+    return encoded
