@@ -60,9 +60,9 @@ def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
     from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 
     budget = hubspot.client.budget
-    if not isinstance(budget, SharedBudget):
+    state = budget.known_state() if isinstance(budget, SharedBudget) else None
+    if state is None:
         return {}
-    state = budget.state()
     found: dict[str, Any] = {"limit_per_10_s": state.ceiling}
     if state.daily_limit:
         found["daily_requests_left"] = state.daily_remaining

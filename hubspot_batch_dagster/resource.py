@@ -97,7 +97,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         lambda: 1.0, "Part of the day's requests that this deployment may use. By default 1.0, all of them."
     )
     budget_url: str | None = _secret(
-        "Redis URL of the request budget, where steps run on several hosts. By default a file on this host.",
+        "Redis or Postgres URL of the request budget, where steps run on several hosts. By default a file on this host.",
         lambda: None,
     )
     memory: str = _seldom(
@@ -108,7 +108,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
     )
     patience: float = _seldom(
         lambda: 600.0,
-        "Seconds that one batch may take with all its retries before the run stops. By default 600.",
+        "Seconds that one batch may take with all its retries, and that the server of the budget may be away, before the run stops. By default 600.",
     )
     index_lag: float = _seldom(
         lambda: 30.0,

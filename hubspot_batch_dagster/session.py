@@ -73,6 +73,7 @@ class HubSpotSession:
             limit=settings.limit,
             share=settings.share,
             daily_share=settings.daily_share,
+            patience=settings.patience,
         )
         self.portal = Portal(self._client, portal_id=settings.portal_id, check=settings.check_portal)
         self._store: Store | None = None

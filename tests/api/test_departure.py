@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from wire_server import Reply, WireServer
+from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.departure import Departure, LeaveBy, Moment

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 import pytest
-from wire_server import Drip, Raw, Reply, Step, WireServer
+from bench.wire_server import Drip, Raw, Reply, Step, WireServer
 
 from hubspot_batch_dagster.api import exchange, transport
 from hubspot_batch_dagster.api.client import HubSpotClient

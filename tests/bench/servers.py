@@ -53,6 +53,11 @@ class Postgres:
 
     def stop(self) -> None:
         """End the server and delete its data. Stopping twice is fine."""
+        self.down()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def down(self) -> None:
+        """End the server; its data stays for `up`."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGINT)  # does not wait for clients to leave
@@ -61,7 +66,11 @@ class Postgres:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def up(self) -> None:
+        """Start it again on the same port."""
+        if not self._started(self.port):
+            raise RuntimeError(f"Postgres did not start again: {self._log().read_text()[-2000:]}")
 
     def _init(self) -> None:
         if os.geteuid() == 0:
@@ -77,8 +86,8 @@ class Postgres:
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stderr.decode()[-2000:]}")
 
-    def _started(self) -> bool:
-        self.port = _free_port()
+    def _started(self, port: int | None = None) -> bool:
+        self.port = port or _free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -116,6 +125,53 @@ class Postgres:
             return {"cwd": self._folder}
         entry = pwd.getpwnam(self._user)
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": self._folder}
+
+
+class Redis:
+    """A redis-server of our own on a free loopback port, with a password and without a file.
+
+    Attributes:
+        url: Its URL, password included.
+        place: The part of it that may be shown.
+    """
+
+    def __init__(self) -> None:
+        port = _free_port()
+        self.place = f"127.0.0.1:{port}/0"
+        self.url = f"redis://:s3cr3t@{self.place}"
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self.up()
+
+    @classmethod
+    def reason_to_skip(cls) -> str | None:
+        """Why there can be none here, or ``None``."""
+        if shutil.which("redis-server") is None:
+            return "redis-server is not installed (Debian: apt-get install redis-server)"
+        return None
+
+    def up(self) -> None:
+        """Start it, empty."""
+        command = ["redis-server", "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        command += ["--requirepass", "s3cr3t", "--dir", tempfile.gettempdir()]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends:
+            try:
+                socket.create_connection(("127.0.0.1", self._port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError("redis-server did not start")
+
+    def down(self) -> None:
+        """End it, and forget what it held. Stopping twice is fine."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    stop = down
 
 
 def installed_binaries() -> Path | None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hubspot_batch_dagster.api.errors import DailyLimitReached
-from hubspot_batch_dagster.api.rate_limit.sqlite_log import DAY_REMAINING, Log, LogUnavailable
+from hubspot_batch_dagster.api.rate_limit.log import DAY_REMAINING, Log, LogUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ DAY_LIMIT = "day.limit"
 DAY_RESETS_AT = "day.resets_at"
 DAY_HEARD_AT = "day.heard_at"
 _ASKED_AGAIN_SECONDS = 600.0
+_LONGEST_DAY = 2 * 24 * 3600.0
 _NEAR_THE_END = 64
 _SLACK = 256
 """More requests than we ever have in flight: a count that is off by more was not ours."""
@@ -81,7 +82,8 @@ class DayBudget:
     def read(self, facts: Mapping[str, float]) -> Day | None:
         """Read the day from the log's facts. None when nothing is known of today."""
         resets_at = facts.get(DAY_RESETS_AT, 0.0)
-        if DAY_REMAINING not in facts or DAY_LIMIT not in facts or resets_at <= self._wall():
+        now = self._wall()
+        if DAY_REMAINING not in facts or DAY_LIMIT not in facts or not now < resets_at < now + _LONGEST_DAY:
             return None
         return Day(
             limit=int(facts[DAY_LIMIT]),

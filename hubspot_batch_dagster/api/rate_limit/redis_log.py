@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.api.rate_limit.sqlite_log import (
+from hubspot_batch_dagster.api.rate_limit.log import (
+    ASK_AGAIN,
     BORN,
     DAY_REMAINING,
-    FRESH_UNTIL,
+    KEPT_WINDOWS,
+    MAX_PAUSE,
     PAUSED_UNTIL,
     AcquireRequest,
     AcquireResult,
+    Entry,
     LogUnavailable,
     Merge,
+    RoundTrip,
+    readable,
 )
 
 if TYPE_CHECKING:
@@ -34,33 +39,52 @@ local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local function text(number) return string.format('%.6f', number) end
 """
 
-# KEYS: facts, sequence, one log per draw. ARGV: late, what the log was born as, then allowed and seconds per draw.
-_TAKE = (
+# KEYS: facts, sequence, one log per window. ARGV: what a new log is born as, what this one must be born as ('' for
+# anything), 1 when the request has left already, the time of its entry ('' for a new request); then allowed, seconds
+# and line of its entry for each window.
+_ACQUIRE = (
     _TIME
     + f"""
-redis.call('HSETNX', KEYS[1], '{BORN}', ARGV[2])
-local late = tonumber(ARGV[1])
-local wait = tonumber(redis.call('HGET', KEYS[1], '{PAUSED_UNTIL}') or now) - now
+redis.call('HSETNX', KEYS[1], '{BORN}', ARGV[1])
+local function answer(wait, lines) return {{text(wait), text(now), lines, redis.call('HGETALL', KEYS[1])}} end
+local born, left, at = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+if born ~= '' and tonumber(redis.call('HGET', KEYS[1], '{BORN}')) ~= tonumber(born) then
+  return answer({ASK_AGAIN}, {{}})
+end
+local wait = (tonumber(redis.call('HGET', KEYS[1], '{PAUSED_UNTIL}')) or now) - now
+if wait > {MAX_PAUSE} then wait = 0 end
+local own = {{}}
 for i = 3, #KEYS do
-  local allowed, seconds = tonumber(ARGV[2 * i - 3]), tonumber(ARGV[2 * i - 2])
+  local allowed, seconds, line = tonumber(ARGV[3 * i - 4]), tonumber(ARGV[3 * i - 3]), ARGV[3 * i - 2]
+  local score = at and redis.call('ZSCORE', KEYS[i], line)
+  own[i] = score and tonumber(score) == at
+  -- The server's clock was set back: times of before count as now.
+  for _, ahead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[i], '(' .. text(now + 1), '+inf')) do
+    redis.call('ZADD', KEYS[i], text(now), ahead)
+  end
+  if own[i] then redis.call('ZREM', KEYS[i], line) end
   local blocking = redis.call('ZREVRANGE', KEYS[i], allowed - 1, allowed - 1, 'WITHSCORES')
   if blocking[2] then wait = math.max(wait, tonumber(blocking[2]) + seconds - now) end
 end
-if wait <= 0 then
-  for i = 3, #KEYS do
-    local seconds = tonumber(ARGV[2 * i - 2])
-    redis.call('ZADD', KEYS[i], text(now + late), redis.call('INCR', KEYS[2]))
-    redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', text(now - 3 * seconds))
+local lines = {{}}
+for i = 3, #KEYS do
+  local seconds, line = tonumber(ARGV[3 * i - 3]), ARGV[3 * i - 2]
+  if left or wait <= 0 then
+    lines[i - 2] = own[i] and line or tostring(redis.call('INCR', KEYS[2]))
+    redis.call('ZADD', KEYS[i], text(now), lines[i - 2])
+    redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', text(now - {KEPT_WINDOWS} * seconds))
     redis.call('EXPIRE', KEYS[i], {_KEPT_SECONDS})
+  elseif own[i] then
+    redis.call('ZADD', KEYS[i], ARGV[4], line)
   end
-  if redis.call('HEXISTS', KEYS[1], '{DAY_REMAINING}') == 1 then
-    redis.call('HINCRBYFLOAT', KEYS[1], '{DAY_REMAINING}', -1)
-  end
-  if late > 0 then redis.call('HSET', KEYS[1], '{FRESH_UNTIL}', text(now + late)) end
-  redis.call('EXPIRE', KEYS[1], {_KEPT_SECONDS})
-  redis.call('EXPIRE', KEYS[2], {_KEPT_SECONDS})
 end
-return {{text(math.max(wait, 0)), text(now), redis.call('HGETALL', KEYS[1])}}
+if not left and wait > 0 then return answer(wait, {{}}) end
+if not at and redis.call('HEXISTS', KEYS[1], '{DAY_REMAINING}') == 1 then
+  redis.pcall('HINCRBYFLOAT', KEYS[1], '{DAY_REMAINING}', -1)
+end
+redis.call('EXPIRE', KEYS[1], {_KEPT_SECONDS})
+redis.call('EXPIRE', KEYS[2], {_KEPT_SECONDS})
+return answer(0, lines)
 """
 )
 
@@ -77,7 +101,7 @@ redis.call('EXPIRE', KEYS[1], {_KEPT_SECONDS})
 
 
 class RedisLog:
-    """A log in Redis, shared by every host that is given the same URL. See `budget_log.Log` for its methods.
+    """A log in Redis, shared by every host that is given the same URL. See `log.Log` for its methods.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`, as redis-py takes it. Its password never shows.
@@ -114,33 +138,41 @@ class RedisLog:
                 "and special characters in its password must be percent-encoded."
             ) from None
         self._client: redis.Redis = client
+        self._round_trip = RoundTrip()
+        self._refusals = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
         self._failures: tuple[type[Exception], ...] = (redis.RedisError, OSError)
         # The braces keep all keys of one budget on one node of a Redis cluster, which the script needs.
         self._prefix = f"hubspot-budget:{{{name}}}:"
-        self._take_script: Callable[..., Any] = client.register_script(_TAKE)
+        self._acquire_script: Callable[..., Any] = client.register_script(_ACQUIRE)
         self._merge_script: Callable[..., Any] = client.register_script(_MERGE)
 
     def __repr__(self) -> str:
         return f"RedisLog({self._place})"
 
-    def take(self, draws: Sequence[AcquireRequest], late: float = 0.0) -> AcquireResult:
-        keys = [
-            self._prefix + "facts",
-            self._prefix + "sequence",
-            *(self._key(draw.window) for draw in draws),
-        ]
-        args: list[float] = [late, time.time()]
-        for draw in draws:
-            args += [draw.allowed, draw.seconds]
-        wait, at, pairs = self._ask(lambda: self._take_script(keys=keys, args=args))
+    def acquire(
+        self,
+        requests: Sequence[AcquireRequest],
+        *,
+        entry: Entry | None = None,
+        left: bool = False,
+        born: float | None = None,
+    ) -> AcquireResult:
+        keys = [self._prefix + "facts", self._prefix + "sequence"]
+        args: list[str | float] = [repr(time.time()), "" if born is None else repr(born), int(left)]
+        args.append("" if entry is None else f"{entry.at:.6f}")
+        for number, request in enumerate(requests):
+            keys.append(self._key(request.window))
+            args += [request.allowed, request.seconds, "" if entry is None else entry.lines[number]]
+        asked = time.monotonic()
+        wait, at, lines, pairs = self._ask(lambda: self._acquire_script(keys=keys, args=args))
+        since = self._round_trip.since(asked, time.monotonic())
         values = iter(pairs)
-        return AcquireResult(
-            float(wait), float(at), {name: float(value) for name, value in zip(values, values, strict=True)}
-        )
+        facts = readable(dict(zip(values, values, strict=True)))
+        written = Entry(tuple(map(int, lines)), float(at)) if lines else None
+        return AcquireResult(float(wait), float(at), facts, written, since)
 
     def facts(self) -> dict[str, float]:
-        found = self._ask(lambda: self._client.hgetall(self._prefix + "facts"))
-        return {name: float(value) for name, value in found.items()}
+        return readable(self._ask(lambda: self._client.hgetall(self._prefix + "facts")))
 
     def merge(self, facts: Mapping[str, float], how: Merge = "set") -> None:
         args: list[str] = [how]
@@ -165,4 +197,5 @@ class RedisLog:
         try:
             return question()
         except self._failures as error:
-            raise LogUnavailable(f"Redis at {self._place} does not answer ({type(error).__name__})") from None
+            reason = f"Redis at {self._place} does not answer ({type(error).__name__})"
+            raise LogUnavailable(reason, final=isinstance(error, self._refusals)) from None

@@ -1,7 +1,8 @@
 """One budget for every process that shares the app.
 
 HubSpot counts requests in a rolling window of 10 s. Everybody who uses one token writes each request down in one log
-(`budget_log`: SQLite on one host, `budget_redis`: several hosts) before it leaves, and waits while the window is full.
+(SQLite on one host; Redis or Postgres on several) before it leaves, and waits while the window is full. A request that
+then leaves late is moved in the log to the time at which it leaves.
 
 The log is our own and not pyrate-limiter's (4.5.1), because of what was measured on 2 cores with 190 requests per 10 s
 (`benchmarks/limit.py` shows ours):
@@ -27,36 +28,31 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from hubspot_batch_dagster.api.errors import BudgetTimeout, InputError
-from hubspot_batch_dagster.api.rate_limit.budget import Grant, Granted, Window
-from hubspot_batch_dagster.api.rate_limit.budget_file import budget_file, hashed
+from hubspot_batch_dagster.api.errors import BudgetTimeout, BudgetUnavailable, InputError, NotSent
+from hubspot_batch_dagster.api.rate_limit.budget import Window
 from hubspot_batch_dagster.api.rate_limit.daily import DayBudget
-from hubspot_batch_dagster.api.rate_limit.redis_log import RedisLog
-from hubspot_batch_dagster.api.rate_limit.sqlite_log import (
+from hubspot_batch_dagster.api.rate_limit.facts import SharedFacts
+from hubspot_batch_dagster.api.rate_limit.grant import SharedGrant
+from hubspot_batch_dagster.api.rate_limit.log import (
     BORN,
-    FRESH_UNTIL,
     MAX_PAUSE,
     PAUSED_UNTIL,
+    AcquireRequest,
+    AcquireResult,
+    Entry,
     Log,
     LogUnavailable,
-    SqliteLog,
 )
-from hubspot_batch_dagster.api.rate_limit.windows import (
-    RULES,
-    Allowance,
-    BudgetState,
-    ForeignUsage,
-    RateLimitHeaders,
-    read_headers,
-)
+from hubspot_batch_dagster.api.rate_limit.logs import open_log
+from hubspot_batch_dagster.api.rate_limit.outage import Outage
+from hubspot_batch_dagster.api.rate_limit.windows import RULES, Allowance, BudgetState, read_headers
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_NAP = 0.25
 """Seconds. Another process may raise the limit or end a wait early; nobody sleeps past that for longer."""
-_IDLE_SECONDS = 30.0
-_ASKED_AGAIN_SECONDS = 0.05
-_FACTS_ARE_FRESH = 1.0
+_IN_PLACE_SECONDS = 1.0
+"""How long a late request waits for room with its connection open, before it goes to the end of the queue."""
 
 
 class SharedBudget:
@@ -74,10 +70,11 @@ class SharedBudget:
         daily_share: The part of the day's limit that this app may use, above 0 up to 1. When less than the rest is
             left, by whomever, `take` raises `DailyLimitReached`.
         margin: Seconds added to each window, for requests that are slower on their way to HubSpot than others.
-        connect_allowance: Seconds by which a thread's first request may arrive later: it has a connection to open.
         associations_in_burst: True counts association requests against the burst window too. HubSpot gives them
             figures of their own, so the default is False.
-        max_wait: Seconds after which `take` gives up with `BudgetTimeout`.
+        max_wait: Seconds of waiting for room after which `take` gives up with `BudgetTimeout`.
+        patience: Seconds that the log may be away (Redis or Postgres restarted, the file locked) before `take` gives
+            up with `BudgetUnavailable`.
         stop: When set, a waiting `take` ends within moments, with `BudgetTimeout`.
         clock: Time in seconds for `max_wait`, for tests.
         sleep: Waits so many seconds, for tests. By default waits for `stop`.
@@ -95,37 +92,34 @@ class SharedBudget:
         share: float = 1.0,
         daily_share: float = 1.0,
         margin: float = 0.1,
-        connect_allowance: float = 0.5,
         associations_in_burst: bool = False,
         max_wait: float = 600.0,
+        patience: float = 600.0,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._claim = Allowance(limit, share, daily_share, margin)
-        for name, value in (("connect_allowance", connect_allowance), ("max_wait", max_wait)):
+        self._allowance = Allowance(limit, share, daily_share, margin)
+        for name, value in (("max_wait", max_wait), ("patience", patience)):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{name} must be a number of seconds, 0 or more, not {value}.")
         self.log = log
         self.max_wait = max_wait
         self.stop = stop or threading.Event()
-        self._connect_allowance = connect_allowance
         self._associations_in_burst = associations_in_burst
         self._clock = clock
         self._sleep = sleep
         self._wall = wall
         self._day = DayBudget(log, daily_share, wall)
-        self._facts: Mapping[str, float] = {}
-        self._facts_at = float("-inf")
+        self._facts = SharedFacts(log, self._allowance, clock)
+        self._outage = Outage(patience, clock)
         self._turns: Mapping[Window, threading.Lock] = {window: threading.Lock() for window in RULES}
-        self._others: Mapping[Window, ForeignUsage] = {window: ForeignUsage() for window in RULES}
         self._mine = threading.local()
 
     def __repr__(self) -> str:
-        claim = self._claim
-        limit = "as HubSpot says" if claim.limit is None else claim.limit
-        return f"SharedBudget({self.log!r}, limit={limit}, share={claim.share})"
+        limit = "as HubSpot says" if self._allowance.limit is None else self._allowance.limit
+        return f"SharedBudget({self.log!r}, limit={limit}, share={self._allowance.share})"
 
     @property
     def time_zone(self) -> str:
@@ -136,24 +130,61 @@ class SharedBudget:
     def time_zone(self, name: str) -> None:
         self._day.use_zone(name)
 
-    def take(self, window: Window = "burst") -> Grant:
+    def take(self, window: Window = "burst") -> SharedGrant:
         """Wait until one more request may leave, and count it.
 
         Args:
             window: Which of HubSpot's limits the request counts against.
 
+        Returns:
+            The grant: ask it again when the connection is open, because it does not last.
+
         Raises:
             DailyLimitReached: The day's requests, or this app's share of them, are used up.
+            BudgetUnavailable: The log was away for longer than `patience`.
             BudgetTimeout: No request became free within `max_wait`, or `stop` was set.
+        """
+        return SharedGrant(self, window, self._allowance.margin, self._clock, self._wall)
+
+    def acquire(self, window: Window, entry: Entry | None = None) -> AcquireResult:
+        """Wait in the queue of the window until a request may leave; see `take`.
+
+        Args:
+            window: Which of HubSpot's limits the request counts against.
+            entry: The same request as it was counted before: it is moved.
         """
         deadline = self._clock() + self.max_wait
         reason = "other requests are waiting before it"
         with self._turn(window, deadline, reason):
             while True:
-                wait, reason = self._try(window)
-                if wait <= 0:
-                    return Granted()
-                self._nap(min(wait, _LONGEST_NAP), deadline, reason)
+                result = self._try(window, entry)
+                if result.entry is not None:
+                    return result
+                self._nap(min(result.wait, _LONGEST_NAP), deadline)
+
+    def move(self, window: Window, entry: Entry) -> AcquireResult:
+        """Count a late request at this moment instead, waiting no longer than a connection may be held open for it.
+
+        Raises:
+            NotSent: There is no room for it just now.
+        """
+        deadline = self._clock() + _IN_PLACE_SECONDS
+        while True:
+            result = self._try(window, entry)
+            if result.entry is not None:
+                return result
+            if self._clock() + result.wait > deadline:
+                raise NotSent("The request was late, and the window has no room for it now.")
+            self._nap(min(result.wait, _LONGEST_NAP), deadline)
+
+    def correct(self, window: Window, entry: Entry) -> None:
+        """Count a request that has left later than it was counted at this moment, whether there is room or not."""
+        try:
+            result = self.log.acquire(self._requests(window), entry=entry, left=True)
+        except LogUnavailable as error:
+            logger.debug("the time of a late request was not kept: %s", error)
+        else:
+            self._mine.left_at = result.at
 
     def observe(self, status: int, headers: Mapping[str, str], window: Window = "burst") -> None:
         """Learn the limits from an answer, for every process on the log.
@@ -164,12 +195,17 @@ class SharedBudget:
             window: The window that the request was taken from. Search answers carry no limits.
         """
         heard = read_headers(headers)
-        self._mine.answered_at = self._clock()
+        left_at, self._mine.left_at = getattr(self._mine, "left_at", None), None
+        if self._outage.is_on:
+            return  # the next answer says the same, and nobody should wait for the log twice
         try:
             if RULES[window].follows_headers and heard.maximum is not None:
-                self._hear_window(window, heard)
-            if heard.daily_limit is not None and heard.daily_remaining is not None:
-                self._hear_day(heard.daily_limit, heard.daily_remaining)
+                self._facts.hear(window, heard, left_at)
+            limit, remaining = heard.daily_limit, heard.daily_remaining
+            if limit is not None and remaining is not None:
+                corrected = self._day.hear(self._facts.known, limit, remaining)
+                if corrected:
+                    self._facts.read()
         except LogUnavailable as error:
             logger.debug("the limits of a %s answer were not kept: %s", status, error)
 
@@ -196,7 +232,7 @@ class SharedBudget:
         """
         try:
             self._day.note(limit, remaining, resets_at)
-            self._read_facts()
+            self._facts.read()
         except LogUnavailable as error:
             logger.debug("the day's budget was not kept: %s", error)
 
@@ -204,20 +240,20 @@ class SharedBudget:
         """Look at the burst window and the day.
 
         Raises:
-            BudgetTimeout: The log does not answer.
+            BudgetUnavailable: The log does not answer.
         """
         try:
             facts, now = self.log.facts(), self.log.now()
-            draw = self._claim.draw("burst", facts, now)
-            used = self.log.count("burst", now - draw.seconds, now + MAX_PAUSE)
+            request = self._allowance.request("burst", facts, now)
+            used = self.log.count("burst", now - request.seconds, now + MAX_PAUSE)
         except LogUnavailable as error:
-            raise BudgetTimeout(f"The budget cannot be read: {error}.", remedy="") from None
+            raise BudgetUnavailable(f"The budget cannot be read: {error}.") from None
         day = self._day.read(facts)
         paused = facts.get(PAUSED_UNTIL, 0.0) - now
         return BudgetState(
-            limit=draw.allowed,
-            ceiling=self._claim.ceiling("burst", facts),
-            window_seconds=draw.seconds,
+            limit=request.allowed,
+            ceiling=self._allowance.ceiling("burst", facts),
+            window_seconds=request.seconds,
             used=used,
             daily_limit=day.limit if day else None,
             daily_remaining=day.remaining if day else None,
@@ -227,6 +263,20 @@ class SharedBudget:
             if paused > 0
             else None,
         )
+
+    def known_state(self) -> BudgetState | None:
+        """Look at the budget where a look is not worth an error; None when the log does not answer."""
+        try:
+            return self.state()
+        except BudgetUnavailable as error:
+            logger.warning("%s", error.message)
+            return None
+
+    def requests_per_second(self) -> float:
+        """What HubSpot allows at present, as far as this process has heard. Asks nobody."""
+        facts = self._facts.known
+        seconds = self._allowance.seconds("burst", facts) + self._allowance.margin
+        return self._allowance.ceiling("burst", facts) / seconds
 
     def seconds_for(self, requests: int) -> float:
         """How long so many requests take at the present limit, if nobody else sends."""
@@ -246,47 +296,33 @@ class SharedBudget:
         finally:
             turn.release()
 
-    def _try(self, window: Window) -> tuple[float, str]:
-        """Ask the log once. Returns the seconds to wait, 0.0 when the request may leave, and why."""
-        late = 0.0 if self._is_connected() else self._connect_allowance
-        windows: tuple[Window, ...] = (window,)
-        if window == "associations" and self._associations_in_burst:
-            windows = ("associations", "burst")
+    def _try(self, window: Window, entry: Entry | None) -> AcquireResult:
+        """Ask the log once."""
         try:
-            if self._clock() - self._facts_at > _FACTS_ARE_FRESH:
-                self._read_facts()
-            self._day.refuse_when_over(self._facts)
-            now = self.log.now() if self._others_are_known(windows) else 0.0
-            taken = self.log.take([self._claim.draw(name, self._facts, now) for name in windows], late)
+            self._facts.refresh()
+            if entry is None:
+                self._day.refuse_when_over(self._facts.known)
+            born = self._facts.known.get(BORN)
+            result = self.log.acquire(self._requests(window), entry=entry, born=born)
+            self._facts.take_in(result.facts)
         except LogUnavailable as error:
-            return _ASKED_AGAIN_SECONDS, str(error)
-        self._use_facts(taken.facts)
-        if taken.wait <= 0:
-            self._mine.left_at = None if late else taken.at
-        return taken.wait, "the window is full, or HubSpot asked for a pause"
+            return AcquireResult(self._outage.note(error), 0.0, {})
+        self._outage.over()
+        self._mine.left_at = result.at if result.entry is not None else None
+        return result
 
-    def _is_connected(self) -> bool:
-        return self._clock() - getattr(self._mine, "answered_at", -_IDLE_SECONDS) < _IDLE_SECONDS
+    def _requests(self, window: Window) -> list[AcquireRequest]:
+        both = window == "associations" and self._associations_in_burst
+        windows: tuple[Window, ...] = ("associations", "burst") if both else (window,)
+        facts = self._facts.known
+        others_are_known = any(f"{name}.others" in facts for name in windows)
+        now = self.log.now() if others_are_known else 0.0
+        return [self._allowance.request(name, facts, now) for name in windows]
 
-    def _others_are_known(self, windows: tuple[Window, ...]) -> bool:
-        return any(f"{name}.others" in self._facts for name in windows)
-
-    def _read_facts(self) -> None:
-        self._use_facts(self.log.facts())
-
-    def _use_facts(self, facts: Mapping[str, float]) -> None:
-        """Keep what the log has just said, and notice when it is another log than before."""
-        before = self._facts.get(BORN)
-        self._facts, self._facts_at = facts, self._clock()
-        # A log that starts anew has forgotten the last window; wait until HubSpot has forgotten it too.
-        if before is not None and facts.get(BORN) != before:
-            logger.warning("The log of requests was lost; everybody waits for one window.")
-            self.pause(self._claim.seconds("burst", facts) + self._claim.margin)
-
-    def _nap(self, seconds: float, deadline: float, reason: str) -> None:
+    def _nap(self, seconds: float, deadline: float) -> None:
         left = deadline - self._clock()
         if left <= 0:
-            raise self._give_up(reason)
+            raise self._give_up("the window is full, or HubSpot asked for a pause")
         (self._sleep or self.stop.wait)(min(seconds, left))
         if self.stop.is_set():
             raise BudgetTimeout(
@@ -295,41 +331,6 @@ class SharedBudget:
 
     def _give_up(self, reason: str) -> BudgetTimeout:
         return BudgetTimeout(f"No request became free within {self.max_wait:.0f} s: {reason}.")
-
-    def _learn(self, facts: Mapping[str, float]) -> None:
-        try:
-            self.log.merge(facts)
-            self._facts = {**self._facts, **facts}
-        except LogUnavailable as error:
-            logger.debug("a limit was not kept: %s", error)
-
-    def _hear_window(self, window: Window, heard: RateLimitHeaders) -> None:
-        assert heard.maximum is not None
-        seconds = heard.seconds or RULES[window].seconds
-        now_known = (self._facts.get(f"{window}.max"), self._facts.get(f"{window}.seconds"))
-        if now_known != (heard.maximum, seconds):
-            self._learn({f"{window}.max": heard.maximum, f"{window}.seconds": seconds})
-        left_at = getattr(self._mine, "left_at", None)
-        if heard.remaining is not None and left_at is not None:
-            self._mine.left_at = None
-            self._hear_others(window, heard.maximum, heard.remaining, left_at)
-
-    def _hear_day(self, limit: int, remaining: int) -> None:
-        if self._day.hear(self._facts, limit, remaining):
-            self._read_facts()
-
-    def _hear_others(self, window: Window, maximum: int, remaining: int, left_at: float) -> None:
-        # A request with a connection to open is written down later than it leaves, which would look like others' use.
-        if left_at < self._facts.get(FRESH_UNTIL, 0.0):
-            return
-        seconds = self._claim.seconds(window, self._facts)
-        own = self.log.count(window, left_at - seconds, left_at)
-        others = self._others[window].add(maximum, remaining, own)
-        if others is None or (others == 0 and f"{window}.others" not in self._facts):
-            return
-        until = self._facts.get(f"{window}.others_until", 0.0)
-        if others != self._facts.get(f"{window}.others") or until < left_at + seconds:
-            self._learn({f"{window}.others": others, f"{window}.others_until": left_at + 2 * seconds})
 
 
 def open_budget(
@@ -343,6 +344,7 @@ def open_budget(
     shared: bool = True,
     associations_in_burst: bool = False,
     max_wait: float = 600.0,
+    patience: float = 600.0,
     stop: threading.Event | None = None,
 ) -> SharedBudget:
     """Open the budget that every process with this credential shares.
@@ -350,7 +352,7 @@ def open_budget(
     Args:
         fingerprint: What tells the credential apart, such as `TokenSource.fingerprint`. It is hashed before it names
             a file or a key.
-        url: A Redis URL, for several hosts. None counts in a file, for one host.
+        url: A Redis or Postgres URL, for several hosts. None counts in a file, for one host.
         limit: Requests per 10 s; None follows HubSpot's headers.
         share: The part of each window that may be used.
         daily_share: The part of the day's limit that may be used.
@@ -358,23 +360,20 @@ def open_budget(
             host. Name a folder to share the budget between users or containers of one host.
         shared: False counts in this process alone.
         associations_in_burst: True counts association requests against the burst window too.
-        max_wait: Seconds after which `take` gives up.
+        max_wait: Seconds of waiting for room after which `take` gives up.
+        patience: Seconds that Redis, Postgres or the file may be away.
         stop: Ends a waiting `take` when set.
 
     Raises:
-        InputError: A value makes no sense, or the redis package is missing.
+        InputError: A value makes no sense, or a driver is missing.
     """
-    log: Log
-    if url is not None:
-        log = RedisLog(url, hashed(fingerprint))
-    else:
-        log = SqliteLog(budget_file(fingerprint, folder) if shared else None)
     return SharedBudget(
-        log,
+        open_log(fingerprint, url=url, folder=folder, shared=shared),
         limit=limit,
         share=share,
         daily_share=daily_share,
         associations_in_burst=associations_in_burst,
         max_wait=max_wait,
+        patience=patience,
         stop=stop,
     )

@@ -1,8 +1,7 @@
-"""The shared log of requests: who left when, and what HubSpot said about the limits. In SQLite, for one host.
+"""The shared log of requests in SQLite, for one host.
 
-A rolling window needs one thing: the times of the last requests, read and extended in one step by everybody. Here that
-is a table of times and a table of facts; SQLite's own lock makes the step atomic between processes, and the system
-gives the lock back when a process dies.
+A table of times and a table of facts; SQLite's own lock makes each step atomic between processes, and the system gives
+the lock back when a process dies.
 """
 
 from __future__ import annotations
@@ -13,22 +12,28 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
+from hubspot_batch_dagster.api.rate_limit.log import (
+    ASK_AGAIN,
+    BORN,
+    DAY_REMAINING,
+    KEPT_WINDOWS,
+    MAX_PAUSE,
+    PAUSED_UNTIL,
+    AcquireRequest,
+    AcquireResult,
+    Entry,
+    LogUnavailable,
+    Merge,
+    readable,
+)
+
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
-
-Merge = Literal["set", "max", "min"]
-PAUSED_UNTIL = "paused_until"
-FRESH_UNTIL = "fresh_until"
-DAY_REMAINING = "day.remaining"
-BORN = "born"
-MAX_PAUSE = 60.0
-"""Seconds. HubSpot's windows are 10 s long, so a longer pause in the log can only be damage."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (window TEXT NOT NULL, at REAL NOT NULL);
@@ -40,60 +45,12 @@ _MERGE: Mapping[Merge, str] = {
     "max": "max(value, excluded.value)",
     "min": "min(value, excluded.value)",
 }
-_KEPT_WINDOWS = 3
-
-
-class LogUnavailable(Exception):
-    """The log cannot be asked just now: somebody holds its lock, or the server does not answer. Ask again."""
-
-
-@dataclass(frozen=True)
-class AcquireRequest:
-    """One window that a request counts against: at most `allowed` requests in any `seconds`."""
-
-    window: str
-    allowed: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class AcquireResult:
-    """What the log said. `wait` is 0.0 when the request may leave, else the seconds until it is worth asking again.
-
-    `at` is the log's time of the answer and `facts` what everybody has learned so far.
-    """
-
-    wait: float
-    at: float
-    facts: Mapping[str, float]
-
-
-class Log(Protocol):
-    """Where requests are written down. `SqliteLog` and `budget_redis.RedisLog` behave alike."""
-
-    def take(self, draws: Sequence[AcquireRequest], late: float = 0.0) -> AcquireResult:
-        """Write one request down if every window has room for it, in one atomic step.
-
-        Args:
-            draws: The windows to count against, all or none.
-            late: Seconds by which the request may reach HubSpot later than others do. It is written down that much
-                later, so that it is also forgotten that much later.
-        """
-
-    def facts(self) -> dict[str, float]:
-        """Read what everybody has learned."""
-
-    def merge(self, facts: Mapping[str, float], how: Merge = "set") -> None:
-        """Write facts; "max" and "min" keep the greater or smaller of the old and the new value."""
-
-    def count(self, window: str, since: float, until: float) -> int:
-        """Count the requests with `since < time <= until` on the log's clock."""
-
-    def now(self) -> float:
-        """Read the log's clock, in seconds. Everybody who shares the log shares this clock."""
-
-    def close(self) -> None:
-        """Let go of the file or connection. The log itself stays."""
+# The window is full exactly when the allowed-th newest request is still inside it. A line's number may be used again
+# after it was deleted, so a line is named by number and time.
+_BLOCKING = """
+SELECT at FROM requests WHERE window = ? AND NOT (rowid = ? AND at = ?) ORDER BY at DESC LIMIT 1 OFFSET ?
+"""
+_NOBODY = (-1, -1.0)
 
 
 class SqliteLog:
@@ -124,41 +81,78 @@ class SqliteLog:
     def __repr__(self) -> str:
         return f"SqliteLog({str(self.path) if self.path else 'in memory'})"
 
-    def take(self, draws: Sequence[AcquireRequest], late: float = 0.0) -> AcquireResult:
-        return self._run(lambda connection: self._take(connection, draws, late))
-
-    def _take(
-        self, connection: sqlite3.Connection, draws: Sequence[AcquireRequest], late: float
+    def acquire(
+        self,
+        requests: Sequence[AcquireRequest],
+        *,
+        entry: Entry | None = None,
+        left: bool = False,
+        born: float | None = None,
     ) -> AcquireResult:
-        facts = dict(connection.execute("SELECT name, value FROM facts"))
-        now = self.now()
+        def step(connection: sqlite3.Connection) -> AcquireResult:
+            facts, now = self._facts(connection), self.now()
+            if born is not None and facts.get(BORN) != born:
+                return AcquireResult(ASK_AGAIN, now, facts)
+            wait = 0.0 if left else self._wait(connection, requests, entry, facts, now)
+            if wait > 0:
+                return AcquireResult(wait, now, facts)
+            written = self._write(connection, requests, entry, now)
+            if entry is None and DAY_REMAINING in facts:
+                facts[DAY_REMAINING] -= 1
+                connection.execute("UPDATE facts SET value = value - 1 WHERE name = ?", (DAY_REMAINING,))
+            return AcquireResult(0.0, now, facts, written, now)
+
+        return self._run(step)
+
+    def _wait(
+        self,
+        connection: sqlite3.Connection,
+        requests: Sequence[AcquireRequest],
+        entry: Entry | None,
+        facts: Mapping[str, float],
+        now: float,
+    ) -> float:
         wait = facts.get(PAUSED_UNTIL, now) - now
-        for draw in draws:
-            # The window is full exactly when the allowed-th newest request is still inside it.
-            blocking = connection.execute(
-                "SELECT at FROM requests WHERE window = ? ORDER BY at DESC LIMIT 1 OFFSET ?",
-                (draw.window, draw.allowed - 1),
-            ).fetchone()
+        for number, request in enumerate(requests):
+            own = _NOBODY if entry is None else (entry.lines[number], entry.at)
+            blocking = connection.execute(_BLOCKING, (request.window, *own, request.allowed - 1)).fetchone()
             if blocking is not None:
-                wait = max(wait, blocking[0] + draw.seconds - now)
-        if wait > 0:
-            return AcquireResult(wait, now, facts)
-        for draw in draws:
-            connection.execute("INSERT INTO requests VALUES (?, ?)", (draw.window, now + late))
+                wait = max(wait, blocking[0] + request.seconds - now)
+        return wait
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        requests: Sequence[AcquireRequest],
+        entry: Entry | None,
+        now: float,
+    ) -> Entry:
+        lines = []
+        for number, request in enumerate(requests):
+            moved = (
+                entry is not None
+                and connection.execute(
+                    "UPDATE requests SET at = ? WHERE rowid = ? AND at = ? AND window = ?",
+                    (now, entry.lines[number], entry.at, request.window),
+                ).rowcount
+            )
+            if entry is not None and moved:
+                lines.append(entry.lines[number])
+            else:
+                insert = connection.execute("INSERT INTO requests VALUES (?, ?)", (request.window, now))
+                lines.append(insert.lastrowid or 0)
             connection.execute(
                 "DELETE FROM requests WHERE window = ? AND at < ?",
-                (draw.window, now - _KEPT_WINDOWS * draw.seconds),
+                (request.window, now - KEPT_WINDOWS * request.seconds),
             )
-        if DAY_REMAINING in facts:
-            facts[DAY_REMAINING] -= 1
-            connection.execute("UPDATE facts SET value = value - 1 WHERE name = ?", (DAY_REMAINING,))
-        if late:
-            facts[FRESH_UNTIL] = max(facts.get(FRESH_UNTIL, 0.0), now + late)
-            self._merge(connection, {FRESH_UNTIL: now + late}, "max")
-        return AcquireResult(0.0, now, facts)
+        return Entry(tuple(lines), now)
 
     def facts(self) -> dict[str, float]:
-        return self._run(lambda connection: dict(connection.execute("SELECT name, value FROM facts")))
+        return self._run(self._facts)
+
+    @staticmethod
+    def _facts(connection: sqlite3.Connection) -> dict[str, float]:
+        return readable(dict(connection.execute("SELECT name, value FROM facts")))
 
     def merge(self, facts: Mapping[str, float], how: Merge = "set") -> None:
         self._run(lambda connection: self._merge(connection, facts, how))
@@ -239,8 +233,7 @@ class SqliteLog:
             # After a restart of the host the clock begins anew, and times of before lie in the future.
             connection.execute("UPDATE requests SET at = ? WHERE at > ?", (now, now + MAX_PAUSE))
             connection.execute(
-                "DELETE FROM facts WHERE name IN (?, ?) AND value > ?",
-                (PAUSED_UNTIL, FRESH_UNTIL, now + 2 * MAX_PAUSE),
+                "DELETE FROM facts WHERE name = ? AND value > ?", (PAUSED_UNTIL, now + 2 * MAX_PAUSE)
             )
             connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (BORN, time.time()))
         except BaseException:
@@ -260,8 +253,7 @@ class SqliteLog:
             self._connection = None
         if self.path is None:
             raise LogUnavailable(f"the budget in memory failed: {text}") from None
-        damaged = any(sign in said for sign in ("not a database", "malformed", "no such", "no column"))
-        if damaged and attempt == 1:
+        if _is_damage(said) and attempt == 1:
             self._replace(text)
         elif attempt > 1 or not self._is_gone():
             logger.warning(
@@ -281,9 +273,17 @@ class SqliteLog:
             with FileLock(f"{path}.replace", timeout=5):
                 try:
                     self._open().close()
-                except sqlite3.DatabaseError:
+                except sqlite3.DatabaseError as error:
+                    if not _is_damage(str(error)):
+                        return
                     for suffix in ("", "-wal", "-shm"):
                         path.with_name(path.name + suffix).unlink(missing_ok=True)
                     logger.warning("The budget file %s was damaged (%s) and starts anew.", path, reason)
         except (OSError, Timeout):
             logger.debug("could not replace %s", path, exc_info=True)
+
+
+def _is_damage(said: str) -> bool:
+    """Whether SQLite's words mean that the file itself is broken, which a new one cures."""
+    signs = ("not a database", "malformed", "no such", "no column", "disk I/O error")
+    return any(sign in said for sign in signs)

@@ -15,9 +15,11 @@ from statistics import median
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit.budget import Window
-from hubspot_batch_dagster.api.rate_limit.sqlite_log import AcquireRequest
+from hubspot_batch_dagster.api.rate_limit.log import AcquireRequest
 
 _HEADER = "x-hubspot-ratelimit-"
+_LONGEST_NUMBER = 18
+_MOST_REQUESTS = 1_000_000
 _SECONDS_ALLOWED = (0.1, 3600.0)
 
 
@@ -67,17 +69,21 @@ def read_headers(headers: Mapping[str, str]) -> RateLimitHeaders:
     numbers: dict[str, int] = {}
     for name, value in headers.items():
         lowered = name.lower()
-        if lowered.startswith(_HEADER) and value.isascii() and value.strip().isdecimal():
+        if lowered.startswith(_HEADER) and len(value) <= _LONGEST_NUMBER and _is_number(value):
             numbers[lowered[len(_HEADER) :]] = int(value)
     maximum = numbers.get("max", 0)
     seconds = numbers.get("interval-milliseconds", 0) / 1000
     return RateLimitHeaders(
-        maximum=maximum if 0 < maximum < 1_000_000 else None,
+        maximum=maximum if 0 < maximum < _MOST_REQUESTS else None,
         remaining=numbers.get("remaining"),
         seconds=seconds if _SECONDS_ALLOWED[0] <= seconds <= _SECONDS_ALLOWED[1] else None,
         daily_limit=numbers.get("daily"),
         daily_remaining=numbers.get("daily-remaining"),
     )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.strip().isdecimal()
 
 
 @dataclass(frozen=True)
@@ -109,12 +115,13 @@ class Allowance:
 
     def ceiling(self, window: Window, facts: Mapping[str, float]) -> int:
         """What the whole window allows, as far as is known."""
-        said = facts.get(f"{window}.max")
+        said = facts.get(f"{window}.max", 0.0)
+        said = said if 1 <= said < _MOST_REQUESTS else 0.0
         if window == "burst" and self.limit is not None:
             return min(self.limit, int(said)) if said else self.limit
         return int(said) if said else RULES[window].requests
 
-    def draw(self, window: Window, facts: Mapping[str, float], now: float) -> AcquireRequest:
+    def request(self, window: Window, facts: Mapping[str, float], now: float) -> AcquireRequest:
         """What to ask the log for: our requests in a window that is longer by the margin."""
         ceiling = self.ceiling(window, facts)
         # One in a hundred stays unused, for the request that is on its way for longer than the margin.
@@ -122,13 +129,14 @@ class Allowance:
         ours = min(usable, math.floor(ceiling * self.share + 1e-9))
         if facts.get(f"{window}.others_until", 0.0) > now:
             # Never down to nothing: only our own requests bring the headers that say when the others are gone.
-            others = int(facts.get(f"{window}.others", 0.0))
+            others = int(min(max(0.0, facts.get(f"{window}.others", 0.0)), ceiling))
             ours = max(min(ours, usable - others), ours // 10)
         return AcquireRequest(window, max(1, ours), self.seconds(window, facts) + self.margin)
 
     def seconds(self, window: Window, facts: Mapping[str, float]) -> float:
         """The window's length as HubSpot counts it."""
-        return facts.get(f"{window}.seconds", RULES[window].seconds)
+        said = facts.get(f"{window}.seconds", 0.0)
+        return said if _SECONDS_ALLOWED[0] <= said <= _SECONDS_ALLOWED[1] else RULES[window].seconds
 
 
 class ForeignUsage:

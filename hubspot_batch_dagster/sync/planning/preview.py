@@ -110,7 +110,7 @@ def preview(
         show_values: Show the values of the sample instead of masking them: they are people's data.
     """
     budget = requester.client.budget
-    state = budget.state() if isinstance(budget, SharedBudget) else None
+    state = budget.known_state() if isinstance(budget, SharedBudget) else None
     rejected = _rejected(stage)
     counts = {
         "created": plan.new,

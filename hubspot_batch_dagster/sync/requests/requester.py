@@ -80,16 +80,11 @@ class Requester:
         self.retry_policy = retry_policy
         self.version = version or client.version
         self.tally = Tally()
-        self._rate: float | None = None
-        self._rate_until = 0.0
 
     def requests_per_second(self) -> float | None:
-        """What the budget allows at present; ``None`` if nothing limits. Looked up every two seconds."""
-        if isinstance(self.client.budget, SharedBudget) and time.monotonic() >= self._rate_until:
-            state = self.client.budget.state()
-            self._rate = state.ceiling / state.window_seconds
-            self._rate_until = time.monotonic() + 2.0
-        return self._rate
+        """What the budget allows at present; ``None`` if nothing limits."""
+        budget = self.client.budget
+        return budget.requests_per_second() if isinstance(budget, SharedBudget) else None
 
     def pause(self, decision: Again) -> None:
         """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run stops."""
@@ -196,7 +191,8 @@ class Requester:
         """Tell every process of the app that HubSpot's day is over."""
         budget = self.client.budget
         if error.status == 429 and isinstance(budget, SharedBudget):
-            budget.note_daily(budget.state().daily_limit or 1, 0)
+            state = budget.known_state()
+            budget.note_daily((state and state.daily_limit) or 1, 0)
 
     def _whole(
         self, object_type: str, records: Sequence[Record], properties: Sequence[str]

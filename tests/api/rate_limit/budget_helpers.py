@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import sys
 import threading
@@ -10,9 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hubspot_batch_dagster.api.errors import NotSent
+from hubspot_batch_dagster.api.rate_limit.budget import Grant
+from hubspot_batch_dagster.api.rate_limit.log import Log
+from hubspot_batch_dagster.api.rate_limit.postgres_log import PostgresLog
 from hubspot_batch_dagster.api.rate_limit.redis_log import RedisLog
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
-from hubspot_batch_dagster.api.rate_limit.sqlite_log import Log, SqliteLog
+from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 
 STAMP = struct.Struct("=d")
 
@@ -77,16 +82,39 @@ def stamps(path: Path) -> list[float]:
     return [value for (value,) in STAMP.iter_unpack(data[:whole])]
 
 
+def open_place(place: str, name: str) -> Log:
+    """The log at a path or a URL."""
+    if "://" not in place:
+        return SqliteLog(Path(place))
+    return RedisLog(place, name) if place.startswith("redis") else PostgresLog(place, name)
+
+
+def leave(grant: Grant) -> None:
+    """What the transport does when the connection is open and the first byte leaves."""
+    for _ in range(20):
+        try:
+            grant.confirm()
+            return grant.left()
+        except NotSent:
+            grant.renew()
+    raise AssertionError("a request never left")
+
+
 def work(place: str, name: str, record: Path, maximum: int, seconds: float, margin: float) -> None:
-    """Take as fast as the budget allows with 4 threads, writing down each time, until standard input ends."""
-    log: Log = RedisLog(place, name) if "://" in place else SqliteLog(Path(place))
+    """Take as fast as the budget allows with 4 threads, writing down each time, until standard input ends.
+
+    One request in ten has no processor for a while between its grant and its departure.
+    """
     stop = threading.Event()
-    budget = SharedBudget(log, margin=margin, stop=stop, connect_allowance=0.0)
+    budget = SharedBudget(open_place(place, name), margin=margin, stop=stop)
 
     def send() -> None:
         while not stop.is_set():
             try:
-                budget.take()
+                grant = budget.take()
+                if random.random() < 0.1:
+                    time.sleep(random.uniform(0, 1))
+                leave(grant)
             except Exception:
                 return
             out.write(STAMP.pack(time.monotonic()))

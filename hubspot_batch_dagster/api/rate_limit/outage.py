@@ -1,0 +1,66 @@
+"""A log that does not answer: how long it is waited for, and what is said in the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from hubspot_batch_dagster.api.errors import BudgetUnavailable
+from hubspot_batch_dagster.api.rate_limit.log import LogUnavailable
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+
+
+class Outage:
+    """The time since the log last answered, for all threads of a budget.
+
+    Args:
+        patience: Seconds that the log may be away.
+        clock: Time in seconds.
+    """
+
+    def __init__(self, patience: float, clock: Callable[[], float]) -> None:
+        self.patience = patience
+        self._clock = clock
+        self._since: float | None = None
+        self._pause = _FIRST_PAUSE
+        self._lock = threading.Lock()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the log did not answer when it was last asked."""
+        return self._since is not None
+
+    def over(self) -> None:
+        """The log has answered."""
+        if self._since is not None:
+            with self._lock:
+                self._since, self._pause = None, _FIRST_PAUSE
+            logger.warning("What counts the app's requests answers again.")
+
+    def note(self, error: LogUnavailable) -> float:
+        """Note that the log did not answer. Returns the seconds after which to ask again.
+
+        Raises:
+            BudgetUnavailable: It has been away for as long as the patience lasts, or waiting is of no use.
+        """
+        now = self._clock()
+        with self._lock:
+            if self._since is None:
+                self._since = now
+                if not error.final:
+                    logger.warning(
+                        "No request can be counted: %s. It is waited for up to %g s.", error, self.patience
+                    )
+            pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+            left = self._since + self.patience - now
+        if error.final:
+            raise BudgetUnavailable(f"The app's requests cannot be counted: {error}. Nothing more was sent.")
+        if left <= 0:
+            raise BudgetUnavailable(
+                f"The app's requests cannot be counted: {error}, for {self.patience:g} s by now. Nothing more was sent."
+            )
+        return min(pause, left)
