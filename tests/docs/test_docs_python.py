@@ -102,7 +102,7 @@ def test_settings_that_the_tuning_page_names_exist_with_those_defaults() -> None
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", text, re.M)
     assert len(rows) >= 5
     for name, said in rows:
-        default = HubSpotResource.model_fields[name].default
+        default = HubSpotResource.model_fields[name].get_default(call_default_factory=True, validated_data={})
         if re.match(r"`?[\d.]+", said):
             number = re.match(r"`?([\d.]+)(MB|GB)?", said)
             assert number is not None
