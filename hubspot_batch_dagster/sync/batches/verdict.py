@@ -11,6 +11,8 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 MESSAGE_LENGTH = 500
 """Characters of HubSpot's reason that are kept for a row."""
 
+SAME_RECORD = "In HubSpot this row and another one are the same record "
+
 
 class Verdict(NamedTuple):
     """What is known of one row: its outcome, its record, and why if it failed.
@@ -51,6 +53,24 @@ class Written(NamedTuple):
 def is_record_id(text: str) -> bool:
     """Whether a text can be the id of a record: digits and nothing else."""
     return text.isascii() and text.isdigit() and len(text) <= 20
+
+
+def same_record(record_id: str, key: str) -> Verdict:
+    """The verdict on a row whose record is another row's. It keeps the record's id, so that it is never made anew."""
+    return Verdict(
+        outcome="rejected",
+        id=record_id,
+        code="SAME_RECORD",
+        message=f"{SAME_RECORD}{record_id}; the other row has the key {key}. Leave one of the two out.",
+    )
+
+
+def is_conflict(verdict: Verdict) -> bool:
+    """Whether HubSpot refused a row because another record has its unique value."""
+    return verdict.outcome == "rejected" and (
+        verdict.category == "CONFLICT"
+        or verdict.code in ("CONFLICTING_UNIQUE_VALUE", "CONFLICT", "OBJECT_ALREADY_EXISTS")
+    )
 
 
 class Rows(Protocol):

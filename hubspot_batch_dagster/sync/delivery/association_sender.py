@@ -9,7 +9,8 @@ from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
-from hubspot_batch_dagster.sync.delivery.batch_delivery import LOST, DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.batch_settlement import LOST
+from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea

@@ -1,24 +1,38 @@
 """One batch, settled row by row: retries, splitting, and what stays unknown.
 
-Each answer is durable before the next request.
+What may happen to a row is the table of :mod:`~hubspot_batch_dagster.sync.delivery.row_states`; here is what makes it happen. Each
+answer is durable before the next request.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.connection import Answer
-from hubspot_batch_dagster.api.errors import Conflict, HubSpotError, InvalidBatch, StoreError
+from hubspot_batch_dagster.api.errors import (
+    Conflict,
+    ConservationError,
+    HubSpotError,
+    InvalidBatch,
+    StoreError,
+)
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
-from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, is_conflict, same_record
+from hubspot_batch_dagster.sync.delivery.absent_records import NOT_FOUND, find_absent
+from hubspot_batch_dagster.sync.delivery.batch_settlement import UNDER_WAY, BatchSettlement
+from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.groups import Group, Groups
+from hubspot_batch_dagster.sync.delivery.outage import is_trouble
+from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, About, words_of
+from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event, State
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Decision, Examine, Split, Stop, decide
 from hubspot_batch_dagster.sync.settlement.answers import verdicts_on
-from hubspot_batch_dagster.sync.settlement.refusals import refusals, rejection
+from hubspot_batch_dagster.sync.settlement.refusals import duplicated_ids, refusals, rejection
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.delivery.sender import Sender
@@ -27,280 +41,313 @@ MANY = 10
 """From this many rows on, a batch in which every single row is refused for one reason stops the run."""
 
 
-@dataclass
-class DeliveredBatch:
-    """What became of a batch.
+class BatchDelivery(BatchSettlement):
+    """The delivery of one batch.
 
-    Attributes:
-        outcomes: What is settled; durable already.
-        again: Rows to send in another way: the record to update is gone and may be made anew.
-        stale: Updates to send: these rows were to be created, and their records exist with other values.
-        lost: The intent that is still open, with its rows that HubSpot perhaps wrote.
-        accepted: A batch that went all well. Its outcomes are not durable yet: :meth:`Sender.begin` makes them so.
+    Args:
+        sender: Sends it.
+        batch: The rows.
+        intent: Their intent, durable already.
+        first: What came of a request of all rows that left already.
     """
 
-    outcomes: list[Outcomes] = field(default_factory=list)
-    again: Batch | None = None
-    stale: Batch | None = None
-    lost: Intent | None = None
-    accepted: AcceptedBatch | None = None
-
-
-class BatchDelivery:
-    """The state of one batch under way.
-
-    Attributes:
-        first: What came of a request that left before there was an attempt.
-    """
-
-    def __init__(self, sender: Sender, batch: Batch, intent: Intent) -> None:
-        self.sender = sender
+    def __init__(
+        self, sender: Sender, batch: Batch, intent: Intent, first: HubSpotError | Answer | None = None
+    ) -> None:
+        super().__init__(sender, batch, intent)
         self.requester = sender.requester
-        self.batch = batch
-        self.intent = intent
-        self.repeatable = batch.action != "create"
-        self.open = set(range(len(batch)))
-        self.before = {i: sender.suspects[key] for i, key in enumerate(batch.keys) if key in sender.suspects}
-        self.touched = set(self.before)
-        self.stale: dict[int, str | None] = {}
-        self.at_large = False
-        self.lost: set[int] = set()
-        self.missing: set[int] = set()
+        self.first = first
+        self.groups = Groups(range(len(batch)))
         self.resent: Counter[int] = Counter()
-        self.delivery = DeliveredBatch()
-        self.refusals: Counter[str] = Counter()
+        self.answers_before = 0
+        self.reasons: Counter[str] = Counter()
+        self.alone: dict[int, HubSpotError] = {}
+        self.trying: str | None = None
         self.deadline = time.monotonic() + sender.requester.retry_policy.total
-        self.first: HubSpotError | Answer | None = None
 
     def run(self) -> DeliveredBatch:
-        work = [sorted(self.open)]
+        """Send the rows until each of them is in a final state.
+
+        Raises:
+            StoreError: The journal could not be written.
+            ConservationError: A row was about to do what the table of states does not have.
+        """
         try:
             # What left already is settled even if the run has been stopped meanwhile.
-            while work and (self.first is not None or not self.requester.stop):
-                work += self._send(work.pop())
-        except StoreError:
+            while (self.first is not None or not self.requester.stop) and (group := self.groups.next()):
+                self._send(group)
+        except (StoreError, ConservationError):
             raise
         except HubSpotError as error:
             self.requester.stop.set(error)
         self._stop_if_hopeless()
         self._close()
-        if self.stale:
-            found = sorted(self.stale)
-            self.delivery.stale = replace(
-                self.batch.pick(found),
-                action="update",
-                ids=[self.stale[i] for i in found],
-                again=self.batch.again + 1,
-            )
+        self._follow_up()
         return self.delivery
 
-    def _send(self, indexes: list[int]) -> list[list[int]]:
-        """Send some rows, again if that is safe; returns the groups of rows that must be sent next."""
-        part = self.batch.pick(indexes)
-        for attempt in range(1, self.requester.retry_policy.tries + 1):
+    def _send(self, group: Group) -> None:
+        """Send some rows, again if that is safe."""
+        rows, attempt = group.rows, 0
+        part = self.batch.pick(rows)
+        while True:
+            attempt += 1
+            self.states.happens(Event.LEAVES, rows)
             try:
                 verdicts = self._ask(part, attempt)
-            except StoreError:
+            except (StoreError, ConservationError):
                 raise
             except HubSpotError as error:
-                if error.may_have_acted:
-                    self.touched.update(indexes)
-                    self.at_large |= self.repeatable and not isinstance(error, Conflict)
                 decision = self._decide(error, attempt)
+                if isinstance(decision, Split) or (isinstance(error, Conflict) and len(rows) == 1):
+                    self._refused(error, group)
+                    return
+                self._no_success(error, rows)
                 if not isinstance(decision, Again):
-                    return self._after(error, decision, indexes, part)
+                    self._after(error, decision, group)
+                    return
                 self.requester.pause(decision)
                 if self.requester.stop:
-                    return []
+                    return
             else:
-                return self._answered(verdicts, indexes, part)
-        return []
+                self._answered(verdicts, group, part)
+                return
 
     def _ask(self, part: Batch, attempt: int) -> dict[int, Verdict]:
-        """Send the rows, or take what came of the request that left before there was an attempt."""
+        """Send the rows, or take what came of the request that left before."""
         first, self.first = self.first, None
+        if first is None:
+            first = self.sender.post(part.action, part.body(), retry=attempt > 1, leaving=self._note_time)
         if isinstance(first, HubSpotError):
             raise first
-        if first is not None:
-            return verdicts_on(part, first, self.sender.object_type)
-        answer = self.requester.post_batch(
-            self.sender.object_type, part.action, part.body(), retry=attempt > 1, leaving=self._note_time
-        )
-        return verdicts_on(part, answer, self.sender.object_type)
-
-    def _note_time(self) -> None:
-        rows = range(len(self.intent)) if self.at_large else sorted(self.open)
-        self.intent = self.sender.leaving_at(self.intent, rows)
+        return verdicts_on(part, first, self.sender.object_type)
 
     def _decide(self, error: HubSpotError, attempt: int) -> Decision:
-        decision = decide(
-            error, repeatable=self.repeatable, attempt=attempt, retry_policy=self.requester.retry_policy
-        )
+        """What to do after an error. Trouble that all batches meet is waited out as long as the run's patience allows."""
+        policy = self.requester.retry_policy
+        decision = decide(error, repeatable=self.repeatable, attempt=attempt, retry_policy=policy)
+        if is_trouble(error) and isinstance(decision, Again | Stop):
+            return self._in_trouble(attempt)
         if isinstance(decision, Again) and time.monotonic() + decision.pause > self.deadline:
             return Stop()
         return decision
 
-    def _answered(self, verdicts: dict[int, Verdict], indexes: list[int], part: Batch) -> list[list[int]]:
-        try:
-            verdicts = self._reconsider(verdicts, part)
-        finally:
-            self.touched.update(indexes)
-        if part.action == "update" and len(verdicts) < len(part):
-            # HubSpot may leave unknown records out of its answer without a word.
-            absent = self.sender.lookup.absent(part.ids, part.id_property) - verdicts.keys()
-            verdicts = {**verdicts, **dict.fromkeys(absent, _ABSENT)}
-        found = {indexes[i]: verdict for i, verdict in verdicts.items()}
-        if self.sender.updates and part.action == "update":
-            made_anew, keys = self.sender.recreate, self.sender.perhaps_archived
-            self.missing |= {
-                i
-                for i, verdict in found.items()
-                if verdict.category == "OBJECT_NOT_FOUND" and (made_anew or self.batch.keys[i] in keys)
-            }
-            found = {i: verdict for i, verdict in found.items() if i not in self.missing}
-        self._settle(found)
-        omitted = [i for i in indexes if i not in found and i not in self.missing]
-        if not omitted:
-            return []
-        return self._not_too_often(omitted) if self.repeatable else self._look_up(omitted)
+    def _in_trouble(self, attempt: int) -> Decision:
+        """Go on as long as the run has patience, unless HubSpot answers others and not this batch."""
+        policy, outage = self.requester.retry_policy, self.sender.outage
+        if attempt == 1:
+            self.answers_before = outage.answers
+        if self.requester.stop or (attempt >= policy.tries and outage.answers > self.answers_before):
+            return Stop()
+        pause = min(policy.backoff * 2.0 ** min(attempt - 1, 30), policy.longest_pause)
+        return Again(pause * (0.5 + random.random() / 2))
 
-    def _after(
-        self, error: HubSpotError, decision: Decision, indexes: list[int], part: Batch
-    ) -> list[list[int]]:
-        if isinstance(decision, Split):
-            return self._split(error, indexes, part)
+    def _no_success(self, error: HubSpotError, rows: list[int]) -> None:
+        if not error.may_have_acted:
+            self.states.happens(Event.NOT_CARRIED_OUT, rows)
+        elif isinstance(error, Conflict):
+            self.states.happens(Event.CONFLICT, rows)
+        else:
+            self.states.happens(Event.NO_ANSWER, rows)
+            self.at_large |= self.repeatable
+
+    def _answered(self, verdicts: dict[int, Verdict], group: Group, part: Batch) -> None:
+        rows = group.rows
+        self.groups.taken(group)
+        told = {rows[i]: verdict for i, verdict in verdicts.items()}
+        absent: dict[int, Verdict | None] = {}
+        if part.action == "update":
+            absent = {row: told.get(row) for row in rows if row not in told or _is_absent(told[row])}
+        certain, doubtful = self._doubtful({row: told[row] for row in told if row not in absent})
+        self._settle(certain, Event.TAKEN)
+        self._reconsider(doubtful)
+        if absent:
+            self._absent(absent)
+        omitted = [row for row in rows if self.states[row] in UNDER_WAY]
+        self.states.happens(Event.OMITTED, omitted)
+        # A row whose associations are not settled was told of: it stays open, and the next run sends it again.
+        omitted = [row for row in omitted if row not in certain]
+        if self.repeatable:
+            self._not_too_often(omitted)
+        else:
+            self._look_up(omitted)
+
+    def _absent(self, told: dict[int, Verdict | None]) -> None:
+        """Rows whose record the update did not find: they follow it where it was merged, are handed back, or are rejected."""
+        found = find_absent(self.batch, told, self.sender.lookup, self.sender.owners)
+        anew: set[int] = set()
+        if self.sender.updates:
+            keys = self.sender.perhaps_archived
+            anew = {row for row in found.gone if self.sender.recreate or self.batch.keys[row] in keys}
+        self.states.happens(Event.REDIRECTED, anew)
+        self._settle({row: each for row, each in found.rejected.items() if row not in anew}, Event.TAKEN)
+        if found.merged:
+            ids = [found.merged.get(row, each) for row, each in enumerate(self.batch.ids)]
+            self.batch = replace(self.batch, ids=ids)
+
+    def _after(self, error: HubSpotError, decision: Decision, group: Group) -> None:
         if isinstance(decision, Examine):
-            return (
-                self._conflict(error, indexes, part)
-                if isinstance(error, Conflict)
-                else self._look_up(indexes)
-            )
-        self.requester.stop.set(error)
-        return []
+            (self._conflict if isinstance(error, Conflict) else self._look_up)(group.rows)
+        else:
+            self.requester.stop.set(error)
 
-    def _split(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:
-        """Reject the rows that HubSpot names and send the others; if it names none, halve."""
-        named = {0: rejection(error, error.correlation_id)} if len(indexes) == 1 else refusals(part, error)
-        if not named:
-            return _halves(indexes)
-        self.refusals.update(verdict.message or "" for verdict in named.values())
-        rejected = self._reconsider(named, part)
-        self._settle({indexes[i]: each for i, each in rejected.items()})
-        rest = [each for i, each in enumerate(indexes) if i not in named]
-        return [rest] if rest else []
+    def _refused(self, error: HubSpotError, group: Group) -> None:
+        """Some row is wrong: reject the rows that HubSpot names and send the others; if it names none, find out which."""
+        rows = group.rows
+        named = refusals(self.batch.pick(rows), error) or self._same_records(error, rows)
+        if not named and not self._is_known(error, group):
+            return
+        verdicts = {rows[i]: verdict for i, verdict in named.items()}
+        if not verdicts:
+            unsure = not self.sender.trials.taken
+            verdicts = {rows[0]: rejection(error, error.correlation_id)._replace(stale=unsure)}
+        self.reasons.update(verdict.message or "" for verdict in verdicts.values())
+        rest = [row for row in rows if row not in verdicts]
+        self._no_success(error, rest)
+        certain, doubtful = self._doubtful(verdicts)
+        self._settle(certain, Event.TAKEN)
+        self._reconsider(doubtful)
+        self.groups.found()
+        self.groups.add(rest)
 
-    def _conflict(self, error: HubSpotError, indexes: list[int], part: Batch) -> list[list[int]]:
+    def _is_known(self, error: HubSpotError, group: Group) -> bool:
+        """Whether a refusal that names no row is certain to be of the one row of its group. If not, it has been dealt with."""
+        rows = group.rows
+        if isinstance(error, Conflict):
+            if len(rows) > 1:
+                self._no_success(error, rows)
+                self.groups.halve(group)
+            return len(rows) == 1
+        words = words_of(error)
+        if len(rows) == 1 and (self.trying or len(self.batch) > 1):
+            if words == self.trying:
+                self.alone[rows[0]] = error
+                self._no_success(error, rows)
+            return words != self.trying
+        about = self._about(words, rows)
+        if about is About.ROWS and len(rows) == 1:
+            return True
+        self._no_success(error, [row for row in rows if self.states[row] in UNDER_WAY])
+        if about is About.RUN:
+            self.requester.stop.set(_about_the_run(error))
+        else:
+            self._take_apart(rows)
+        return False
+
+    def _about(self, words: str, rows: list[int]) -> About:
+        """Whether a refusal is about rows or about the run, by trial: the rows that were tried have their outcome or are in ``alone``."""
+        trials, stop = self.sender.trials, self.requester.stop
+        untried = rows[:: max(1, len(rows) // MOST_ALONE)] if len(rows) > 1 else []
+        trials.join(words, id(self), alone=not untried)
+        while (about := trials.about(words, id(self), more=bool(untried), stop=stop)) is About.TRY:
+            row, self.trying = untried.pop(), words
+            self.states.happens(Event.NOT_CARRIED_OUT, [row])
+            try:
+                self._send(Group([row]))
+            finally:
+                self.trying = None
+                trials.tried(words, same=row in self.alone)
+        return about
+
+    def _take_apart(self, rows: list[int]) -> None:
+        """One of the rows at least is refused. Those that were tried alone and refused are known."""
+        for row in [row for row in rows if row in self.alone]:
+            error = self.alone.pop(row)
+            verdict = rejection(error, error.correlation_id)._replace(stale=not self.sender.trials.taken)
+            self.reasons[verdict.message or ""] += 1
+            self._settle({row: verdict}, Event.TAKEN)
+            self.groups.found()
+        rest = [row for row in rows if self.states[row] not in FINAL]
+        if len(rest) == len(rows) > 1:
+            self.groups.halve(Group(rest))
+        elif rest:
+            self.groups.add(rest)
+
+    def _same_records(self, error: HubSpotError, rows: list[int]) -> dict[int, Verdict]:
+        """The rows that HubSpot calls duplicates though nothing in the batch is there twice: two values lead to one record."""
+        if self.batch.action == "create" or len(rows) == 1 or not duplicated_ids(error):
+            return {}
+        wanted = {i: self.batch.ids[row] or "" for i, row in enumerate(rows)}
+        try:
+            records = self.sender.lookup.records(wanted, self.batch.id_property)
+        except HubSpotError:
+            self._no_success(error, rows)
+            raise
+        first: dict[str, int] = {}
+        for i, record in sorted(records.items()):
+            first.setdefault(record.id, i)
+        return {
+            i: same_record(record.id, self.batch.keys[rows[first[record.id]]])
+            for i, record in records.items()
+            if first[record.id] != i
+        }
+
+    def _conflict(self, rows: list[int]) -> None:
         """A 409 for a batch of creates: whether the other rows were written is not documented, so look before sending again."""
-        if len(indexes) == 1:
-            return self._split(error, indexes, part)
-        keyed = self.sender.lookup.keyed(part.properties)
-        found = self._own(part, keyed) if keyed else {}
-        if len(keyed) < len(part):
+        found = self._own([row for row in rows if row in self.keyed])
+        bare = [row for row in rows if row not in self.keyed]
+        if bare:
             self.requester.stop.wait(self.requester.retry_policy.index_lag)
-            wanted = part.without(list(keyed)).intent(self.intent.sent_at)
+            wanted = self.batch.pick(bare).intent(self.intent.sent_at)
             searched = self.sender.lookup.by_search([wanted])[wanted.id]
-            rest = [i for i in range(len(part)) if i not in keyed]
-            found = {**found, **{rest[i]: verdict for i, verdict in searched.items()}}
-        self._settle({indexes[i]: verdict for i, verdict in found.items()})
-        left = [each for i, each in enumerate(indexes) if i not in found]
-        return _halves(left) if left else []
+            found |= {bare[i]: verdict for i, verdict in searched.items()}
+        self._settle(found, Event.FOUND)
+        rest = [row for row in rows if row not in found]
+        self.states.happens(Event.NOT_FOUND, rest)
+        if len(rest) > 1:
+            self.groups.halve(Group(rest))
+        else:
+            self.groups.add(rest)
 
-    def _look_up(self, indexes: list[int]) -> list[list[int]]:
+    def _look_up(self, rows: list[int]) -> None:
         """Creates whose answer was lost: read them back by a unique value; what has none stays open for the search.
 
         A row with a unique value that HubSpot does not have may be sent again: were the lost request still
         to be carried out, HubSpot would refuse the second record.
         """
-        part = self.batch.pick(indexes)
-        keyed = self.sender.lookup.keyed(part.properties)
-        self.lost.update(indexes[i] for i in range(len(part)) if i not in keyed)
-        if not keyed:
-            return []
-        found = self._own(part, keyed)
-        self._settle({indexes[i]: verdict for i, verdict in found.items()})
-        return self._not_too_often([indexes[i] for i in keyed if i not in found])
+        unread = [row for row in rows if row in self.keyed]
+        found = self._own(unread)
+        self._settle(found, Event.FOUND)
+        left = [row for row in unread if row not in found]
+        self.states.happens(Event.NOT_FOUND, left)
+        self._not_too_often(left)
 
-    def _not_too_often(self, indexes: list[int]) -> list[list[int]]:
-        """Rows to send again after a pause, without those that were sent often enough: they stay open."""
-        self.resent.update(indexes)
-        tired = {i for i in indexes if self.resent[i] >= self.requester.retry_policy.tries}
-        self.lost |= tired
-        rest = [i for i in indexes if i not in tired]
-        if not rest:
-            return []
-        self.requester.pause(
-            Again(self.requester.retry_policy.backoff * 2 ** (max(self.resent[i] for i in rest) - 1))
-        )
-        return [rest]
+    def _not_too_often(self, rows: list[int]) -> None:
+        """Send rows again after a pause, but for those that were sent often enough: they stay in doubt."""
+        self.resent.update(rows)
+        policy = self.requester.retry_policy
+        rest = [row for row in rows if self.resent[row] < policy.tries]
+        if rest:
+            self.requester.pause(Again(policy.backoff * 2 ** (max(self.resent[row] for row in rest) - 1)))
+            self.groups.add(rest)
 
-    def _reconsider(self, verdicts: dict[int, Verdict], part: Batch) -> dict[int, Verdict]:
-        """A create that HubSpot refuses because the value exists may be our own, written a moment ago."""
-        if part.action != "create":
-            return verdicts
-        doubtful = [
-            i for i, verdict in verdicts.items() if verdict.outcome == "rejected" and _is_conflict(verdict)
-        ]
-        doubtful = [
-            i
-            for i in doubtful
-            if self.sender.lookup.adopts or self.batch.rows.index(part.rows[i]) in self.touched
-        ]
-        keyed = self.sender.lookup.keyed(part.properties)
-        doubtful = [i for i in doubtful if i in keyed]
-        if not doubtful:
-            return verdicts
-        return {**verdicts, **self._own(part, {i: keyed[i] for i in doubtful})}
+    def _doubtful(self, verdicts: dict[int, Verdict]) -> tuple[dict[int, Verdict], dict[int, Verdict]]:
+        """Verdicts that are certain, and refusals of creates because the value exists: the record may be the row's own."""
+        adopts = self.sender.lookup.adopts
+        doubtful = {
+            row: verdict
+            for row, verdict in verdicts.items()
+            if row in self.keyed and is_conflict(verdict) and (adopts or self.states[row] is State.RESENT)
+        }
+        return {row: verdict for row, verdict in verdicts.items() if row not in doubtful}, doubtful
 
-    def _own(self, part: Batch, keyed: dict[int, str]) -> dict[int, Verdict]:
-        """Whose the records with these unique values are."""
-        place, sent = self.batch.rows.index, self.intent.sent_at
-        sent_at = {i: self.before.get(place(part.rows[i]), sent) for i in keyed}
-        found = self.sender.lookup.by_unique_value(part.properties, keyed, sent_at)
-        return self.sender.association_writer.settle_found(part, found)
+    def _reconsider(self, doubtful: dict[int, Verdict]) -> None:
+        own = self._own(list(doubtful))
+        self._settle(own, Event.FOUND)
+        self._settle({row: each for row, each in doubtful.items() if row not in own}, Event.TAKEN)
 
-    def _settle(self, verdicts: dict[int, Verdict]) -> None:
-        if not (verdicts := self.sender.association_writer.settle(self.batch, verdicts)):
-            return
-        self.open -= verdicts.keys()
-        if self.batch.action == "create" and self.sender.updates:
-            self.stale.update({i: verdict.id for i, verdict in verdicts.items() if verdict.stale})
-        outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
-        self._record(outcomes, self._left())
-        self.delivery.outcomes.append(outcomes)
-
-    def _left(self) -> Intent | None:
-        """What the journal must still know of the batch: the open rows, and all of them while a request without an answer is at large."""
-        if self.at_large:
-            return replace(self.intent, settled=not self.open)
-        return self.intent.pick(sorted(self.open)) if self.open else None
-
-    def _record(self, outcomes: Outcomes, left: Intent | None) -> None:
-        sender = self.sender
-        closed = self.intent.id if left is None else None
-        sender.journal.settle(sender.sync, sender.run, outcomes, intent_id=closed, left=left)
-
-    def _close(self) -> None:
-        """Say of each open row whether HubSpot may have it; what it cannot have is simply not sent."""
-        if not self.open:
-            return
-        perhaps = sorted((self.lost | (self.open & self.touched)) & self.open - self.missing)
-        if self.missing & self.open:
-            self.delivery.again = self.batch.pick(sorted(self.missing & self.open))
-        if perhaps and not self.repeatable:
-            self.delivery.lost = self.intent.pick(perhaps)
-            self._record(Outcomes(), self.delivery.lost)
-            return
-        ids = self.batch.ids if self.batch.action == "archive" else [None] * len(self.batch)
-        verdicts = {i: Verdict(outcome="unknown", id=ids[i], message=LOST) for i in perhaps}
-        outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
-        self._record(outcomes, replace(self.intent, settled=True) if self.at_large else None)
-        if perhaps:
-            self.delivery.outcomes.append(outcomes)
+    def _own(self, rows: list[int]) -> dict[int, Verdict]:
+        """Whose the records with these unique values are; rows without a record are left out."""
+        if not rows:
+            return {}
+        keyed = {row: self.keyed[row] for row in rows}
+        sent_at = {row: self.before.get(row, self.intent.sent_at) for row in rows}
+        found = self.sender.lookup.by_unique_value(self.batch.properties, keyed, sent_at)
+        return self.sender.association_writer.settle_found(self.batch, found)
 
     def _stop_if_hopeless(self) -> None:
         """Every row refused alone, for one reason: the operation is wrong and not the rows; do not go on like this."""
-        if len(self.refusals) == 1 and sum(self.refusals.values()) == len(self.batch) >= MANY:
-            reason = next(iter(self.refusals))
+        if len(self.reasons) == 1 and sum(self.reasons.values()) == len(self.batch) >= MANY:
+            reason = next(iter(self.reasons))
             self.requester.stop.set(
                 InvalidBatch(
                     f"HubSpot refused all {len(self.batch)} rows of a batch, one by one, for the same reason: {reason}",
@@ -310,23 +357,16 @@ class BatchDelivery:
             )
 
 
-LOST = "The answer was lost; the next run sends the row again."
-_ABSENT = Verdict(
-    outcome="rejected",
-    category="OBJECT_NOT_FOUND",
-    code="OBJECT_NOT_FOUND",
-    message="HubSpot has no such record: its answer left the row out, and the record cannot be read.",
-)
+def _is_absent(verdict: Verdict) -> bool:
+    return verdict.outcome == "rejected" and verdict.category == NOT_FOUND
 
 
-def _halves(indexes: list[int]) -> list[list[int]]:
-    middle = len(indexes) // 2
-    return [indexes[middle:], indexes[:middle]]
-
-
-def _is_conflict(verdict: Verdict) -> bool:
-    return verdict.category == "CONFLICT" or verdict.code in (
-        "CONFLICTING_UNIQUE_VALUE",
-        "CONFLICT",
-        "OBJECT_ALREADY_EXISTS",
+def _about_the_run(error: HubSpotError) -> HubSpotError:
+    return InvalidBatch(
+        f"HubSpot refuses every row in the same words, so it is not about the rows: {error.message}",
+        status=error.status,
+        category=error.category,
+        correlation_id=error.correlation_id,
+        remedy="Correct what HubSpot names (a permission of the app, a property, the operation) and run again: "
+        "the rows were not sent, and nothing is remembered against them.",
     )

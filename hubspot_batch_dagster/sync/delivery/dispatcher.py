@@ -16,7 +16,7 @@ from itertools import islice
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
-from hubspot_batch_dagster.sync.delivery.batch_delivery import DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.sender import Sender
 
 FEWEST, MOST = 4, 64

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
-from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery, DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
+from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.outage import Outage, is_trouble
+from hubspot_batch_dagster.sync.delivery.refusal_trials import RefusalTrials
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -37,6 +42,9 @@ class Sender:
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
         perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
+        owners: The keys of the rows of this run that have some records.
+        trials: Finds out whether refusals are about rows or about the run.
+        outage: Waits out the trouble that all batches meet.
     """
 
     object_type: str
@@ -53,6 +61,9 @@ class Sender:
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
     perhaps_archived: Set[str] = frozenset()
+    owners: Callable[[Sequence[str]], dict[str, str]] = lambda _ids: {}
+    trials: RefusalTrials = field(default_factory=RefusalTrials)
+    outage: Outage = field(default_factory=Outage)
 
     def begin(
         self, batches: Sequence[Batch | PackedBatch], accepted: Sequence[AcceptedBatch]
@@ -98,6 +109,7 @@ class Sender:
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
         """
+        self.trials.wait(self.requester.stop)
         if isinstance(batch, PackedBatch):
             return self._deliver_packed(batch)
         if self.requester.stop:
@@ -121,30 +133,45 @@ class Sender:
 
     def _deliver_packed(self, packed: PackedBatch) -> DeliveredBatch:
         """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled row by row."""
-        answer, trouble, late = None, None, None
+        late = None
 
         def leaving() -> None:
             nonlocal late
             if self._is_late(packed.sent_at):
                 late = self.leaving_at(packed.intent(packed.unpack()), range(len(packed)))
 
+        first = None
         if not self.requester.stop:
-            try:
-                answer = self.requester.post_batch(
-                    self.object_type, packed.action, packed.body, leaving=leaving
-                )
-            except StoreError:
-                raise
-            except HubSpotError as error:
-                trouble = error
-            else:
-                accepted = packed.accept(answer.body, self.clock())
+            first = self.post(packed.action, packed.body, leaving=leaving)
+            if isinstance(first, Answer):
+                accepted = packed.accept(first.body, self.clock())
                 if accepted is not None:
+                    self.trials.row_taken()
                     return DeliveredBatch(accepted=accepted)
         batch = packed.unpack()
-        attempt = BatchDelivery(self, batch, late or packed.intent(batch))
-        attempt.first = trouble or answer
-        return attempt.run()
+        return BatchDelivery(self, batch, late or packed.intent(batch), first).run()
+
+    def post(
+        self, action: Action, body: bytes, *, leaving: Callable[[], None], retry: bool = False
+    ) -> Answer | HubSpotError:
+        """Send a batch once, when its turn has come: not while all requests of the run meet trouble.
+
+        Raises:
+            StoreError: The journal could not be written; the request did not leave.
+        """
+        self.outage.wait(self.requester.stop)
+        try:
+            answer = self.requester.post_batch(self.object_type, action, body, retry=retry, leaving=leaving)
+        except StoreError:
+            raise
+        except HubSpotError as error:
+            if not is_trouble(error):
+                self.outage.answered()
+            elif not self.outage.trouble(self.requester.retry_policy):
+                self.requester.stop.set(error)
+            return error
+        self.outage.answered()
+        return answer
 
     def leaving_at(self, intent: Intent, open_rows: Sequence[int]) -> Intent:
         """The intent of a create that leaves now. If it had to wait, the journal must know: its age decides later.

@@ -42,7 +42,7 @@ def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
     traces = batch.traces()
     named = [traces[trace] for trace in error.context.get("objectWriteTraceId", []) if trace in traces]
     if not named:
-        named = _repeated_rows(batch, _duplicated_ids(error))
+        named = _repeated_rows(batch, duplicated_ids(error))
     if named:
         return dict.fromkeys(named, whole)
     found: dict[int, Verdict] = {}
@@ -74,7 +74,8 @@ def _said(error: ErrorItem | HubSpotError) -> str:
 _DUPLICATED = re.compile(r"Duplicate IDs found in batch input: \[([^\]]*)\]")
 
 
-def _duplicated_ids(error: HubSpotError) -> set[str]:
+def duplicated_ids(error: HubSpotError) -> set[str]:
+    """The records that two inputs of a batch name, by HubSpot's words."""
     found = _DUPLICATED.search(_said(error))
     if not found:
         return set()

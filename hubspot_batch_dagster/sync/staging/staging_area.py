@@ -31,6 +31,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
 from hubspot_batch_dagster.sync.staging import spill_file
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
+from hubspot_batch_dagster.sync.staging.statements import LIVE
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 
 if TYPE_CHECKING:
@@ -160,6 +161,16 @@ class StagingArea:
         with self._lock:
             self._flush()
             return {each for (each,) in self.db.execute(query, [list(ids), list(ids)]).fetchall()}
+
+    def owners(self, ids: Sequence[str]) -> dict[str, str]:
+        """The keys of the rows of this run that have some records, by the ids table or by this run."""
+        query = f"""SELECT k.id, k.key FROM known k JOIN staged USING (key)
+            WHERE k.id IN (SELECT unnest(?)) AND k.outcome IN {LIVE}
+            UNION ALL SELECT t.id, s.key FROM settled t JOIN staged s USING (row)
+            WHERE t.id IN (SELECT unnest(?)) AND t.outcome IN {LIVE}"""
+        with self._lock:
+            self._flush()
+            return dict(self.db.execute(query, [list(ids), list(ids)]).fetchall())
 
     def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
         """The record ids that the ids table has for some keys, those of archived records among them or not."""

@@ -193,9 +193,9 @@ def test_a_repeatable_row_whose_answers_are_all_lost_is_unknown_and_sent_again_b
     bench: Bench, after_commit: bool
 ) -> None:
     bench.emulator.faults.add(Fault.answer(502, operation="upsert", after_commit=after_commit))
-    first = bench.run(people(5), BY_EMAIL)
+    first = bench.run(people(5), BY_EMAIL, retry_policy=replace(QUICK, total=0.5))
     assert shown(first) == {"unknown": 5}
-    assert bench.writes() == QUICK.tries
+    assert 3 <= bench.writes() <= 12
     assert "next run sends" in str(by_key(first, "email")["p0@x.org"]["error_message"])
     bench.emulator.faults.clear()
     second = bench.run(people(5), BY_EMAIL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from sync_helpers import QUICK, Bench, shown
+from bench.sync_bench import QUICK, Bench, shown
 
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.emulator import Fault

@@ -1,0 +1,138 @@
+"""Refusals that name no row: whether they are about rows or about the run is found out by trial, once for the run.
+
+A missing permission or a property that was deleted meanwhile makes HubSpot refuse every batch, in words that name no row.
+Halving all of them would cost two requests for each row, and remember the refusal against rows that are fine. So single
+rows of the refused batches are sent, one after the other, while the batches that got the same words wait.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
+
+MOST_ALONE = 8
+"""Single rows that are tried."""
+
+MOST_REQUESTS = 12
+"""Requests after the first refusal, until it is known to be about the run: refused batches, and rows tried alone."""
+
+_LOOK = 0.1
+
+
+class About(Enum):
+    """What a refusal is about."""
+
+    ROWS = "some rows: take the batch apart"
+    RUN = "the run: stop"
+    TRY = "not known yet: send one row alone"
+
+
+def words_of(error: HubSpotError) -> str:
+    """What HubSpot said, without what changes from one answer to the next."""
+    return f"{error.status} {error.category} {re.sub(r'[0-9]+', '#', error.said)}"
+
+
+@dataclass
+class _Trial:
+    batches: int = 0
+    alone: int = 0
+    trying: bool = False
+    decided: About | None = None
+    waiting: deque[int] = field(default_factory=deque)
+
+    @property
+    def is_on(self) -> bool:
+        return self.decided is None and (self.trying or bool(self.waiting))
+
+
+class RefusalTrials:
+    """The trials of one run.
+
+    Attributes:
+        taken: Whether HubSpot took any row of the run so far.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._trials: dict[str, _Trial] = {}
+        self.taken = False
+
+    def row_taken(self) -> None:
+        """HubSpot took a row: whatever it refuses from now on, it is not all rows. So are the refusals that are being tried."""
+        self.taken = True
+        if self._trials:
+            with self._changed:
+                self._decide_open(About.ROWS)
+
+    def join(self, words: str, batch: int, *, alone: bool) -> None:
+        """A batch was refused in these words; ``alone`` if it is of one row."""
+        with self._changed:
+            trial = self._trials.setdefault(words, _Trial())
+            trial.batches += 1
+            if alone:
+                trial.alone += 1
+            else:
+                trial.waiting.append(batch)
+            self._changed.notify_all()
+
+    def about(self, words: str, batch: int, *, more: bool, stop: StopSignal) -> About:
+        """Wait until it is known what a refusal is about, or until it is this batch's turn to try a row.
+
+        Args:
+            words: The refusal's.
+            batch: The batch, as it joined.
+            more: Whether it has rows that were not tried.
+            stop: Ends the wait.
+
+        Returns:
+            ``TRY``: send one row alone, and call :meth:`tried`. Else what the refusal is about.
+        """
+        with self._changed:
+            trial = self._trials[words]
+            if not more and batch in trial.waiting:
+                trial.waiting.remove(batch)
+            while trial.decided is None and not stop:
+                enough = trial.alone >= max(2, min(MOST_ALONE, MOST_REQUESTS + 1 - trial.batches))
+                if not trial.trying and (enough or not trial.waiting):
+                    if trial.alone < 2:
+                        return About.ROWS  # the only row so far: it is rejected, and the next one tells more
+                    self._decide(trial, About.RUN)
+                elif not trial.trying and trial.waiting[0] == batch:
+                    trial.trying = True
+                    trial.waiting.rotate(-1)
+                    return About.TRY
+                else:
+                    self._changed.wait(_LOOK)
+            return trial.decided or About.RUN
+
+    def tried(self, words: str, *, same: bool) -> None:
+        """A row was sent alone; ``same`` if it was refused in the same words."""
+        with self._changed:
+            trial = self._trials[words]
+            trial.trying = False
+            trial.alone += 1
+            if not same:
+                self._decide(trial, About.ROWS)
+            self._changed.notify_all()
+
+    def wait(self, stop: StopSignal) -> None:
+        """Wait while a trial is on: what leaves meanwhile may be refused like the others."""
+        if self._trials:
+            with self._changed:
+                while not stop and any(each.is_on for each in self._trials.values()):
+                    self._changed.wait(_LOOK)
+
+    def _decide_open(self, about: About) -> None:
+        for trial in self._trials.values():
+            if trial.decided is None:
+                self._decide(trial, about)
+
+    def _decide(self, trial: _Trial, about: About) -> None:
+        trial.decided = about
+        self._changed.notify_all()

@@ -1,0 +1,98 @@
+"""Refusals: which are about rows and which about the run, what it costs to find out, and what an outage costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bench.sync_bench import COMPANIES, CONTACTS, HASTY, QUICK, Bench, firms, people, shown
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.sync.delivery.groups import Groups
+from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
+
+
+def requests_for(bad: set[int], n: int = 100) -> tuple[int, set[int]]:
+    """Requests after the first, and the rows that are refused, where HubSpot refuses what holds a bad row."""
+    groups, requests, refused = Groups(range(n)), -1, set[int]()
+    while (group := groups.next()) is not None:
+        requests += 1
+        if not bad & set(group.rows):
+            groups.taken(group)
+        elif len(group.rows) == 1:
+            refused |= set(group.rows)
+            groups.found()
+        else:
+            groups.halve(group)
+    return requests, refused
+
+
+@given(st.sets(st.integers(0, 99), max_size=100))
+def test_taking_a_batch_apart_finds_the_bad_rows_and_no_others(bad: set[int]) -> None:
+    requests, refused = requests_for(bad)
+    assert refused == bad
+    assert requests <= 215
+
+
+@pytest.mark.parametrize("bad", range(100))
+def test_one_bad_row_in_a_hundred_costs_ten_requests_at_most(bad: int) -> None:
+    assert requests_for({bad})[0] <= 10
+
+
+@pytest.mark.parametrize(("bad", "most"), [({17}, 1 + MOST_REQUESTS), ({17, 83}, 26)])
+def test_bad_rows_that_hubspot_does_not_name_are_found_and_all_others_written(
+    bench: Bench, bad: set[int], most: int
+) -> None:
+    for i in bad:
+        bench.emulator.faults.add(
+            Fault.invalid_batch("Something is wrong.", operation="create", row={"name": f"Firm {i}"})
+        )
+    result = bench.run(firms(100), COMPANIES)
+    assert shown(result) == {"created": 100 - len(bad), "rejected": len(bad)}
+    assert bench.writes() <= most
+    again = bench.run(firms(100), COMPANIES)
+    assert (shown(again), again.requests) == ({"unchanged": 100 - len(bad), "rejected": len(bad)}, 0)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(300, 100), (3, 100), (40, 1)])
+def test_a_refusal_of_every_row_is_about_the_run_and_is_not_remembered_against_the_rows(
+    bench: Bench, rows: int, size: int
+) -> None:
+    bench.emulator.faults.add(
+        Fault.invalid_batch("Missing 'Edit Associations' permission.", operation="create")
+    )
+    result = bench.run(people(rows), CONTACTS, batch_size=size)
+    assert result.counts["rejected"] <= (0 if size > 1 else 8)
+    assert result.counts["unsent"] + result.counts["rejected"] == rows
+    assert result.stopped is not None
+    assert "Edit Associations" in str(result.stopped)
+    assert bench.writes() <= 1 + MOST_REQUESTS
+    bench.emulator.faults.clear()
+    assert shown(bench.run(people(rows), CONTACTS)) == {"created": rows}
+
+
+def test_the_only_row_of_a_run_is_rejected_and_tried_again_by_the_next_run(bench: Bench) -> None:
+    bench.emulator.faults.add(Fault.invalid_batch("Something is wrong.", operation="create"))
+    assert shown(bench.run(firms(1), COMPANIES)) == {"rejected": 1}
+    bench.emulator.faults.clear()
+    assert shown(bench.run(firms(1), COMPANIES)) == {"created": 1}
+
+
+def test_an_outage_is_waited_out_by_one_request_at_a_time_and_the_rest_is_sent(bench: Bench) -> None:
+    bench.emulator.faults.add(Fault.answer(503, operation="create", times=8))
+    first = bench.run(firms(400), COMPANIES, batch_size=10)
+    assert shown(first) == {"created": 320, "unknown": 80}
+    second = bench.run(firms(400), COMPANIES, batch_size=10, retry_policy=HASTY)
+    assert shown(second) == {"created": 80, "unchanged": 320}
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(400)])
+
+
+def test_an_outage_that_lasts_longer_than_the_patience_stops_the_run_after_few_requests(bench: Bench) -> None:
+    bench.emulator.faults.add(Fault.answer(503, operation="create"))
+    result = bench.run(firms(3000), COMPANIES, batch_size=10, retry_policy=replace(QUICK, total=1.0))
+    assert result.stopped is not None
+    assert result.stopped.status == 503
+    assert result.counts["unsent"] > 2700
+    assert result.counts["unsent"] + result.counts["unknown"] == 3000
