@@ -125,7 +125,7 @@ def test_an_unkeyed_create_that_was_carried_out_is_found_by_search(
     bench: Bench, name: str, operation: Operation
 ) -> None:
     strike(bench, name, "create")
-    result = bench.run(firms(12), operation)
+    result = bench.run(firms(12), operation, retry_policy=replace(QUICK, index_lag=0.6))
     assert shown(result) == {"created": 12}
     assert bench.writes("create") == 1
     assert bench.once_each("companies", "name", NAMES)
