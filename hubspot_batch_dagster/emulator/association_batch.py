@@ -23,16 +23,16 @@ PAGE = 500
 
 def create(portal: Portal, request: Request) -> Answer:
     """Associates pairs by type. The types of a pair are replaced, not added to."""
-    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
     typed = [(item, _types(portal, source, target, item)) for item in inputs]
     results: list[Json] = []
     errors: list[Json] = []
     for item, types in typed:
-        problem = _pair_problem(source, target, item)
+        problem = pair_problem(portal, source, target, item)
         if problem is not None:
             errors.append(problem)
             continue
-        source_id, target_id = _living_ids(source, target, item)
+        source_id, target_id = living_ids(source, target, item)
         _replace(portal, source, source_id, target, target_id, types, request)
         results.append(_pair(portal, request, source, source_id, target, target_id))
     return envelope(portal, results, errors, status=200 if request.version == "2026-09" else 201)
@@ -40,32 +40,32 @@ def create(portal: Portal, request: Request) -> Answer:
 
 def create_default(portal: Portal, request: Request) -> Answer:
     """Associates pairs by the plain type; one result a direction. Doing it twice changes nothing."""
-    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
     plain = _plain(portal, source, target)
     results: list[Json] = []
     errors: list[Json] = []
     for item in inputs:
-        problem = _pair_problem(source, target, item)
+        problem = pair_problem(portal, source, target, item)
         if problem is not None:
             errors.append(problem)
             continue
-        source_id, target_id = _living_ids(source, target, item)
+        source_id, target_id = living_ids(source, target, item)
         results += _associate_plain(portal, source, source_id, target, target_id, plain, request)
     return envelope(portal, results, errors, status=200)
 
 
 def read(portal: Portal, request: Request) -> Answer:
     """What records are associated with, 500 a page."""
-    source, target, inputs = _start(portal, request, portal.settings.max_association_reads)
+    source, target, inputs = start(portal, request, portal.settings.max_association_reads)
     results: list[Json] = []
     errors: list[Json] = []
     for item in inputs:
         source_id = str(item.get("id", ""))
         associated = list(
-            portal.associations.of(source.name, _living_id(source, source_id), target.name).items()
+            portal.associations.of(source.name, living_id(source, source_id), target.name).items()
         )
         if not associated:
-            errors.append(_nothing_found(source, source_id, target))
+            errors.append(nothing_found(source, source_id, target))
             continue
         results.append(
             {
@@ -78,28 +78,28 @@ def read(portal: Portal, request: Request) -> Answer:
 
 def archive(portal: Portal, request: Request) -> Answer:
     """Takes every type off pairs. 204 in v4, 200 with a body in the dated versions."""
-    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
     if len({_id(item.get("from")) for item in inputs}) > MAX_ARCHIVE_SOURCES:
         raise too_many(MAX_ARCHIVE_SOURCES, "a batch of associations to archive")
     results = []
     for item in inputs:
         for end in item.get("to") or []:
-            source_id, target_id = _living_ids(source, target, {"from": item.get("from"), "to": end})
-            _dissociate(portal, source, source_id, target, target_id, request)
+            source_id, target_id = living_ids(source, target, {"from": item.get("from"), "to": end})
+            dissociate(portal, source, source_id, target, target_id, request)
             results.append({"from": {"id": source_id}, "to": {"id": target_id}})
     return _archived(portal, request, results)
 
 
 def archive_labels(portal: Portal, request: Request) -> Answer:
     """Takes types off pairs; taking the plain type off takes all."""
-    source, target, inputs = _start(portal, request, portal.settings.max_association_inputs)
+    source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
     typed = [(item, _types(portal, source, target, item)) for item in inputs]
     results = []
     for item, types in typed:
-        source_id, target_id = _living_ids(source, target, item)
+        source_id, target_id = living_ids(source, target, item)
         for kind in types:
             if kind.label is None:
-                _dissociate(portal, source, source_id, target, target_id, request)
+                dissociate(portal, source, source_id, target, target_id, request)
             else:
                 portal.associations.remove(kind, source_id, target_id)
                 note_association(portal, "dissociated", kind, source_id, target_id, request.n)
@@ -111,7 +111,7 @@ def list_one(portal: Portal, request: Request) -> Answer:
     """What one record is associated with."""
     source = portal.table_of_path(request.parameters["type"])
     target = portal.table_of_path(request.parameters["to"])
-    source_id = _living_id(source, request.parameters["id"])
+    source_id = living_id(source, request.parameters["id"])
     associated = list(portal.associations.of(source.name, source_id, target.name).items())
     page = _page(
         portal,
@@ -144,12 +144,13 @@ def delete_one(portal: Portal, request: Request) -> Answer:
     source = portal.table_of_path(request.parameters["type"])
     target = portal.table_of_path(request.parameters["to"])
     ends = {"from": request.parameters["id"], "to": request.parameters["to_id"]}
-    source_id, target_id = _living_ids(source, target, ends)
-    _dissociate(portal, source, source_id, target, target_id, request)
+    source_id, target_id = living_ids(source, target, ends)
+    dissociate(portal, source, source_id, target, target_id, request)
     return Answer(204)
 
 
-def _start(portal: Portal, request: Request, most: int) -> tuple[Table, Table, list[Json]]:
+def start(portal: Portal, request: Request, most: int) -> tuple[Table, Table, list[Json]]:
+    """Read the ends and the inputs of a batch."""
     source, target = (
         portal.table_of_path(request.parameters["from"]),
         portal.table_of_path(request.parameters["to"]),
@@ -167,10 +168,10 @@ def _one_pair(portal: Portal, request: Request) -> tuple[Table, str, Table, str]
         portal.table_of_path(request.parameters["to"]),
     )
     item = {"from": {"id": request.parameters["id"]}, "to": {"id": request.parameters["to_id"]}}
-    problem = _pair_problem(source, target, item)
+    problem = pair_problem(portal, source, target, item)
     if problem is not None:
         raise Refused(400, problem)
-    source_id, target_id = _living_ids(source, target, item)
+    source_id, target_id = living_ids(source, target, item)
     return source, source_id, target, target_id
 
 
@@ -182,13 +183,14 @@ def _ids(item: Json) -> tuple[str, str]:
     return _id(item.get("from")), _id(item.get("to"))
 
 
-def _living_ids(source: Table, target: Table, item: Json) -> tuple[str, str]:
+def living_ids(source: Table, target: Table, item: Json) -> tuple[str, str]:
     """The two ids of a pair; those of merged records are led to the records that are left."""
     source_id, target_id = _ids(item)
-    return _living_id(source, source_id), _living_id(target, target_id)
+    return living_id(source, source_id), living_id(target, target_id)
 
 
-def _living_id(table: Table, record_id: str) -> str:
+def living_id(table: Table, record_id: str) -> str:
+    """Lead the id of a merged record to the record that is left."""
     living = table.living(record_id)
     return living.id if living is not None else record_id
 
@@ -214,7 +216,8 @@ def _types(portal: Portal, source: Table, target: Table, item: Json) -> list[Ass
     return types
 
 
-def _pair_problem(source: Table, target: Table, item: Json) -> Json | None:
+def pair_problem(portal: Portal, source: Table, target: Table, item: Json) -> Json | None:
+    """Find what is wrong with the ends of a pair, as an error item; None if nothing is."""
     source_id, target_id = _ids(item)
     base = {
         "status": "error",
@@ -225,7 +228,15 @@ def _pair_problem(source: Table, target: Table, item: Json) -> Json | None:
         if table.living(record_id) is None:
             message = f"{table.type_name}={record_id} is not valid"
             return {**base, "message": message, "context": {"id": [record_id]}}
-    if source is target and _living_id(source, source_id) == _living_id(target, target_id):
+    limit = portal.settings.max_associations
+    held = portal.associations.of(source.name, living_id(source, source_id), target.name)
+    if len(held) >= limit and living_id(target, target_id) not in held:
+        # The status and the words are not known; the limit is HubSpot's (rollup of 2025-11).
+        message = (
+            f"{source.type_name}={source_id} already has {limit} associations to {target.type_name} records"
+        )
+        return {**base, "subCategory": "crm.associations.LIMIT_EXCEEDED", "message": message, "context": {}}
+    if source is target and living_id(source, source_id) == living_id(target, target_id):
         return {**base, "message": f"{source.type_name}={source_id} cannot be associated with itself"}
     return None
 
@@ -273,9 +284,10 @@ def _spec(source_id: str, target_id: str, category: str, type_id: int) -> Json:
     return {"from": {"id": source_id}, "to": {"id": target_id}, "associationSpec": spec}
 
 
-def _dissociate(
+def dissociate(
     portal: Portal, source: Table, source_id: str, target: Table, target_id: str, request: Request
 ) -> None:
+    """Take every type off a pair."""
     if portal.associations.remove_all(source.name, source_id, target.name, target_id):
         note_association(
             portal, "dissociated", _plain(portal, source, target), source_id, target_id, request.n
@@ -331,7 +343,8 @@ def _shown_types(portal: Portal, held: set[tuple[str, int]]) -> list[Json]:
     return [{"category": t.category, "typeId": t.type_id, "label": t.label} for t in types if t is not None]
 
 
-def _nothing_found(source: Table, source_id: str, target: Table) -> Json:
+def nothing_found(source: Table, source_id: str, target: Table) -> Json:
+    """Build the error item for a record without associations."""
     names = source.definition.singular, target.definition.singular
     return {
         "status": "error",

@@ -11,6 +11,24 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
+def v3_name(kind: AssociationType, source: str, target: str) -> str:
+    """Spell a type as the v3 endpoints do.
+
+    Args:
+        kind: The type.
+        source: The singular name of the object type that it leads from.
+        target: The one that it leads to.
+    """
+    plain = f"{source}_to_{target}"
+    if kind.category != "HUBSPOT_DEFINED":
+        return kind.name or plain
+    if kind.type_id in V3_NAMES:
+        return V3_NAMES[kind.type_id]
+    if kind.label is None:
+        return f"{plain}_unlabeled" if kind.type_id in UNLABELED else plain
+    return f"{plain}_{kind.label.lower().replace(' ', '_')}"
+
+
 class StandardType(NamedTuple):
     """One kind of association: its type id seen from either end."""
 
@@ -20,6 +38,24 @@ class StandardType(NamedTuple):
     backward: int
     label: str | None = None
     inverse_label: str | None = None
+
+
+V3_NAMES = {
+    1: "contact_to_company",
+    2: "company_to_contact",
+    5: "deal_to_company",
+    6: "company_to_deal",
+    25: "company_to_ticket",
+    26: "ticket_to_company",
+    13: "parent_to_child_company",
+    14: "child_to_parent_company",
+    930: "company_to_billing_contact",
+    931: "billing_contact_to_company",
+}
+"""Names that clients of others use; a primary company was once the only one, and has the plain name."""
+
+UNLABELED = frozenset({279, 280, 341, 342, 339, 340})
+"""Types without a label beside which a primary one has the plain name."""
 
 
 @dataclass(frozen=True)

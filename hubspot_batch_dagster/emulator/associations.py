@@ -129,6 +129,16 @@ class Associations:
         if not types:
             targets.pop(target_id, None)
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of object types between which there are types."""
+        return list(self._by_pair)
+
+    def forget(self, object_type: str, record_id: str) -> None:
+        """Take away every association of a record that is gone for good."""
+        for source, target in self.pairs_from(object_type):
+            for other_id in list(self.of(source, record_id, target)):
+                self.remove_all(source, record_id, target, other_id)
+
     def remove_all(self, source: str, source_id: str, target: str, target_id: str) -> bool:
         """Takes every type off a pair; whether there was any."""
         ways = (source, source_id, target, target_id), (target, target_id, source, source_id)

@@ -42,8 +42,8 @@ class Commit(NamedTuple):
     """One change.
 
     Attributes:
-        kind: `created`, `updated`, `archived`, `merged`, `seeded` (put there by a test), `associated`,
-            `dissociated`. A merge is noted with the record that is left.
+        kind: `created`, `updated`, `archived`, `purged`, `merged`, `seeded` (put there by a test),
+            `associated`, `dissociated`. A merge is noted with the record that is left.
         properties: All the record's properties after the change; for associations the two ends and the type.
         request: Number of the request that made it; 0 for a seeded record.
     """
@@ -138,7 +138,7 @@ class Books:
         """The records that live now: id to properties, as the commits left them."""
         living: dict[str, Mapping[str, Any]] = {}
         for commit in self.commits(object_type=object_type):
-            if commit.kind == "archived":
+            if commit.kind in ("archived", "purged"):
                 living.pop(commit.record_id, None)
             elif commit.kind in ("created", "updated", "seeded", "merged"):
                 if commit.kind == "merged":

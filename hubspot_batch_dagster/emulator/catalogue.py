@@ -6,10 +6,14 @@ from hubspot_batch_dagster.emulator import (
     account_details,
     association_batch,
     association_labels,
+    associations_v3,
+    limit_reports,
     merges,
     owner_list,
     pipeline_definitions,
+    privacy,
     property_definitions,
+    property_validations,
     records,
     schemas,
 )
@@ -29,7 +33,10 @@ def all_routes(credentials: Credentials, limits: Limits) -> tuple[Route, ...]:
         *batch_routes(),
         *_record_routes(),
         *_association_routes(),
+        *_association_v3_routes(),
         *_property_routes(),
+        *_validation_routes(),
+        *_limit_routes(),
         *_schema_routes(),
         *_account_routes(limits),
         *_pipeline_routes(),
@@ -42,6 +49,7 @@ def _record_routes() -> tuple[Route, ...]:
     return (
         Route("POST", f"{many}/search", "search", search, "search"),
         Route("POST", f"{many}/merge", "merge", merges.merge, access="write"),
+        Route("POST", f"{many}/gdpr-delete", "gdpr_delete", privacy.gdpr_delete, access="write"),
         Route("POST", many, "create_one", records.create_one, access="write"),
         Route("GET", many, "list", records.list_page),
         Route("GET", one, "read_one", records.read_one),
@@ -87,6 +95,54 @@ def _association_routes() -> tuple[Route, ...]:
     )
 
 
+def _association_v3_routes() -> tuple[Route, ...]:
+    pair, one = "/crm/associations/{from}/{to}", "/crm/objects/{type}/{id}/associations/{to}"
+    entry = f"{one}/{{to_id}}/{{kind}}"
+    return tuple(
+        Route(method, path, f"associations.{name}", handler, "associations", access, ("v3",))
+        for method, path, name, handler, access in (
+            ("POST", f"{pair}/batch/create", "create", associations_v3.create, "write"),
+            ("POST", f"{pair}/batch/read", "read", associations_v3.read, "read"),
+            ("POST", f"{pair}/batch/archive", "archive", associations_v3.archive, "write"),
+            ("GET", f"{pair}/types", "types", associations_v3.list_types, "read"),
+            ("GET", one, "list_one", associations_v3.list_one, "read"),
+            ("PUT", entry, "put_one", associations_v3.put_one, "write"),
+            ("DELETE", entry, "delete_one", associations_v3.delete_one, "write"),
+        )
+    )
+
+
+def _limit_routes() -> tuple[Route, ...]:
+    records = "associations/records"
+    return tuple(
+        Route("GET", f"/crm/limits/{path}", f"limits.{name}", handler, access="none")
+        for path, name, handler in (
+            ("records", "records", limit_reports.records),
+            ("pipelines", "pipelines", limit_reports.pipelines),
+            ("custom-properties", "custom_properties", limit_reports.custom_properties),
+            ("calculated-properties", "calculated_properties", limit_reports.calculated_properties),
+            ("custom-object-types", "custom_object_types", limit_reports.custom_object_types),
+            ("associations/labels", "association_labels", limit_reports.association_labels),
+            (f"{records}/from", "association_sources", limit_reports.association_sources),
+            (f"{records}/{{from}}/to", "association_targets", limit_reports.association_targets),
+            (f"{records}/{{from}}/{{to}}", "association_records", limit_reports.association_records),
+        )
+    )
+
+
+def _validation_routes() -> tuple[Route, ...]:
+    many, rules = "/crm/property-validations/{type}", property_validations
+    return tuple(
+        Route(method, f"{many}{path}", f"validations.{name}", handler, access=f"schema.{verb}")
+        for method, path, name, handler, verb in (
+            ("GET", "", "list", rules.list_rules, "read"),
+            ("GET", "/{name}", "read", rules.read_rules, "read"),
+            ("GET", "/{name}/rule-type/{rule}", "read_rule", rules.read_rule, "read"),
+            ("PUT", "/{name}/rule-type/{rule}", "put_rule", rules.put_rule, "write"),
+        )
+    )
+
+
 def _property_routes() -> tuple[Route, ...]:
     many, definitions = "/crm/properties/{type}", property_definitions
     return tuple(
@@ -98,6 +154,8 @@ def _property_routes() -> tuple[Route, ...]:
             ("GET", "/groups", "groups.list", definitions.list_groups, "read"),
             ("POST", "/groups", "groups.create", definitions.create_group, "write"),
             ("GET", "/groups/{name}", "groups.read", definitions.read_group, "read"),
+            ("PATCH", "/groups/{name}", "groups.update", definitions.update_group, "write"),
+            ("DELETE", "/groups/{name}", "groups.archive", definitions.archive_group, "write"),
             ("GET", "", "list", definitions.list_properties, "read"),
             ("POST", "", "create", definitions.create_property, "write"),
             ("GET", "/{name}", "read", definitions.read_property, "read"),
@@ -173,7 +231,20 @@ def _oauth_routes(credentials: Credentials) -> tuple[Route, ...]:
 
         return handler
 
-    return tuple(
-        Route("POST", path, name, handler_for(path), "oauth", "none", versions)
-        for path, (name, _) in endpoints.items()
+    def about_token(_: Portal, request: Request) -> Answer:
+        return credentials.token_info(request)
+
+    def delete_refresh_token(_: Portal, request: Request) -> Answer:
+        return credentials.delete_refresh_token(request)
+
+    old = ("v1",)
+    access, refresh = "/oauth/access-tokens/{token}", "/oauth/refresh-tokens/{token}"
+    return (
+        *(
+            Route("POST", path, name, handler_for(path), "oauth", "none", versions)
+            for path, (name, _) in endpoints.items()
+        ),
+        Route("GET", access, "oauth.access_token", about_token, "oauth", "none", old),
+        Route("GET", refresh, "oauth.refresh_token", about_token, "oauth", "none", old),
+        Route("DELETE", refresh, "oauth.delete", delete_refresh_token, "oauth", "none", old),
     )

@@ -14,6 +14,9 @@ NOT_FOUND = (
     " details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
 )
 
+USER = 51_001
+"""The user who installed the app: the first owner of a fresh portal."""
+
 
 @dataclass(frozen=True)
 class Token:
@@ -103,12 +106,13 @@ class Credentials:
             self.refresh_token = f"na1-{_uuid(self._made)}"
         body = {
             "token_type": "bearer",
+            "token_use": "access_token",
             "access_token": value,
             "refresh_token": self.refresh_token,
             "expires_in": int(settings.token_seconds),
         }
         if request.version != "v1":
-            body.update({"hub_id": settings.portal_id, "scopes": sorted(settings.scopes or ())})
+            body.update({"hub_id": settings.portal_id, "scopes": self._scopes(None), "user_id": USER})
         return Answer(200, body)
 
     def _grant_problem(self, form: dict[str, str]) -> Json | None:
@@ -125,23 +129,92 @@ class Credentials:
         return None
 
     def introspect(self, request: Request) -> Answer:
-        """What a token is good for."""
+        """Tell what a token is good for, as published; a token that is not known is `{"active": false}`."""
         form = parse_qs(request.body.decode("utf-8", "replace"))
-        token = self._tokens.get((form.get("token") or [""])[-1])
-        active = token is not None and (token.expires is None or token.expires > self.portal.now())
-        body: Json = {"active": active}
-        if token is not None and active:
-            body.update({"hub_id": self.portal.settings.portal_id, "token_type": "access_token"})
-        return Answer(200, body)
+        value = (form.get("token") or [""])[-1]
+        found = self._described(value)
+        return Answer(200, {"active": False} if found is None else {"active": True, **found})
+
+    def token_info(self, request: Request) -> Answer:
+        """Tell what a token is good for, as the v1 endpoints do; 404 if it is not known."""
+        found = self._described(request.parameters["token"])
+        if found is None:
+            raise Refused(404, error_body("token not found", "OBJECT_NOT_FOUND"))
+        return Answer(200, {name: value for name, value in found.items() if name != "token_use"})
+
+    def delete_refresh_token(self, request: Request) -> Answer:
+        """Take a refresh token back, as the v1 endpoint does."""
+        self._withdraw(request.parameters["token"])
+        return Answer(204)
+
+    def _described(self, value: str) -> Json | None:
+        settings = self.portal.settings
+        body: Json = {
+            "token": value,
+            "token_type": "refresh",
+            "token_use": "refresh_token",
+            "client_id": self.client_id,
+            "app_id": settings.app_id,
+            "hub_id": settings.portal_id,
+            "hub_domain": f"portal-{settings.portal_id}.example",
+            "user": "ada.quist@example.com",
+            "user_id": USER,
+            "scopes": self._scopes(None),
+        }
+        if value == self.refresh_token:
+            return body
+        token = self._tokens.get(value)
+        if token is None or (token.expires is not None and token.expires <= self.portal.now()):
+            return None
+        left = settings.token_seconds if token.expires is None else token.expires - self.portal.now()
+        body |= {"token_type": "access", "token_use": "access_token", "scopes": self._scopes(token)}
+        return {
+            **body,
+            "expires_in": int(left),
+            "is_private_distribution": False,
+            **self._signed(token, left),
+        }
+
+    def _signed(self, token: Token, left: float) -> Json:
+        """Build the signed form of an access token; its signatures are made up."""
+        settings, scopes = self.portal.settings, " ".join(self._scopes(token))
+        signed = {
+            "appId": settings.app_id,
+            "appInstallId": "0",
+            "audience": "API",
+            "expiresAt": int((self.portal.now() + left) * 1000),
+            "hubId": settings.portal_id,
+            "hublet": "na1",
+            "installingUserId": USER,
+            "isPrivateDistribution": False,
+            "isServiceAccount": False,
+            "isUserLevel": False,
+            "newSignature": "made-up",
+            "scopes": scopes,
+            "scopeToScopeGroupPks": "",
+            "signature": "made-up",
+            "trialScopes": "",
+            "trialScopeToScopeGroupPks": "",
+            "userId": USER,
+        }
+        return {"signed_access_token": signed}
+
+    def _scopes(self, token: Token | None) -> list[str]:
+        granted = (
+            token.scopes if token is not None and token.value != self.token else self.portal.settings.scopes
+        )
+        return sorted(granted or ())
 
     def revoke(self, request: Request) -> Answer:
         """Takes a token back."""
         form = parse_qs(request.body.decode("utf-8", "replace"))
-        value = (form.get("token") or [""])[-1]
+        self._withdraw((form.get("token") or [""])[-1])
+        return Answer(204)
+
+    def _withdraw(self, value: str) -> None:
         self._tokens.pop(value, None)
         if value == self.refresh_token:
             self.refresh_token = f"na1-{_uuid(self._made)}"
-        return Answer(204)
 
 
 def missing_scopes(scopes: tuple[str, ...]) -> Refused:

@@ -56,7 +56,7 @@ class Portal:
         for definition in standard_object_types():
             self.add_table(Table(definition, self.account, pipelines.get(definition.name)))
         self.associations = Associations()
-        self.owners: dict[str, Owner] = standard_owners()
+        self.account.owners = standard_owners()
 
     @property
     def settings(self) -> Settings:
@@ -81,6 +81,11 @@ class Portal:
     def books(self) -> Books:
         """Every request and every change."""
         return self.account.books
+
+    @property
+    def owners(self) -> dict[str, Owner]:
+        """Who may own records, by owner id."""
+        return self.account.owners
 
     @property
     def pipelines(self) -> dict[str, list[Pipeline]]:

@@ -142,6 +142,24 @@ def create_group(portal: Portal, request: Request) -> Answer:
     return Answer(201, _group(str(name), str(label)))
 
 
+def update_group(portal: Portal, request: Request) -> Answer:
+    """Change the label of a group."""
+    table, name = portal.table_of_path(request.parameters["type"]), request.parameters["name"]
+    if name not in table.groups:
+        raise object_not_found(f"There is no property group {name}")
+    table.groups[name] = str(request.json.get("label") or table.groups[name])
+    return Answer(200, _group(name, table.groups[name]))
+
+
+def archive_group(portal: Portal, request: Request) -> Answer:
+    """Take a group away, which is only possible while it is empty; 204 if it is not there."""
+    table, name = portal.table_of_path(request.parameters["type"]), request.parameters["name"]
+    if any(prop.group == name for prop in table.properties.values()):
+        raise validation(f"The group {name} holds properties")
+    table.groups.pop(name, None)
+    return Answer(204)
+
+
 def _group(name: str, label: str) -> Json:
     return {"name": name, "label": label, "displayOrder": -1, "archived": False}
 

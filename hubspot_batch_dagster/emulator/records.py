@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hubspot_batch_dagster.emulator import batch
+from hubspot_batch_dagster.emulator.associations_v3 import entries
 from hubspot_batch_dagster.emulator.exchange import Answer, Json, Request, object_not_found, validation, whole
 from hubspot_batch_dagster.emulator.inputs import check_id_property, find
 from hubspot_batch_dagster.emulator.portal import Portal
@@ -31,7 +32,7 @@ def read_one(portal: Portal, request: Request) -> Answer:
     """Reads one record by id or, with the query parameter `idProperty`, by a unique property."""
     table = portal.table_of_path(request.parameters["type"])
     record = _one(portal, table, request)
-    return Answer(200, batch.shown(portal, table, record, wanted(table, request), []))
+    return Answer(200, _shown(portal, table, record, request, wanted(table, request)))
 
 
 def archive_one(portal: Portal, request: Request) -> Answer:
@@ -54,16 +55,30 @@ def list_page(portal: Portal, request: Request) -> Answer:
     start = whole(request.query("after", "0") or 0, "after")
     page = records[start : start + limit]
     names = wanted(table, request)
-    body: Json = {"results": [batch.shown(portal, table, record, names, []) for record in page]}
+    body: Json = {"results": [_shown(portal, table, record, request, names) for record in page]}
     if start + limit < len(records):
         body["paging"] = {"next": {"after": str(start + limit)}}
     return Answer(200, body)
 
 
+def _shown(portal: Portal, table: Table, record: Record, request: Request, names: list[str]) -> Json:
+    """Show a record with what the query asks for beside: former values and associations."""
+    result = batch.shown(portal, table, record, names, _listed(request, "propertiesWithHistory"))
+    asked = [portal.table_of_path(name) for name in _listed(request, "associations")]
+    found = {other.name: entries(portal, table, record.id, other) for other in asked}
+    if any(found.values()):
+        result["associations"] = {name: {"results": listed} for name, listed in found.items() if listed}
+    return result
+
+
+def _listed(request: Request, name: str) -> list[str]:
+    """Read a query parameter that is given several times or with commas."""
+    return [part for value in request.query_all(name) for part in value.split(",") if part]
+
+
 def wanted(table: Table, request: Request) -> list[str]:
     """The properties that the query asks for, or the type's defaults."""
-    asked = [name for value in request.query_all("properties") for name in value.split(",") if name]
-    return asked or list(table.definition.default_properties)
+    return _listed(request, "properties") or list(table.definition.default_properties)
 
 
 def _single(request: Request, item: Json) -> Request:

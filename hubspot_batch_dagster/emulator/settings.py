@@ -26,10 +26,11 @@ class Settings:
         burst_limit: Requests allowed in any rolling window, search excluded. 100, 190 or 250 on real
             accounts. None: no limit and no rate limit headers.
         burst_window: Length of that window in seconds.
-        daily_limit: Requests a day for the whole account, reset at midnight in `time_zone`. None: no limit.
+        daily_limit: Requests a day for the whole account, reset at midnight in `time_zone`. None: no
+            limit.
         search_limit: Searches allowed in any rolling second. None: no limit.
-        association_limit: A window of their own for the associations endpoints, as long as `burst_window`.
-            None: they count in the burst window. Uncertain which.
+        association_limit: A window of their own for the associations endpoints, as long as
+            `burst_window`. None: they count in the burst window. Uncertain which.
         oauth_limit: Requests to the token endpoint in any rolling 10 seconds.
         max_inputs: Inputs a batch may hold; one more is a 400.
         max_history_inputs: The same for a batch read with `propertiesWithHistory`.
@@ -40,8 +41,8 @@ class Settings:
 
     Attributes:
         latency: Seconds between a request and its answer, spent after the work is done.
-        latency_jitter: Share of `latency` by which an answer may come earlier or later (0.3: plus or minus
-            30 %).
+        latency_jitter: Share of `latency` by which an answer may come earlier or later (0.3: plus or
+            minus 30 %).
         inbound_jitter: Seconds, drawn evenly from 0 to this, that a request spends before it is counted.
 
     Answers
@@ -70,6 +71,8 @@ class Settings:
         hs_object_id_as_id_property: `hs_object_id` is taken as `idProperty`; live portals refuse it.
         all_absent: What a read or an update answers in which every id is absent: "207" with
             OBJECT_NOT_FOUND among the errors, or "404" with OBJECT_NOT_FOUND. Both were seen. Uncertain.
+        v3_association_status: Status of a v3 associations batch create: 201 by the contract, 200 as
+            answered since 2025-08-21.
         base_name_in_paths: A custom object may be called by its name alone. HubSpot refuses that since
             2025-04-29.
         date_ahead: Seconds by which the `Date` header is ahead of this computer's clock; negative for
@@ -83,8 +86,8 @@ class Settings:
         update_of_merged: What an update by the id of a merged record does in a batch: "left_out" of
             results and errors (seen once), "carried_out" and told with the id of the record that is left,
             "under_old_id" carried out and told with the id that was sent, or "not_found". Uncertain.
-        archive_of_merged: What an archive by such an id does: "carried_out" on the record that is left, or
-            "ignored". Uncertain.
+        archive_of_merged: What an archive by such an id does: "carried_out" on the record that is left,
+            or "ignored". Uncertain.
 
     Portal
 
@@ -96,6 +99,17 @@ class Settings:
         normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
         lead_requires_contact: A lead cannot be created without its contact.
         email_reuse_after_archive: The email of an archived contact may be used again. Uncertain.
+        known_tlds: Top-level domains that an email may end in, in lower case; HubSpot takes those of
+            IANA's list. None: any, so that `.example` and `.test` will do.
+        unknown_owner: What an owner id does that no owner has: "refuse" with INVALID_OWNER_ID, as users
+            report, or "take". A user's id is refused either way, as the owners guide says.
+        company_domain: What a company's `domain` does that has a scheme, a path or `www.`: "keep",
+            "normalise" or "refuse". Uncertain.
+        gdpr_blocks_addresses: The addresses of a contact that was deleted by GDPR cannot be used again.
+            HubSpot says so; its words are not known.
+        enforce_validations: The property validation rules about length, size, letters and patterns hold
+            for the API too. Uncertain.
+        max_associations: Associations that a record may have to one object type.
         check_tokens: Requests need a known token.
         scopes: Scopes of the portal's own token. None: all of them.
         token_seconds: How long an OAuth access token lives.
@@ -137,6 +151,7 @@ class Settings:
     concurrent_upsert: Literal["serialise", "409", "duplicate"] = "serialise"
     hs_object_id_as_id_property: bool = False
     all_absent: Literal["207", "404"] = "207"
+    v3_association_status: int = 201
     base_name_in_paths: bool = False
     date_ahead: float | None = 0.0
 
@@ -151,6 +166,12 @@ class Settings:
     normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS
     lead_requires_contact: bool = True
     email_reuse_after_archive: bool = True
+    known_tlds: frozenset[str] | None = None
+    unknown_owner: Literal["refuse", "take"] = "refuse"
+    company_domain: Literal["keep", "normalise", "refuse"] = "keep"
+    gdpr_blocks_addresses: bool = True
+    enforce_validations: bool = False
+    max_associations: int = 250_000
     check_tokens: bool = True
     scopes: frozenset[str] | None = None
     token_seconds: float = 1800.0

@@ -8,7 +8,18 @@ from hubspot_batch_dagster.emulator.account import Account
 from hubspot_batch_dagster.emulator.definitions import ObjectTypeDefinition, PropertyDefinition
 from hubspot_batch_dagster.emulator.exchange import Json, iso
 from hubspot_batch_dagster.emulator.pipelines import Pipeline
-from hubspot_batch_dagster.emulator.values import MAX_STRING, Check, ValueRefused, check_for, too_long
+from hubspot_batch_dagster.emulator.values import (
+    MAX_STRING,
+    Check,
+    Rule,
+    ValueRefused,
+    check_for,
+    company_domain,
+    email,
+    follow,
+    owner,
+    too_long,
+)
 
 STAGES = (
     "subscriber",
@@ -61,6 +72,8 @@ class Table:
         self.records: dict[str, Record] = {}
         self.archived: dict[str, Record] = {}
         self.merged: dict[str, str] = {}
+        self.blocked: set[str] = set()
+        self.rules: dict[str, dict[str, Rule]] = {}
         self.unique: dict[str, dict[str, Record]] = {}
         self._checks: dict[str, Check | None] = {}
         self._checkboxes: set[str] = set()
@@ -83,7 +96,7 @@ class Table:
         if prop.read_only:
             self._checks.pop(prop.name, None)
             return
-        self._checks[prop.name] = check_for(prop, self._allowed(prop))
+        self._checks[prop.name] = self._check(prop)
         if prop.field_type == "checkbox" or prop.rule == "emails":
             self._checkboxes.add(prop.name)
         if prop.unique:
@@ -96,6 +109,12 @@ class Table:
             self.archived_properties[name] = prop
             self._checks.pop(name, None)
 
+    def purge(self, record: Record) -> None:
+        """Let a record go for good."""
+        self.records.pop(record.id, None)
+        self.archived.pop(record.id, None)
+        self._unindex(record, record.properties)
+
     def forget(self, name: str) -> None:
         """Take a property away as if it had never been."""
         self.properties.pop(name, None)
@@ -103,6 +122,33 @@ class Table:
         self.unique.pop(name, None)
         self._checks.pop(name, None)
         self._checkboxes.discard(name)
+
+    def _check(self, prop: PropertyDefinition) -> Check | None:
+        if prop.rule == "owner" and prop.name != "hubspot_team_id":
+            return self._owners if prop.field_type == "checkbox" else self._owner
+        if prop.rule == "email":
+            return self._email
+        if self.name == "companies" and prop.name == "domain":
+            return self._domain
+        return check_for(prop, self._allowed(prop))
+
+    def _email(self, value: str) -> str:
+        folded = email(value, self.account.settings.known_tlds)
+        if self.blocked and folded in self.blocked and self.account.settings.gdpr_blocks_addresses:
+            raise ValueRefused("INVALID_EMAIL", f"Email address {folded} was permanently deleted")
+        return folded
+
+    def _owner(self, value: str) -> str:
+        return owner(value, self.account.owners, self.account.settings.unknown_owner == "refuse")
+
+    def _owners(self, value: str) -> str:
+        for part in value.split(";"):
+            if part:
+                self._owner(part)
+        return value
+
+    def _domain(self, value: str) -> str:
+        return company_domain(value, self.account.settings.company_domain)
 
     def _allowed(self, prop: PropertyDefinition) -> list[str] | None:
         if prop.rule == "pipeline":
@@ -150,10 +196,14 @@ class Table:
             if value == "" or check is None:
                 if len(value) > MAX_STRING:
                     errors.append(_value_error(name, value, too_long(value)))
+                if value and self.rules and self.account.settings.enforce_validations:
+                    errors += self._broken(name, value)
                 kept[name] = value
                 continue
             try:
                 kept[name] = check(value)
+                if self.rules and self.account.settings.enforce_validations:
+                    follow(self.rules.get(name, {}).values(), name, value)
             except ValueRefused as refused:
                 if normalise and refused.corrected is not None:
                     kept[name] = refused.corrected
@@ -161,6 +211,13 @@ class Table:
                 else:
                     errors.append(_value_error(name, value, refused))
         return kept, errors, warnings
+
+    def _broken(self, name: str, value: str) -> list[Json]:
+        try:
+            follow(self.rules.get(name, {}).values(), name, value)
+        except ValueRefused as refused:
+            return [_value_error(name, value, refused)]
+        return []
 
     def _text(self, name: str, raw: Any, errors: list[Json]) -> str | None:
         if raw is None:

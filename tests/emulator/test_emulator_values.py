@@ -219,3 +219,47 @@ def test_every_type_has_an_id_times_and_an_owner() -> None:
         assert {"hs_object_id", "hubspot_owner_id", definition.created_property} <= names, definition.name
         for choice in definition.required:
             assert set(choice) <= names, (definition.name, choice)
+
+
+@pytest.mark.parametrize(
+    "address", [".a@example.com", "a.@example.com", "a..b@example.com", '"a b"@example.com']
+)
+def test_an_address_that_rfc_2822_does_not_know_is_refused(call: Caller, address: str) -> None:
+    assert call.batch("contacts", "create", rows({"email": address}, trace=False)).status_code == 400
+
+
+@pytest.mark.parametrize(("known", "status"), [(None, 201), (frozenset({"com"}), 400)])
+def test_a_top_level_domain_must_be_known_where_a_list_is_given(
+    call: Caller, hubspot: Emulator, known: frozenset[str] | None, status: int
+) -> None:
+    hubspot.change(known_tlds=known)
+    assert call.batch("contacts", "create", rows({"email": "a@b.invalid"}, trace=False)).status_code == status
+    assert call.batch("contacts", "create", rows({"email": "a@b.com"}, trace=False)).status_code == 201
+
+
+@pytest.mark.parametrize(("choice", "status"), [("refuse", 400), ("take", 201)])
+def test_an_owner_id_must_be_an_owners_and_not_a_users(
+    call: Caller, hubspot: Emulator, choice: str, status: int
+) -> None:
+    hubspot.change(unknown_owner=choice)
+
+    def made(owner: str) -> int:
+        return call.batch("contacts", "create", rows({"hubspot_owner_id": owner}, trace=False)).status_code
+
+    assert made("1001") == made("1004") == 201
+    assert made("77") == status
+    assert made("51001") == made("ada@example.com") == 400
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [("keep", "https://WWW.Example.com/x"), ("normalise", "example.com"), ("refuse", None)],
+)
+def test_a_companys_domain_is_kept_folded_or_refused_as_the_setting_says(
+    call: Caller, hubspot: Emulator, choice: str, kept: str | None
+) -> None:
+    hubspot.change(company_domain=choice)
+    answer = call.batch("companies", "create", rows({"domain": "https://WWW.Example.com/x"}, trace=False))
+    assert answer.status_code == (400 if kept is None else 201)
+    assert [each.get("domain") for each in hubspot.records("companies").values()] == ([kept] if kept else [])
+    assert call.batch("companies", "create", rows({"domain": "example.com"}, trace=False)).status_code == 201
