@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array
-from hubspot_batch_dagster.table.objects import CONVERSION_ERRORS, column_of
+from hubspot_batch_dagster.table.objects import CONVERSION_ERRORS, column_of, keeps_each_cell
 
 ACCEPTED = (
     "Return a pandas, polars or pyarrow table, a DuckDB relation, a record batch reader, "
@@ -121,15 +121,21 @@ def _pandas_column(series: Any) -> Any:
     categories = getattr(series.dtype, "categories", None)
     objects = series if categories is None else categories
     if str(objects.dtype) == "object" and (categories is None or set(map(type, categories)) != {str}):
-        return column_of(series.tolist())
-    return _converted(series, lambda: pa.array(series, from_pandas=True))
-
-
-def _converted(series: Any, convert: Callable[[], Any]) -> Any:
+        return _objects_column(series)
     try:
-        return convert()
+        return pa.array(series, from_pandas=True)
     except CONVERSION_ERRORS:
         return column_of(list(series))
+
+
+def _objects_column(series: Any) -> Any:
+    try:
+        found = pa.array(series, from_pandas=True)
+        if keeps_each_cell(found.type):
+            return found
+    except CONVERSION_ERRORS:
+        pass
+    return column_of(series.tolist())
 
 
 def _polars_reader(frame: Any) -> pa.RecordBatchReader:

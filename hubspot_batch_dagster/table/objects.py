@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, cast
 
 import pyarrow as pa
@@ -39,26 +40,37 @@ def column_of(values: Sequence[object]) -> Array:
 
     None, NaN, NaT and pandas' NA are empty cells. What Arrow has no type for is unreadable, cell by cell.
     """
+    try:
+        found: Array = pa.array(values, from_pandas=True)
+    except CONVERSION_ERRORS:
+        return _sorted_out(values)
+    if keeps_each_cell(found.type):
+        return found
     kinds = {kind for kind in set(map(type, values)) if kind.__name__ not in _NAMES_OF_EMPTY}
-    if not kinds:
-        return pa.nulls(len(values))
-    if _of_one_kind(kinds, values):
-        try:
-            found: Array = pa.array(values, from_pandas=True)
-            return found
-        except CONVERSION_ERRORS:
-            pass
-    return _sorted_out(values)
+    return found if _of_one_kind(kinds, values) else _sorted_out(values)
+
+
+def _nanoseconds(moment: dt.datetime) -> int:
+    """What a pandas Timestamp has beyond the microsecond."""
+    return getattr(moment, "nanosecond", 0)
+
+
+def keeps_each_cell(kind: pa.DataType) -> bool:
+    """Whether Arrow finds this type only where every cell is of it, so that no cell was made to fit."""
+    return pa.types.is_string(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
 
 
 def _of_one_kind(kinds: set[type], values: Sequence[Any]) -> bool:
     """Whether Arrow finds a type for the values that loses nothing of any."""
-    if kinds <= {int, float} or kinds in ({str}, {bool}, {dt.date}):
+    if not kinds or kinds <= {int, float} or kinds in ({str}, {bool}, {dt.date}):
         return True
     if kinds == {str, float}:  # pandas' text with NaN
         return all(value != value for value in values if type(value) is float)
-    if kinds == {dt.datetime}:
-        return len({value.tzinfo is None for value in values if type(value) is dt.datetime}) == 1
+    if all(issubclass(kind, dt.datetime) for kind in kinds):
+        moments = [value for value in values if value is not None]
+        zones = set(map(attrgetter("tzinfo"), moments))
+        finer = kinds != {dt.datetime} and any(map(_nanoseconds, moments))
+        return not finer and len({zone is None for zone in zones}) == 1
     if kinds == {Decimal}:
         return len({value.as_tuple()[2] for value in values if type(value) is Decimal}) == 1
     return False
@@ -254,8 +266,7 @@ def _decimal(value: Decimal) -> _Cell:
 
 def _moment(value: dt.datetime) -> _Cell:
     kind = "naive" if value.tzinfo is None else "aware"
-    nanoseconds = getattr(value, "nanosecond", 0)  # of a pandas Timestamp
-    if nanoseconds:
+    if _nanoseconds(value):
         return f"{kind} ns", value
     return kind, value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
 

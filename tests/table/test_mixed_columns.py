@@ -43,7 +43,9 @@ def as_polars(values: list[Any]) -> Any:
     return pl.DataFrame({"id": range(-1, len(values)), "x": cells}).filter(pl.col("id") >= 0)
 
 
-KINDS = {"dicts": as_dicts, "pandas": as_pandas, "polars": as_polars}
+KINDS = {"dicts": as_dicts, "pandas": as_pandas}
+if as_polars([None, "a", {}])["x"].to_list() == [None, "a", {}]:  # an old polars loses its own objects
+    KINDS["polars"] = as_polars
 
 
 def layout(definition: Definition | None = None) -> Layout:
