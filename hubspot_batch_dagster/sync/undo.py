@@ -15,6 +15,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
+from hubspot_batch_dagster.sync.staging.statements import REVERTED
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
 from hubspot_batch_dagster.sync.state.store import Store
@@ -31,6 +32,7 @@ class Undo:
         restore: Records that the run changed, with the values that they had.
         archive: Record id -> row key of the records that the run made.
         kept: Changed records without a before-image: they stay as they are.
+        lines: Record id -> row key and hash of the values sent last, of all that the run touched.
     """
 
     sync: str
@@ -39,6 +41,7 @@ class Undo:
     restore: list[dict[str, Any]] = field(repr=False)
     archive: dict[str, str] = field(repr=False)
     kept: int
+    lines: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         kept = (
@@ -79,11 +82,12 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
                 remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
             )
         rows = pq.read_table(ids, columns=["hs_object_id", "outcome"]).to_pylist()
-        table = pq.read_table(state, columns=["hs_object_id", "_key"])
+        table = pq.read_table(state, columns=["hs_object_id", "_key", "_digest"])
         object_type = str(described(state)["object_type"])
-    keys: dict[str, str] = dict(
-        zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True)  # type: ignore[arg-type]
-    )
+    lines = {
+        str(line["hs_object_id"]): (str(line["_key"]), str(line["_digest"] or ""))
+        for line in table.to_pylist()
+    }
     changed = {row["hs_object_id"] for row in rows if row["outcome"] == "updated"}
     images = {image["id"]: image for image in _oldest_last(store.journal, sync, run)}
     return Undo(
@@ -92,11 +96,12 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         object_type=object_type,
         restore=[images[each] for each in sorted(changed & images.keys())],
         archive={
-            row["hs_object_id"]: keys[row["hs_object_id"]]
+            row["hs_object_id"]: lines[row["hs_object_id"]][0]
             for row in rows
-            if row["outcome"] == "created" and row["hs_object_id"] in keys
+            if row["outcome"] == "created" and row["hs_object_id"] in lines
         },
         kept=len(changed - images.keys()),
+        lines={each: lines[each] for each in {row["hs_object_id"] for row in rows} if each in lines},
     )
 
 
@@ -105,7 +110,7 @@ def undo(
 ) -> tuple[SyncResult, SyncResult]:
     """Go back: journaled and within the budget like any run. Doing it twice does no harm.
 
-    A value that somebody else changed in HubSpot since the run is overwritten too.
+    The next runs of the sync leave what was undone as it is, until a row changes or ``full_refresh`` is asked for. A value that somebody else changed in HubSpot since the run is overwritten too.
 
     Returns:
         What became of the restored records, and of the archived ones.
@@ -130,26 +135,38 @@ def undo(
     archived = run_sync(
         gone, archive, client=client, store=store, name=f"{name}/archive", options=options
     ).result
-    _forget_made(found, store, archived, client.server_time())
+    _note_reverted(found, store, restored, archived, client.server_time())
     return restored, archived
 
 
-def _forget_made(found: Undo, store: Store, archived: SyncResult, at: float) -> None:
-    """Tell the sync that its records are archived: the next run makes them anew where their rows are still there."""
-    table = archived.ids.select(["hs_object_id", "outcome"]).to_pylist()
-    ids = [row["hs_object_id"] for row in table if row["outcome"] in ("archived", "unchanged")]
-    made = Intent(
+def _note_reverted(found: Undo, store: Store, restored: SyncResult, archived: SyncResult, at: float) -> None:
+    """Tell the sync what was undone: its next runs leave these rows as they are until they change."""
+    message = f"Run {found.run} was undone; the row is sent again when it changes, or with full_refresh."
+    done = [(each, "updated") for each in _done(restored, "updated")]
+    done += [(each, "archived") for each in _done(archived, "archived")]
+    touched = [(each, outcome, *found.lines[each]) for each, outcome in done if each in found.lines]
+    ids = [each for each, _, _, _ in touched]
+    reverted = Intent(
         id="",
-        action="archive",
+        action="update",
         sent_at=at,
         rows=[-1] * len(ids),
-        keys=[found.archive[each] for each in ids],
-        digests=[""] * len(ids),
+        keys=[key for _, _, key, _ in touched],
+        digests=[digest for _, _, _, digest in touched],
         ids=list(ids),
     )
-    verdicts = {i: Verdict(outcome="archived", id=each) for i, each in enumerate(ids)}
-    outcomes = outcomes_of(made, verdicts, at)
+    verdicts = {
+        i: Verdict(outcome=outcome, id=each, code=REVERTED, message=message)
+        for i, (each, outcome, _, _) in enumerate(touched)
+    }
+    outcomes = outcomes_of(reverted, verdicts, at)
     store.journal.settle(found.sync, archived.run, outcomes, intent_id=None)
+
+
+def _done(result: SyncResult, outcome: str) -> list[str]:
+    """The records of which a half of the undo is done: in this or in an earlier attempt."""
+    table = result.ids.select(["hs_object_id", "outcome"]).to_pylist()
+    return [str(row["hs_object_id"]) for row in table if row["outcome"] in (outcome, "unchanged")]
 
 
 def _oldest_last(journal: Journal, sync: str, run: str) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -66,17 +67,50 @@ def test_an_undo_done_twice_changes_nothing_more(emulator: Emulator, hubspot: Hu
     assert len(emulator.books.commits()) == before
 
 
-def test_rows_that_were_made_and_undone_are_made_again_by_the_next_run(
-    emulator: Emulator, hubspot: HubSpotResource
+def test_rows_that_were_made_and_undone_stay_so_until_they_change_or_a_full_refresh(
+    emulator: Emulator, hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
 ) -> None:
     notes = [{"id": i, "hs_timestamp": "2026-01-01T00:00:00Z", "hs_note_body": str(i)} for i in range(5)]
     create = Create("notes", key="id")
     run = hubspot.sync(notes, create, name="notes")
     hubspot.undo("notes", run.run)
     assert emulator.records("notes") == {}
-    again = hubspot.sync(notes, create, name="notes")
-    assert again.counts["created"] == 5
+    assert hubspot.plan(notes, create, name="notes").counts["unchanged"] == 5
+    for _ in range(2):
+        again = hubspot.sync(notes, create, name="notes")
+        assert again.counts["unchanged"] == 5
+        assert set(again.ids["error_code"].to_pylist()) == {"REVERTED"}
+        assert again.ids["hs_object_id"].null_count == 5
+    assert "took 5 rows back" in caplog.text
+    assert emulator.records("notes") == {}
+
+    changed = [{**notes[0], "hs_note_body": "new"}, *notes[1:]]
+    assert hubspot.sync(changed, create, name="notes").counts["created"] == 1
+    assert hubspot.sync(changed, create, name="notes", full_refresh=True).counts["created"] == 4
+    assert hubspot.sync(changed, create, name="notes").reasons == {}
     assert len(emulator.records("notes")) == 5
+
+
+@pytest.mark.parametrize("how", [{}, {"compare": "portal"}])
+@pytest.mark.parametrize(
+    "keyed", [{"id_property": "email"}, {"key": "email", "properties": ["email", "firstname"]}]
+)
+def test_the_next_run_after_an_undo_leaves_restored_and_archived_records_alike(
+    emulator: Emulator, hubspot: HubSpotResource, how: dict[str, str], keyed: dict[str, Any]
+) -> None:
+    people = Upsert("contacts", keep_before=True, **keyed, **how)
+    old, new = {"email": "a@example.com", "firstname": "Old"}, {"email": "a@example.com", "firstname": "New"}
+    made = {"email": "b@example.com", "firstname": "B"}
+    hubspot.sync([old], people, name="s")
+    run = hubspot.sync([new, made], people, name="s").run
+    hubspot.undo("s", run)
+    for _ in range(2):
+        assert hubspot.sync([new, made], people, name="s").counts["unchanged"] == 2
+        assert names(emulator) == {("Old", None)}
+    newer = {"email": "a@example.com", "firstname": "Newer"}
+    result = hubspot.sync([newer, made], people, name="s")
+    assert (result.counts["updated"], result.counts["unchanged"]) == (1, 1)
+    assert names(emulator) == {("Newer", None)}
 
 
 def test_an_older_record_of_somebody_else_is_left_alone(emulator: Emulator, hubspot: HubSpotResource) -> None:
@@ -100,7 +134,7 @@ def test_an_undo_after_a_later_sync_leaves_what_that_one_made(
     upsert = Upsert("companies", key="id", if_missing="recreate")
     run = hubspot.sync(firms, upsert, name="c")
     hubspot.undo("c", run.run)
-    assert hubspot.sync(firms, upsert, name="c").counts["created"] == 2
+    assert hubspot.sync(firms, upsert, name="c", full_refresh=True).counts["created"] == 2
     made = set(emulator.records("companies"))
     assert plan_undo(hubspot.ids, "c", run.run).archive == {}
     hubspot.undo("c", run.run)

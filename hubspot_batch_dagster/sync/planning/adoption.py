@@ -27,6 +27,8 @@ def by_unique_property(
     name: str,
     size: int,
     numbers: Set[str] = frozenset(),
+    *,
+    reverted: bool = True,
 ) -> Iterator[Outcomes]:
     """The records that rows have in the portal already, found by a property with unique values.
 
@@ -37,6 +39,7 @@ def by_unique_property(
         name: The unique property; rows that do not send it are left out.
         size: Rows in a request.
         numbers: Properties whose values are numbers: 1.10 is 1.1 there, and nowhere else.
+        reverted: Look at rows too that an undo took back and that have not changed since.
 
     Yields:
         Outcomes ``unchanged`` with the record id. The hash is the row's if HubSpot has all its values, and
@@ -54,7 +57,7 @@ def by_unique_property(
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
         return _compared(batch, association_writer, matched, gone, numbers)
 
-    yield from in_parallel(look, stage.staged(size))
+    yield from in_parallel(look, stage.staged(size, reverted=reverted))
 
 
 def by_record_id(
@@ -63,6 +66,8 @@ def by_record_id(
     association_writer: AssociationWriter,
     size: int,
     numbers: Set[str] = frozenset(),
+    *,
+    reverted: bool = True,
 ) -> Iterator[Outcomes]:
     """The same by the record ids that the ids table names."""
     object_type = association_writer.object_type
@@ -73,7 +78,7 @@ def by_record_id(
         gone = {i: each for i, each in ids.items() if i not in matched}
         return _compared(batch, association_writer, matched, gone, numbers)
 
-    yield from in_parallel(look, stage.staged(size, known=True))
+    yield from in_parallel(look, stage.staged(size, known=True, reverted=reverted))
 
 
 def _compared(

@@ -1,8 +1,8 @@
 """The plan: what becomes of each row before anything is sent.
 
 Every row gets one action. ``create``, ``upsert``, ``update``, ``archive`` are sent. The others are verdicts: ``unchanged``, ``rejected``
-(HubSpot said no to this very content before), ``unknown`` (an earlier answer is still open) and ``missing`` (no
-record to update).
+(HubSpot said no to this very content before), ``unknown`` (an earlier answer is still open), ``missing`` (no
+record to update) and ``reverted`` (an undo took this very content back).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.staging.conclusion import SHARED_ID
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,12 @@ def make_plan(
     through = "" if operation.looks_up_keys_in is None else " LEFT JOIN others o USING (key)"
     db.execute(
         f"""CREATE TABLE plan AS
-        SELECT row, key, digest, action, known_id, synced_at,
+        SELECT row, key, digest, action,
+            CASE WHEN action = 'reverted' AND NOT there THEN NULL ELSE known_id END AS known_id, synced_at,
             CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
         FROM (
-            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at, {"o.id" if through else "NULL"} AS other_id,
+            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at,
+                coalesce(k.outcome <> 'archived', false) AS there, {"o.id" if through else "NULL"} AS other_id,
                 {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action
             FROM staged s LEFT JOIN known k USING (key){through})"""
     )
@@ -231,6 +233,8 @@ def _action(
     through = operation.looks_up_keys_in is not None
     if through:
         cases.append("WHEN o.id IS NULL THEN 'missing'")
+    if not full_refresh:
+        cases.append(f"WHEN k.code = '{REVERTED}' AND k.digest = s.digest THEN 'reverted'")
     if not operation.updates_made_records:
         cases.append(f"WHEN {live} THEN 'unchanged'")
     if not full_refresh:

@@ -116,7 +116,7 @@ def preview(
         "created": plan.new,
         "updated": plan.changed,
         "archived": plan.actions.get("archive", 0) + plan.gone,
-        "unchanged": plan.actions.get("unchanged", 0),
+        "unchanged": plan.actions.get("unchanged", 0) + plan.actions.get("reverted", 0),
         "rejected": rejected.num_rows,
         "unknown": plan.actions.get("unknown", 0),
     }

@@ -36,6 +36,12 @@ def decide(
         InputError: A guard of the operation, or the plan is not the approved one.
     """
     plan = _plan(run, schema, area, held, at_large)
+    reverted = plan.actions.get("reverted", 0)
+    if reverted:
+        run.options.on_warning(
+            f"{run.name}: an undo took {reverted:,} rows back. They stay as they are until they change, or until "
+            "full_refresh=True sends them."
+        )
     approved = run.options.approve
     found = plan_hash(area, schema.definition(run)) if approved is not None else None
     if found != approved:

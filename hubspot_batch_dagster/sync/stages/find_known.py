@@ -75,12 +75,13 @@ def read_records(run: RunContext, schema: Schema, area: StagingArea, path: Path 
     if any(each.name == unique for each in schema.preflight.missing):
         return  # no record can have a value of it yet
     reads = area, run.requester, schema.associations
+    reverted = run.options.adopt or run.options.full_refresh
     adopts = run.options.adopt or (path is None and operation.adopts_on_first_run)
     compares = operation.compares_with_portal
     if unique is not None and (adopts or (compares and operation.id_property_name is not None)):
-        found = adoption.by_unique_property(*reads, unique, size, schema.number_properties)
+        found = adoption.by_unique_property(*reads, unique, size, schema.number_properties, reverted=reverted)
     elif compares:
-        found = adoption.by_record_id(*reads, size, schema.number_properties)
+        found = adoption.by_record_id(*reads, size, schema.number_properties, reverted=reverted)
     else:
         return
     attach_known(run, area, path, list(found))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import ConservationError
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea, release_memory
-from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, quoted
 
 SLICE = 250_000
 """Rows that are joined with their outcomes at a time: measured, a million does not fit into 512 MB beside ten million others."""
@@ -40,7 +40,7 @@ def conclude(stage: StagingArea, *, gone: int) -> None:
             FROM verdicts JOIN twice USING (id) WHERE outcome IN {LIVE})
         WHERE place > 1
         UNION SELECT o.row FROM verdicts o JOIN plan p ON p.known_id = o.id
-        WHERE p.action = 'unchanged' AND o.outcome IN {LIVE}"""
+        WHERE p.action IN ('unchanged', 'reverted') AND o.outcome IN {LIVE}"""
     )
     for low in range(0, max(1, stage.rows_in + gone), SLICE):
         into = "INSERT INTO final" if low else "CREATE TABLE final AS"
@@ -70,11 +70,12 @@ def _slice_of_final(low: int, high: int) -> str:
             coalesce(o.settled_at, p.synced_at) AS settled_at,
             CASE WHEN c.row IS NULL THEN coalesce(w.category, {_BEFORE}k.category END) END AS category,
             CASE WHEN c.row IS NOT NULL THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
-                ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
+                WHEN p.action = 'reverted' THEN '{REVERTED}' ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
             coalesce(w.property, {_BEFORE}k.property END) AS property,
             CASE WHEN c.row IS NOT NULL THEN '{_SHARED}' || o.id || '. Its values were written last. Leave one of the two rows out.'
                 WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
                 WHEN p.action = 'unknown' THEN {_HELD}
+                WHEN p.action = 'reverted' THEN {_REVERTED}
                 ELSE coalesce(w.message, {_BEFORE}k.message END) END AS message,
             coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
             w.warning AS warning, NULL::VARCHAR AS column_name,
@@ -125,10 +126,14 @@ SHARED_ID = f"regexp_extract(message, '{_SHARED}([0-9]+)', 1)"
 """The record of a line that was rejected because another row has it, as SQL."""
 _BEFORE = "CASE WHEN p.action = 'rejected' THEN "
 _HELD = """'An earlier run sent this row and lost the answer. HubSpot does not show the record yet; the next run looks again.'"""
+_REVERTED = (
+    "'An undo took the values of this row back. It is sent again when it changes, or with full_refresh.'"
+)
 _OUTCOME = """CASE
     WHEN c.row IS NOT NULL THEN 'rejected'
     WHEN o.outcome IS NOT NULL THEN o.outcome
     WHEN p.action IN ('unchanged', 'rejected', 'unknown') THEN p.action
+    WHEN p.action = 'reverted' THEN 'unchanged'
     WHEN p.action = 'missing' THEN 'rejected'
     WHEN l.row IS NOT NULL THEN 'unknown'
     ELSE 'unsent' END"""

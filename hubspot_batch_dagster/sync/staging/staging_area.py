@@ -31,7 +31,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
 from hubspot_batch_dagster.sync.staging import spill_file
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
-from hubspot_batch_dagster.sync.staging.statements import LIVE
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 
 if TYPE_CHECKING:
@@ -192,12 +192,27 @@ class StagingArea:
             ready = packed(rows, action, run, id_property, size)
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
 
-    def staged(self, size: int, *, known: bool = False) -> Iterator[Batch]:
-        """All rows, to look them up: with the id they came with, or (``known``) with the record id that the ids table has."""
-        query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged ORDER BY row"
+    def staged(self, size: int, *, known: bool = False, reverted: bool = True) -> Iterator[Batch]:
+        """All rows, to look them up.
+
+        Args:
+            size: Rows in a batch.
+            known: Only those with a record, with the record id that the ids table has; else with the id they came with.
+            reverted: Those too that an undo took back and that have not changed since.
+        """
+        query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged s"
+        some = (
+            []
+            if reverted
+            else [
+                f"NOT EXISTS (FROM known u WHERE u.key = s.key AND u.digest = s.digest AND u.code = '{REVERTED}')"
+            ]
+        )
         if known:
             query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
-                FROM staged s JOIN known k USING (key) WHERE k.id IS NOT NULL AND k.outcome <> 'archived' ORDER BY s.row"""
+                FROM staged s JOIN known k USING (key)"""
+            some += ["k.id IS NOT NULL", "k.outcome <> 'archived'"]
+        query += (f" WHERE {' AND '.join(some)}" if some else "") + " ORDER BY row"
         yield from self._looked_at(query, size)
 
     def changed(self, size: int) -> Iterator[Batch]:

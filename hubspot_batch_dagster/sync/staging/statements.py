@@ -6,6 +6,10 @@ LIVE = "('created', 'updated', 'unchanged')"
 """The outcomes of rows that have a record, as SQL."""
 
 
+REVERTED = "REVERTED"
+"""The code of lines whose values an undo took back, and of rows that are left alone because of it."""
+
+
 def quoted(name: str) -> str:
     """A column name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'
