@@ -4,9 +4,9 @@ A blocking check is how a step says "not all is well" without losing what was do
 the step is red, nothing downstream runs, and both of Dagster's retry strategies run the step again.
 """
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,27 +14,16 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.schema_check import schema_spec
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from hubspot_batch_dagster.sync.report import RejectedRows
     from hubspot_batch_dagster.sync.result import SyncResult
+
+RecordUrl = Callable[[str], "str | None"]
+"""The page of a record id; ``None`` where it is not known."""
 
 SAMPLE = 20
 """Rejected rows shown in a check: Dagster renders every row of a table, without pages."""
 
 ACCOUNTED, REJECTED, UNKNOWN = "rows_accounted_for", "rows_rejected", "rows_unknown"
-
-
-def sample_schema() -> dg.TableSchema:
-    """The columns of a sample of rejected rows."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn("row", "int"),
-            dg.TableColumn("key", "string"),
-            dg.TableColumn("column", "string"),
-            dg.TableColumn("code", "string"),
-            dg.TableColumn("message", "string"),
-        ]
-    )
 
 
 def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]:
@@ -56,16 +45,78 @@ def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]
         dg.AssetCheckSpec(
             UNKNOWN,
             asset=key,
-            description="Rows whose answer was lost and that HubSpot does not show yet. The next run looks again.",
+            blocking=True,
+            description="Rows whose answer was lost and that HubSpot does not show yet: an error above max_unknown. "
+            "The next run looks again.",
         ),
         schema_spec(key),
     ]
 
 
-def check_results(result: "SyncResult", asset: dg.AssetKey, max_rejected: float) -> list[dg.AssetCheckResult]:
-    """What the checks say of a run."""
+@dataclass(frozen=True)
+class Tolerance:
+    """How many rows may go wrong before the step fails: numbers of rows (int), or shares of them (float).
+
+    Attributes:
+        max_rejected: Of rows that could not be sent or that HubSpot refused.
+        max_unknown: Of rows whose answer was lost and that HubSpot does not show.
+
+    Raises:
+        InputError: One of them cannot be meant.
+    """
+
+    max_rejected: float = 0.05
+    max_unknown: float = 0
+
+    def __post_init__(self) -> None:
+        for name in ("max_rejected", "max_unknown"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not value >= 0 or (isinstance(value, float) and value > 1):
+                raise InputError(
+                    f"{name} is {value!r}.",
+                    remedy="Give a number of rows (an int), or a share of the rows from 0.0 to 1.0 (a float).",
+                )
+
+    def rejected_rows(self, rows: int) -> float:
+        """How many rejected rows are still only a warning."""
+        return _rows(rows, self.max_rejected)
+
+    def unknown_rows(self, rows: int) -> float:
+        """How many unknown rows are still only a warning."""
+        return _rows(rows, self.max_unknown)
+
+    def exceeded(self, result: "SyncResult") -> bool:
+        """Whether the step fails."""
+        counts, rows = result.counts, result.rows
+        return bool(
+            counts["unsent"]
+            or counts["rejected"] > self.rejected_rows(rows)
+            or counts["unknown"] > self.unknown_rows(rows)
+        )
+
+
+def _rows(rows: int, most: float) -> float:
+    # 29 % of 100 rows are 29 rows, and not the 28.999999999999996 of floats.
+    return round(rows * most, 6) if isinstance(most, float) else most
+
+
+def check_results(
+    result: "SyncResult",
+    asset: dg.AssetKey,
+    tolerance: Tolerance,
+    record_url: RecordUrl = lambda record_id: None,  # noqa: ARG005
+) -> list[dg.AssetCheckResult]:
+    """What the checks say of a run.
+
+    Args:
+        result: The run.
+        asset: The asset that was materialized.
+        tolerance: What is still only a warning.
+        record_url: Where a rejected row's record can be looked at, if an earlier run made it.
+    """
     rejected, unknown, unsent = (result.counts[name] for name in ("rejected", "unknown", "unsent"))
-    allowed = allowed_rejections(result.rows, max_rejected)
+    allowed, allowed_unknown = tolerance.rejected_rows(result.rows), tolerance.unknown_rows(result.rows)
     return [
         dg.AssetCheckResult(
             asset_key=asset,
@@ -73,23 +124,24 @@ def check_results(result: "SyncResult", asset: dg.AssetKey, max_rejected: float)
             passed=unsent == 0,
             severity=dg.AssetCheckSeverity.ERROR,
             description=_accounted(result, unsent),
-            metadata={"rows": result.rows, "unsent": unsent},
+            metadata={"rows": result.rows, "unsent": unsent, **in_order(result.counts)},
         ),
         dg.AssetCheckResult(
             asset_key=asset,
             check_name=REJECTED,
             passed=rejected == 0,
-            severity=dg.AssetCheckSeverity.ERROR if rejected > allowed else dg.AssetCheckSeverity.WARN,
+            severity=_severity(rejected, allowed),
             description=_rejections(result, rejected, allowed),
-            metadata=_rejection_metadata(result) if rejected else {"rejected": 0},
+            metadata=_of_rejected(result, record_url) if rejected else {"rejected": 0},
         ),
         dg.AssetCheckResult(
             asset_key=asset,
             check_name=UNKNOWN,
             passed=unknown == 0,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{unknown} rows are unknown: they were sent and the answer was lost. They are not sent again before the "
-            "next run has looked them up."
+            severity=_severity(unknown, allowed_unknown),
+            description=f"{unknown:,} rows are unknown, {_verdict(unknown, allowed_unknown)} the {allowed_unknown:,.0f} that "
+            "max_unknown allows: they were sent and the answer was lost. They are not sent again before a run has "
+            "looked them up."
             if unknown
             else "No answer was lost.",
             metadata={"unknown": unknown},
@@ -97,36 +149,38 @@ def check_results(result: "SyncResult", asset: dg.AssetKey, max_rejected: float)
     ]
 
 
-def check_max_rejected(value: float) -> None:
-    """Refuse a threshold that cannot be meant."""
-    if isinstance(value, bool) or value < 0 or (isinstance(value, float) and value > 1):
-        raise InputError(
-            f"max_rejected is {value!r}.",
-            remedy="Give a number of rows (an int), or a share of the rows from 0.0 to 1.0 (a float).",
-        )
+def in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts that are not zero, then the zeros, which are there for Dagster's plots."""
+    return dict(sorted(counts.items(), key=lambda each: each[1] == 0))
 
 
-def allowed_rejections(rows: int, max_rejected: float) -> float:
-    """How many rejected rows are still only a warning."""
-    # 29 % of 100 rows are 29 rows, and not the 28.999999999999996 of floats.
-    return round(rows * max_rejected, 6) if isinstance(max_rejected, float) else max_rejected
-
-
-def rejected_sample(rejected: "pa.Table", keys: Iterable[str]) -> list[dg.TableRecord]:
-    """The first rejected rows as Dagster's table wants them."""
-    columns = list(keys)
-    return [
+def rejection_metadata(rows: "RejectedRows", record_url: RecordUrl) -> dict[str, Any]:
+    """Reasons and a sample of rejected rows as Dagster's tables."""
+    reasons = [
+        dg.TableRecord({"column": each.column, "code": each.code, "rows": each.rows}) for each in rows.reasons
+    ]
+    sample = [
         dg.TableRecord(
             {
-                "row": row["row"],
-                "key": ", ".join("" if row[name] is None else str(row[name]) for name in columns),
-                "column": row["column"] or row["error_property"] or "",
-                "code": row["error_code"] or row["error_category"] or "",
-                "message": row["error_message"] or "",
+                "row": each.row,
+                "key": each.key,
+                "column": each.column,
+                "code": each.code,
+                "message": each.message,
+                "record": (record_url(each.record_id) or each.record_id) if each.record_id else "",
             }
         )
-        for row in rejected.slice(0, SAMPLE).to_pylist()
+        for each in rows.sample
     ]
+    return {
+        "reasons": dg.MetadataValue.table(reasons, schema=_table(column="string", code="string", rows="int")),
+        "sample": dg.MetadataValue.table(
+            sample,
+            schema=_table(
+                row="int", key="string", column="string", code="string", message="string", record="string"
+            ),
+        ),
+    }
 
 
 def _accounted(result: "SyncResult", unsent: int) -> str:
@@ -143,43 +197,28 @@ def _rejections(result: "SyncResult", rejected: int, allowed: float) -> str:
     if not rejected:
         return "No row was rejected."
     reasons = ", ".join(f"{code} ({n:,})" for code, n in list(result.reasons.items())[:5])
-    verdict = "more than" if rejected > allowed else "within"
+    verdict = _verdict(rejected, allowed)
     return f"{rejected:,} of {result.rows:,} rows were rejected, {verdict} the {allowed:,.0f} that max_rejected allows. {reasons}."
 
 
-def _rejection_metadata(result: "SyncResult") -> dict[str, dg.MetadataValue]:
-    import pyarrow as pa
+def _of_rejected(result: "SyncResult", record_url: RecordUrl) -> dict[str, Any]:
+    from hubspot_batch_dagster.sync.report import RejectedRows
 
-    table = result.rejected
-    known = {
-        "row",
-        "column",
-        "error_category",
-        "error_code",
-        "error_property",
-        "error_message",
-        "correlation_id",
-        "warning",
-    }
-    keys = [name for name in table.column_names if name not in known]
-    reasons = [dg.TableRecord({"code": code, "rows": n}) for code, n in result.reasons.items()]
-    sample = rejected_sample(table.take(pa.array(_places(table), pa.int64())), keys)
+    found = rejection_metadata(RejectedRows.of(result.rejected, SAMPLE), record_url)
     return {
-        "rejected": dg.MetadataValue.int(result.counts["rejected"]),
-        "reasons": dg.MetadataValue.table(
-            reasons, schema=dg.TableSchema(columns=[dg.TableColumn("code"), dg.TableColumn("rows", "int")])
-        ),
-        "sample": dg.MetadataValue.table(sample, schema=sample_schema()),
+        "rejected": result.counts["rejected"],
+        **found,
         "rejected_path": dg.MetadataValue.path(result.rejected_path),
     }
 
 
-def _places(rejected: "pa.Table") -> list[int]:
-    """The rows of the sample: the first of each reason, then the second of each, and so on."""
-    seen: Counter[object] = Counter()
-    order = []
-    for place, code in enumerate(rejected.column("error_code").to_pylist()):
-        seen[code] += 1
-        if seen[code] <= SAMPLE:
-            order.append((seen[code], place))
-    return [place for _, place in sorted(order)[:SAMPLE]]
+def _severity(found: int, allowed: float) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if found > allowed else dg.AssetCheckSeverity.WARN
+
+
+def _verdict(found: int, allowed: float) -> str:
+    return "more than" if found > allowed else "within"
+
+
+def _table(**kinds: str) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in kinds.items()])

@@ -1,26 +1,25 @@
-"""A dry run in Dagster: the plan as an observation, and the checks as they would turn out. Nothing is sent or stored."""
+"""A dry run in Dagster: the plan as an observation. Nothing is sent or stored, and no check speaks."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from hubspot_batch_dagster.checks import (
-    ACCOUNTED,
-    REJECTED,
-    UNKNOWN,
-    allowed_rejections,
-    rejected_sample,
-    sample_schema,
-)
-from hubspot_batch_dagster.schema_check import schema_check
+from hubspot_batch_dagster.checks import SAMPLE, RecordUrl, Tolerance, in_order, rejection_metadata
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 
 
-def plan_metadata(plan: "SyncPlan") -> dict[str, Any]:
-    """What a dry run shows: counts, cost, and a sample of what would change."""
+def plan_metadata(plan: "SyncPlan", tolerance: Tolerance, record_url: RecordUrl) -> dict[str, Any]:
+    """What a dry run shows: counts, why rows would be rejected, cost, and a sample of what would change.
+
+    Args:
+        plan: The plan.
+        tolerance: How many rejected rows a run may have before it fails.
+        record_url: Where a record can be looked at.
+    """
+    from hubspot_batch_dagster.sync.report import RejectedRows
+
     changes = [
         dg.TableRecord(
             {
@@ -36,13 +35,16 @@ def plan_metadata(plan: "SyncPlan") -> dict[str, Any]:
     columns = [dg.TableColumn(name) for name in ("row", "key", "property", "before", "after")]
     metadata: dict[str, Any] = {
         "dry_run": True,
-        "plan": plan.hash,
         "summary": str(plan),
+        "verdict": verdict(plan, tolerance),
+        "plan": plan.hash,
         "rows": plan.rows,
-        **{f"would_be_{name}": n for name, n in plan.counts.items()},
+        **in_order({f"would_be_{name}": n for name, n in plan.counts.items()}),
         "requests": plan.requests,
-        "changes": dg.MetadataValue.table(changes, schema=dg.TableSchema(columns=columns)),
     }
+    if plan.counts["rejected"]:
+        metadata |= rejection_metadata(RejectedRows.of(plan.rejected, SAMPLE), record_url)
+    metadata["changes"] = dg.MetadataValue.table(changes, schema=dg.TableSchema(columns=columns))
     if plan.seconds is not None:
         metadata["seconds_at_the_limit"] = round(plan.seconds, 1)
     if plan.share_of_day is not None:
@@ -50,30 +52,33 @@ def plan_metadata(plan: "SyncPlan") -> dict[str, Any]:
     return metadata
 
 
-def plan_checks(plan: "SyncPlan", asset: dg.AssetKey, max_rejected: float) -> Iterator[dg.AssetCheckResult]:
-    """The checks of a dry run: what is known beforehand. They pass or warn, and never fail the step."""
-    rejected, allowed = plan.counts["rejected"], allowed_rejections(plan.rows, max_rejected)
-    reasons = ", ".join(f"{code} ({n:,})" for code, n in list(plan.reasons.items())[:5])
-    verdict = "more than" if rejected > allowed else "within"
-    yield dg.AssetCheckResult(
-        asset_key=asset, check_name=ACCOUNTED, passed=True, description=f"Dry run, nothing was sent. {plan}"
+def would_fail(plan: "SyncPlan", tolerance: Tolerance) -> bool:
+    """Whether a run of this plan would end red."""
+    return plan.counts["rejected"] > tolerance.rejected_rows(plan.rows)
+
+
+def verdict(plan: "SyncPlan", tolerance: Tolerance) -> str:
+    """What a run of this plan would come to, and why."""
+    from hubspot_batch_dagster.sync.report import RejectedRows, listed
+
+    rejected = plan.counts["rejected"]
+    if not rejected:
+        return "No row would be rejected."
+    allowed = tolerance.rejected_rows(plan.rows)
+    how = "more than" if rejected > allowed else "within"
+    end = "The run would fail." if rejected > allowed else "The run would warn."
+    return (
+        f"{rejected:,} rows would be rejected, {how} the {allowed:,.0f} that max_rejected allows. {end} "
+        f"{listed(RejectedRows.of(plan.rejected).reasons)}."
     )
-    yield dg.AssetCheckResult(
-        asset_key=asset,
-        check_name=REJECTED,
-        passed=rejected == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Dry run: {rejected:,} rows would be rejected, {verdict} what max_rejected allows. {reasons}",
-        metadata={
-            "rejected": rejected,
-            "sample": dg.MetadataValue.table(rejected_sample(plan.rejected, ["key"]), schema=sample_schema()),
-        },
-    )
-    yield dg.AssetCheckResult(
-        asset_key=asset,
-        check_name=UNKNOWN,
-        passed=plan.counts["unknown"] == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Dry run: {plan.counts['unknown']:,} rows are held until their lost answer is looked up.",
-    )
-    yield schema_check(plan.drift, asset)
+
+
+def plan_report(plan: "SyncPlan", tolerance: Tolerance) -> str:
+    """The same for the log."""
+    from hubspot_batch_dagster.sync.report import RejectedRows
+
+    lines = [f"Dry run, nothing was sent. {plan}"]
+    if plan.counts["rejected"]:
+        lines.append(verdict(plan, tolerance))
+        lines += [f"  {each}" for each in RejectedRows.of(plan.rejected).sample]
+    return "\n".join(lines)

@@ -1,9 +1,11 @@
 """What a materialization shows: the same keys in every run, so that Dagster can plot them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from hubspot_batch_dagster.checks import in_order
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 
@@ -22,37 +24,44 @@ def materialization_metadata(
         hubspot: Whose budget it used.
     """
     seconds = result.seconds
-    metadata: dict[str, Any] = {
-        "dagster/row_count": result.rows,
-        "dagster/column_schema": _schema(result.ids_path),
-        **{name: int(n) for name, n in result.counts.items()},
-        "requests": result.requests,
-        "retries": result.retries,
-        "seconds": round(seconds, 3),
-        "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
-        "associations_unresolved": result.unresolved,
-        "object_type": operation.object_type,
-        "operation": type(operation).__name__,
-        "sync_run": result.run,
-        "ids_path": dg.MetadataValue.path(result.ids_path),
-        "rejected_path": dg.MetadataValue.path(result.rejected_path),
-    }
-    metadata.update(_budget(hubspot))
-    metadata.update(_links(operation, hubspot))
+    metadata: dict[str, Any] = {"dagster/row_count": result.rows}
     if result.stopped is not None:
         metadata["stopped"] = dg.MetadataValue.text(str(result.stopped))
+    counts = in_order({**result.counts, "associations_unresolved": result.unresolved})
+    metadata |= {name: n for name, n in counts.items() if n}
+    metadata |= _links(operation, hubspot)
+    metadata |= {
+        "rejected_path": dg.MetadataValue.path(result.rejected_path),
+        "ids_path": dg.MetadataValue.path(result.ids_path),
+        "sync_run": result.run,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
+        "requests": result.requests,
+        "retries": result.retries,
+        **_budget(hubspot),
+        "object_type": operation.object_type,
+        "operation": type(operation).__name__,
+        "dagster/column_schema": _schema(result.ids_path),
+        # Dagster plots a number only if every run has it.
+        **{name: n for name, n in counts.items() if not n},
+    }
     return metadata
 
 
+def hubspot_record_url(operation: Operation, hubspot: HubSpotResource) -> Callable[[str], str | None]:
+    """Where the page of a record of the operation's type is, by its id."""
+    return lambda record_id: hubspot.portal.record_url(operation.object_type, record_id)
+
+
 def _links(operation: Operation, hubspot: HubSpotResource) -> dict[str, Any]:
-    """The portal and the page that lists the records, where they are known."""
-    account = hubspot.portal.known_account
-    if account is None:
-        return {}
-    found: dict[str, Any] = {"portal": dg.MetadataValue.int(account.portal_id)}
+    """The page that lists the records, and the portal, where they are known."""
+    found: dict[str, Any] = {}
     url = hubspot.portal.records_url(operation.object_type)
     if url is not None:
         found["records_url"] = dg.MetadataValue.url(url)
+    account = hubspot.portal.known_account
+    if account is not None:
+        found["portal"] = dg.MetadataValue.int(account.portal_id)
     return found
 
 

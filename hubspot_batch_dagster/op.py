@@ -1,12 +1,14 @@
 """hubspot_op: the same as an op, for jobs without assets."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from hubspot_batch_dagster.asset import ids_of, no_retry, step, summary, told, worth_a_retry
-from hubspot_batch_dagster.checks import allowed_rejections, check_max_rejected
+from hubspot_batch_dagster.checks import Tolerance
+from hubspot_batch_dagster.execution import Sending, log_plan, log_result, no_retry, plan, run, step
+from hubspot_batch_dagster.ids_value import IdsForm, check_ids, ids_form
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
@@ -20,6 +22,8 @@ def hubspot_op(
     *,
     sync: str | None = None,
     max_rejected: float = 0.05,
+    max_unknown: float = 0,
+    ids: IdsForm | None = None,
     resource: str = "hubspot",
     **op_options: Any,
 ) -> Callable[[Callable[..., Any]], dg.OpDefinition]:
@@ -32,6 +36,8 @@ def hubspot_op(
         operation: What to do with the rows.
         sync: Whose ids table and journal are used; by default the op's name.
         max_rejected: Rejected rows that do not fail the op: a number, or a share of the rows (default 5 %).
+        max_unknown: The same for rows whose answer was lost and that HubSpot does not show (default none).
+        ids: The form of the output, as for :func:`hubspot_asset`; with ``"none"`` it is ``Nothing``.
         resource: Key of the :class:`HubSpotResource`.
         **op_options: Passed to :func:`dagster.op`. By default ``pool="hubspot"``.
 
@@ -44,17 +50,20 @@ def hubspot_op(
         ... def send_notes(notes: list) -> list:
         ...     return notes
     """
-    check_max_rejected(max_rejected)
+    tolerance = Tolerance(max_rejected, max_unknown)
+    check_ids(ids)
 
     def decorate(function: Callable[..., Any]) -> dg.OpDefinition:
         options = {"pool": "hubspot", **op_options}
-        options.setdefault("out", dg.Out(dagster_type=dg.Any, is_required=False))
+        kind = dg.Nothing if ids == "none" else dg.Any
+        options.setdefault("out", dg.Out(dagster_type=kind, is_required=False))
+        sending = Sending(operation, tolerance, ids, inspect.signature(function).return_annotation)
         name = sync or options.get("name") or function.__name__
 
         def send(
             context: dg.OpExecutionContext, rows: object, hubspot: HubSpotResource, config: Any
         ) -> Iterator[Any]:
-            yield from _send(context, rows, hubspot, config, operation, max_rejected, str(name))
+            yield from _send(context, rows, hubspot, config, sending, str(name))
 
         made: dg.OpDefinition = dg.op(**options)(step(function, resource, send))
         return made
@@ -67,30 +76,21 @@ def _send(
     rows: object,
     hubspot: HubSpotResource,
     config: Any,
-    operation: Operation,
-    max_rejected: float,
+    sending: Sending,
     name: str,
-) -> "Iterator[dg.Output[pa.Table]]":
+) -> "Iterator[dg.Output[pa.Table | None]]":
+    operation = sending.operation
     if getattr(config, "dry_run", False):
-        with no_retry():
-            plan = hubspot.plan(
-                rows, operation, name=name, context=context, **told(config, "full_refresh", "show_values")
-            )
-        context.log.info(str(plan))
+        log_plan(context, plan(context, rows, hubspot, config, operation, name), sending.tolerance)
         return
     with no_retry():
-        finished = hubspot.run(
-            rows, operation, name=name, context=context, **told(config, "full_refresh", "approve")
-        )
-    result = finished.result
-    context.log.info(summary(result))
+        value_of = ids_form(context, sending.ids, sending.annotation)
+    finished = run(context, rows, hubspot, config, operation, name)
+    failure = log_result(context, finished, sending.tolerance)
     if finished.interruption is not None:
         raise finished.interruption
-    if result.stopped is not None and worth_a_retry(result.stopped):
-        raise result.stopped
-    metadata = materialization_metadata(result, operation, hubspot)
-    if result.counts["unsent"] or result.counts["rejected"] > allowed_rejections(result.rows, max_rejected):
-        reasons = ", ".join(f"{code} ({n:,})" for code, n in list(result.reasons.items())[:5])
-        why = str(result.stopped) if result.stopped is not None else f"Rejected rows: {reasons}."
-        raise dg.Failure(f"{summary(result)} {why}", metadata=metadata, allow_retries=False)
-    yield dg.Output(ids_of(context, result), metadata=metadata)
+    if failure is not None:
+        raise failure
+    result = finished.result
+    value = None if value_of is None else value_of(result)
+    yield dg.Output(value, metadata=materialization_metadata(result, operation, hubspot))

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.checks import ACCOUNTED, REJECTED
+from hubspot_batch_dagster.checks import ACCOUNTED
 
 
 def planned(
@@ -125,11 +125,10 @@ def _lines(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Iterator[str]
     for name, rows in plan.items():
         if name.startswith("would_be_"):
             yield f"  {name.removeprefix('would_be_'):<10}{rows:>10,}"
-    for check in result.get_asset_check_evaluations():
-        if check.check_name == REJECTED and not check.passed:
-            yield from ("", str(check.description))
-            for record in check.metadata["sample"].value.records:
-                yield _rejected_line(record.data)
+    if "sample" in plan:
+        yield from ("", plan["verdict"])
+        for record in plan["sample"].records:
+            yield _rejected_line(record.data)
     changes = plan["changes"].records
     if changes:
         yield from ("", "Changes, for example:")

@@ -8,8 +8,8 @@ import dagster as dg
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.asset import HubSpotRunConfig, materialize, refuse_archiving, step, sync_name
-from hubspot_batch_dagster.checks import check_max_rejected, check_specs
+from hubspot_batch_dagster.asset import refuse_archiving
+from hubspot_batch_dagster.checks import Tolerance, check_specs
 from hubspot_batch_dagster.component.fields import (
     OPERATIONS,
     Located,
@@ -20,6 +20,8 @@ from hubspot_batch_dagster.component.fields import (
 )
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
+from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
+from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.launchpad import secret_fields
 from hubspot_batch_dagster.operations.records import Association, Operation
 from hubspot_batch_dagster.resource import HubSpotResource
@@ -76,6 +78,9 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         operation: ``create``, ``upsert``, ``update`` or ``archive``.
         object_type: What the rows become, such as ``contacts``.
         max_rejected: Up to so many rejected rows the check only warns; above, the step fails.
+        max_unknown: The same for rows whose answer was lost and that HubSpot does not show; by default none.
+        ids: What the IO manager is given: the ids table as ``arrow``, ``pandas`` or ``polars``, or ``none``.
+        io_manager_key: Key of the IO manager that stores the ids table.
         schedule: ``cron`` and, if it is not UTC, ``timezone``.
         resource: Key of the :class:`HubSpotResource` of the project; a mapping of partition key to resource key
             for several portals.
@@ -126,6 +131,20 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     max_rejected: Annotated[
         int | float, explained("Rejected rows above which the step fails: a number or share.")
     ] = 0.05
+    max_unknown: Annotated[
+        int | float,
+        explained("Rows with a lost answer above which the step fails: a number or share."),
+    ] = 0
+    ids: Annotated[
+        IdsForm | None,
+        explained(
+            "What the IO manager is given: arrow, pandas, polars, or none for no value.",
+            ("arrow", "pandas", "polars", "none"),
+        ),
+    ] = None
+    io_manager_key: Annotated[str | None, explained("Key of the IO manager that stores the ids table.")] = (
+        None
+    )
     schedule: Annotated[Schedule | None, explained("When the asset is materialized.")] = None
     resource: Annotated[
         str | dict[str, str] | None,
@@ -143,6 +162,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     single_run_backfill: Annotated[bool, explained("Send all partitions of a backfill in one run.")] = False
 
     _operation: Operation = PrivateAttr()
+    _tolerance: Tolerance = PrivateAttr()
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
@@ -155,7 +175,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
 
     @model_validator(mode="after")
     def _check(self) -> "HubSpotSyncComponent":
-        check_max_rejected(self.max_rejected)
+        self._tolerance = Tolerance(self.max_rejected, self.max_unknown)
+        check_ids(self.ids)
         self._operation = self._make_operation()
         if isinstance(self.resource, dict) and self.hubspot is not None:
             raise InputError(
@@ -213,7 +234,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
 
     def execute(
         self, context: dg.AssetExecutionContext, hubspot: HubSpotResource, rows: object
-    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.Output[None]]:
         """Send the rows and report what became of them, or with ``dry_run`` what would.
 
         Override it to change the rows, or to do something before or after:
@@ -232,11 +253,12 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
                 ``path`` (record batches, or dicts from SQLAlchemy), which can be read once.
 
         Yields:
-            The materialization and its checks.
+            The checks and the materialization; in a dry run outputs without a value.
         """
         config = HubSpotRunConfig(**(context.op_execution_context.op_config or {}))
         name = sync_name(context, self._resource_key())
-        yield from materialize(context, rows, hubspot, config, self._operation, self.max_rejected, name)
+        sending = Sending(self._operation, self._tolerance, self.ids)
+        yield from materialize(context, rows, hubspot, config, sending, name)
 
     def _make_operation(self) -> Operation:
         kind = OPERATIONS[self.operation]
@@ -291,6 +313,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             freshness_policy=spec.freshness_policy,
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             check_specs=check_specs(spec.key),
+            io_manager_key=self.io_manager_key,
             output_required=False,  # a dry run materializes nothing
             pool=self.pool,
         )

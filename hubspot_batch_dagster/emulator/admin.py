@@ -89,8 +89,9 @@ class Admin:
         self.faults.clear()
         self.limits.clear()
 
-    def _get_records(self, _: Any, object_type: str) -> Any:
-        return self.portal.records(object_type)
+    def _get_records(self, _: Any, object_type: str, record_id: str | None = None) -> Any:
+        found = self.portal.records(object_type)
+        return found if record_id is None else {record_id: found[record_id]}
 
     def _post_records(self, given: Any, object_type: str) -> Any:
         return self.portal.seed_records(object_type, given)

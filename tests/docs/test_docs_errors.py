@@ -311,8 +311,8 @@ COLOURS: dict[str, tuple[Any, Fault | None, bool, dict[str, str]]] = {
         {"rows_accounted_for": "ERROR"},
     ),
     "a moving account": (people, Fault.moving(operation="upsert"), False, {"rows_accounted_for": "ERROR"}),
-    "a lost create": (firms, Fault.drop(operation=CREATES), True, {"rows_unknown": "ERROR"}),
-    "server trouble": (people, Fault.html(502, operation="upsert"), False, {}),
+    "a lost create": (firms, Fault.drop(operation=CREATES), False, {"rows_unknown": "ERROR"}),
+    "server trouble": (people, Fault.html(502, operation="upsert"), False, {"rows_unknown": "ERROR"}),
     "a missing scope": (
         people,
         Fault.answer(403, operation="upsert"),

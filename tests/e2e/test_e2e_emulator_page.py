@@ -26,6 +26,9 @@ pytestmark = [
 def test_the_page_shows_requests_records_faults_and_limits_as_they_happen(tmp_path: Path) -> None:
     with Emulator(settings=Settings(burst_limit=190)) as hubspot, browsers.browser(tmp_path) as page:
         page.size(1280, 900)
+        page.open(hubspot.url)
+        page.wait_for("The admin API needs its token")
+        page.open("about:blank")
         page.open(hubspot.page_url)
         page.wait_for("No request yet.")
         hubspot.faults.add(Fault.answer(502, operation="create", nth=2))
@@ -44,9 +47,9 @@ def test_the_page_shows_requests_records_faults_and_limits_as_they_happen(tmp_pa
             _fill(hubspot)
             page.wait_for("GET /crm/objects/2026-03/nothing/1")
             page.screenshot(Path(ASKED, "emulator.png"))
-        page.open("about:blank")
-        page.open(hubspot.url)
-        page.wait_for("The admin API needs its token")
+        [record_id] = hubspot.records("contacts") if not ASKED else list(hubspot.records("contacts"))[:1]
+        page.open(f"{hubspot.url}/?type=contacts&record={record_id}")
+        page.wait_for(f"Record {record_id} of contacts", "ada@example.com")
 
 
 def _fill(hubspot: Emulator) -> None:

@@ -113,7 +113,9 @@ def test_a_red_asset_fires_the_hook_whether_it_is_the_assets_or_the_jobs(
     ran = defs.resolve_job_def("job").execute_in_process(run_config=QUIET, raise_on_error=False)
     assert not ran.success
     (posted,) = chat.posted
-    assert posted["text"].startswith(f"contacts failed in run {ran.run_id}: 1 blocking asset check failed")
+    assert posted["text"].startswith(f"contacts failed in run {ran.run_id}: contacts: 1 row: 1 rejected.")
+    assert posted["text"].endswith("Rejected: email: INVALID_EMAIL (1).")
+    assert "ada" not in posted["text"]
 
 
 def test_only_the_first_line_of_a_failure_is_told(chat: Chat) -> None:
@@ -175,7 +177,7 @@ def test_the_sensor_tells_of_a_red_asset(
     assert not ran.success
     tell_of(ran, project.instance)
     (posted,) = chat.posted
-    assert posted["text"].startswith(f"meetings failed in run {ran.run_id}: 1 blocking asset check failed")
+    assert posted["text"].startswith(f"meetings failed in run {ran.run_id}: meetings: 3 rows: 3 rejected.")
     assert "rained" not in posted["text"]
 
 

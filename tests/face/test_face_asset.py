@@ -232,7 +232,7 @@ def test_it_can_be_called_in_a_unit_test(bench: Bench) -> None:
                 dg.build_asset_context(), config=HubSpotRunConfig(), customers=customers, hubspot=hubspot
             )
         )
-    made, *checks = told
+    *checks, made = told
     assert made.value["email"].to_pylist() == ["p0@x.org", "p2@x.org"]
     assert made.metadata["created"] == 2
     assert {each.check_name for each in checks} == CHECKS
@@ -260,10 +260,11 @@ def test_two_portals_are_two_resources(bench: Bench, tmp_path_factory: pytest.Te
     assert len(bench.emulator.records("contacts")) == 2
 
 
-@pytest.mark.parametrize("value", [-1, -0.1, 1.5, True])
+@pytest.mark.parametrize("value", [-1, -0.1, 1.5, True, float("nan"), "5"])
 def test_a_threshold_that_cannot_be_meant_is_refused_where_it_is_written(value: float) -> None:
-    with pytest.raises(InputError, match="max_rejected"):
-        hubspot_asset(BY_EMAIL, max_rejected=value)
+    for name in ("max_rejected", "max_unknown"):
+        with pytest.raises(InputError, match=name):
+            hubspot_asset(BY_EMAIL, **{name: value})
 
 
 def test_archiving_what_left_the_source_is_refused_with_partitions() -> None:

@@ -9,10 +9,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
+from urllib.parse import quote, urlsplit
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.definitions import AccountDetails, ObjectSchema, Pipeline, PropertyDefinition
 from hubspot_batch_dagster.api.endpoints import ObjectType, object_type
+from hubspot_batch_dagster.api.endpoints import record_url as record_page
 from hubspot_batch_dagster.api.errors import (
     HubSpotError,
     InputError,
@@ -168,12 +170,32 @@ class Portal:
     def records_url(self, kind: str) -> str | None:
         """The page that lists the records of a type; ``None`` before the account was read, or without the type's id."""
         found = object_type(kind)
-        schema = (self._schemas or {}).get(found.name.lower())
-        type_id = found.type_id or (schema.object_type_id if schema is not None else "")
+        if self._on_this_machine():
+            return f"{self.client.base_url}/?type={quote(found.name)}"
+        type_id = self._type_id(found)
         if self._account is None or not type_id:
             return None
         domain = self._account.ui_domain or UI_DOMAIN
         return f"https://{domain}/contacts/{self._account.portal_id}/objects/{type_id}/views/all/list"
+
+    def record_url(self, kind: str, record_id: str) -> str | None:
+        """The page of one record; ``None`` where that of the list is not known either."""
+        found = object_type(kind)
+        if self._on_this_machine():
+            return f"{self.client.base_url}/?type={quote(found.name)}&record={quote(record_id)}"
+        type_id = self._type_id(found)
+        if self._account is None or not type_id:
+            return None
+        domain = self._account.ui_domain or UI_DOMAIN
+        return record_page(self._account.portal_id, type_id, record_id, ui_domain=domain)
+
+    def _type_id(self, found: ObjectType) -> str:
+        schema = (self._schemas or {}).get(found.name.lower())
+        return found.type_id or (schema.object_type_id if schema is not None else "")
+
+    def _on_this_machine(self) -> bool:
+        """HubSpot itself is nowhere on loopback: there is the emulator, whose page shows its records."""
+        return urlsplit(self.client.base_url).hostname in ("127.0.0.1", "localhost", "::1")
 
     def _no_properties(self, found: ObjectType, error: HubSpotError, warn: Warn) -> None:
         if found.custom and isinstance(error, NotFound | InvalidBatch):

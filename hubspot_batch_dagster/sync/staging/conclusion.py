@@ -99,7 +99,7 @@ def write_tables(stage: StagingArea, folder: Path) -> tuple[Path, Path]:
         ),
         (
             rejected,
-            f"""SELECT row, {", ".join(keys)}, column_name AS "column", {errors} FROM final
+            f"""SELECT row, {", ".join(keys)}, column_name AS "column", {errors}, id AS record_id FROM final
             WHERE outcome = 'rejected' ORDER BY row""",
         ),
     ):

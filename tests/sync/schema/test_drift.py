@@ -125,9 +125,7 @@ def test_the_asset_check_warns_of_a_change_and_fails_when_a_column_is_lost(
     assert first.passed
     metadata = done.asset_materializations_for_node("contacts")[0].metadata
     assert metadata["portal"].value == bench.emulator.portal_id
-    assert metadata["records_url"].value == (
-        f"https://app.hubspot.com/contacts/{bench.emulator.portal_id}/objects/0-1/views/all/list"
-    )
+    assert metadata["records_url"].value == f"{bench.emulator.url}/?type=contacts"
     changed(bench, options=(("red", "red"),))
     done, second = check()
     assert done.success
