@@ -15,7 +15,7 @@ from hubspot_batch_dagster.api.errors import (
     HubSpotError,
     InputError,
     Locked,
-    MissingScopes,
+    Forbidden,
     NotConnected,
     RateLimited,
     ServerTrouble,
@@ -296,7 +296,7 @@ def no_retry() -> Iterator[None]:
     """What is wrong with the rows or the operation stays wrong: tell Dagster not to try again."""
     try:
         yield
-    except (InputError, MissingScopes) as error:
+    except (InputError, Forbidden) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 

@@ -83,7 +83,30 @@ def _as_name(value: Any) -> str | None:
     return _as_text(value)
 
 
-_JAVA_MAP = re.compile(r"([^\s{}\[\],=][^{}\[\],=]*)=(?:\[([^\]]*)\]|([^,{}\[\]]*))")
+_DELIMITER = re.compile(r"[,{}\[\]]")
+_LONGEST_TEXT = 10_000
+"""Characters of a context that is a text."""
+
+
+def _java_map(text: str) -> dict[str, list[str]]:
+    """The pairs of a map as Java prints it, `{a=[x, y], b=z}`, in one pass."""
+    found: dict[str, list[str]] = {}
+    at = 0
+    while (equals := text.find("=", at)) >= 0:
+        name = _DELIMITER.split(text[at:equals])[-1].strip()
+        at = equals + 1
+        if text.startswith("[", at):
+            end = text.find("]", at)
+            if end < 0:
+                break
+            value, at = text[at + 1 : end], end + 1
+        else:
+            stop = _DELIMITER.search(text, at)
+            end = stop.start() if stop else len(text)
+            value, at = text[at:end], end
+        if name:
+            found[name] = [part.strip() for part in value.split(",") if part.strip()]
+    return found
 
 
 def context_lists(value: Any) -> dict[str, list[str]]:
@@ -99,13 +122,8 @@ def context_lists(value: Any) -> dict[str, list[str]]:
     if value is None or value == "":
         return {}
     if isinstance(value, str):
-        pairs = _JAVA_MAP.findall(value)
-        if not pairs:
-            return {"text": [value]}
-        return {
-            name.strip(): [part.strip() for part in (many or one).split(",") if part.strip()]
-            for name, many, one in pairs
-        }
+        text = value[:_LONGEST_TEXT]
+        return _java_map(text) or {"text": [text]}
     if isinstance(value, dict):
         return {str(name): _texts(entry) for name, entry in value.items()}
     return {"text": _texts(value)}

@@ -145,7 +145,8 @@ class HubSpotClient(Connection):
             id_property=id_property,
         )
         path = f"{found.path}?archived=true" if archived else found.path
-        return self._request("POST", path, request.to_json(), found.window, found.ok).read(BatchAnswer)
+        answer = self._request("POST", path, request.to_json(), found.window, found.ok, writes=False)
+        return answer.read(BatchAnswer)
 
     def batch_archive(self, kind: Type, ids: Iterable[str | int | ArchiveInput | Mapping[str, Any]]) -> None:
         """Archive up to 100 records by record id. HubSpot does not say which of them existed."""
@@ -241,7 +242,7 @@ class HubSpotClient(Connection):
     def account_details(self) -> AccountDetails:
         """Which account the token belongs to, and in which time zone its day begins."""
         path = definition_path("account-info", self.version, "details")
-        return self._request("GET", path, None, "burst", (200,)).read(AccountDetails)
+        return self._request("GET", path, None, "burst", (200,), writes=False).read(AccountDetails)
 
     def daily_usage(self) -> list[DailyUsage]:
         """How much of the day's requests is used. OAuth apps have no daily limit and get no line."""

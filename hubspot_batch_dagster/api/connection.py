@@ -1,4 +1,4 @@
-"""The wire: a request takes budget, carries the token, and comes back as an answer or as an error of the tree."""
+"""The connection: a request takes budget, carries the token, and comes back as an answer or as an error of the tree."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from hubspot_batch_dagster.api.answers import error_from_answer
+from hubspot_batch_dagster.api.answers import error_from_answer, shorten
 from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
 from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.departure import Departure, LeaveBy
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, Endpoint, check_version
-from hubspot_batch_dagster.api.errors import AnswerLost, NotSent
+from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, NotSent
+from hubspot_batch_dagster.api.json_bounds import MOST_VALUES, holds_too_much
 from hubspot_batch_dagster.api.rate_limit.budget import Budget, Unlimited, Window
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.api.transport import RawAnswer, Timeout, Transport
@@ -44,6 +45,7 @@ class Answer:
         headers: The rate limit headers and a few more, names in lower case.
         correlation_id: What HubSpot's support asks for.
         seconds: From sending to the last byte.
+        writes: Whether the request could change anything.
     """
 
     status: int
@@ -51,6 +53,7 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     correlation_id: str | None
     seconds: float
+    writes: bool = True
 
     def read(self, model: type[M]) -> M:
         """The body as a model.
@@ -60,17 +63,18 @@ class Answer:
         """
         try:
             return model.model_validate_json(self.body)
-        except ValidationError:
-            pass
-        raise self.lost(f"its body cannot be read as {model.__name__}")
+        except ValidationError as error:
+            where = _first_field(error)
+        raise self.lost(f"its body cannot be read as {model.__name__}{where}")
 
     def lost(self, why: str) -> AnswerLost:
         """The error that says that this success told nothing."""
-        return AnswerLost(
+        error = AnswerLost(
             f"HubSpot answered {self.status}, but {why}.",
             status=self.status,
             correlation_id=self.correlation_id,
         )
+        return error if self.writes else error.of_a_read()
 
 
 class Connection:
@@ -158,7 +162,9 @@ class Connection:
             ResponseError: HubSpot said no.
             DailyLimitReached: The budget says that the day's requests are used up; nothing was sent.
         """
-        return self._request("POST", endpoint.path, body, endpoint.window, endpoint.ok, leaving)
+        return self._request(
+            "POST", endpoint.path, body, endpoint.window, endpoint.ok, leaving, writes=endpoint.writes
+        )
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Read a definition: the parsed JSON of a GET.
@@ -167,7 +173,7 @@ class Connection:
             path: From the slash after the host.
             params: Query parameters; None values are left out, booleans become `true` and `false`.
         """
-        return _parsed(self._request("GET", path + _query(params), None, "burst", (200,)))
+        return _parsed(self._request("GET", path + _query(params), None, "burst", (200,), writes=False))
 
     def post_json(self, path: str, body: Any, *, window: Window = "burst") -> Any:
         """Post anything that has a JSON form, and give back the parsed answer, None for a 204."""
@@ -185,15 +191,23 @@ class Connection:
         window: Window,
         ok: tuple[int, ...],
         leaving: Leaving | None = None,
+        *,
+        writes: bool = True,
     ) -> Answer:
-        token = self._source.token()
-        raw = self._exchange(method, path, body, window, token, leaving)
-        if raw.status == 401 and self._source.refresh(token):
+        try:
             token = self._source.token()
             raw = self._exchange(method, path, body, window, token, leaving)
-        if raw.status not in ok:
-            raise error_from_answer(raw.status, raw.headers, raw.body.replace(token.encode(), b"[token]"))
-        return _success(raw)
+            if raw.status == 401 and self._source.refresh(token):
+                token = self._source.token()
+                raw = self._exchange(method, path, body, window, token, leaving)
+            if raw.status not in ok:
+                headers = {name: _scrubbed(value, token) for name, value in raw.headers.items()}
+                raise error_from_answer(raw.status, headers, raw.body.replace(token.encode(), b"[token]"))
+            return _success(raw, token, writes=writes)
+        except HubSpotError as error:
+            if not writes:
+                error.of_a_read()
+            raise
 
     def _exchange(
         self,
@@ -223,15 +237,32 @@ class Connection:
         return raw
 
 
-def _success(raw: RawAnswer) -> Answer:
+def _scrubbed(value: str, token: str) -> str:
+    return value.replace(token, "[token]")
+
+
+def _first_field(error: ValidationError) -> str:
+    """Where a body stops making sense, without the value: it may be a person's."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"][:6])
+    return f" ({shorten(where, 100)})" if where else ""
+
+
+def _success(raw: RawAnswer, token: str, *, writes: bool) -> Answer:
     headers = {
-        name.lower(): value
+        name.lower(): _scrubbed(value, token)
         for name, value in raw.headers.items()
         if name.lower() in _KEPT_HEADERS or name.lower().startswith("x-hubspot-ratelimit-")
     }
-    answer = Answer(raw.status, raw.body, headers, headers.get("x-hubspot-correlation-id"), raw.seconds)
+    named = headers.get("x-hubspot-correlation-id")
+    correlation_id = shorten(named, 120) if named else None
+    answer = Answer(raw.status, raw.body, headers, correlation_id, raw.seconds, writes)
     if raw.status == 204:
         return answer
+    if holds_too_much(raw.body):
+        raise AnswerTooLarge(
+            f"HubSpot's answer holds more than {MOST_VALUES:,} values and was not read.", status=raw.status
+        )
     text = raw.body.strip()
     if not text:
         raise answer.lost("without a body")
@@ -268,6 +299,6 @@ def results_of(found: Any, kind: type[T]) -> list[T]:
     entries = found.get("results") if isinstance(found, dict) else None
     try:
         return TypeAdapter(list[kind]).validate_python(entries or [])  # type: ignore[valid-type]
-    except ValidationError:
-        pass
-    raise AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}.")
+    except ValidationError as error:
+        where = _first_field(error)
+    raise AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}{where}.").of_a_read()

@@ -73,6 +73,11 @@ class Endpoint:
     scopes: tuple[str, ...] = ()
     window: Window = "burst"
 
+    @property
+    def writes(self) -> bool:
+        """Whether a request there can change anything: a read whose answer is lost never wrote."""
+        return self.operation not in ("read", "search", "association_read")
+
 
 def check_version(version: str) -> Version:
     """The version, if this package knows it; otherwise an InputError that names those it knows."""

@@ -12,18 +12,24 @@
         AnswerLost              read timeout, reset, truncated or non-JSON 2xx: HubSpot perhaps acted
           AnswerTooLarge          ... because it was longer than an answer may be
       ResponseError           an answer that is not a success
-        InvalidBatch            400   some input is wrong
+        Redirected              3xx   another address is named; 301, 307, 308: HubSpot certainly did not act
+        InvalidBatch            400, 422   some input is wrong
+          InvalidRequest          400   ... and no smaller batch would be taken: the operation itself is wrong
         NotAuthenticated        401   the token is refused
           ExpiredToken          401   ... because it is too old
-        MissingScopes           403
-        NotFound                404
+        Forbidden               403   a proxy, a feature of the account or a limit forbids it
+          MissingScopes           403   ... `MISSING_SCOPES`: the app was not granted what it needs
+        NotFound                404   there is no such path or object type
+          RecordsNotFound         404   ... `OBJECT_NOT_FOUND`: none of the records exist
         Conflict                409   a unique value is taken
+        RequestTooLarge         413, 414   the batch is too large for HubSpot, or for what is before it
         Locked                  423   HubSpot holds a lock for about two seconds
         RateLimited             429   too many requests in a few seconds
         DailyLimitReached       429   the day's requests are used up
         AccountMoving           477   the account is changing its data hosting region
+        RequestRefused          any other 4xx but 408 and 425: refused, and nothing was written
         ServerTrouble           5xx   HubSpot, or something before it, failed
-        UnexpectedStatus        anything else
+        UnexpectedStatus        anything else, 408 and 425 among it: HubSpot perhaps acted
 
 Each class says whether the server may have acted (`may_have_acted`), because that decides whether a create may be sent
 again. The statuses and their causes are those of HubSpot's "Handling errors" page.
@@ -36,6 +42,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Self
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.api.models import ErrorDetail
@@ -116,6 +124,13 @@ class HubSpotError(Exception):
         if self.remedy:
             parts.append(self.remedy)
         return " ".join(part for part in parts if part)
+
+    def of_a_read(self) -> Self:
+        """Say that the request only read: nothing can have been written, whatever became of it."""
+        if self.may_have_acted:
+            self.may_have_acted = False
+            self.remedy = "It was a read, so nothing was written. Wait a few seconds, then run again."
+        return self
 
     def __repr__(self) -> str:
         shown = {"status": self.status, "category": self.category, "correlation_id": self.correlation_id}
@@ -214,13 +229,42 @@ class ResponseError(HubSpotError):
     may_have_acted = True
 
 
+class Redirected(ResponseError):
+    """3xx: another address is named; it is not followed, for the token would go there. A run stops.
+
+    After 301, 307 and 308 nothing was written. A 302 or 303 may answer a request that was carried out.
+
+    Attributes:
+        location: The address that is named, without its query; None if there is none.
+    """
+
+    may_have_acted = False
+    default_remedy = (
+        "If HubSpot says so, give the address as base_url. "
+        "A page to log in on is a proxy's: let the requests through."
+    )
+
+    def __init__(self, message: str = "", *, location: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.location = location
+
+
 class InvalidBatch(ResponseError):
-    """400: some input is wrong, and nothing of the request was written."""
+    """400, 422: some input is wrong, and nothing of the request was written."""
 
     may_have_acted = False
     default_remedy = (
         "Correct what HubSpot names and send again. "
         "If it names no row, send the batch in halves to find the one that is wrong."
+    )
+
+
+class InvalidRequest(InvalidBatch):
+    """400 about the operation and not about a row: smaller batches would be refused alike. Nothing was written."""
+
+    default_remedy = (
+        "Correct the object type, the unique property or the version. "
+        "If HubSpot cannot read the JSON, something in between changed the request: check base_url and the proxy."
     )
 
 
@@ -240,14 +284,26 @@ class ExpiredToken(NotAuthenticated):
     )
 
 
-class MissingScopes(ResponseError):
-    """403: the app may not do this. Nothing was written.
+class Forbidden(ResponseError):
+    """403: something forbids it: a proxy or firewall before HubSpot, a feature that the account lacks, a limit of it.
+
+    Nothing was written. The message has the words of whoever forbade it.
+    """
+
+    may_have_acted = False
+    default_remedy = (
+        "The words say who forbids it. HubSpot: the account's plan, a limit of the account, or a feature that is off. "
+        "A page that is not HubSpot's: a proxy or firewall before it; check base_url and let the requests through."
+    )
+
+
+class MissingScopes(Forbidden):
+    """403 `MISSING_SCOPES`: the app was not granted what this needs. Nothing was written.
 
     Attributes:
         scopes: The scopes that HubSpot names; empty when it names none.
     """
 
-    may_have_acted = False
     default_remedy = (
         "Add the missing scopes to the app in HubSpot. An OAuth app must then be installed again."
     )
@@ -258,12 +314,21 @@ class MissingScopes(ResponseError):
 
 
 class NotFound(ResponseError):
-    """404: the path, object type or record does not exist. Nothing was written."""
+    """404: the path or object type does not exist. Nothing was written."""
 
     may_have_acted = False
     default_remedy = (
         "Check the object type, the version and base_url; custom object names need their full name or 2-N id."
     )
+
+
+class RecordsNotFound(NotFound):
+    """404 `OBJECT_NOT_FOUND`: none of the records that the request names exist. Nothing was written.
+
+    HubSpot answers so, or with a 207, when *all* ids of a batch are absent; where some exist the others are left out.
+    """
+
+    default_remedy = "The records were deleted, or the ids are of another account or object type."
 
 
 class Conflict(ResponseError):
@@ -282,6 +347,22 @@ class Conflict(ResponseError):
         )  # the models cost 30 ms, and errors are imported first
 
         return existing_id(self.message, self.context)
+
+
+class RequestTooLarge(ResponseError):
+    """413, 414: the request is too large for HubSpot, or for a proxy before it. Nothing was written."""
+
+    may_have_acted = False
+    default_remedy = "Send fewer rows in a request. If one row alone is too large, shorten its texts."
+
+
+class RequestRefused(ResponseError):
+    """A 4xx without a meaning of its own, such as 405, 415 or 451: the request was refused, and nothing was written."""
+
+    may_have_acted = False
+    default_remedy = (
+        "The words say why. If they are not HubSpot's, look at base_url and at any proxy in between."
+    )
 
 
 class Locked(ResponseError):
@@ -347,6 +428,6 @@ class ServerTrouble(ResponseError):
 
 
 class UnexpectedStatus(ResponseError):
-    """A status that HubSpot does not document for this request."""
+    """A status that HubSpot does not document, and that leaves open what became of the request (408, 425)."""
 
     default_remedy = "Check base_url, the version and any proxy in between, and look at what was written."

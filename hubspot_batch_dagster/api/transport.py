@@ -262,6 +262,8 @@ _WORDS: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
     (lambda e: type(e).__name__ == "IncompleteRead", "the answer broke off"),
     (lambda e: type(e).__name__ == "BadStatusLine", "it does not begin as an answer does"),
     (lambda e: type(e).__name__ == "LineTooLong", "a line of its headers is too long"),
+    (lambda e: type(e).__name__ == "InvalidHeader", "its Content-Length makes no sense"),
+    (lambda e: type(e).__name__ == "InvalidChunkLength", "the length of a chunk of its body makes no sense"),
     (lambda e: isinstance(e, NotInflated), "its body cannot be decompressed"),
 )
 

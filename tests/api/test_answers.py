@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from typing import Any
 
 import pytest
@@ -21,21 +22,28 @@ from hubspot_batch_dagster.api.errors import (
     ConservationError,
     DailyLimitReached,
     ExpiredToken,
+    Forbidden,
     HubSpotError,
     InputError,
     InvalidBatch,
+    InvalidRequest,
     Locked,
     MissingScopes,
     NotAuthenticated,
     NotConnected,
     NotFound,
     RateLimited,
+    RecordsNotFound,
+    Redirected,
+    RequestRefused,
+    RequestTooLarge,
     ResponseError,
     ServerTrouble,
     StoreError,
     TransportError,
     UnexpectedStatus,
 )
+from hubspot_batch_dagster.api.json_bounds import holds_too_much
 from hubspot_batch_dagster.api.models import ErrorDetail
 
 
@@ -63,12 +71,23 @@ BURST = {
 
 TABLE: list[tuple[int, Any, type[ResponseError], bool]] = [
     (400, {"category": "VALIDATION_ERROR", "message": "bad"}, InvalidBatch, False),
-    (400, {"message": "Unable to infer object type from: butterflies"}, InvalidBatch, False),
+    (400, {"message": "Unable to infer object type from: butterflies"}, InvalidRequest, False),
+    (400, {"message": "Unable to perform upsert by non-unique 0-3 property dealname"}, InvalidRequest, False),
+    (400, {"message": "Invalid input JSON on line 1, column 2"}, InvalidRequest, False),
+    (400, {"message": "Cannot deserialize value of type"}, InvalidRequest, False),
+    (400, {"message": "'a non-unique name' is no option; invalid input json"}, InvalidBatch, False),
+    (422, {"message": "This cannot be processed."}, InvalidBatch, False),
     (401, {"category": "INVALID_AUTHENTICATION"}, NotAuthenticated, False),
     (401, {"category": "EXPIRED_AUTHENTICATION"}, ExpiredToken, False),
     (401, b"", NotAuthenticated, False),
     (403, {"category": "MISSING_SCOPES"}, MissingScopes, False),
+    (403, {"context": {"requiredGranularScopes": ["a.read"]}}, MissingScopes, False),
+    (403, {"category": "FORBIDDEN", "message": "This feature needs another plan."}, Forbidden, False),
+    (403, b"<title>Blocked</title>", Forbidden, False),
+    (403, b"", Forbidden, False),
     (404, {"message": "resource not found"}, NotFound, False),
+    (404, {"category": "OBJECT_NOT_FOUND"}, RecordsNotFound, False),
+    (404, b"<h1>Not found</h1>", NotFound, False),
     (409, {"category": "CONFLICT"}, Conflict, True),
     (423, {}, Locked, False),
     (429, BURST, RateLimited, False),
@@ -78,7 +97,14 @@ TABLE: list[tuple[int, Any, type[ResponseError], bool]] = [
     (429, {"message": "You have reached your daily limit."}, DailyLimitReached, False),
     (477, {}, AccountMoving, False),
     *[(status, b"", ServerTrouble, True) for status in (500, 502, 503, 504, 521, 522, 523, 524, 525, 526)],
-    *[(status, b"", UnexpectedStatus, True) for status in (302, 413, 414, 418, 437)],
+    *[(status, b"", RequestTooLarge, False) for status in (413, 414)],
+    *[
+        (status, b"", RequestRefused, False)
+        for status in (402, 405, 406, 411, 415, 418, 431, 437, 451, 499)
+    ],
+    *[(status, b"", UnexpectedStatus, True) for status in (202, 408, 425, 600, 999)],
+    *[(status, b"", Redirected, False) for status in (301, 307, 308)],
+    *[(status, b"", Redirected, True) for status in (300, 302, 303, 304)],
 ]
 
 
@@ -149,9 +175,86 @@ def test_missing_scopes_are_named_wherever_hubspot_puts_them() -> None:
     assert isinstance(error, MissingScopes)
     assert error.scopes == ("c.read", "a.read", "b.write")
     assert "it lacks c.read, a.read, b.write" in str(error)
-    nameless = read(403, b"forbidden")
+    nameless = read(403, {"category": "MISSING_SCOPES"})
     assert isinstance(nameless, MissingScopes)
     assert nameless.scopes == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<title>Blocked</title><p>Rule 7</p>", "does not answer as HubSpot does"),
+        (b"", "does not answer as HubSpot does"),
+        ({"message": "Your plan has no custom objects."}, "HubSpot forbids this"),
+        ({"category": "ACCOUNT_LIMIT", "message": "Too many pipelines."}, "403 ACCOUNT_LIMIT"),
+    ],
+)
+def test_a_403_is_told_as_missing_scopes_only_where_hubspot_says_so(body: Any, words: str) -> None:
+    error = read(403, body)
+    assert words in str(error)
+    assert "scope" not in str(error).lower()
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://api-eu1.hubapi.com/crm/v3?token=secret#x", "https://api-eu1.hubapi.com/crm/v3"),
+        ("https://user:secret@login.example:8443/sso", "https://login.example:8443/sso"),
+        ("/elsewhere?secret=1", "/elsewhere"),
+        ("https://[nonsense", None),
+        ("//h:99999/x", None),
+        ("", None),
+    ],
+)
+def test_a_redirect_says_where_it_leads_without_what_may_be_secret(location: str, shown: str | None) -> None:
+    error = read(307, b"", {"Location": location})
+    assert isinstance(error, Redirected)
+    assert error.location == shown
+    assert (shown or "307") in str(error)
+    assert "secret" not in str(error)
+
+
+def test_what_an_answer_says_of_itself_is_shown_on_one_short_line() -> None:
+    error = read(
+        400,
+        {"category": "C" * 500, "subCategory": "s\n" * 500},
+        {"x-hubspot-correlation-id": "id\n\x1b[31m" + "9" * 5000},
+    )
+    for text in (error.category, error.sub_category, error.correlation_id):
+        assert text is not None
+        assert len(text) <= 120
+        assert text.isprintable()
+
+
+def test_a_long_context_is_read_in_one_pass() -> None:
+    """Texts that lead a pattern which goes back over them into minutes."""
+    started = time.monotonic()
+    for text in ("a" * 20_000, "a=" * 20_000, "=[" * 20_000, "<" * 20_000, "<head" * 4_000, "[{" * 20_000):
+        read(400, {"message": "m", "context": text, "errors": [{"context": text}]})
+        read(502, text.encode())
+    assert time.monotonic() - started < 1.0
+
+
+@pytest.mark.parametrize("part", ["1,", "{},", "[],", '"a",'])
+def test_a_body_of_a_million_values_is_not_taken_apart(part: str) -> None:
+    body = b'{"message":"x","errors":[' + part.encode() * 1_100_000 + b"1]}"
+    started = time.monotonic()
+    assert read(400, body).errors == ()
+    assert time.monotonic() - started < 2.0
+
+
+def test_commas_in_texts_are_no_values() -> None:
+    text = json.dumps({"message": 'a "quoted" \\ ' + "," * 2_000_000})
+    assert not holds_too_much(text.encode())
+    assert read(400, text.encode()).said.startswith("a")
+
+
+def test_a_failed_read_is_never_told_as_a_write() -> None:
+    for error in (read(502), AnswerLost("lost"), read(408)):
+        error.of_a_read()
+        assert not error.may_have_acted
+        assert "nothing was written" in str(error)
+    assert read(400).of_a_read().remedy == InvalidBatch.default_remedy
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
 from hubspot_batch_dagster.sync.associations.association_requests import REFUSED
 from hubspot_batch_dagster.sync.associations.key_lookup import UNRESOLVED
+from hubspot_batch_dagster.sync.requests.answer_table import ANSWERS
 from hubspot_batch_dagster.sync.schema.required_properties import INVALID_STAGE, MISSING, MISSING_CONTACT
 from hubspot_batch_dagster.table.check import CODES
 
@@ -130,12 +131,12 @@ REQUESTS: dict[str, tuple[Callable[[Emulator], None], str, str]] = {
     "too many inputs": (lambda it: create(it, *[GOOD] * 101), "InputError", "too many inputs"),
     "a property that is not unique": (
         lambda it: upsert_by(it, "dealname", "deals"),
-        "InvalidBatch",
+        "InvalidRequest",
         "is not unique",
     ),
     "an object type that is none": (
         lambda it: create(it, kind="butterflies"),
-        "InvalidBatch",
+        "InvalidRequest",
         "infer object type",
     ),
     "an administrator's rule": (administrator_wants_a_name, "InvalidBatch", "version 2026-09"),
@@ -147,6 +148,11 @@ REQUESTS: dict[str, tuple[Callable[[Emulator], None], str, str]] = {
         "403",
     ),
     "an unknown path": (broken(Fault.answer(404)), "NotFound", "404"),
+    "records that are all gone": (
+        broken(Fault.answer(404, {"category": "OBJECT_NOT_FOUND", "message": "none"})),
+        "RecordsNotFound",
+        "404 `OBJECT",
+    ),
     "a unique value that is taken": (taken, "Conflict", "409"),
     "a lock": (broken(Fault.locked()), "Locked", "423"),
     "too many requests": (broken(Fault.rate_limited()), "RateLimited", "429, too many"),
@@ -156,7 +162,11 @@ REQUESTS: dict[str, tuple[Callable[[Emulator], None], str, str]] = {
         f"a {status}": (broken(Fault.html(status)), "ServerTrouble", str(status))
         for status in (500, 502, 503, 504, 521, 522, 523, 524, 525, 526)
     },
-    "an address that is too long": (broken(Fault.answer(414)), "UnexpectedStatus", "414"),
+    "an address that is too long": (broken(Fault.answer(414)), "RequestTooLarge", "413, 414"),
+    "a method that is refused": (broken(Fault.answer(405)), "RequestRefused", "405"),
+    "an answer that leads elsewhere": (broken(Fault.answer(308)), "Redirected", "308"),
+    "a server that gave up": (broken(Fault.answer(408)), "UnexpectedStatus", "408"),
+    "a page of a proxy": (broken(Fault.html(403)), "Forbidden", "403 of another kind"),
     "nobody listening": (nobody_listens, "NotConnected", "connection refused"),
     "a broken connection": (broken(Fault.drop()), "AnswerLost", "breaks"),
     "half an answer": (broken(Fault.truncate()), "AnswerLost", "cut short"),
@@ -175,6 +185,17 @@ def test_a_failed_request_ends_in_the_error_that_the_page_names(what: str, emula
     assert f"`{name}`" in row_about(words)
     assert " ".join(error.remedy.split()) in PLAIN
     assert emulator.token not in str(error)
+
+
+def test_the_page_has_the_table_that_the_code_goes_by() -> None:
+    head = "| answer | is about | then | creates perhaps written | pause | more requests | remembered |"
+    lines = [
+        f"| `{each.error.__name__}` | {each.about.value} | {each.then.value} | {each.perhaps.value} "
+        f"| {each.wait.value} | {each.requests} | {'yes' if each.remembered else 'no'} |"
+        for each in ANSWERS
+        if each.error is not HubSpotError
+    ]
+    assert "\n".join([head, "|---|---|---|---|---|---|---|", *lines]) in sections()["What an answer means"]
 
 
 def test_every_error_has_its_line_and_its_remedy() -> None:

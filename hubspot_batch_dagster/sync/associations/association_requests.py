@@ -23,18 +23,21 @@ from hubspot_batch_dagster.api.associations import (
     ReadAnswer,
 )
 from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
-from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
+from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.requests.retry_policy import Again, Split, decide
+from hubspot_batch_dagster.sync.requests.retry_policy import Absent, Again, Halve, Split, decide
 from hubspot_batch_dagster.sync.settlement.refusals import rejection
 
 REFUSED = "ASSOCIATION_REFUSED"
 
 MANY = 10
 """So many links refused one by one for the same reason, and none taken, and the run stops."""
+
+MOST_PAGES = 2_000
+"""Pages of one record's associations, of some hundred each; more is a list that leads back to itself."""
 
 MOST_REMOVED = 2000
 """Targets in one archive request; HubSpot documents a limit for its sources alone."""
@@ -54,7 +57,7 @@ class AddedAssociations:
 
     Attributes:
         verdicts: TypedAssociation -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
-        sent: Links that were in a request.
+        sent: Links that HubSpot may have.
     """
 
     verdicts: dict[NewAssociation, Verdict] = field(default_factory=dict)
@@ -103,16 +106,28 @@ class AssociationRequests:
         where = association_endpoint(self.from_type, self.to_type, "read", self.requester.version)
         found: dict[str, dict[str, list[LabelDefinition]]] = {}
         asked: list[tuple[str, str | None]] = [(each, None) for each in dict.fromkeys(ids)]
+        pages: Counter[str] = Counter()
+        size = where.max_inputs
         while asked:
-            part, asked = asked[: where.max_inputs], asked[where.max_inputs :]
+            part, asked = asked[:size], asked[size:]
             inputs = [{"id": each} if after is None else {"id": each, "after": after} for each, after in part]
             before = dict(part)
-            for result in self.requester.post(where, _body(inputs), ReadAnswer).results:
+            try:
+                results = self.requester.post(where, _body(inputs), ReadAnswer).results
+            except AnswerTooLarge:
+                if len(part) == 1:
+                    raise
+                asked, size = [*part, *asked], len(part) // 2
+                continue
+            for result in results:
                 held = found.setdefault(result.from_.id, {})
                 for target in result.to:
                     held.setdefault(target.to_object_id, []).extend(target.association_types)
-                if result.after is not None and result.after != before.get(result.from_.id):
+                if result.after is not None and result.after != before.get(result.from_.id, result.after):
                     asked.append((result.from_.id, result.after))
+                    pages[result.from_.id] += 1
+            if pages and max(pages.values()) > MOST_PAGES:
+                raise AnswerLost("HubSpot's list of a record's associations has no end.").of_a_read()
         return found
 
     def remove(self, links: Mapping[str, Sequence[str]]) -> int:
@@ -164,20 +179,13 @@ class _Addition:
             work += reversed(self._send(work.pop()))
 
     def _send(self, part: list[NewAssociation]) -> list[list[NewAssociation]]:
-        self.added.sent.update(part)
         try:
             done, errors = self._asked(part)
         except HubSpotError as error:
-            decision = decide(
-                error,
-                repeatable=True,
-                attempt=self.requester.retry_policy.tries,
-                retry_policy=self.requester.retry_policy,
-            )
-            if isinstance(decision, Split):
-                return self._split(error, part)
-            self.requester.stop.set(error)
-            return []
+            if error.may_have_acted:
+                self.added.sent.update(part)
+            return self._after(error, part)
+        self.added.sent.update(part)
         verdicts = self.added.verdicts
         verdicts.update(dict.fromkeys(done, Verdict(outcome="created")))
         left = [each for each in part if each not in done]
@@ -186,6 +194,17 @@ class _Addition:
                 verdicts.setdefault(each, refusal(error_item))
         left = [each for each in left if each not in verdicts]
         return self._again(left, part, errors)
+
+    def _after(self, error: HubSpotError, part: list[NewAssociation]) -> list[list[NewAssociation]]:
+        """What to send next after a request that failed as often as it may, by the table of answers."""
+        policy = self.requester.retry_policy
+        decision = decide(error, repeatable=True, attempt=policy.tries, retry_policy=policy)
+        if isinstance(decision, Halve) and (len(part) > 1 or error.may_have_acted):
+            return _halves(part) if len(part) > 1 else []
+        if isinstance(decision, Split | Halve | Absent):
+            return self._split(error, part)
+        self.requester.stop.set(error)
+        return []
 
     def _asked(self, part: list[NewAssociation]) -> tuple[set[NewAssociation], list[ErrorItem]]:
         body = _body(_input(each) for each in part)
@@ -224,7 +243,7 @@ class _Addition:
         self.silent[left[0]] += 1
         if self.silent[left[0]] >= self.requester.retry_policy.tries:
             return []
-        self.requester.pause(Again(self.requester.retry_policy.backoff * 2.0 ** (self.silent[left[0]] - 1)))
+        self.requester.pause(Again(self.requester.retry_policy.pause(self.silent[left[0]])))
         return [left]
 
     def _split(self, error: HubSpotError, part: list[NewAssociation]) -> list[list[NewAssociation]]:

@@ -12,7 +12,7 @@ from hubspot_batch_dagster.api.association_types import (
 )
 from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.api.errors import InputError, InvalidBatch, MissingScopes, NotFound
+from hubspot_batch_dagster.api.errors import Forbidden, InputError, InvalidBatch, NotFound
 from hubspot_batch_dagster.operations.base import Association, Operation
 
 Labels = Callable[[str, str], list[LabelDefinition]]
@@ -123,7 +123,7 @@ def _by_id(source: str, to: str, association: Association, wanted: int, labels: 
     given = (str(association.category), wanted)
     try:
         listed = labels(source, to)
-    except (MissingScopes, NotFound, InvalidBatch):
+    except (Forbidden, NotFound, InvalidBatch):
         # The type may still be written; HubSpot checks it then.
         return TypedAssociation(association, to, given, plain=False)
     found = next((each for each in listed if _type_of(each) == given), None)

@@ -6,7 +6,6 @@ answer is durable before the next request.
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from dataclasses import replace
@@ -30,7 +29,16 @@ from hubspot_batch_dagster.sync.delivery.groups import Group, Groups
 from hubspot_batch_dagster.sync.delivery.outage import is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, About, words_of
 from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event, State
-from hubspot_batch_dagster.sync.requests.retry_policy import Again, Decision, Examine, Split, Stop, decide
+from hubspot_batch_dagster.sync.requests.retry_policy import (
+    Absent,
+    Again,
+    Decision,
+    Examine,
+    Halve,
+    Split,
+    Stop,
+    decide,
+)
 from hubspot_batch_dagster.sync.settlement.answers import verdicts_on
 from hubspot_batch_dagster.sync.settlement.refusals import duplicated_ids, refusals, rejection
 
@@ -98,7 +106,10 @@ class BatchDelivery(BatchSettlement):
                 raise
             except HubSpotError as error:
                 decision = self._decide(error, attempt)
-                if isinstance(decision, Split) or (isinstance(error, Conflict) and len(rows) == 1):
+                if isinstance(decision, Absent) and part.action != "create":
+                    self._answered(_none_of(part), group, part)
+                    return
+                if isinstance(decision, Split | Absent) or (isinstance(error, Conflict) and len(rows) == 1):
                     self._refused(error, group)
                     return
                 self._no_success(error, rows)
@@ -126,20 +137,19 @@ class BatchDelivery(BatchSettlement):
         policy = self.requester.retry_policy
         decision = decide(error, repeatable=self.repeatable, attempt=attempt, retry_policy=policy)
         if is_trouble(error) and isinstance(decision, Again | Stop):
-            return self._in_trouble(attempt)
+            return self._in_trouble(attempt, error.retry_after)
         if isinstance(decision, Again) and time.monotonic() + decision.pause > self.deadline:
             return Stop()
         return decision
 
-    def _in_trouble(self, attempt: int) -> Decision:
+    def _in_trouble(self, attempt: int, asked: float | None) -> Decision:
         """Go on as long as the run has patience, unless HubSpot answers others and not this batch."""
         policy, outage = self.requester.retry_policy, self.sender.outage
         if attempt == 1:
             self.answers_before = outage.answers
         if self.requester.stop or (attempt >= policy.tries and outage.answers > self.answers_before):
             return Stop()
-        pause = min(policy.backoff * 2.0 ** min(attempt - 1, 30), policy.longest_pause)
-        return Again(pause * (0.5 + random.random() / 2))
+        return Again(policy.pause(attempt, asked=asked))
 
     def _no_success(self, error: HubSpotError, rows: list[int]) -> None:
         if not error.may_have_acted:
@@ -187,8 +197,17 @@ class BatchDelivery(BatchSettlement):
     def _after(self, error: HubSpotError, decision: Decision, group: Group) -> None:
         if isinstance(decision, Examine):
             (self._conflict if isinstance(error, Conflict) else self._look_up)(group.rows)
+        elif isinstance(decision, Halve) and (len(group.rows) > 1 or error.status != 414):
+            self._halve(error, group)
         else:
             self.requester.stop.set(error)
+
+    def _halve(self, error: HubSpotError, group: Group) -> None:
+        """The request, or its answer, is too large. A row that is too large alone is rejected, if it was not written."""
+        if len(group.rows) > 1:
+            self.groups.halve(group)
+        elif not error.may_have_acted:
+            self._settle({group.rows[0]: rejection(error, error.correlation_id)}, Event.TAKEN)
 
     def _refused(self, error: HubSpotError, group: Group) -> None:
         """Some row is wrong: reject the rows that HubSpot names and send the others; if it names none, find out which."""
@@ -317,7 +336,7 @@ class BatchDelivery(BatchSettlement):
         policy = self.requester.retry_policy
         rest = [row for row in rows if self.resent[row] < policy.tries]
         if rest:
-            self.requester.pause(Again(policy.backoff * 2 ** (max(self.resent[row] for row in rest) - 1)))
+            self.requester.pause(Again(policy.pause(max(self.resent[row] for row in rest))))
             self.groups.add(rest)
 
     def _doubtful(self, verdicts: dict[int, Verdict]) -> tuple[dict[int, Verdict], dict[int, Verdict]]:
@@ -355,6 +374,13 @@ class BatchDelivery(BatchSettlement):
                     remedy="Correct the operation or the column that it names, then run again; the other rows were not sent.",
                 )
             )
+
+
+def _none_of(part: Batch) -> dict[int, Verdict]:
+    """None of the records exist. To archive what is gone is done; which updates have none is found out by reading."""
+    if part.action != "archive":
+        return {}
+    return {i: Verdict("archived", each) for i, each in enumerate(part.ids)}
 
 
 def _is_absent(verdict: Verdict) -> bool:

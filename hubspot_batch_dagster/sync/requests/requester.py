@@ -15,7 +15,13 @@ from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.connection import Answer, results_of
 from hubspot_batch_dagster.api.endpoints import Endpoint, associations_path, endpoint, search_endpoint
-from hubspot_batch_dagster.api.errors import DailyLimitReached, HubSpotError
+from hubspot_batch_dagster.api.errors import (
+    AnswerLost,
+    AnswerTooLarge,
+    DailyLimitReached,
+    HubSpotError,
+    RecordsNotFound,
+)
 from hubspot_batch_dagster.api.models import BatchAnswer, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.api.search import (
@@ -26,7 +32,7 @@ from hubspot_batch_dagster.api.search import (
     SearchSort,
 )
 from hubspot_batch_dagster.operations.records import Action
-from hubspot_batch_dagster.sync.requests.retry_policy import Again, RetryPolicy, decide
+from hubspot_batch_dagster.sync.requests.retry_policy import Again, Retries, RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
 T = TypeVar("T")
@@ -121,10 +127,28 @@ class Requester:
         self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None
     ) -> list[Record]:
         """Read up to 100 records by id or unique property; those that do not exist are left out."""
+        try:
+            return self._read(object_type, ids, properties, id_property)
+        except AnswerTooLarge:
+            if len(ids) == 1:
+                raise
+        half = len(ids) // 2
+        return [
+            *self.read(object_type, ids[:half], properties, id_property),
+            *self.read(object_type, ids[half:], properties, id_property),
+        ]
+
+    def _read(
+        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None
+    ) -> list[Record]:
         where = endpoint(object_type, "read", self.version)
         inputs = [ObjectId(id=each) for each in ids]
         request = ReadRequest(inputs=inputs, properties=list(properties), id_property=id_property)
-        return self._patiently(lambda: self.client.send(where, request.to_json()).read(BatchAnswer)).results
+        body = request.to_json()
+        try:
+            return self._with_retries(lambda: self.client.send(where, body).read(BatchAnswer)).results
+        except RecordsNotFound:  # a 404 where all ids are absent, and a 207 otherwise: the same answer
+            return []
 
     def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
         """Send what does no harm when it is sent twice, as often as the retry_policy allows.
@@ -132,14 +156,14 @@ class Requester:
         Raises:
             HubSpotError: HubSpot refused, or gave no answer.
         """
-        return self._patiently(partial(self._once, where, body, model))
+        return self._with_retries(partial(self._once, where, body, model))
 
     def labels(self, from_type: str, to_type: str) -> list[LabelDefinition]:
         """What associations from one object type to another can mean."""
         path = f"{associations_path(from_type, to_type, self.version)}/labels"
-        return self._patiently(lambda: results_of(self.client.get(path), LabelDefinition))
+        return self._with_retries(lambda: results_of(self.client.get(path), LabelDefinition))
 
-    def hear_clock(self, object_type: str) -> None:
+    def learn_server_time(self, object_type: str) -> None:
         """Ask HubSpot for anything, if nothing was asked yet: before a moment is written down that is compared with its clock."""
         if not self.tally.requests:
             with suppress(HubSpotError):
@@ -153,7 +177,7 @@ class Requester:
         asked = [name] if wide else [*properties, name]
         seen: set[str] = set()
         start = int(since * 1000)
-        while True:
+        for _window in range(_MOST_WINDOWS):
             page_end, fresh = start, 0
             after: str | None = None
             for _page in range(_LAST_PAGE):
@@ -168,7 +192,7 @@ class Requester:
                     limit=where.max_inputs,
                     after=after,
                 ).to_json()
-                found = self._patiently(partial(self._search, where, query))
+                found = self._with_retries(partial(self._search, where, query))
                 for record in self._whole(object_type, found.results, properties) if wide else found.results:
                     if record.created_at is not None:
                         page_end = max(page_end, int(record.created_at.timestamp() * 1000))
@@ -182,10 +206,11 @@ class Requester:
             if not fresh or page_end == start:
                 return
             start = page_end
+        raise AnswerLost("HubSpot's search shows ever more records and has no end.").of_a_read()
 
     def ask(self, read: Callable[[], T], /) -> T:
         """Make a read of definitions, as often as the retry_policy allows."""
-        return self._patiently(read)
+        return self._with_retries(read)
 
     def _note_day(self, error: DailyLimitReached) -> None:
         """Tell every process of the app that HubSpot's day is over."""
@@ -214,16 +239,17 @@ class Requester:
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
         return self.client.send(where, query).read(SearchAnswer)
 
-    def _patiently(self, read: Callable[[], T]) -> T:
-        """Reads do no harm: repeat them as often as the retry_policy allows."""
-        attempt = 0
+    def _with_retries(self, ask: Callable[[], T]) -> T:
+        """Ask what does no harm when it is asked twice, as often as the retry policy allows."""
+        retries, perhaps = Retries(self.retry_policy), False
         while True:
-            attempt += 1
-            self.tally.add(retry=attempt > 1)
+            self.tally.add(retry=retries.attempt > 0)
             try:
-                return read()
+                return ask()
             except HubSpotError as error:
-                decision = decide(error, repeatable=True, attempt=attempt, retry_policy=self.retry_policy)
+                # An earlier try may have been carried out, whatever HubSpot says of the last one.
+                perhaps = error.may_have_acted = perhaps or error.may_have_acted
+                decision = retries.after(error)
                 if not isinstance(decision, Again) or self.stop:
                     raise
                 self.pause(decision)
@@ -232,5 +258,7 @@ class Requester:
 _CREATEDATE = frozenset({"contacts", "companies", "deals", "tickets"})
 _LONGEST_LIST = 2_500
 """Characters of property names in a search: HubSpot takes 3,000 for the whole body."""
+_MOST_WINDOWS = 200
+"""Queries one after the other, each from where the last one ended: 2 million records."""
 _LAST_PAGE = 50
 """HubSpot's search shows 10,000 results of a query: 50 pages of 200."""

@@ -1,28 +1,18 @@
-"""What to do after a request failed: the table of the design, as one pure function.
+"""How often something is tried, how long is waited between, and what follows when the tries are used up.
 
-The question behind each answer is whether HubSpot may have acted. What it cannot have done may always be sent again; what
-it may have done is sent again only if the operation is repeatable.
+One policy serves every request of a run: batches, reads, searches, associations, and the renewal of a token, which
+fails as the request does that needs it.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import (
-    BudgetTimeout,
-    Conflict,
-    DailyLimitReached,
-    HubSpotError,
-    InvalidBatch,
-    Locked,
-    NotConnected,
-    RateLimited,
-    ResponseError,
-    ServerTrouble,
-    TransportError,
-)
+from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.sync.requests.answer_table import Then, Wait, meaning_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +39,18 @@ class RetryPolicy:
     index_lag: float = 30.0
     certain_after: float = 300.0
 
+    def pause(self, attempt: int, *, asked: float | None = None, luck: float | None = None) -> float:
+        """Tell how long to wait after the try number ``attempt``: twice as long each time, so that trouble is not made worse.
+
+        Args:
+            attempt: From 1.
+            asked: Seconds that the server asked for (``Retry-After``). It is waited for at least that long, if that is
+                not longer than ``longest_pause``.
+            luck: From 0 to 1; by chance, so that many clients do not come back in step.
+        """
+        doubled = min(self.backoff * 2.0 ** min(attempt - 1, 60), self.longest_pause)
+        return max(doubled * (0.5 + _chance(luck) / 2), min(asked or 0.0, self.longest_pause))
+
 
 @dataclass(frozen=True)
 class Again:
@@ -64,8 +66,18 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Halve:
+    """The request, or its answer, is too large: send it in halves."""
+
+
+@dataclass(frozen=True)
 class Examine:
     """Find out what HubSpot did before anything is sent again."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """None of the records exist: settle row by row."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,15 @@ class Stop:
     """End the run; what is left is unsent."""
 
 
-Decision = Again | Split | Examine | Stop
+Decision = Again | Split | Halve | Examine | Absent | Stop
+
+_DECISIONS: dict[Then, Decision] = {
+    Then.SPLIT: Split(),
+    Then.HALVE: Halve(),
+    Then.EXAMINE: Examine(),
+    Then.ABSENT: Absent(),
+    Then.STOP: Stop(),
+}
 
 
 def decide(
@@ -84,7 +104,7 @@ def decide(
     retry_policy: RetryPolicy,
     jitter: Callable[[], float] = random.random,
 ) -> Decision:
-    """What to do after ``error``.
+    """Tell what to do after ``error``, as the table of answers says.
 
     Args:
         error: What the request ended with.
@@ -93,51 +113,56 @@ def decide(
         retry_policy: The waits.
         jitter: A number from 0 to 1, so that many clients do not come back in step.
     """
-    again = attempt < retry_policy.tries
-    if isinstance(error, InvalidBatch):
-        return Stop() if _whole_request_is_wrong(error) else Split()
-    if isinstance(error, Conflict):
-        return Split() if repeatable else Examine()
-    if isinstance(error, DailyLimitReached | BudgetTimeout):
+    meaning = meaning_of(error)
+    then = meaning.perhaps if error.may_have_acted and not repeatable else meaning.then
+    if then is not Then.AGAIN:
+        return _DECISIONS[then]
+    if attempt >= retry_policy.tries:
         return Stop()
-    if isinstance(error, RateLimited):
-        wait = retry_policy.window if error.retry_after is None else error.retry_after
-        return (
-            Again(min(wait, retry_policy.longest_pause) + jitter() * 0.25, everybody=True)
-            if again
-            else Stop()
+    return _again(meaning.wait, error.retry_after, attempt, retry_policy, jitter())
+
+
+def _again(wait: Wait, asked: float | None, attempt: int, policy: RetryPolicy, luck: float) -> Again:
+    if wait is Wait.WINDOW:
+        window = policy.window if asked is None else asked
+        return Again(min(window, policy.longest_pause) + luck * 0.25, everybody=True)
+    if wait is Wait.LOCK:
+        return Again(min(max(policy.locked, asked or 0.0) * (1 + luck), policy.longest_pause))
+    return Again(policy.pause(attempt, asked=asked, luck=luck))
+
+
+class Retries:
+    """The tries of one thing under a policy: they are counted, and end with its total time.
+
+    Args:
+        policy: The waits and the bounds.
+        clock: Seconds of a clock that never jumps.
+    """
+
+    def __init__(self, policy: RetryPolicy, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.policy = policy
+        self.attempt = 0
+        self._clock = clock
+        self._ends = clock() + policy.total
+
+    def after(self, error: HubSpotError, *, repeatable: bool = True) -> Decision:
+        """Count a try that failed, and tell what to do next. A pause that would end too late is a :class:`Stop`."""
+        self.attempt += 1
+        return self._in_time(
+            decide(error, repeatable=repeatable, attempt=self.attempt, retry_policy=self.policy)
         )
-    if isinstance(error, Locked):
-        wait = max(retry_policy.locked, error.retry_after or 0.0)
-        return Again(min(wait * (1 + jitter()), retry_policy.longest_pause)) if again else Stop()
-    if isinstance(error, NotConnected):
-        return Again(_backoff(attempt, retry_policy, jitter)) if again else Stop()
-    if isinstance(error, TransportError | ServerTrouble) or (
-        isinstance(error, ResponseError) and error.may_have_acted
-    ):
-        if not repeatable:
-            return Examine()
-        return (
-            Again(
-                max(
-                    _backoff(attempt, retry_policy, jitter),
-                    min(error.retry_after or 0.0, retry_policy.longest_pause),
-                )
-            )
-            if again
-            else Stop()
-        )
-    return Stop()
+
+    def after_silence(self) -> Again | Stop:
+        """Count a try whose answer did not speak of what was asked, and tell whether to send it again."""
+        self.attempt += 1
+        again = self.attempt < self.policy.tries
+        decision = self._in_time(Again(self.policy.pause(self.attempt)) if again else Stop())
+        return decision if isinstance(decision, Again) else Stop()
+
+    def _in_time(self, decision: Decision) -> Decision:
+        late = isinstance(decision, Again) and self._clock() + decision.pause > self._ends
+        return Stop() if late else decision
 
 
-def _backoff(attempt: int, retry_policy: RetryPolicy, jitter: Callable[[], float]) -> float:
-    return min(retry_policy.backoff * 2.0 ** (attempt - 1), retry_policy.longest_pause) * (0.5 + jitter() / 2)
-
-
-_WHOLE_REQUEST = ("non-unique", "infer object type", "invalid input json", "cannot deserialize")
-
-
-def _whole_request_is_wrong(error: InvalidBatch) -> bool:
-    """HubSpot gives these no category and names no row; smaller batches would be refused alike."""
-    text = error.message.lower()
-    return any(words in text for words in _WHOLE_REQUEST)
+def _chance(luck: float | None) -> float:
+    return random.random() if luck is None else luck

@@ -16,10 +16,10 @@ from hubspot_batch_dagster.api.definitions import AccountDetails, ObjectSchema, 
 from hubspot_batch_dagster.api.endpoints import ObjectType, object_type
 from hubspot_batch_dagster.api.endpoints import record_url as record_page
 from hubspot_batch_dagster.api.errors import (
+    Forbidden,
     HubSpotError,
     InputError,
     InvalidBatch,
-    MissingScopes,
     NotFound,
 )
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
@@ -80,13 +80,13 @@ class Portal:
 
         Raises:
             InputError: The token belongs to another portal than the pinned one.
-            MissingScopes: A portal is pinned, and the token may not say which one it belongs to.
+            Forbidden: A portal is pinned, and the token may not say which one it belongs to.
         """
         with self._lock:
             if self._account is None and "account" not in self._closed:
                 try:
                     self._account = ask(self.client.account_details)
-                except (MissingScopes, NotFound) as error:
+                except (Forbidden, NotFound) as error:
                     if self.pinned is not None:
                         raise
                     self._close("account", f"The account's details cannot be read: {error}", warn)
@@ -117,7 +117,7 @@ class Portal:
             if fresh or found.name not in self._properties:
                 try:
                     listed = ask(lambda: self.client.properties(found))
-                except (MissingScopes, NotFound, InvalidBatch) as error:
+                except (Forbidden, NotFound, InvalidBatch) as error:
                     self._no_properties(found, error, warn)
                     return None
                 self._properties[found.name] = {each.name: each for each in listed}
@@ -143,7 +143,7 @@ class Portal:
                 self._schemas = {}
                 try:
                     listed = ask(self.client.schemas)
-                except (MissingScopes, NotFound, InvalidBatch) as error:
+                except (Forbidden, NotFound, InvalidBatch) as error:
                     self._close("schemas", f"The schemas of custom objects cannot be read: {error}", warn)
                     listed = []
                 for each in listed:
@@ -161,7 +161,7 @@ class Portal:
             if name not in self._pipelines:
                 try:
                     listed = ask(lambda: self.client.pipelines(name))
-                except (MissingScopes, NotFound, InvalidBatch):
+                except (Forbidden, NotFound, InvalidBatch):
                     listed = []
                 living = [each for each in listed if not each.archived]
                 self._pipelines[name] = tuple(sorted(living, key=lambda each: each.display_order or 0))

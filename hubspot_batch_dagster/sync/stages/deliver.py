@@ -43,7 +43,7 @@ def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, reco
     """
     sender = _sender(run, schema, area, recovery)
     if plan.actions.get("create") and recovery.lookup.unique_property is None:
-        run.requester.hear_clock(run.object_type)
+        run.requester.learn_server_time(run.object_type)
     progress = Progress.begin(plan, run.options.on_progress)
 
     def on_outcomes(outcomes: Outcomes | AcceptedBatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes, StoreError
+from hubspot_batch_dagster.api.errors import Forbidden, HubSpotError, InputError, StoreError
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation, typed_associations
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.column_mapping import bind
@@ -49,7 +49,7 @@ def resolve_schema(run: RunContext) -> Schema:
 
     Raises:
         InputError: A column, the unique property, a label or the portal itself is not what it must be.
-        MissingScopes: The token may not read what the run needs.
+        Forbidden: The token may not read what the run needs.
     """
     preflight = _answered(run, lambda: _preflight(run), Preflight())
     links: tuple[TypedAssociation, ...] = _answered(
@@ -70,7 +70,7 @@ def _answered(run: RunContext, ask: Callable[[], T], nothing: T) -> T:
     """The answer; ``nothing`` if the portal does not give one, which stops the run."""
     try:
         return ask()
-    except (InputError, MissingScopes, StoreError):
+    except (InputError, Forbidden, StoreError):
         raise
     except HubSpotError as error:
         run.stop.set(error)

@@ -10,26 +10,39 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.api.errors import (
     AccountMoving,
     AnswerLost,
+    AnswerTooLarge,
     BudgetTimeout,
+    BudgetUnavailable,
     Conflict,
     DailyLimitReached,
     ExpiredToken,
+    Forbidden,
     HubSpotError,
     InputError,
     InvalidBatch,
+    InvalidRequest,
     Locked,
     MissingScopes,
     NotAuthenticated,
     NotConnected,
     NotFound,
+    NotSent,
     RateLimited,
+    RecordsNotFound,
+    Redirected,
+    RequestRefused,
+    RequestTooLarge,
     ServerTrouble,
     UnexpectedStatus,
 )
+from hubspot_batch_dagster.sync.requests.answer_table import ANSWERS, Then, meaning_of
 from hubspot_batch_dagster.sync.requests.retry_policy import (
+    Absent,
     Again,
     Decision,
     Examine,
+    Halve,
+    Retries,
     RetryPolicy,
     Split,
     Stop,
@@ -39,16 +52,19 @@ from hubspot_batch_dagster.sync.requests.retry_policy import (
 PATIENCE = RetryPolicy(tries=3)
 LAST = PATIENCE.tries
 
-WHOLE = [
-    "Unable to perform upsert by non-unique 0-3 property dealname",
-    "Unable to infer object type from: butterflies",
-    "Invalid input JSON on line 1, column 2",
-    "Cannot deserialize value",
-]
-
 # error, decision for what is repeatable, decision for what is not
 TABLE: list[tuple[HubSpotError, type, type]] = [
     (InvalidBatch("Property values were not valid"), Split, Split),
+    (InvalidRequest("Unable to infer object type"), Stop, Stop),
+    (RequestTooLarge(), Halve, Halve),
+    (RequestRefused(), Stop, Stop),
+    (Redirected(), Stop, Stop),
+    (Forbidden(), Stop, Stop),
+    (RecordsNotFound(), Absent, Absent),
+    (AnswerTooLarge(), Halve, Examine),
+    (NotSent(), Again, Again),
+    (BudgetUnavailable(), Stop, Stop),
+    (HubSpotError(), Stop, Stop),
     (Conflict("Contact already exists"), Split, Examine),
     (NotAuthenticated(), Stop, Stop),
     (ExpiredToken(), Stop, Stop),
@@ -64,7 +80,6 @@ TABLE: list[tuple[HubSpotError, type, type]] = [
     (AnswerLost(), Again, Examine),
     (ServerTrouble(), Again, Examine),
     (UnexpectedStatus(), Again, Examine),
-    *((InvalidBatch(words), Stop, Stop) for words in WHOLE),
 ]
 ERRORS = [error for error, _, _ in TABLE]
 
@@ -100,6 +115,45 @@ def test_what_may_have_acted_and_is_not_repeatable_is_never_sent_again(
     decision = decide(error, repeatable=False, attempt=attempt, retry_policy=PATIENCE, jitter=lambda: luck)
     if error.may_have_acted:
         assert isinstance(decision, Examine)
+
+
+def every_error(kind: type[HubSpotError] = HubSpotError) -> list[type[HubSpotError]]:
+    return [kind, *(below for each in kind.__subclasses__() for below in every_error(each))]
+
+
+def test_the_table_never_sends_again_what_may_have_been_written_and_may_not_be_repeated() -> None:
+    for kind in every_error():
+        meaning = meaning_of(kind("x"))
+        assert meaning in ANSWERS
+        if kind.may_have_acted:
+            assert meaning.perhaps in (Then.EXAMINE, Then.STOP), kind
+
+
+def test_trouble_of_the_token_endpoint_is_trouble_of_no_row() -> None:
+    """The request itself was not sent, so a create is tried again and not looked up."""
+    error = ServerTrouble(status=503)
+    error.may_have_acted = False
+    decision = decide(error, repeatable=False, attempt=1, retry_policy=PATIENCE)
+    assert isinstance(decision, Again)
+
+
+def test_tries_end_by_their_number_and_by_their_time() -> None:
+    now = [0.0]
+    policy = RetryPolicy(tries=4, total=10.0, backoff=1.0)
+    retries = Retries(policy, clock=lambda: now[0])
+    assert [type(retries.after(ServerTrouble())) for _ in range(4)] == [Again, Again, Again, Stop]
+    late = Retries(policy, clock=lambda: now[0])
+    now[0] = 9.9
+    assert isinstance(late.after(ServerTrouble()), Stop)
+    silent = Retries(policy, clock=lambda: now[0])
+    assert [type(silent.after_silence()) for _ in range(4)] == [Again, Again, Again, Stop]
+    assert isinstance(Retries(policy).after(InvalidBatch()), Split)
+
+
+@EXAMPLES
+@given(st.integers(1, 10_000), st.floats(0, 1), st.one_of(st.none(), st.floats(0, 1e9)))
+def test_every_pause_has_a_cap(attempt: int, luck: float, asked: float | None) -> None:
+    assert 0 < RetryPolicy().pause(attempt, asked=asked, luck=luck) <= RetryPolicy().longest_pause
 
 
 @EXAMPLES
