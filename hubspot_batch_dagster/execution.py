@@ -12,10 +12,10 @@ from pydantic import Field
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
     BudgetTimeout,
+    Forbidden,
     HubSpotError,
     InputError,
     Locked,
-    Forbidden,
     NotConnected,
     RateLimited,
     ServerTrouble,

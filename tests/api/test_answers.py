@@ -98,10 +98,7 @@ TABLE: list[tuple[int, Any, type[ResponseError], bool]] = [
     (477, {}, AccountMoving, False),
     *[(status, b"", ServerTrouble, True) for status in (500, 502, 503, 504, 521, 522, 523, 524, 525, 526)],
     *[(status, b"", RequestTooLarge, False) for status in (413, 414)],
-    *[
-        (status, b"", RequestRefused, False)
-        for status in (402, 405, 406, 411, 415, 418, 431, 437, 451, 499)
-    ],
+    *[(status, b"", RequestRefused, False) for status in (402, 405, 406, 411, 415, 418, 431, 437, 451, 499)],
     *[(status, b"", UnexpectedStatus, True) for status in (202, 408, 425, 600, 999)],
     *[(status, b"", Redirected, False) for status in (301, 307, 308)],
     *[(status, b"", Redirected, True) for status in (300, 302, 303, 304)],

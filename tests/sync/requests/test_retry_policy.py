@@ -122,7 +122,7 @@ def every_error(kind: type[HubSpotError] = HubSpotError) -> list[type[HubSpotErr
 
 
 def test_the_table_never_sends_again_what_may_have_been_written_and_may_not_be_repeated() -> None:
-    for kind in every_error():
+    for kind in (each for each in every_error() if each.__module__ == HubSpotError.__module__):
         meaning = meaning_of(kind("x"))
         assert meaning in ANSWERS
         if kind.may_have_acted:
