@@ -1,4 +1,4 @@
-"""The command line: ``hubspot-batch-dagster emulator | plan | ids | journal | models | revert``."""
+"""The command line: ``hubspot-batch-dagster emulator | plan | ids | journal | models | portal | revert``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.cli.portal_file import portal
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.state.store import Store
@@ -186,6 +187,9 @@ def models(object_type: str, out: Path | None, token: str | None, base_url: str,
         return
     out.write_text(text, encoding="utf-8")
     click.echo(f"{out}: a model of {object_type} with {text.count(' | None = ')} fields.", err=True)
+
+
+cli.add_command(portal)
 
 
 def main() -> None:

@@ -64,6 +64,9 @@ def inline_problem(portal: Portal, table: Table, given: Any) -> Json | None:
         return _lead_problem(portal, table, [])
     if not isinstance(given, list):
         return _item("associations must be a list")
+    most = portal.settings.max_inline_associations
+    if most is not None and len(given) > most:
+        return _item(f"An input can hold at most {most} associations")
     associated: list[str] = []
     for association in given:
         target_id = str((association.get("to") or {}).get("id", "")) if isinstance(association, dict) else ""

@@ -299,9 +299,9 @@ def _archived(portal: Portal, request: Request, results: list[Json]) -> Answer:
     return Answer(204) if request.version == "v4" else envelope(portal, results, [], status=200)
 
 
-def shown_id(request: Request, record_id: str) -> int | str:
+def shown_id(portal: Portal, request: Request, record_id: str) -> int | str:
     """An id as a version shows it in association answers: a number in v4, text in the dated versions."""
-    return int(record_id) if request.version == "v4" else record_id
+    return int(record_id) if request.version == "v4" and portal.settings.v4_number_ids else record_id
 
 
 def _pair(
@@ -311,9 +311,9 @@ def _pair(
     types = [portal.associations.find(*key) for key in held]
     return {
         "fromObjectTypeId": source.definition.type_id,
-        "fromObjectId": shown_id(request, source_id),
+        "fromObjectId": shown_id(portal, request, source_id),
         "toObjectTypeId": target.definition.type_id,
-        "toObjectId": shown_id(request, target_id),
+        "toObjectId": shown_id(portal, request, target_id),
         "labels": sorted(found.label for found in types if found is not None and found.label),
     }
 
@@ -329,7 +329,10 @@ def _page(
         raise validation(f"limit must be at most {PAGE}")
     page: Json = {
         "to": [
-            {"toObjectId": shown_id(request, target_id), "associationTypes": _shown_types(portal, held)}
+            {
+                "toObjectId": shown_id(portal, request, target_id),
+                "associationTypes": _shown_types(portal, held),
+            }
             for target_id, held in associated[start : start + limit]
         ]
     }

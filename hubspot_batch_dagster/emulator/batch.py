@@ -29,7 +29,7 @@ def create(portal: Portal, request: Request) -> Answer:
     """Creates records. All or nothing, unless every input has a trace id of its own."""
     table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
-    partial = traced(inputs)
+    partial = traced(portal, inputs)
     check_values(portal, table, inputs, request.version)
     check_unique(portal, table, inputs)
     errors = _failed(portal, table, inputs, request, partial=partial)
@@ -41,7 +41,8 @@ def upsert(portal: Portal, request: Request) -> Answer:
     table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     identify(portal, table, inputs, "upsert")
-    partial = traced(inputs)
+    by_email = table.name == "contacts" and any(item.id_property == "email" for item in inputs)
+    partial = traced(portal, inputs) and not (by_email and not portal.settings.partial_upsert_by_email)
     unknown = [item for item in inputs if item.record is None and item.id_property in (None, "hs_object_id")]
     known = [item for item in inputs if item not in unknown] if unknown else inputs
     for item in known:
@@ -75,7 +76,7 @@ def update(portal: Portal, request: Request) -> Answer:
         raise Refused(404, _not_found_item(table, [item.key for item in unknown]))
     check_values(portal, table, known, request.version)
     check_unique(portal, table, known)
-    partial = traced(inputs) and settings.update_partial_by_trace_id
+    partial = traced(portal, inputs) and settings.update_partial_by_trace_id
     errors = _failed(portal, table, known, request, partial=partial)
     listed = _unknown_items(table, unknown) if settings.update_unknown_as_error else []
     return _written(portal, table, known, request, errors + listed, status=207 if unknown else 200)
@@ -147,6 +148,8 @@ def _names(given: Any) -> list[str]:
 def _find_for_read(
     portal: Portal, table: Table, key: str, id_property: str | None, archived: bool
 ) -> Record | None:
+    if archived and not portal.settings.archived_reads_find:
+        return None
     if not archived:
         record = find(portal, table, table.fold(id_property, key) if id_property else key, id_property)
         return record if record is not None and record.archived_at is None else None

@@ -12,6 +12,9 @@ from hubspot_batch_dagster.emulator.exchange import Json, Refused, Request, erro
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.table import Record, Table
 
+KEYLESS = ("calls", "emails", "meetings", "notes", "tasks", "communications", "postal_mail", "leads")
+"""Object types of which nobody says whether a unique property of one's own can be a key."""
+
 
 @dataclass(slots=True, eq=False)
 class Input:
@@ -99,9 +102,11 @@ def too_many(most: int, what: str = "a batch") -> Refused:
     )
 
 
-def traced(inputs: list[Input]) -> bool:
+def traced(portal: Portal, inputs: list[Input]) -> bool:
     """Whether every input has a trace id of its own, which is what makes partial success possible."""
     traces = {item.trace_id for item in inputs}
+    if portal.settings.partly_traced == "partial" and traces != {None}:
+        return True
     return None not in traces and len(traces) == len(inputs)
 
 
@@ -152,6 +157,8 @@ def check_id_property(
         allowed = portal.settings.hs_object_id_as_id_property
     else:
         allowed = name in table.unique and name in table.properties
+        if allowed and not portal.settings.unique_on_activities and table.name in KEYLESS:
+            allowed = table.properties[name].hubspot_defined
     if operation == "update" and table.name == "contacts" and name == "email" and not single:
         allowed = False
     if not allowed:

@@ -133,7 +133,7 @@ class Limits:
 
     def _too_many(self, window: Window) -> Refused:
         if window == "search":
-            return Refused(429, secondly_body())
+            return Refused(429, secondly_body(self.portal.settings.search_policy_name))
         portal = self.portal
         return Refused(429, burst_body(portal.settings.app_id, portal.settings.portal_id))
 
@@ -149,9 +149,10 @@ def burst_body(app_id: int, portal_id: int) -> dict[str, object]:
     )
 
 
-def secondly_body() -> dict[str, object]:
-    """The body of a 429 for search."""
-    return error_body("You have reached your secondly limit.", errorType="RATE_LIMIT", policyName="SECONDLY")
+def secondly_body(policy_name: str | None) -> dict[str, object]:
+    """Build the body of a 429 for search."""
+    body = error_body("You have reached your secondly limit.", errorType="RATE_LIMIT")
+    return body if policy_name is None else {**body, "policyName": policy_name}
 
 
 def daily_body() -> dict[str, object]:

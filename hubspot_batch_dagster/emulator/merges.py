@@ -15,7 +15,8 @@ from hubspot_batch_dagster.emulator.exchange import (
     validation,
 )
 from hubspot_batch_dagster.emulator.portal import Portal
-from hubspot_batch_dagster.emulator.table import Record, Table, lifecycle_rank
+from hubspot_batch_dagster.emulator.special_values import lifecycle_rank
+from hubspot_batch_dagster.emulator.table import Record, Table
 
 MAX_IDENTITIES = 250
 

@@ -117,7 +117,7 @@ def _named(schema: Json) -> Json:
 
 
 def _replace_properties(table: Table, listed: list[Any]) -> None:
-    made = [property_from(table, each) for each in listed]
+    made = [property_from(table, each, strict=False) for each in listed]
     definition = table.definition
     kept = {definition.created_property, definition.modified_property, "hs_object_id"}
     for name in set(table.properties) - {prop.name for prop in made} - kept:
@@ -136,7 +136,7 @@ def _add_label(portal: Portal, label: Json) -> None:
     kind = AssociationType(
         *ends,
         int(label["typeId"]),
-        int(label.get("inverseTypeId") or label["typeId"]),
+        int(label.get("inverseTypeId") or 0),
         str(label.get("category") or "USER_DEFINED"),
         label.get("label"),
         str(label.get("name") or ""),

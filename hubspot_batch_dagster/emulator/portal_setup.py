@@ -85,19 +85,25 @@ def add_property(portal: Portal, object_type: str, name: str, **words: Any) -> N
     table.define(property_from(table, {"name": name, **given}, rule=rule))
 
 
-def property_from(table: Table, given: Json, *, rule: str = "") -> PropertyDefinition:
+def property_from(table: Table, given: Json, *, rule: str = "", strict: bool = True) -> PropertyDefinition:
     """Read a property as HubSpot's API shows it, or a part of one.
+
+    Args:
+        table: Whose property it is.
+        given: HubSpot's words.
+        rule: A special kind of value.
+        strict: Whether unknown words and types are refused; a portal file may have some that are new.
 
     Raises:
         ValueError: It has no name, a word is unknown, or the type is none of HubSpot's.
     """
     unknown = sorted(set(given) - KNOWN_WORDS)
-    if unknown:
+    if unknown and strict:
         raise ValueError(f"a property has no {', '.join(unknown)}; it has {', '.join(sorted(KNOWN_WORDS))}")
     name, kind = str(given.get("name") or ""), str(given.get("type") or "string")
     if not name:
         raise ValueError("a property needs a name")
-    if kind not in USUAL_FIELD_TYPES:
+    if kind not in USUAL_FIELD_TYPES and strict:
         raise ValueError(f"property {name}: type {kind!r} is none of {', '.join(USUAL_FIELD_TYPES)}")
     own = table.properties.get(name)
     changes = given.get("modificationMetadata") or {}
@@ -108,7 +114,7 @@ def property_from(table: Table, given: Json, *, rule: str = "") -> PropertyDefin
     return PropertyDefinition(
         name=name,
         type=kind,
-        field_type=str(given.get("fieldType") or USUAL_FIELD_TYPES[kind]),
+        field_type=str(given.get("fieldType") or USUAL_FIELD_TYPES.get(kind, "text")),
         label=str(given.get("label") or name),
         options=_options(given.get("options") or (), kind),
         unique=given.get("hasUniqueValue") is True,

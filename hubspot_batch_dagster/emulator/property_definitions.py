@@ -17,6 +17,7 @@ from hubspot_batch_dagster.emulator.exchange import (
     object_not_found,
     validation,
 )
+from hubspot_batch_dagster.emulator.inputs import too_many
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.table import Table
 
@@ -84,7 +85,7 @@ def archive_property(portal: Portal, request: Request) -> Answer:
 def batch_create(portal: Portal, request: Request) -> Answer:
     """Makes properties, each for itself."""
     table = portal.table_of_path(request.parameters["type"])
-    request.inputs = len(request.inputs_json)
+    _refuse_many(portal, request)
     results: list[Json] = []
     errors: list[Json] = []
     for item in request.inputs_json:
@@ -98,6 +99,7 @@ def batch_create(portal: Portal, request: Request) -> Answer:
 def batch_read(portal: Portal, request: Request) -> Answer:
     """Reads definitions by name."""
     table = portal.table_of_path(request.parameters["type"])
+    _refuse_many(portal, request)
     names = [str(item.get("name")) for item in request.inputs_json]
     properties = table.archived_properties if request.json.get("archived") else table.properties
     results = [shown(table, properties[name]) for name in names if name in properties]
@@ -114,6 +116,13 @@ def batch_archive(portal: Portal, request: Request) -> Answer:
         if prop is not None and not prop.hubspot_defined:
             table.undefine(prop.name)
     return Answer(204)
+
+
+def _refuse_many(portal: Portal, request: Request) -> None:
+    request.inputs = len(request.inputs_json)
+    most = portal.settings.max_property_inputs
+    if most is not None and request.inputs > most:
+        raise too_many(most)
 
 
 def list_groups(portal: Portal, request: Request) -> Answer:

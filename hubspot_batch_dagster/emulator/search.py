@@ -16,8 +16,6 @@ MAX_PAGE = 200
 MAX_RESULTS = 10_000
 MAX_BODY = 3_000
 MAX_GROUPS = 5
-MAX_FILTERS = 18
-MAX_FILTERS_A_GROUP = 6
 
 Test = Callable[[dict[str, str]], bool]
 
@@ -27,7 +25,11 @@ def search(portal: Portal, request: Request) -> Answer:
     table = portal.table_of_path(request.parameters["type"])
     body = request.json
     limit, start = _page(body, request.body)
-    tests = [_group(table, group) for group in _groups(body)]
+    settings = portal.settings
+    tests = [
+        _group(table, group, settings.search_in_folds_values)
+        for group in _groups(body, settings.max_search_filters, settings.max_search_filters_in_group)
+    ]
     words = str(body.get("query") or "").lower()
     now = portal.now()
     found = []
@@ -70,25 +72,23 @@ def _page(body: Json, raw: bytes) -> tuple[int, int]:
     return limit, start
 
 
-def _groups(body: Json) -> list[list[Json]]:
+def _groups(body: Json, most: int, most_in_group: int) -> list[list[Json]]:
     groups = [group.get("filters") or [] for group in body.get("filterGroups") or []]
     if body.get("filters"):
         groups.append(body["filters"])
     if len(groups) > MAX_GROUPS:
         raise validation(f"There may be at most {MAX_GROUPS} filter groups")
-    if any(len(group) > MAX_FILTERS_A_GROUP for group in groups) or sum(map(len, groups)) > MAX_FILTERS:
-        raise validation(
-            f"There may be at most {MAX_FILTERS_A_GROUP} filters a group and {MAX_FILTERS} in all"
-        )
+    if any(len(group) > most_in_group for group in groups) or sum(map(len, groups)) > most:
+        raise validation(f"There may be at most {most_in_group} filters a group and {most} in all")
     return groups
 
 
-def _group(table: Table, filters: list[Json]) -> Test:
-    tests = [_filter(table, asked) for asked in filters]
+def _group(table: Table, filters: list[Json], folds: bool) -> Test:
+    tests = [_filter(table, asked, folds) for asked in filters]
     return lambda seen: all(test(seen) for test in tests)
 
 
-def _filter(table: Table, asked: Json) -> Test:
+def _filter(table: Table, asked: Json, folds: bool) -> Test:
     name, operator = str(asked.get("propertyName")), str(asked.get("operator"))
     if name not in table.properties:
         raise validation(f'Property "{name}" does not exist')
@@ -98,7 +98,7 @@ def _filter(table: Table, asked: Json) -> Test:
     wanted = Wanted(
         read(asked.get("value")),
         read(asked.get("highValue")),
-        [read(one) for one in asked.get("values") or []],
+        [read(one) for one in _values(asked) if folds or str(one) == str(one).lower()],
     )
     test = OPERATORS[operator]
 
@@ -109,6 +109,11 @@ def _filter(table: Table, asked: Json) -> Test:
             return False
 
     return matches
+
+
+def _values(asked: Json) -> list[Any]:
+    values = asked.get("values") or []
+    return values if isinstance(values, list) else [values]
 
 
 class Wanted(NamedTuple):

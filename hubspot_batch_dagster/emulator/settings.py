@@ -36,6 +36,11 @@ class Settings:
         max_history_inputs: The same for a batch read with `propertiesWithHistory`.
         max_association_inputs: Inputs an association create may hold.
         max_association_reads: Inputs an association read may hold.
+        max_inline_associations: Associations that one input of a create may hold. None: any. Uncertain.
+        max_property_inputs: Inputs a batch of property definitions may hold. None: any. Uncertain.
+        max_search_filters: Filters a search may hold; the search guide says 18, a changelog of 2024-08
+            says 25.
+        max_search_filters_in_group: The same for one group: 6 or 10.
 
     The way there and back
 
@@ -62,6 +67,10 @@ class Settings:
             answers 207 with neither results nor errors for them.
         update_partial_by_trace_id: Trace ids make an update with a bad value answer 207; off, the whole
             batch is a 400. Uncertain.
+        partly_traced: What a batch is in which some inputs have no trace id, or two have one:
+            "whole_batch" succeeds or fails as a whole, "partial" does not. Uncertain.
+        partial_upsert_by_email: An upsert of contacts by `email` can succeed in part. The contacts guide
+            says that partial upserts are not supported there, and not what that means. Uncertain.
         null_value: What a JSON null as a property value does: "clear" the property, "ignore" it, or
             "refuse". Uncertain.
         mixed_id_property: One batch may use several `idProperty` values. Uncertain.
@@ -69,6 +78,16 @@ class Settings:
             just created: "serialise" finds it, "409" conflicts, "duplicate" makes a second record.
             Uncertain.
         hs_object_id_as_id_property: `hs_object_id` is taken as `idProperty`; live portals refuse it.
+        unique_on_activities: A unique property of the portal's own identifies activities and leads too.
+            Uncertain.
+        archived_reads_find: A batch read with `archived=true` finds archived records; seen otherwise
+            once.
+        search_policy_name: The `policyName` of a 429 of search: "SECONDLY", or None for none at all.
+            Uncertain.
+        search_in_folds_values: The filter `IN` finds texts whatever their case; off, only values in
+            lower case find anything. Uncertain.
+        v4_number_ids: v4 tells the ends of associations as numbers, as captured; the newer contract says
+            text.
         all_absent: What a read or an update answers in which every id is absent: "207" with
             OBJECT_NOT_FOUND among the errors, or "404" with OBJECT_NOT_FOUND. Both were seen. Uncertain.
         v3_association_status: Status of a v3 associations batch create: 201 by the contract, 200 as
@@ -99,6 +118,8 @@ class Settings:
         normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
         lead_requires_contact: A lead cannot be created without its contact.
         email_reuse_after_archive: The email of an archived contact may be used again. Uncertain.
+        secondary_email_sent: What a contact's secondary address does that is sent as its `email`:
+            "becomes_primary", and the primary one a secondary one, or "keeps_primary". Uncertain.
         known_tlds: Top-level domains that an email may end in, in lower case; HubSpot takes those of
             IANA's list. None: any, so that `.example` and `.test` will do.
         unknown_owner: What an owner id does that no owner has: "refuse" with INVALID_OWNER_ID, as users
@@ -132,6 +153,10 @@ class Settings:
     max_history_inputs: int = 50
     max_association_inputs: int = 2000
     max_association_reads: int = 1000
+    max_inline_associations: int | None = None
+    max_property_inputs: int | None = None
+    max_search_filters: int = 18
+    max_search_filters_in_group: int = 6
 
     latency: float = 0.0
     latency_jitter: float = 0.0
@@ -146,10 +171,17 @@ class Settings:
     duplicates_commit_rows_before: bool = False
     update_unknown_as_error: bool = True
     update_partial_by_trace_id: bool = False
+    partly_traced: Literal["whole_batch", "partial"] = "whole_batch"
+    partial_upsert_by_email: bool = True
     null_value: Literal["clear", "ignore", "refuse"] = "clear"
     mixed_id_property: bool = True
     concurrent_upsert: Literal["serialise", "409", "duplicate"] = "serialise"
     hs_object_id_as_id_property: bool = False
+    unique_on_activities: bool = True
+    archived_reads_find: bool = True
+    search_policy_name: str | None = "SECONDLY"
+    search_in_folds_values: bool = True
+    v4_number_ids: bool = True
     all_absent: Literal["207", "404"] = "207"
     v3_association_status: int = 201
     base_name_in_paths: bool = False
@@ -166,6 +198,7 @@ class Settings:
     normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS
     lead_requires_contact: bool = True
     email_reuse_after_archive: bool = True
+    secondary_email_sent: Literal["becomes_primary", "keeps_primary"] = "becomes_primary"
     known_tlds: frozenset[str] | None = None
     unknown_owner: Literal["refuse", "take"] = "refuse"
     company_domain: Literal["keep", "normalise", "refuse"] = "keep"

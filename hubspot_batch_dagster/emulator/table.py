@@ -8,6 +8,12 @@ from hubspot_batch_dagster.emulator.account import Account
 from hubspot_batch_dagster.emulator.definitions import ObjectTypeDefinition, PropertyDefinition
 from hubspot_batch_dagster.emulator.exchange import Json, iso
 from hubspot_batch_dagster.emulator.pipelines import Pipeline
+from hubspot_batch_dagster.emulator.special_values import (
+    add_calculated,
+    goes_back,
+    merged_options,
+    with_addresses,
+)
 from hubspot_batch_dagster.emulator.values import (
     MAX_STRING,
     Check,
@@ -19,17 +25,6 @@ from hubspot_batch_dagster.emulator.values import (
     follow,
     owner,
     too_long,
-)
-
-STAGES = (
-    "subscriber",
-    "lead",
-    "marketingqualifiedlead",
-    "salesqualifiedlead",
-    "opportunity",
-    "customer",
-    "evangelist",
-    "other",
 )
 
 
@@ -255,7 +250,7 @@ class Table:
         properties["hs_object_source_id"] = str(self.account.settings.app_id)
         properties["hs_object_source_label"] = "INTEGRATION"
         if self.name == "contacts":
-            _add_calculated(properties)
+            add_calculated(properties)
         record = Record(record_id, properties, stamp, request)
         record.visible_at = now + self.account.settings.search_lag
         self.records[record_id] = record
@@ -270,10 +265,13 @@ class Table:
         """
         before = record.properties
         properties = dict(before)
-        for name, value in values.items():
+        written = values
+        if "email" in values and "hs_additional_emails" in before:
+            written = with_addresses(values, before, self.account.settings.secondary_email_sent)
+        for name, value in written.items():
             if name in self._checkboxes and value:
                 value = merged_options(before.get(name, ""), value)
-            elif name == "lifecyclestage" and _goes_back(before.get(name, ""), value):
+            elif name == "lifecyclestage" and goes_back(before.get(name, ""), value):
                 continue
             if value == "":
                 properties.pop(name, None)
@@ -281,7 +279,7 @@ class Table:
                 properties[name] = value
         properties[self.definition.modified_property] = stamp
         if self.name == "contacts":
-            _add_calculated(properties)
+            add_calculated(properties)
         self._unindex(record, before)
         record.stale = (before, now + self.account.settings.search_lag)
         record.properties = properties
@@ -344,30 +342,6 @@ class Table:
             for key in self._keys(properties, name):
                 if index.get(key) is record:
                     del index[key]
-
-
-def merged_options(before: str, value: str) -> str:
-    """A multiple selection after a write: a leading semicolon appends, anything else replaces."""
-    parts = (before.split(";") if value.startswith(";") else []) + value.split(";")
-    return ";".join(dict.fromkeys(part for part in parts if part))
-
-
-def lifecycle_rank(stage: str) -> int:
-    """How far down the funnel a lifecycle stage is; -1 for none and for stages of the portal's own."""
-    return STAGES.index(stage) if stage in STAGES else -1
-
-
-def _goes_back(before: str, after: str) -> bool:
-    return before in STAGES and after in STAGES and STAGES.index(after) < STAGES.index(before)
-
-
-def _add_calculated(properties: dict[str, str]) -> None:
-    email = properties.get("email", "")
-    if email:
-        properties["hs_email_domain"] = email.rpartition("@")[2]
-    name = f"{properties.get('firstname', '')} {properties.get('lastname', '')}".strip()
-    if name or email:
-        properties["hs_full_name_or_email"] = name or email
 
 
 def _value_error(name: str, value: str, refused: ValueRefused) -> Json:

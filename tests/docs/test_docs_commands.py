@@ -140,6 +140,16 @@ def emulator_starts_and_says_where(place: Place, command: str) -> None:
         assert running.wait(20) == 0
 
 
+def portal_writes_a_file(place: Place, command: str) -> None:
+    place.say(f"{command} --base-url {place.emulator.url}")
+    assert '"email"' in (place.folder / "portal.json").read_text()
+
+
+def emulator_starts_with_a_portal_file(place: Place, command: str) -> None:
+    (place.folder / "portal.json").write_text('{"portalId": 77}')
+    emulator_starts_and_says_where(place, command)
+
+
 def shell_takes_it(place: Place, command: str) -> None:
     place.say(command)
 
@@ -151,6 +161,8 @@ RUN_HERE: dict[str, Callable[[Place, str], None]] = {
     "hubspot-batch-dagster revert RUN_ID": revert_without_yes_only_says_it,
     "hubspot-batch-dagster revert RUN_ID --yes": revert_with_yes_does_it,
     "hubspot-batch-dagster emulator --port 8585 --burst-limit 190 --latency 0.3": emulator_starts_and_says_where,
+    "hubspot-batch-dagster portal --out portal.json": portal_writes_a_file,
+    "hubspot-batch-dagster emulator --port 8585 --portal portal.json": emulator_starts_with_a_portal_file,
     "export HUBSPOT_ACCESS_TOKEN=pat-na1-...": shell_takes_it,
 }
 """Command -> how it is run, and what it must do."""

@@ -36,7 +36,7 @@ def test_a_module_imports_the_standard_library_uvicorn_and_its_own_room(module: 
 ORDER = (
     "exchange books settings object_types properties_crm properties_commerce properties_activities",
     "definitions pipelines owners association_types local_access page",
-    "account associations values",
+    "account associations values special_values",
     "table",
     "portal",
     "limits scopes oauth associating association_labels owner_list pipeline_definitions property_validations",

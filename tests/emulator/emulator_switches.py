@@ -1,0 +1,380 @@
+"""Every switch of the emulator: what a client sees with each of its values."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from emulator_helpers import Caller, contact_rows, rows
+
+from hubspot_batch_dagster.emulator import Emulator, Fault
+
+CONTACTS = "/crm/v3/objects/contacts"
+
+
+class Switch(NamedTuple):
+    """What is seen with each value of a setting."""
+
+    seen: dict[Any, Any]
+    look: Callable[[Caller, Emulator], Any]
+
+
+def taken(call: Caller, hubspot: Emulator) -> Any:
+    """A conflict between two fine rows."""
+    hubspot.seed_records("contacts", [{"email": "p1@example.com"}])
+    return call.batch("contacts", "create", contact_rows(3))
+
+
+def without_trace_ids(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.seed_records("contacts", [{"email": "p1@example.com"}])
+    return call.batch("contacts", "create", contact_rows(3, trace=False))
+
+
+def merged(call: Caller, hubspot: Emulator) -> tuple[str, str]:
+    """An old id and the one that is left."""
+    one, two = hubspot.seed_records("contacts", [{"email": "a@example.com"}, {"email": "b@example.com"}])
+    call.post(f"{CONTACTS}/merge", {"primaryObjectId": one, "objectIdToMerge": two})
+    (left,) = hubspot.records("contacts")
+    return (two, left)
+
+
+def update_of_merged(call: Caller, hubspot: Emulator) -> Any:
+    old, left = merged(call, hubspot)
+    answer = call.batch("contacts", "update", [{"id": old, "properties": {"city": "Ulm"}}]).json()
+    told = [{old: "old", left: "new"}[result["id"]] for result in answer["results"]]
+    return told, len(answer.get("errors", [])), hubspot.records("contacts")[left].get("city")
+
+
+def archive_of_merged(call: Caller, hubspot: Emulator) -> Any:
+    old, _ = merged(call, hubspot)
+    call.batch("contacts", "archive", [{"id": old}])
+    return len(hubspot.records("contacts"))
+
+
+def null_value(call: Caller, hubspot: Emulator) -> Any:
+    (ada,) = hubspot.seed_records("contacts", [{"email": "a@example.com", "city": "Ulm"}])
+    status = call.batch("contacts", "update", [{"id": ada, "properties": {"city": None}}]).status_code
+    return status, hubspot.records("contacts")[ada].get("city")
+
+
+def concurrent_upsert(call: Caller, hubspot: Emulator) -> Any:
+    """A second upsert of a key while the first one's answer is on its way."""
+    hubspot.faults.add(Fault.slow(0.4, after_commit=True, nth=1))
+    inputs = [{"id": "a@example.com", "idProperty": "email", "properties": {"city": "Ulm"}}]
+    first = threading.Thread(target=lambda: Caller(hubspot).batch("contacts", "upsert", inputs))
+    first.start()
+    until = time.monotonic() + 5
+    while not hubspot.records("contacts") and time.monotonic() < until:
+        time.sleep(0.01)
+    status = call.batch("contacts", "upsert", inputs).status_code
+    first.join(5)
+    return status, len(hubspot.records("contacts"))
+
+
+def two_inputs_for_one_record(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.add_property("contacts", "key", unique=True)
+    one, two = hubspot.seed_records("contacts", [{"key": "1"}, {"key": "2"}])
+    inputs = [
+        {"id": one, "properties": {"city": "Ulm"}},
+        {"id": "2", "idProperty": "key", "properties": {"city": "Ulm"}},
+        {"id": two, "properties": {"city": "Bonn"}},
+        {"id": "1", "idProperty": "key", "properties": {"city": "Bonn"}},
+    ]
+    assert call.batch("contacts", "update", inputs).status_code == 400
+    return [properties.get("city") for properties in hubspot.records("contacts").values()]
+
+
+def mixed_id_property(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.add_property("contacts", "key", unique=True)
+    (one,) = hubspot.seed_records("contacts", [{"key": "1"}])
+    inputs = [
+        {"id": one, "properties": {"city": "Ulm"}},
+        {"id": "2", "idProperty": "key", "properties": {"city": "Ulm"}},
+    ]
+    return call.batch("contacts", "upsert", inputs).status_code
+
+
+def unknown_update(call: Caller, _: Emulator) -> Any:
+    body = call.batch("contacts", "update", [{"id": "77", "properties": {"city": "x"}}]).json()
+    return len(body.get("errors", []))
+
+
+def bad_update(call: Caller, hubspot: Emulator) -> Any:
+    ids = hubspot.seed_records("contacts", [{"city": "x"}] * 2)
+    values = [{"city": "Ulm"}, {"lifecyclestage": "nonsense"}]
+    inputs = [{"id": i, "properties": v, "objectWriteTraceId": i} for i, v in zip(ids, values, strict=True)]
+    return call.batch("contacts", "update", inputs).status_code
+
+
+def partly_traced(call: Caller, _: Emulator) -> Any:
+    inputs = rows({"email": "a@example.com"}, {"email": "no address"})
+    del inputs[0]["objectWriteTraceId"]
+    return call.batch("contacts", "create", inputs).status_code
+
+
+def partial_upsert(call: Caller, _: Emulator) -> Any:
+    good, bad = {"city": "Ulm"}, {"lifecyclestage": "nonsense"}
+    inputs = [
+        {"id": f"p{n}@example.com", "idProperty": "email", "properties": p, "objectWriteTraceId": str(n)}
+        for n, p in enumerate((good, bad))
+    ]
+    return call.batch("contacts", "upsert", inputs).status_code
+
+
+def by_own_key(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.add_property("notes", "key", unique=True)
+    inputs = [{"id": "1", "idProperty": "key", "properties": {"hs_timestamp": "2026-01-01"}}]
+    return call.batch("notes", "upsert", inputs).status_code
+
+
+def archived_read(call: Caller, hubspot: Emulator) -> Any:
+    (one,) = hubspot.seed_records("contacts", [{"city": "x"}])
+    call.batch("contacts", "archive", [{"id": one}])
+    return len(call.post(f"{CONTACTS}/batch/read?archived=true", {"inputs": [{"id": one}]}).json()["results"])
+
+
+def searches(call: Caller, filters: list[dict[str, Any]]) -> Any:
+    return call.post(f"{CONTACTS}/search", {"filterGroups": [{"filters": filters}]})
+
+
+def search_refused(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.change(search_limit=1)
+    searches(call, [])
+    return searches(call, []).json().get("policyName")
+
+
+def search_in(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.change(search_lag=0.0)
+    hubspot.seed_records("contacts", [{"city": "Ulm"}])
+    asked = {"propertyName": "city", "operator": "IN", "values": ["Ulm"]}
+    return searches(call, [asked]).json()["total"]
+
+
+def search_filters(count: int) -> Callable[[Caller, Emulator], Any]:
+    asked = {"propertyName": "city", "operator": "HAS_PROPERTY"}
+    return lambda call, _: searches(call, [asked] * count).status_code
+
+
+def search_filters_in_all(call: Caller, _: Emulator) -> Any:
+    asked = {"propertyName": "city", "operator": "HAS_PROPERTY"}
+    body = {"filterGroups": [{"filters": [asked] * 5}] * 4}
+    return call.post(f"{CONTACTS}/search", body).status_code
+
+
+def v4_id(call: Caller, hubspot: Emulator) -> Any:
+    (ada,) = hubspot.seed_records("contacts", [{"city": "x"}])
+    (deal,) = hubspot.seed_records("deals", [{"dealname": "x"}])
+    call.send("PUT", f"/crm/v4/objects/contacts/{ada}/associations/default/deals/{deal}")
+    (found,) = call.get(f"/crm/v4/objects/contacts/{ada}/associations/deals").json()["results"]
+    return type(found["toObjectId"])
+
+
+def all_absent(call: Caller, _: Emulator) -> Any:
+    return call.batch("contacts", "read", [{"id": "77"}]).status_code
+
+
+def secondary(call: Caller, hubspot: Emulator) -> Any:
+    (ada,) = hubspot.seed_records(
+        "contacts", [{"email": "a@example.com", "hs_additional_emails": "b@example.com"}]
+    )
+    values = {"email": "b@example.com", "city": "Ulm"}
+    inputs = [{"id": "b@example.com", "idProperty": "email", "properties": values}]
+    assert call.batch("contacts", "upsert", inputs).json()["results"][0]["id"] == ada
+    held = hubspot.records("contacts")[ada]
+    return held["email"], held["hs_additional_emails"], held["city"]
+
+
+def reused_email(call: Caller, hubspot: Emulator) -> Any:
+    (ada,) = hubspot.seed_records("contacts", [{"email": "p0@example.com"}])
+    call.batch("contacts", "archive", [{"id": ada}])
+    return call.batch("contacts", "create", contact_rows(1, trace=False)).status_code
+
+
+def v3_association(call: Caller, hubspot: Emulator) -> Any:
+    (ada,) = hubspot.seed_records("contacts", [{"city": "x"}])
+    (deal,) = hubspot.seed_records("deals", [{"dealname": "x"}])
+    inputs = [{"from": {"id": ada}, "to": {"id": deal}, "type": "contact_to_deal"}]
+    return call.post("/crm/v3/associations/contacts/deals/batch/create", {"inputs": inputs}).status_code
+
+
+def inline_associations(call: Caller, hubspot: Emulator) -> Any:
+    deals = hubspot.seed_records("deals", [{"dealname": "x"}] * 2)
+    kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 4}
+    inputs = [{"properties": {}, "associations": [{"to": {"id": d}, "types": [kind]} for d in deals]}]
+    return call.batch("contacts", "create", inputs).status_code
+
+
+def many_properties(call: Caller, _: Emulator) -> Any:
+    inputs = [{"name": "email"}, {"name": "city"}]
+    return call.post("/crm/v3/properties/contacts/batch/read", {"inputs": inputs}).status_code
+
+
+def association_window(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.change(burst_limit=1)
+    call.get("/crm/v3/owners")
+    return call.post("/crm/v4/associations/contacts/deals/batch/read", {"inputs": []}).status_code
+
+
+def domain(call: Caller, hubspot: Emulator) -> Any:
+    call.batch("companies", "create", rows({"domain": "https://x.example/"}))
+    return [each.get("domain") for each in hubspot.records("companies").values()]
+
+
+def ruled(call: Caller, _: Emulator) -> Any:
+    path = "/crm/v3/property-validations/contacts/city/rule-type/MAX_LENGTH"
+    call.send("PUT", path, {"ruleArguments": ["2"]})
+    return call.batch("contacts", "create", rows({"city": "Ulm"}, trace=False)).status_code
+
+
+def purged(call: Caller, hubspot: Emulator) -> Any:
+    (ada,) = hubspot.seed_records("contacts", [{"email": "p0@example.com"}])
+    call.post(f"{CONTACTS}/gdpr-delete", {"objectId": ada})
+    return call.batch("contacts", "create", contact_rows(1, trace=False)).status_code
+
+
+def lead_alone(call: Caller, _: Emulator) -> Any:
+    return call.batch("leads", "create", rows({"hs_lead_name": "x"}, trace=False)).status_code
+
+
+def shuffled(call: Caller, _: Emulator) -> Any:
+    results = call.batch("contacts", "create", contact_rows(60)).json()["results"]
+    return [result["objectWriteTraceId"] for result in results] == [f"t{n}" for n in range(60)]
+
+
+def bare_name(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.add_object_type("cars", [{"name": "vin"}])
+    return call.batch("cars", "create", rows({"vin": "1"}, trace=False)).status_code
+
+
+def merged_id(call: Caller, hubspot: Emulator) -> Any:
+    one, two = hubspot.seed_records("companies", [{"name": "a"}, {"name": "b"}])
+    body = {"primaryObjectId": one, "objectIdToMerge": two}
+    return call.post("/crm/v3/objects/companies/merge", body).json()["id"] == one
+
+
+SWITCHES: dict[str, Switch] = {
+    "association_limit": Switch({None: 429, 5: 200}, association_window),
+    "max_inline_associations": Switch({None: 201, 1: 400}, inline_associations),
+    "max_property_inputs": Switch({None: 200, 1: 400}, many_properties),
+    "max_search_filters": Switch({18: 400, 25: 200}, search_filters_in_all),
+    "max_search_filters_in_group": Switch({6: 400, 10: 200}, search_filters(7)),
+    "shuffle_results": Switch({True: False, False: True}, shuffled),
+    "echo_trace_id": Switch(
+        {True: True, False: False},
+        lambda call, _: (
+            "objectWriteTraceId" in call.batch("contacts", "create", contact_rows(1)).json()["results"][0]
+        ),
+    ),
+    "create_status": Switch(
+        {201: 201, 200: 200},
+        lambda call, _: call.batch("contacts", "create", contact_rows(1)).status_code,
+    ),
+    "conflict_with_trace_ids": Switch({"207": 207, "409": 409}, lambda *at: taken(*at).status_code),
+    "conflict_names_id": Switch(
+        {True: True, False: False},
+        lambda *at: "Existing ID" in without_trace_ids(*at).json()["message"],
+    ),
+    "conflict_commits_rows_before": Switch(
+        {True: 2, False: 1},
+        lambda call, hubspot: (without_trace_ids(call, hubspot), len(hubspot.records("contacts")))[1],
+    ),
+    "duplicates_commit_rows_before": Switch(
+        {True: ["Ulm", "Ulm"], False: [None, None]}, two_inputs_for_one_record
+    ),
+    "update_unknown_as_error": Switch({True: 1, False: 0}, unknown_update),
+    "update_partial_by_trace_id": Switch({True: 207, False: 400}, bad_update),
+    "partly_traced": Switch({"whole_batch": 400, "partial": 207}, partly_traced),
+    "partial_upsert_by_email": Switch({True: 207, False: 400}, partial_upsert),
+    "null_value": Switch({"clear": (200, None), "ignore": (200, "Ulm"), "refuse": (400, "Ulm")}, null_value),
+    "mixed_id_property": Switch({True: 200, False: 400}, mixed_id_property),
+    "concurrent_upsert": Switch(
+        {"serialise": (200, 1), "409": (409, 1), "duplicate": (200, 2)}, concurrent_upsert
+    ),
+    "hs_object_id_as_id_property": Switch(
+        {True: 207, False: 400},
+        lambda call, _: (
+            call.batch(
+                "contacts", "update", [{"id": "77", "idProperty": "hs_object_id", "properties": {}}]
+            ).status_code
+        ),
+    ),
+    "unique_on_activities": Switch({True: 200, False: 400}, by_own_key),
+    "archived_reads_find": Switch({True: 1, False: 0}, archived_read),
+    "search_policy_name": Switch({"SECONDLY": "SECONDLY", None: None}, search_refused),
+    "search_in_folds_values": Switch({True: 1, False: 0}, search_in),
+    "v4_number_ids": Switch({True: int, False: str}, v4_id),
+    "all_absent": Switch({"207": 207, "404": 404}, all_absent),
+    "v3_association_status": Switch({201: 201, 200: 200}, v3_association),
+    "base_name_in_paths": Switch({False: 400, True: 201}, bare_name),
+    "merge_gives_new_id": Switch({True: False, False: True}, merged_id),
+    "update_of_merged": Switch(
+        {
+            "left_out": ([], 0, None),
+            "carried_out": (["new"], 0, "Ulm"),
+            "under_old_id": (["old"], 0, "Ulm"),
+            "not_found": ([], 1, None),
+        },
+        update_of_merged,
+    ),
+    "archive_of_merged": Switch({"carried_out": 0, "ignored": 1}, archive_of_merged),
+    "lead_requires_contact": Switch({True: 400, False: 201}, lead_alone),
+    "email_reuse_after_archive": Switch({True: 201, False: 409}, reused_email),
+    "secondary_email_sent": Switch(
+        {
+            "becomes_primary": ("b@example.com", "a@example.com", "Ulm"),
+            "keeps_primary": ("a@example.com", "b@example.com", "Ulm"),
+        },
+        secondary,
+    ),
+    "known_tlds": Switch(
+        {None: 201, frozenset({"org"}): 400},
+        lambda call, _: call.batch("contacts", "create", contact_rows(1, trace=False)).status_code,
+    ),
+    "unknown_owner": Switch(
+        {"refuse": 400, "take": 201},
+        lambda call, _: (
+            call.batch("contacts", "create", rows({"hubspot_owner_id": "5"}, trace=False)).status_code
+        ),
+    ),
+    "company_domain": Switch(
+        {"keep": ["https://x.example/"], "normalise": ["x.example"], "refuse": []}, domain
+    ),
+    "gdpr_blocks_addresses": Switch({True: 400, False: 201}, purged),
+    "enforce_validations": Switch({False: 201, True: 400}, ruled),
+}
+"""Setting -> what is seen with each value that it can have."""
+
+KNOWN = frozenset(
+    [
+        "burst_limit",
+        "burst_window",
+        "daily_limit",
+        "search_limit",
+        "oauth_limit",
+        "max_inputs",
+        "max_history_inputs",
+        "max_association_inputs",
+        "max_association_reads",
+        "max_associations",
+        "latency",
+        "latency_jitter",
+        "inbound_jitter",
+        "date_ahead",
+        "portal_id",
+        "time_zone",
+        "search_lag",
+        "required_properties",
+        "normalise_dates",
+        "check_tokens",
+        "scopes",
+        "token_seconds",
+        "rotate_refresh_token",
+        "keep_books",
+        "max_book_entries",
+        "max_body",
+        "clock",
+    ]
+)
+"""Settings that are no unknowns: figures of an account, and how the emulator itself runs."""
