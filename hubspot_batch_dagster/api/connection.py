@@ -141,7 +141,7 @@ class Connection:
         return f"{type(self).__name__}(base_url={self.base_url!r}, version={self.version!r})"
 
     def server_time(self) -> float:
-        """Seconds since 1970 by HubSpot's clock, as its answers' `Date` headers tell it; by this host's before the first answer.
+        """Seconds since 1970 by HubSpot's clock, as its batch answers tell it; by this host's before the first of them.
 
         A moment that is compared with what HubSpot stores must not depend on this host's clock.
         """
@@ -203,7 +203,9 @@ class Connection:
             if raw.status not in ok:
                 headers = {name: _scrubbed(value, token) for name, value in raw.headers.items()}
                 raise error_from_answer(raw.status, headers, raw.body.replace(token.encode(), b"[token]"))
-            return _success(raw, token, writes=writes)
+            answer = _success(raw, token, writes=writes)
+            self._clock.learn(answer.body)
+            return answer
         except HubSpotError as error:
             if not writes:
                 error.of_a_read()
@@ -233,7 +235,6 @@ class Connection:
                     raise
             grant.renew()
         self.budget.observe(raw.status, raw.headers, window)
-        self._clock.hear(raw.headers)
         return raw
 
 

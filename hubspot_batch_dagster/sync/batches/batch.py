@@ -87,12 +87,18 @@ class Batch:
         """The name of its intent in the journal."""
         return intent_id(self.run, self.action, self.rows) + ("." * self.again)
 
-    def intent(self, sent_at: float) -> Intent:
-        """What the journal must know before the request leaves. Creates are known by their values alone."""
+    def intent(self, sent_at: float, own_at: float = 0.0) -> Intent:
+        """What the journal must know before the request leaves. Creates are known by their values alone.
+
+        Args:
+            sent_at: When it may leave, by HubSpot's clock.
+            own_at: The same moment by this host's clock; 0 if it is not known.
+        """
         return Intent(
             id=self.intent_id,
             action=self.action,
             sent_at=sent_at,
+            own_at=own_at,
             rows=self.rows,
             keys=self.keys,
             digests=self.digests,

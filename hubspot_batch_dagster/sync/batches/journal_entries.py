@@ -15,7 +15,9 @@ from hubspot_batch_dagster.operations.records import Action
 class Intent:
     """The rows of one batch that may have reached HubSpot; each list has one item for each row.
 
-    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could. ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
+    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could, both by HubSpot's clock.
+    ``own_at`` is when the last one could by the clock of the host that sent it; 0 where an older version wrote the intent.
+    ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
     recognise a record, and is empty otherwise. ``settled`` says that the fate of every row is known, and that an earlier
     request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones. ``noted`` says that
     a later run wrote outcomes ``unknown`` of its rows.
@@ -32,6 +34,7 @@ class Intent:
     last_at: float = 0.0
     settled: bool = False
     noted: bool = False
+    own_at: float = 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -40,6 +43,21 @@ class Intent:
     def newest(self) -> float:
         """The last moment at which one of its requests could leave."""
         return max(self.sent_at, self.last_at)
+
+    @property
+    def oldest(self) -> float:
+        """The first moment at which its record can have been made, by whichever clock says less."""
+        return min(self.sent_at, self.own_at) if self.own_at else self.sent_at
+
+    def age(self, server_now: float, own_now: float) -> float:
+        """Seconds since its last request could leave, by whichever clock says less: what is over must be certain to be.
+
+        Args:
+            server_now: Seconds since 1970, by HubSpot's clock.
+            own_now: Seconds since 1970, by this host's.
+        """
+        told = server_now - self.newest
+        return min(told, own_now - self.own_at) if self.own_at else told
 
     def pick(self, indexes: Sequence[int]) -> Intent:
         """The same intent with only the rows at ``indexes``."""
@@ -97,7 +115,7 @@ class Line(NamedTuple):
     payload: bytes
 
 
-INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at", "settled", "noted")
+INTENT_COLUMNS = ("rows", "keys", "digests", "ids", "bodies", "last_at", "settled", "noted", "own_at")
 OUTCOME_COLUMNS = tuple(each.name for each in fields(Outcomes) if each.name != "settled_at")
 _NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "correlation_ids", "warnings"})
 

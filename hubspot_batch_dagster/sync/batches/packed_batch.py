@@ -45,7 +45,8 @@ class PackedBatch:
         lines: Name -> JSON list of a value for each row, as the journal takes them.
         table: The rows themselves, from ``start`` on, to unpack.
         id_property: The unique property that the ids are values of; ``None`` for record ids.
-        sent_at: When its request may leave; 0 until its intent is durable.
+        sent_at: When its request may leave, by HubSpot's clock; 0 until its intent is durable.
+        own_at: The same moment by this host's clock.
     """
 
     action: Action
@@ -57,6 +58,7 @@ class PackedBatch:
     start: int = 0
     id_property: str | None = None
     sent_at: float = 0.0
+    own_at: float = 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -69,7 +71,8 @@ class PackedBatch:
     def intent_payload(self) -> bytes:
         """What the journal must know before the request leaves. Creates are known by their values alone."""
         names = ("rows", "keys", "digests", "ids", *(["bodies"] if self.action == "create" else []))
-        return payload_of({name: self.lines[name] for name in names if name in self.lines})
+        columns = {name: self.lines[name] for name in names if name in self.lines}
+        return payload_of({**columns, "own_at": to_json(self.own_at)})
 
     def unpack(self) -> Batch:
         """The batch with a Python object for each value."""
@@ -77,7 +80,7 @@ class PackedBatch:
 
     def intent(self, batch: Batch) -> Intent:
         """The intent of the unpacked batch, as it is in the journal."""
-        return batch.intent(self.sent_at)
+        return batch.intent(self.sent_at, self.own_at)
 
     def accept(self, body: bytes, settled_at: float) -> AcceptedBatch | None:
         """Settle an answer in which all went well for every row; ``None`` if it says anything else."""

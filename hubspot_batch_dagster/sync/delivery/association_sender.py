@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from hubspot_batch_dagster.api.errors import HubSpotError
@@ -33,7 +34,7 @@ class AssociationSender(Sender):
         assert isinstance(batch, Batch)  # links are never packed
         if self.requester.stop:
             return DeliveredBatch()
-        intent = batch.intent(self.clock())
+        intent = batch.intent(self.clock(), time.time())
         self.journal.intend(self.sync, self.run, intent)
         verdicts, perhaps = self.association_writer.associate(batch)
         verdicts |= dict.fromkeys(perhaps, Verdict(outcome="unknown", message=LOST))

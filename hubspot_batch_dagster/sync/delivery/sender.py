@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
@@ -101,7 +102,7 @@ class Sender:
             return batch
         linked = self.association_writer.links and batch.action != "create"
         alone = self.before is not None or linked
-        return batch.unpack() if alone else replace(batch, sent_at=now)
+        return batch.unpack() if alone else replace(batch, sent_at=now, own_at=time.time())
 
     def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Send the batch and settle every row that can be settled now.
@@ -125,7 +126,7 @@ class Sender:
             except HubSpotError as error:
                 self.requester.stop.set(error)
                 return DeliveredBatch(outcomes=found)
-        intent = batch.intent(self.clock())
+        intent = batch.intent(self.clock(), time.time())
         self.journal.intend(self.sync, self.run, intent)
         delivery = BatchDelivery(self, batch, intent).run()
         delivery.outcomes += found
@@ -181,7 +182,7 @@ class Sender:
         """
         if not self._is_late(intent.newest):
             return intent
-        intent = replace(intent, last_at=self.clock())
+        intent = replace(intent, last_at=self.clock(), own_at=time.time())
         self.journal.settle(self.sync, self.run, Outcomes(), intent_id=None, left=intent.pick(open_rows))
         return intent
 

@@ -138,7 +138,7 @@ class Lookup:
         names = sorted({name for bodies in sent.values() for body in bodies for name in body})
         found: dict[str, dict[int, Verdict]] = {each.id: {} for each in intents}
         records = self.requester.created_since(
-            object_type_of(self.object_type).name, intents[0].sent_at - MARGIN, names
+            object_type_of(self.object_type).name, min(each.oldest for each in intents) - MARGIN, names
         )
         for record in self._unclaimed(records):
             place = self._place(record, intents, sent, found)
@@ -169,7 +169,7 @@ class Lookup:
         """The row that the record fits best: of rows whose values it all holds, the one with most values."""
         best: tuple[int, str, int] | None = None
         for intent in intents:
-            if record.created_at is not None and record.created_at.timestamp() < intent.sent_at - MARGIN:
+            if record.created_at is not None and record.created_at.timestamp() < intent.oldest - MARGIN:
                 continue
             for i, values in enumerate(sent[intent.id]):
                 better = best is None or len(values) > best[0]

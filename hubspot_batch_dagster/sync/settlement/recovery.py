@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
@@ -73,7 +74,7 @@ class Recovery:
 
     def _reopen(self, intent: Intent) -> None:
         self.at_large.append(intent)
-        if self.clock() - intent.newest >= self.requester.retry_policy.certain_after:
+        if intent.age(self.clock(), time.time()) >= self.requester.retry_policy.certain_after:
             self._over.add(intent.id)
         if intent.settled or intent.noted:
             return
@@ -111,7 +112,7 @@ class Recovery:
             raise
         for intent in intents:
             left = [i for i in range(len(intent)) if i not in found[intent.id]]
-            if self.clock() - intent.newest >= retry_policy.certain_after:
+            if intent.age(self.clock(), time.time()) >= retry_policy.certain_after:
                 left = [
                     i for i in left if intent.bodies[i] == "{}"
                 ]  # search cannot tell that there is no such record
