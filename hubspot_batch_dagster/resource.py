@@ -119,6 +119,11 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         "Age in seconds at which a create that search does not show was never carried out and may be sent again. "
         "By default 300.",
     )
+    wait_for_unknown: bool = _seldom(
+        lambda: True,
+        "Wait at the end of a run until creates without an answer are as old as certain_after, and settle them. "
+        "False leaves them unknown until the next run.",
+    )
     backoff: float = _seldom(
         lambda: 1.0,
         "Seconds of the first pause after server trouble, by default 1; it doubles, with jitter.",

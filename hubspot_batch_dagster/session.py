@@ -309,7 +309,11 @@ class HubSpotSession:
         )
 
     def _options(self, log: logging.Logger | None) -> RunOptions:
-        options = RunOptions(memory=self.settings.memory, retry_policy=self.settings.retry_policy)
+        options = RunOptions(
+            memory=self.settings.memory,
+            retry_policy=self.settings.retry_policy,
+            wait_for_unknown=self.settings.wait_for_unknown,
+        )
         if log is None:
             return options
         return replace(options, on_progress=lambda progress: log.info(str(progress)), on_warning=log.warning)

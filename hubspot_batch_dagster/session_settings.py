@@ -54,6 +54,7 @@ class SessionSettings:
     patience: float = 600.0
     index_lag: float = 30.0
     certain_after: float = 300.0
+    wait_for_unknown: bool = True
     backoff: float = 1.0
 
     @property

@@ -26,6 +26,8 @@ class RunOptions:
         approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
         adopt: Read the rows' records from the portal into the ids table, and send nothing.
         batch_size: Rows in a request; HubSpot takes 100.
+        wait_for_unknown: Wait until creates without an answer are certain to be over, settle them, and send what was not made,
+            instead of leaving that to the next run.
         on_progress: Called every few seconds with how far the run is.
         on_warning: Called with what the portal does not let the token read.
     """
@@ -36,6 +38,7 @@ class RunOptions:
     approve: str | None = None
     adopt: bool = False
     batch_size: int = 100
+    wait_for_unknown: bool = True
     on_progress: Callable[[Progress], None] | None = None
     on_warning: Callable[[str], None] = logger.warning
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from hubspot_batch_dagster.sync.planning.planner import Plan
 
@@ -20,12 +21,16 @@ class Progress:
         done: Rows settled.
         requests: Requests made.
         seconds: Since the first request could leave.
+        waiting: Rows that HubSpot perhaps made, and that the run waits to be certain of.
+        until: When it will be, in seconds since 1970.
     """
 
     total: int
     done: int = 0
     requests: int = 0
     seconds: float = 0.0
+    waiting: int = 0
+    until: float = 0.0
     _tell: Callable[[Progress], None] | None = field(default=None, repr=False)
     _clock: Callable[[], float] = field(default=time.monotonic, repr=False)
     _begun: float = field(default=0.0, repr=False)
@@ -44,11 +49,20 @@ class Progress:
 
     def note(self, rows: int, requests: int) -> None:
         """Count rows, and tell about it if the last word is some seconds old."""
+        self.waiting = 0
         self.done += rows
         self.requests = requests
         now = self._clock()
         self.seconds = now - self._begun
         if self._tell is not None and now - self._told >= EVERY:
+            self._told = now
+            self._tell(self)
+
+    def wait(self, rows: int, *, until: float) -> None:
+        """The run waits; tell so at once, and again every few seconds."""
+        first, self.waiting, self.until = not self.waiting, rows, until
+        now = self._clock()
+        if self._tell is not None and (first or now - self._told >= EVERY):
             self._told = now
             self._tell(self)
 
@@ -64,6 +78,12 @@ class Progress:
         return (self.total - self.done) / rate if rate else None
 
     def __str__(self) -> str:
+        if self.waiting:
+            at = datetime.fromtimestamp(self.until, timezone.utc)
+            return (
+                f"{self.waiting:,} rows have no answer. HubSpot may still make their records until {at:%H:%M:%S} UTC: "
+                "the run waits, then looks for them and sends those that were not made"
+            )
         left = self.seconds_left
         share = f"{self.done / self.total:.0%}" if self.total else "100%"
         eta = f", {_spoken(left)} left" if left is not None and self.done < self.total else ""

@@ -142,6 +142,8 @@ def _carry_out(run: RunContext) -> RunReport:
         if not run.options.adopt:
             prepare_writing(run, schema, plan, ready.ids_path)
             delivery = deliver(run, schema, area, plan, recovery)
+        if delivery.strangers:
+            attach_known(run, area, ready.ids_path)
         missed = not_sent_again(area)
         conclusion.conclude(area, gone=delivery.gone)
         saved = save(run, schema, ready.staged, delivery)

@@ -113,6 +113,7 @@ class Bench:
         chosen = {
             "retry_policy": retry_policy or self.retry_policy,
             "on_warning": self.warnings.append,
+            "wait_for_unknown": False,
             **options,
         }
         return run_sync(

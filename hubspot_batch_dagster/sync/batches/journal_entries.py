@@ -91,6 +91,11 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def pick(self, indexes: Sequence[int]) -> Outcomes:
+        """The outcomes of some of the rows."""
+        columns = {name: [getattr(self, name)[i] for i in indexes] for name in OUTCOME_COLUMNS}
+        return Outcomes(**columns, settled_at=self.settled_at)
+
     def tells(self) -> bool:
         """Whether there is a reason or a warning for any row."""
         return any(

@@ -28,6 +28,9 @@ class Recovery:
         held: Creates that HubSpot may still carry out; they must not be sent.
         suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and when
             they were sent before.
+        unmade: Creates that HubSpot certainly did not carry out: they may be sent.
+        wall: Seconds since 1970, by this computer's clock.
+        monotonic: Seconds of a clock that never jumps.
         at_large: Intents of repeatable rows. HubSpot may still carry out a request of theirs, or did so only after newer
             values had been sent: rows that have other values now are sent again.
     """
@@ -42,7 +45,11 @@ class Recovery:
     held: list[Intent] = field(default_factory=list)
     suspects: dict[str, float] = field(default_factory=dict)
     at_large: list[Intent] = field(default_factory=list)
+    unmade: list[Intent] = field(default_factory=list)
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
     _over: set[str] = field(default_factory=set)
+    _seen: dict[str, float] = field(default_factory=dict)
 
     def look_up_by_value(self) -> None:
         """Settle what can be settled at once: repeatable rows without an outcome become ``unknown`` lines, which the plan sends
@@ -74,7 +81,7 @@ class Recovery:
 
     def _reopen(self, intent: Intent) -> None:
         self.at_large.append(intent)
-        if intent.age(self.clock(), time.time()) >= self.requester.retry_policy.certain_after:
+        if self._left(intent) <= 0:
             self._over.add(intent.id)
         if intent.settled or intent.noted:
             return
@@ -101,6 +108,7 @@ class Recovery:
         if not intents:
             return
         retry_policy = self.requester.retry_policy
+        over = {each.id for each in intents if self._left(each) <= 0}
         newest = max(each.newest for each in intents)
         self.requester.stop.wait(
             max(0.0, min(retry_policy.index_lag, newest + retry_policy.index_lag - self.clock()))
@@ -112,11 +120,34 @@ class Recovery:
             raise
         for intent in intents:
             left = [i for i in range(len(intent)) if i not in found[intent.id]]
-            if intent.age(self.clock(), time.time()) >= retry_policy.certain_after:
-                left = [
-                    i for i in left if intent.bodies[i] == "{}"
-                ]  # search cannot tell that there is no such record
+            if intent.id in over:
+                # Of a record without values search cannot tell that it is not there.
+                unmade = [i for i in left if intent.bodies[i] != "{}"]
+                left = [i for i in left if intent.bodies[i] == "{}"]
+                self.unmade.append(intent.pick(unmade))
             self._close(intent, found[intent.id], left)
+
+    def hold(self, intents: Sequence[Intent]) -> None:
+        """Take over creates of this run whose answer was lost."""
+        for intent in intents:
+            self._seen.setdefault(intent.id, self.monotonic())
+            self.held.append(intent)
+
+    def seconds_until_certain(self) -> float:
+        """How long it takes until each held create has been carried out or never will be; 0 if that is so already.
+
+        Held for good is what search cannot tell apart: nothing is waited for that.
+        """
+        waits = [self._left(each) for each in self.held if any(body != "{}" for body in each.bodies)]
+        return max(0.0, *waits) if waits else 0.0
+
+    def _left(self, intent: Intent) -> float:
+        """Seconds until a request is certain to be over. Of two clocks the one counts that says it is younger; a run that
+        has known it for that long by itself needs neither."""
+        certain_after = self.requester.retry_policy.certain_after
+        age = intent.age(self.clock(), self.wall())
+        known = self.monotonic() - self._seen.setdefault(intent.id, self.monotonic())
+        return certain_after - max(age, known)
 
     def _read_back(self, intent: Intent) -> None:
         keyed = self.lookup.keyed(intent.bodies)

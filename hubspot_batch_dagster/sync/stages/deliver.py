@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
@@ -17,6 +16,7 @@ from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
@@ -28,11 +28,13 @@ class Delivery:
         gone: Records whose rows left the source, and that were to be archived.
         dissociated: Associations that ``Associate(..., replace=True)`` removed.
         interruption: What the caller must raise once the result is put away.
+        strangers: Whether records were found whose keys are not in this run's table.
     """
 
     gone: int = 0
     dissociated: int = 0
     interruption: BaseException | None = None
+    strangers: bool = False
 
 
 def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, recovery: Recovery) -> Delivery:
@@ -59,17 +61,16 @@ def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, reco
         if plan.gone and not run.stop:
             gone = plan_gone(area)
             dispatcher.deliver(area.archives(run.definition.id, size))
-        recovery.held = dispatcher.lost
-        if not run.stop:
-            _settle_lost(run, recovery, area)
+        strangers = settle_unknown(run, area, recovery, dispatcher, progress)
     except Exception:
         raise
     except BaseException as interruption:
-        area.lost(dispatcher.lost)
+        recovery.hold(dispatcher.lost)
+        area.lost(recovery.held)
         gone = area.count(f"SELECT count(*) FROM staged WHERE row >= {area.rows_in}")
         return Delivery(gone, dissociated, interruption)
     area.lost(recovery.held)
-    return Delivery(gone, dissociated)
+    return Delivery(gone, dissociated, strangers=strangers)
 
 
 def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recovery) -> Sender:
@@ -91,23 +92,10 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         known_ids=area.known_ids,
         before=_before_images(run, schema) if operation.keeps_before_images else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
+        owners=area.owners,
     )
 
 
 def _before_images(run: RunContext, schema: Schema) -> BeforeImages:
     names = [each.property for each in schema.encoder.layout.fields]
     return BeforeImages(run.requester, run.store.journal, run.object_type, run.name, run.definition.id, names)
-
-
-def _settle_lost(run: RunContext, recovery: Recovery, area: StagingArea) -> None:
-    """Look once more, before the run ends, for creates whose answer was lost in it."""
-    before = len(recovery.settled)
-    try:
-        recovery.search()
-    except StoreError:
-        raise
-    except HubSpotError as error:
-        run.stop.set(error)
-    finally:
-        for outcomes in recovery.settled[before:]:
-            area.settled(outcomes)

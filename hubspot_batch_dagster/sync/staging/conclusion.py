@@ -74,8 +74,8 @@ def _slice_of_final(low: int, high: int) -> str:
             coalesce(w.property, {_BEFORE}k.property END) AS property,
             CASE WHEN c.row IS NOT NULL THEN '{_SHARED}' || o.id || '. Its values were written last. Leave one of the two rows out.'
                 WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
-                WHEN p.action = 'unknown' THEN {_HELD}
                 WHEN p.action = 'reverted' THEN {_REVERTED}
+                WHEN o.outcome IS NULL AND (p.action = 'unknown' OR l.row IS NOT NULL) THEN {_HELD}
                 ELSE coalesce(w.message, {_BEFORE}k.message END) END AS message,
             coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
             w.warning AS warning, NULL::VARCHAR AS column_name,
@@ -125,7 +125,7 @@ _SHARED = "HubSpot says that this row and an earlier one are the same record "
 SHARED_ID = f"regexp_extract(message, '{_SHARED}([0-9]+)', 1)"
 """The record of a line that was rejected because another row has it, as SQL."""
 _BEFORE = "CASE WHEN p.action = 'rejected' THEN "
-_HELD = """'An earlier run sent this row and lost the answer. HubSpot does not show the record yet; the next run looks again.'"""
+_HELD = """'This row was sent, and no answer came. HubSpot does not show the record yet, and may still make it; the next run looks again.'"""
 _REVERTED = (
     "'An undo took the values of this row back. It is sent again when it changes, or with full_refresh.'"
 )

@@ -149,7 +149,8 @@ class StagingArea:
 
     def lost(self, intents: Sequence[Intent]) -> None:
         """Note the rows whose fate is not known."""
-        rows = [row for intent in intents for row in intent.rows]
+        keys = [key for intent in intents for key in intent.keys]
+        rows = [row for row, _ in self.places(keys).values()]
         self._insert("lost", pa.table({"row": pa.array(rows, pa.int64())}), "*")
 
     def claimed(self, ids: Sequence[str]) -> set[str]:
@@ -185,9 +186,52 @@ class StagingArea:
             WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
         return self.db.execute(query).fetchall()
 
-    def batches(self, run: str, size: int) -> Iterator[Batch | PackedBatch]:
-        """What the plan wants sent, in the order of the rows, in batches of one action each."""
-        for action, rows in self._grouped(self._to_send(), size):
+    def places(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Where some keys stand in this run's table: key -> row and hash."""
+        query = "SELECT key, row, digest FROM staged WHERE key IN (SELECT unnest(?))"
+        with self._lock:
+            found = self.db.execute(query, [list(keys)]).fetchall()
+        return {str(key): (int(row), str(digest)) for key, row, digest in found}
+
+    def reopen(self, unmade: Sequence[str], *, updates: bool) -> int:
+        """Plan rows anew whose creates had no answer: those that were not made, and those found with other values.
+
+        Args:
+            unmade: Keys whose records were certainly not made.
+            updates: Whether the operation changes records that it finds.
+
+        Returns:
+            How many rows :meth:`batches` gives with ``reopened``.
+        """
+        with self._lock:
+            self._flush()
+            db = self.db
+            db.execute(
+                """CREATE OR REPLACE TABLE reopened AS SELECT row, NULL::VARCHAR AS id FROM plan
+                WHERE key IN (SELECT unnest(?)) AND action IN ('create', 'unknown')
+                    AND row NOT IN (SELECT row FROM incomplete)""",
+                [list(unmade)],
+            )
+            if updates:
+                db.execute(
+                    """INSERT INTO reopened SELECT row, arg_max(id, seq) FROM settled JOIN plan USING (row)
+                    WHERE action = 'unknown' AND stale GROUP BY row"""
+                )
+            db.execute(
+                """UPDATE plan SET action = CASE WHEN r.id IS NULL THEN 'create' ELSE 'update' END,
+                    known_id = r.id, send_id = r.id FROM reopened r WHERE plan.row = r.row"""
+            )
+            return self.count("SELECT count(*) FROM reopened")
+
+    def batches(self, run: str, size: int, *, reopened: bool = False) -> Iterator[Batch | PackedBatch]:
+        """What the plan wants sent, in the order of the rows, in batches of one action each.
+
+        Args:
+            run: Prefix of trace ids and intents.
+            size: Rows in a batch.
+            reopened: Only what :meth:`reopen` planned.
+        """
+        for action, rows in self._grouped(self._to_send(reopened), size):
             id_property = self._id_property if action != "create" else None
             ready = packed(rows, action, run, id_property, size)
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
@@ -230,13 +274,14 @@ class StagingArea:
             for start in range(0, rows.num_rows, size):
                 yield batch_of(rows.slice(start, size), action, "", self._id_property)
 
-    def _to_send(self) -> Iterator[pa.RecordBatch]:
+    def _to_send(self, reopened: bool) -> Iterator[pa.RecordBatch]:
         """The plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
+        only = "AND row IN (SELECT row FROM reopened)" if reopened else ""
         for low in range(0, self.rows_in, SORTED_AT_ONCE):
             yield from self._stream(
                 f"""SELECT row, key, digest, action, send_id FROM plan
                 WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate')
-                    AND row >= {low} AND row < {low + SORTED_AT_ONCE} ORDER BY row""",
+                    AND row >= {low} AND row < {low + SORTED_AT_ONCE} {only} ORDER BY row""",
                 READ_AT_ONCE,
             )
 

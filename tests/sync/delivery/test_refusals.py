@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bench.sync_bench import COMPANIES, CONTACTS, HASTY, QUICK, Bench, firms, people, shown
+from bench.sync_bench import BY_KEY, COMPANIES, CONTACTS, HASTY, QUICK, Bench, firms, people, shown
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.delivery.groups import Groups
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
 
@@ -87,6 +88,40 @@ def test_an_outage_is_waited_out_by_one_request_at_a_time_and_the_rest_is_sent(b
     second = bench.run(firms(400), COMPANIES, batch_size=10, retry_policy=HASTY)
     assert shown(second) == {"created": 80, "unchanged": 320}
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(400)])
+
+
+def test_rows_without_an_answer_are_settled_in_the_run_and_those_that_were_not_made_are_sent(
+    bench: Bench,
+) -> None:
+    told: list[str] = []
+    bench.emulator.faults.add(Fault.answer(503, operation="create", times=4))
+    bench.emulator.faults.add(Fault.answer(503, operation="create", times=1, after_commit=True))
+    waits = {"wait_for_unknown": True, "retry_policy": replace(QUICK, certain_after=1.0)}
+    result = bench.run(
+        firms(200), COMPANIES, batch_size=10, on_progress=lambda each: told.append(str(each)), **waits
+    )
+    assert shown(result) == {"created": 200}
+    assert any("may still make their records until" in each for each in told)
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(200)])
+
+
+@pytest.mark.parametrize("operation", [COMPANIES, BY_KEY])
+def test_rows_that_an_earlier_run_lost_are_settled_by_this_one_with_their_newest_values(
+    bench: Bench, operation: Operation
+) -> None:
+    bench.emulator.faults.add(Fault.drop(operation="create", times=1))
+    bench.emulator.faults.add(Fault.drop(operation="create", times=1, after_commit=True))
+    late = replace(QUICK, index_lag=0.0)
+    bench.emulator.portal.settings = replace(bench.emulator.portal.settings, search_lag=0.5)
+    lost = bench.run(firms(20), operation, batch_size=10, retry_policy=late)
+    assert shown(lost) == {"unknown": 20}
+    rows = [{**row, "city": "Bonn"} for row in firms(30)]
+    waits = replace(QUICK, certain_after=1.0)
+    result = bench.run(rows[5:], operation, wait_for_unknown=True, retry_policy=waits)
+    assert not result.counts["unknown"]
+    again = bench.run(rows, operation)
+    assert again.counts["created"] + again.counts["updated"] <= 5
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(30)])
 
 
 def test_an_outage_that_lasts_longer_than_the_patience_stops_the_run_after_few_requests(bench: Bench) -> None:
