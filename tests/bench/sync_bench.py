@@ -33,7 +33,7 @@ QUICK = RetryPolicy(
     longest_pause=0.2,
     locked=0.02,
     window=0.05,
-    index_lag=0.1,
+    index_lag=0.4,
     certain_after=60.0,
 )
 HASTY = replace(QUICK, certain_after=-5.0)
