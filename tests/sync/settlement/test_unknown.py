@@ -239,6 +239,7 @@ def test_a_search_goes_on_where_hubspot_shows_no_further_page(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire_module, "_LAST_PAGE", 1)
+    bench.emulator.portal.settings = replace(bench.emulator.portal.settings, inbound_jitter=0.2)
     bench.emulator.faults.add(Fault.drop(operation="create", times=4, after_commit=True))
     assert shown(bench.run(firms(400), COMPANIES)) == {"created": 400}
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(400)])
