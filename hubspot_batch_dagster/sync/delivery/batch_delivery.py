@@ -269,14 +269,15 @@ class BatchDelivery(BatchSettlement):
 
     def _take_apart(self, rows: list[int]) -> None:
         """One of the rows at least is refused. Those that were tried alone and refused are known."""
-        for row in [row for row in rows if row in self.alone]:
+        known = [row for row in rows if row in self.alone]
+        for row in known:
             error = self.alone.pop(row)
             verdict = rejection(error, error.correlation_id)._replace(stale=not self.sender.trials.taken)
             self.reasons[verdict.message or ""] += 1
             self._settle({row: verdict}, Event.TAKEN)
             self.groups.found()
         rest = [row for row in rows if self.states[row] not in FINAL]
-        if len(rest) == len(rows) > 1:
+        if not known and len(rest) > 1:
             self.groups.halve(Group(rest))
         elif rest:
             self.groups.add(rest)
