@@ -104,7 +104,8 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         lambda: "512MB", "Memory for keys and hashes of a run; more rows go to disk. By default 512MB."
     )
     timeout: float = _seldom(
-        lambda: 110.0, "Seconds to wait for an answer, by default 110. HubSpot itself gives up after 100 s."
+        lambda: 110.0,
+        "Seconds that a request and its answer may take, by default 110. HubSpot itself gives up after 100 s.",
     )
     patience: float = _seldom(
         lambda: 600.0,
@@ -127,6 +128,14 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
     backoff: float = _seldom(
         lambda: 1.0,
         "Seconds of the first pause after server trouble, by default 1; it doubles, with jitter.",
+    )
+    trust_env: bool = _seldom(
+        lambda: False,
+        "Take the proxy (HTTPS_PROXY, NO_PROXY) and the CA bundle (REQUESTS_CA_BUNDLE) from the environment. By default not.",
+    )
+    allow_http: bool = _seldom(
+        lambda: False,
+        "Send the token without TLS to a host that is not this one, such as an emulator's. By default refused.",
     )
 
     _session: "HubSpotSession | None" = PrivateAttr(default=None)

@@ -64,7 +64,9 @@ class HubSpotSession:
             self._source,
             base_url=settings.base_url,
             version=settings.version,
-            timeout=Timeout(connect=min(5.0, timeout), read=timeout, total=max(180.0, 1.5 * timeout)),
+            timeout=Timeout(connect=min(5.0, timeout), read=timeout, total=timeout),
+            trust_env=settings.trust_env,
+            allow_http=settings.allow_http,
         )
         # Two portals never share a token, but an emulator and HubSpot might.
         self._client.budget = open_budget(

@@ -56,6 +56,8 @@ class SessionSettings:
     certain_after: float = 300.0
     wait_for_unknown: bool = True
     backoff: float = 1.0
+    trust_env: bool = False
+    allow_http: bool = False
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -97,6 +99,8 @@ def token_source(settings: SessionSettings) -> TokenSource:
         base_url=settings.base_url,
         version=settings.version,
         cache=_token_cache(settings),
+        trust_env=settings.trust_env,
+        allow_http=settings.allow_http,
     )
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pydantic
 import pytest
+from bench.wire_server import Drip, Reply, WireServer
 from face_helpers import BY_EMAIL, Bench, people
 
 from hubspot_batch_dagster import HubSpotResource, hubspot_asset
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotConnected
 from hubspot_batch_dagster.emulator import Fault
 
 SECRET = "pat-na1-0123456789-secret"
@@ -98,6 +99,44 @@ def test_the_timeout_ends_the_wait_for_a_silent_server_and_patience_ends_the_run
     assert result.counts["unsent"] + result.counts["unknown"] == 2
     assert result.stopped is not None
     assert time.monotonic() - began < 8
+
+
+def test_a_proxy_of_the_environment_is_used_only_where_the_resource_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    account = Reply(200, {"portalId": 7, "timeZone": "UTC"})
+    settings = {"access_token": "pat-x", "store": str(tmp_path), "timeout": 2.0, "allow_http": True}
+    with WireServer(account) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("NO_PROXY", "")
+        for trust_env in (True, False):
+            resource = HubSpotResource(base_url="http://hubspot.invalid", trust_env=trust_env, **settings)
+            with resource.open() as hubspot:
+                if trust_env:
+                    assert hubspot.client.account_details().portal_id == 7
+                else:
+                    with pytest.raises(NotConnected):
+                        hubspot.client.account_details()
+        assert [seen.path for seen in proxy.seen] == ["http://hubspot.invalid/account-info/2026-03/details"]
+
+
+def test_a_token_is_not_sent_in_clear_to_another_host_unless_it_is_allowed(tmp_path) -> None:
+    resource = HubSpotResource(access_token="pat-x", base_url="http://emulator:8000", store=str(tmp_path))
+    with pytest.raises(InputError, match="without encryption"), resource.open():
+        pass
+
+
+def test_an_answer_that_drips_ends_with_the_timeout(tmp_path) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n"
+    with WireServer(Drip(head)) as server:
+        resource = HubSpotResource(
+            access_token="pat-x", base_url=server.url, store=str(tmp_path), timeout=0.5
+        )
+        started = time.monotonic()
+        with resource.open() as hubspot, pytest.raises(AnswerLost, match=r"not complete after 0\.5 s"):
+            hubspot.client.account_details()
+        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["well", "badly"])
