@@ -137,6 +137,10 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         lambda: False,
         "Send the token without TLS to a host that is not this one, such as an emulator's. By default refused.",
     )
+    lock_wait: float = _seldom(
+        lambda: 900.0,
+        "Seconds to wait while another run of the same sync is at work, by default 900; then the run fails.",
+    )
 
     _session: "HubSpotSession | None" = PrivateAttr(default=None)
 

@@ -124,7 +124,8 @@ class HubSpotSession:
             self._store = Store(
                 self.settings.store or default_store(),
                 journal_url=self.settings.journal,
-                clock=self._client.server_time,
+                lock_wait=self.settings.lock_wait,
+                patience=self.settings.patience,
             )
         return self._store
 

@@ -58,6 +58,7 @@ class SessionSettings:
     backoff: float = 1.0
     trust_env: bool = False
     allow_http: bool = False
+    lock_wait: float = 900.0
 
     @property
     def retry_policy(self) -> RetryPolicy:

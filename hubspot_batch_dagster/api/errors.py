@@ -3,6 +3,7 @@
     HubSpotError
       InputError              bad input, found before anything was sent
       StoreError              the journal or an ids table cannot be read or written; nothing was sent
+        Overtaken             a later run of the sync has begun; this one sends and writes nothing more
       ConservationError       the rows out do not add up to the rows in
       BudgetTimeout           no request became free in time; nothing was sent
         BudgetUnavailable       Redis, Postgres or the file that counts the requests does not answer
@@ -163,6 +164,12 @@ class StoreError(HubSpotError):
     """
 
     default_remedy = "Check the path, its permissions and the free space, then run again."
+
+
+class Overtaken(StoreError):
+    """A later run of the sync has begun, and this one sends and writes nothing more. The later one goes on from what was done."""
+
+    default_remedy = "Look at the later run. Where none was meant, find out who started it, then run again."
 
 
 class ConservationError(HubSpotError):

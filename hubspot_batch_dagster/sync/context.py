@@ -78,6 +78,7 @@ class RunContext:
         portal: What the account says of itself; ``None`` checks nothing.
         folder: For the run's own files.
         requester: The requests, all counted and stopped together.
+        generation: Which run of its sync this is; ``None`` where nothing is written.
     """
 
     definition: RunDefinition
@@ -86,6 +87,12 @@ class RunContext:
     portal: Portal | None
     folder: Path
     requester: Requester
+    generation: int | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether the run may write: a plan is no generation of its sync."""
+        return self.generation is not None
 
     @property
     def name(self) -> str:
@@ -155,4 +162,9 @@ def open_run(
             requester = Requester(
                 client, stop=stop, retry_policy=options.retry_policy, version=operation.version
             )
-            yield RunContext(definition, client, store, portal, folder, requester)
+            store.journal.stop = stop.event
+            if not writes:
+                yield RunContext(definition, client, store, portal, folder, requester, None)
+                return
+            with store.begin(name, definition.id, on_overtaken=stop.set) as generation:
+                yield RunContext(definition, client, store, portal, folder, requester, generation.number)

@@ -27,10 +27,12 @@ from hubspot_batch_dagster.sync.stages.find_known import (
     read_records,
     recover,
 )
+from hubspot_batch_dagster.sync.stages.identify import identify
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema, resolve_schema
 from hubspot_batch_dagster.sync.stages.save import save
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows, stage_rows
 from hubspot_batch_dagster.sync.staging import conclusion
+from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.store import Store
 
 __all__ = ["RunOptions", "RunReport", "plan_sync", "run_sync"]
@@ -119,6 +121,7 @@ def plan_sync(
 class _Ready:
     """What the stages up to the rows on disk have made: for a run and for the plan of one alike."""
 
+    identity: Identity
     schema: Schema
     staged: StagedRows
     ids_path: Path | None
@@ -126,10 +129,11 @@ class _Ready:
 
 @contextmanager
 def _made_ready(run: RunContext) -> Iterator[_Ready]:
+    identity = identify(run)
     schema = resolve_schema(run)
     with stage_rows(run, schema) as staged, ids_file(run) as path:
         check_interrupted_first_run(run, schema, path)
-        yield _Ready(schema, staged, path)
+        yield _Ready(identity, schema, staged, path)
 
 
 def _carry_out(run: RunContext) -> RunReport:
@@ -140,13 +144,13 @@ def _carry_out(run: RunContext) -> RunReport:
         plan = decide(run, schema, area, held=recovery.held, at_large=recovery.at_large)
         delivery = Delivery()
         if not run.options.adopt:
-            prepare_writing(run, schema, plan, ready.ids_path)
+            prepare_writing(run, schema, ready.identity, plan, ready.ids_path)
             delivery = deliver(run, schema, area, plan, recovery)
         if delivery.strangers:
             attach_known(run, area, ready.ids_path)
         missed = not_sent_again(area)
         conclusion.conclude(area, gone=delivery.gone)
-        saved = save(run, schema, ready.staged, delivery)
+        saved = save(run, schema, ready.identity, ready.staged, delivery)
         if not run.stop and not run.options.adopt:
             recovery.close_reopened(missed)
     return RunReport(saved, plan, delivery.interruption, schema.preflight.drift)

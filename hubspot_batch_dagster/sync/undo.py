@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +62,7 @@ def sync_of_run(store: Store, run: str) -> str:
         InputError: No sync of the store has it.
     """
     for sync in store.syncs():
-        with store.local_file(sync, "runs", run, "ids.parquet") as found:
+        with store.local(sync, "runs", run, "ids.parquet") as found:
             if found is not None:
                 return sync
     raise InputError(
@@ -75,7 +77,7 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
     Raises:
         InputError: The store does not have the run.
     """
-    with store.local_file(sync, "runs", run, "ids.parquet") as ids, store.local_ids(sync) as state:
+    with store.local(sync, "runs", run, "ids.parquet") as ids, store.local_ids(sync) as state:
         if ids is None or state is None:
             raise InputError(
                 f"The store has no run {run!r} of {sync!r}.",
@@ -160,7 +162,9 @@ def _note_reverted(found: Undo, store: Store, restored: SyncResult, archived: Sy
         for i, (each, outcome, _, _) in enumerate(touched)
     }
     outcomes = outcomes_of(reverted, verdicts, at)
-    store.journal.settle(found.sync, archived.run, outcomes, intent_id=None)
+    run = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"
+    with store.lock(found.sync), store.begin(found.sync, run, on_overtaken=lambda _: None):
+        store.journal.settle(found.sync, run, outcomes, intent_id=None)
 
 
 def _done(result: SyncResult, outcome: str) -> list[str]:

@@ -11,6 +11,9 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
 
 TRIES = 3
 
@@ -195,3 +198,13 @@ def _has_user(name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def new_database(server: Postgres) -> str:
+    """The URL of a new, empty database of a server."""
+    name = f"t{uuid4().hex}"
+    engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.url.removesuffix("/postgres") + "/" + name

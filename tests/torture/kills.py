@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync import result
-from hubspot_batch_dagster.sync.state.journal import Journal
+from hubspot_batch_dagster.sync.staging import conclusion
+from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.trouble import WRITES
 
@@ -20,13 +20,14 @@ STALL = 0.8
 """Seconds for which a request is held, so that the sync dies while it is under way."""
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "intend": (Journal, "intend"),
-    "settle": (Journal, "settle"),
-    "record": (Journal, "record"),
-    "conclude": (result, "conclude"),
+    "intend": (SqlJournal, "intend"),
+    "settle": (SqlJournal, "settle"),
+    "record": (SqlJournal, "record"),
+    "conclude": (conclusion, "conclude"),
     "put": (Store, "put"),
-    "replace_ids": (Store, "replace_ids"),
-    "forget": (Journal, "forget"),
+    "put_version": (Store, "put_version"),
+    "close": (SqlJournal, "conclude"),
+    "publish": (Store, "_publish"),
     "fsync": (os, "fsync"),
 }
 """Step -> where it is. ``fsync`` is inside the replacement of a file: before it is renamed, and after."""

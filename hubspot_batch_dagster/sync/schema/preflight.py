@@ -67,7 +67,7 @@ class Preflight:
             return {}
         return self.definitions.encoded(self.mapping)
 
-    def keep(self, store: Store, name: str, folder: Path) -> None:
+    def keep(self, store: Store, name: str, folder: Path, generation: int) -> None:
         """Keep the definitions beside the ids table, for the next run to compare with."""
         if self.definitions is None or self.mapping is None:
             return
@@ -75,7 +75,7 @@ class Preflight:
         write_snapshot(
             written, self.definitions.kind, self.portal_id, self.definitions.snapshot(self.mapping)
         )
-        store.put(name, written, KEPT_IN)
+        store.put_version(name, generation, written, KEPT_IN)
 
     def make_missing(self, portal: Portal, operation: Operation, ask: Ask) -> None:
         """Make the properties that are missing; called once the plan is settled, and never by a dry run."""

@@ -58,11 +58,20 @@ class Recovery:
         Raises:
             HubSpotError: HubSpot could not be asked; nothing was sent.
         """
+        self.take_testimony()
         for intent in self.journal.open_intents(self.sync):
             if intent.action == "create":
                 self._read_back(intent)
             else:
                 self._reopen(intent)
+
+    def take_testimony(self) -> dict[str, set[int]]:
+        """Take in what overtaken runs heard after this one began; gives back the rows of each intent that are settled so."""
+        rows: dict[str, set[int]] = {}
+        for intent_id, outcomes in self.journal.take_testimony(self.sync, self.run):
+            self.settled.append(outcomes)
+            rows.setdefault(intent_id, set()).update(outcomes.rows)
+        return rows
 
     def close_reopened(self, missed: Set[tuple[str, str]] = frozenset()) -> None:
         """This run sent what had to be sent again. An intent is done with if its requests were over before that; else it stays
@@ -118,8 +127,11 @@ class Recovery:
         except BaseException:
             self.held = intents
             raise
+        heard = self.take_testimony()  # before a create is declared never carried out
         for intent in intents:
-            left = [i for i in range(len(intent)) if i not in found[intent.id]]
+            settled = {i for i, row in enumerate(intent.rows) if row in heard.get(intent.id, ())}
+            found[intent.id] = {i: each for i, each in found[intent.id].items() if i not in settled}
+            left = [i for i in range(len(intent)) if i not in found[intent.id] and i not in settled]
             if intent.id in over:
                 # Of a record without values search cannot tell that it is not there.
                 unmade = [i for i in left if intent.bodies[i] != "{}"]

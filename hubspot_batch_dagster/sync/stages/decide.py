@@ -13,6 +13,7 @@ from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging import known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
+from hubspot_batch_dagster.sync.state.identity import Identity
 
 
 def decide(
@@ -52,7 +53,9 @@ def decide(
     return plan
 
 
-def prepare_writing(run: RunContext, schema: Schema, plan: Plan, path: Path | None) -> None:
+def prepare_writing(
+    run: RunContext, schema: Schema, identity: Identity, plan: Plan, path: Path | None
+) -> None:
     """Leave a mark of a first run's key, and make the properties that are missing; called once the plan is settled.
 
     Raises:
@@ -61,9 +64,10 @@ def prepare_writing(run: RunContext, schema: Schema, plan: Plan, path: Path | No
     """
     if not plan.requests:
         return
+    run.store.journal.bind(run.name, run.definition.id, identity.to_json())
     if path is None:
         written = run.folder / ids_table.IN_PROGRESS
-        ids_table.write_in_progress(written, schema.encoder.layout.key, run.object_type)
+        ids_table.write_in_progress(written, identity)
         run.store.put(run.name, written, ids_table.IN_PROGRESS)
     if run.portal is not None:
         schema.preflight.make_missing(run.portal, run.operation, run.requester.ask)

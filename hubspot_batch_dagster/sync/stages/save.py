@@ -10,29 +10,30 @@ from hubspot_batch_dagster.sync.stages.deliver import Delivery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
 from hubspot_batch_dagster.sync.staging import conclusion, known_rows
+from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.ids_table import metadata_of
 
 
-def save(run: RunContext, schema: Schema, staged: StagedRows, delivery: Delivery) -> SyncResult:
+def save(
+    run: RunContext, schema: Schema, identity: Identity, staged: StagedRows, delivery: Delivery
+) -> SyncResult:
     """Write the tables of the run and the new ids table, and let the journal forget what they hold.
 
     Raises:
         StoreError: A file cannot be written. What was sent is in the journal, and the next run settles it.
+        Overtaken: A later run of the sync has begun; nothing of its was replaced.
     """
     store, name, run_id, area = run.store, run.name, run.definition.id, staged.area
-    ids, rejected = conclusion.write_tables(area, run.folder)
+    generation = run.generation or 0
+    metadata = metadata_of(identity, generation)
+    ids, rejected = conclusion.write_tables(area, run.folder, metadata)
     ids_path = store.put(name, ids, "runs", run_id, "ids.parquet")
     rejected_path = store.put(name, rejected, "runs", run_id, "rejected.parquet")
     written = run.folder / "state.parquet"
-    known_rows.write(area, written, run.object_type, schema.definition(run))
-    store.replace_ids(name, written)
-    schema.preflight.keep(store, name, run.folder)
-    if (
-        delivery.interruption is None
-    ):  # else the journal may know more than the stage: the next run folds it in
-        store.journal.forget(name)
-    kept = store.forget_old_runs(name)
-    if run.operation.keeps_before_images:
-        store.journal.forget_before(name, kept)
+    known_rows.write(area, written, metadata, schema.definition(run))
+    schema.preflight.keep(store, name, run.folder, generation)
+    # After an interruption the journal may know more than the stage: the next run folds it in.
+    store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
     return SyncResult(
         name=name,
         run=run_id,

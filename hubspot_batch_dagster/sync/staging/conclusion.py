@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import ConservationError
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea, release_memory
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal, quoted
+from hubspot_batch_dagster.sync.state.ids_table import META
 
 SLICE = 250_000
 """Rows that are joined with their outcomes at a time: measured, a million does not fit into 512 MB beside ten million others."""
@@ -85,7 +86,7 @@ def _slice_of_final(low: int, high: int) -> str:
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
 
 
-def write_tables(stage: StagingArea, folder: Path) -> tuple[Path, Path]:
+def write_tables(stage: StagingArea, folder: Path, metadata: str) -> tuple[Path, Path]:
     """Write the ids table and the rejected rows of the run; returns their paths."""
     ids, rejected = folder / "ids.parquet", folder / "rejected.parquet"
     keys = [f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns]
@@ -104,7 +105,10 @@ def write_tables(stage: StagingArea, folder: Path) -> tuple[Path, Path]:
         ),
     ):
         target = str(path).replace("'", "''")
-        stage.db.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+        stage.db.execute(
+            f"COPY ({query}) TO '{target}' "
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: {literal(metadata)}}})"
+        )
     return ids, rejected
 
 

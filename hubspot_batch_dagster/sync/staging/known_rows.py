@@ -17,24 +17,19 @@ from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
-from hubspot_batch_dagster.sync.state.ids_table import META, check, described, metadata_of, unreadable
+from hubspot_batch_dagster.sync.state.ids_table import META, described, unreadable
 
 _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
     category, code, property, message, correlation_id, warning"""
 
 
-def attach(stage: StagingArea, path: Path | None, object_type: str, recovered: Iterable[Outcomes]) -> None:
+def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes]) -> None:
     """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
 
     Args:
         stage: The stage of the run; its ``staged`` table has the types of the key columns.
         path: The ids table's file, or ``None`` before the first run.
-        object_type: Where the records live; an ids table is of one object type.
         recovered: Outcomes that the file does not have yet, oldest first.
-
-    Raises:
-        StoreError: The file cannot be read, or was written by a newer version.
-        InputError: The file is of another key or object type.
     """
     db = stage.db
     stage.make_outcome_table("recovered")
@@ -51,7 +46,6 @@ def attach(stage: StagingArea, path: Path | None, object_type: str, recovered: I
     if path is None:
         db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
     else:
-        check(path, stage.key_columns, object_type)
         if stage.rows_in == 0:  # an empty source says nothing of the types
             struct = _types_of_keys(stage, path)
             for table in ("staged", "rejected"):
@@ -145,7 +139,7 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
     )
 
 
-def write(stage: StagingArea, path: Path, object_type: str, definition: str) -> None:
+def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
     A record that another key claims now leaves its former line without an id.
@@ -153,7 +147,7 @@ def write(stage: StagingArea, path: Path, object_type: str, definition: str) -> 
     keys = ", ".join(
         f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
     )
-    meta = metadata_of(stage.key_columns, object_type).replace("'", "''")
+    meta = metadata.replace("'", "''")
     target = str(path).replace("'", "''")
     kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id, CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
         FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""

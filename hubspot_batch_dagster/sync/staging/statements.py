@@ -13,3 +13,8 @@ REVERTED = "REVERTED"
 def quoted(name: str) -> str:
     """A column name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL wants it."""
+    return "'" + text.replace("'", "''") + "'"

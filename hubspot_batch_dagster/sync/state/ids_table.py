@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.sync.state.identity import Identity
 
-FORMAT = 1
+FORMAT = 2
+"""2: key texts of one meaning are one (7 and 7.0), and the file says which portal, store, sync and generation it is of."""
 META = b"hubspot_batch_dagster"
 IN_PROGRESS = "in_progress.parquet"
 """An ids table without lines: what the keys of a first run are that has not come to its end."""
@@ -57,17 +60,15 @@ def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
         seen.add(folded)
 
 
-def write_in_progress(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+def write_in_progress(path: Path, identity: Identity) -> None:
     """Write an ids table without lines."""
-    schema = pa.schema(
-        [("_key", pa.string())], metadata={META: metadata_of(key_columns, object_type).encode()}
-    )
+    schema = pa.schema([("_key", pa.string())], metadata={META: metadata_of(identity, 0).encode()})
     pq.write_table(schema.empty_table(), path)
 
 
-def metadata_of(key_columns: tuple[str, ...], object_type: str) -> str:
+def metadata_of(identity: Identity, generation: int) -> str:
     """What an ids table says of itself, as it is written into the file."""
-    return json.dumps({"format": FORMAT, "key": list(key_columns), "object_type": object_type})
+    return json.dumps({"format": FORMAT, "generation": generation, **asdict(identity)})
 
 
 def unreadable(path: Path, error: Exception) -> StoreError:
@@ -78,22 +79,24 @@ def unreadable(path: Path, error: Exception) -> StoreError:
     )
 
 
-def described(path: Path) -> dict[str, Any]:
+def described(path: Path, file: Any = None) -> dict[str, Any]:
     """What an ids table says of itself: format, key columns, object type.
 
     Raises:
         StoreError: It cannot be read, is none of ours, or was written by a newer version.
     """
     try:
-        found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {}).get(META, b"{}"))
+        found: dict[str, Any] = json.loads((pq.read_metadata(file or path).metadata or {}).get(META, b"{}"))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(path, error) from None
+    if not isinstance(found, dict):
+        raise unreadable(path, ValueError("it does not say what it is"))
     if found.get("format", 0) > FORMAT:
         raise StoreError(
             f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {FORMAT}).",
             remedy="Upgrade hubspot-batch-dagster, or give this deployment a store of its own.",
         )
-    if "key" not in found:
+    if "key" not in found or "object_type" not in found:
         raise StoreError(
             f"The file {path} is not an ids table of this package.",
             remedy="Move it away, or give the resource another store=.",

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from hubspot_batch_dagster.sync.state.private_files import create_private
+
+_LIBPQ = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that vanished without a word is noticed, and not waited for."""
+
 
 def open_engine(url: str) -> sa.Engine:
     """An engine for a journal: SQLite with a write-ahead log and full synchronisation, or what the URL names."""
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
+    where = sa.engine.make_url(url)
+    if where.get_backend_name() == "sqlite":
+        if where.database and where.database != ":memory:":
+            create_private(Path(where.database))  # SQLite gives its log the permissions of the file
+        engine = sa.create_engine(where, hide_parameters=True)
 
         @sa.event.listens_for(engine, "connect")
         def _durable(connection: Any, _record: Any) -> None:
@@ -20,9 +35,13 @@ def open_engine(url: str) -> sa.Engine:
             cursor.execute("PRAGMA busy_timeout=30000")
             _write_ahead(cursor)
             cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA secure_delete=ON")  # what is dropped is overwritten: it was people's data
             cursor.close()
 
-    return engine
+        return engine
+    given = _LIBPQ if where.get_driver_name() in ("psycopg", "psycopg2") else {}
+    options = {name: value for name, value in given.items() if name not in where.query}
+    return sa.create_engine(where, pool_pre_ping=True, connect_args=options, hide_parameters=True)
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:

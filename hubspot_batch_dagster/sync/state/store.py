@@ -1,35 +1,37 @@
 """Where the ids tables and the journal live.
 
-A store is a folder or any fsspec URL. Each sync has a folder of its own in it, with its ids table
-(``ids.parquet``, replaced atomically) and the tables of its last runs (``runs/<run>/``). The journal is a
-SQLite file beside them, or a database that several hosts share.
+A store is a folder or any fsspec URL. Each sync has a folder of its own in it: its ids table (``ids-<generation>.parquet``; the
+journal says which one counts, and ``ids.parquet`` is a copy of that for whoever reads it), the portal's definitions as they were
+(``portal-<generation>.json``, with a copy ``portal.json``) and the tables of its last runs (``runs/<run>/``). The journal is a SQLite
+file beside them, or a database that several hosts share.
 """
 
 from __future__ import annotations
 
 import contextlib
-import getpass
-import hashlib
+import json
 import os
-import shutil
-import tempfile
-import time
+import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from typing import Any
 
-import sqlalchemy as sa
-from filelock import FileLock, Timeout
-
-from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync.state.journal import Journal
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
+from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.sync.state import locks
+from hubspot_batch_dagster.sync.state.files import open_files
+from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal
+from hubspot_batch_dagster.sync.state.ids_table import described
+from hubspot_batch_dagster.sync.state.journal import Generation, Journal
+from hubspot_batch_dagster.sync.state.names import folders_of, name_of
+from hubspot_batch_dagster.sync.state.scratch import scratch_folder
+from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 KEEP_RUNS = 10
+IDS = "ids.parquet"
+_VERSIONED = {IDS: "ids-{}.parquet", "portal.json": "portal-{}.json"}
+"""What is kept once a generation -> how a generation's own is named."""
 
 
 class Store:
@@ -40,7 +42,10 @@ class Store:
         journal_url: SQLAlchemy URL of the journal. By default a SQLite file in ``root``; required when
             ``root`` is not a local folder, for a journal must be durable before a request leaves.
         lock_wait: Seconds to wait for another run of the same sync before giving up.
-        clock: Seconds since 1970; injectable.
+        patience: Seconds for which a journal's server that is away is tried again.
+
+    Attributes:
+        portal_id: The account that the token belongs to, once it is known: ids tables of another one are refused.
 
     Raises:
         StoreError: The folder cannot be written or the journal cannot be opened.
@@ -52,22 +57,19 @@ class Store:
         *,
         journal_url: str | None = None,
         lock_wait: float = 900.0,
-        clock: Callable[[], float] = time.time,
+        patience: float = 60.0,
     ) -> None:
         self.root = os.fspath(root)
+        self.portal_id: int | None = None
         self._lock_wait = lock_wait
-        self._remote: AbstractFileSystem | None = None
-        if "://" in self.root and not self.root.startswith("file://"):
-            self._remote, self._base = _filesystem(self.root)
-            if journal_url is None:
-                raise StoreError(
-                    f"The store {self.root} is not a local folder, and the journal has no place.",
-                    remedy="Give journal= a database URL that all hosts reach, such as postgresql+psycopg://…",
-                )
-        else:
-            self._base = os.fspath(Path(self.root.removeprefix("file://")).absolute())
-            self._make_folder(Path(self._base))
-        self.journal = Journal(journal_url or f"sqlite:///{Path(self._base) / 'journal.db'}", clock=clock)
+        self._files, self._here = open_files(self.root)
+        if journal_url is None and not self._files.local:
+            raise StoreError(
+                f"The store {self.root} is not a local folder, and the journal has no place.",
+                remedy="Give journal= a database URL that all hosts reach, such as postgresql+psycopg://…",
+            )
+        url = journal_url or f"sqlite:///{self._here / 'journal.db'}"
+        self.journal: Journal = SqlJournal(url, patience=patience, locks=_locks_of(url, self._here))
 
     def __repr__(self) -> str:
         return f"Store({self.root!r}, {self.journal!r})"
@@ -76,118 +78,165 @@ class Store:
         """Close the journal."""
         self.journal.close()
 
+    @property
+    def id(self) -> str:
+        """The store's own id, which is made with its first run and kept in ``store.json``."""
+        found = self._files.read(("store.json",))
+        if found is None:
+            self._files.write_once(("store.json",), json.dumps({"store": uuid.uuid4().hex}).encode())
+            found = self._files.read(("store.json",)) or b""
+        try:
+            return str(json.loads(found)["store"])
+        except (ValueError, KeyError, TypeError):
+            raise StoreError(
+                f"The file {self._files.path(('store.json',))} is damaged.",
+                remedy="Restore it, or delete it if no other store uses the same journal.",
+            ) from None
+
     def path(self, sync: str, *parts: str) -> str:
-        """Path or URL of a file of the sync."""
-        location = "/".join([self._base, *(quote(part, safe="") for part in sync.split("/")), *parts])
-        return location if self._remote is None else self._remote.unstrip_protocol(location)
+        """Path or URL of a file of the sync.
+
+        Raises:
+            InputError: The name cannot be that of a sync.
+        """
+        return self._files.path((*folders_of(sync), *parts))
 
     @contextlib.contextmanager
     def local_ids(self, sync: str) -> Iterator[Path | None]:
-        """The ids table as a local file (a copy if the store is remote); ``None`` before the first run."""
-        yield from self._local(sync, "ids.parquet")
+        """The ids table that counts, as a local file (a copy if the store is remote); ``None`` before the first run.
+
+        Raises:
+            InputError: It is about another account than the token.
+            StoreError: It is gone, though the journal knows that it was written.
+        """
+        if self.portal_id is not None:
+            found = self._identity_of_file(sync)
+            if found is not None:
+                check_portal(f"The ids table of {sync!r}", found.portal, self.portal_id)
+        with self.local(sync, IDS) as path:
+            yield path
 
     @contextlib.contextmanager
-    def local(self, sync: str, name: str) -> Iterator[Path | None]:
-        """Another file of the sync as a local file; ``None`` where there is none."""
-        yield from self._local(sync, name)
+    def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
+        """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
+        name = self._current(sync, parts[0]) if len(parts) == 1 and parts[0] in _VERSIONED else parts[-1]
+        with self._files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
+            yield path
+
+    def check(self, sync: str, wanted: Identity, *, anew: bool = False) -> Identity:
+        """Refuse a run whose sync's state is about something else.
+
+        Args:
+            sync: The sync.
+            wanted: What the run is about.
+            anew: What the journal says is no reason: the records are read from the portal.
+
+        Returns:
+            The same, with the portal that was known before where it is not now.
+
+        Raises:
+            InputError: With both sides.
+        """
+        in_file = self._identity_of_file(sync)
+        in_journal = self._identity_in_journal(sync)
+        if in_file is not None:
+            check_identity(f"The ids table of {sync!r}", in_file, wanted)
+        if in_journal is not None and not anew:
+            check_identity(f"The journal of {sync!r}", in_journal, wanted)
+        return wanted.with_known(in_file).with_known(in_journal)
 
     @contextlib.contextmanager
-    def local_file(self, sync: str, *parts: str) -> Iterator[Path | None]:
-        """Any file of the sync as a local one; ``None`` if there is none."""
-        yield from self._local(sync, *parts)
+    def begin(
+        self, sync: str, run: str, *, on_overtaken: Callable[[HubSpotError], None]
+    ) -> Iterator[Generation]:
+        """Make a run the latest of its sync; while it is at work it says that it is alive.
 
-    def replace_ids(self, sync: str, written: Path) -> None:
-        """Put a new ids table in the place of the old one: a reader sees the one or the other, never half of one."""
-        self.put(sync, written, "ids.parquet")
+        Args:
+            sync: The sync.
+            run: Id of the run.
+            on_overtaken: Called once, in another thread, when a later run has begun.
+
+        Raises:
+            Overtaken: Another run began at the same moment.
+        """
+        after = 0
+        if self.journal.generation(sync) is None:
+            after = int((self._said(sync) or {}).get("generation", 0))
+        made = self.journal.begin(sync, run, after=after, holder=locks.this_process())
+        with locks.alive(self.journal, sync, run, on_overtaken=on_overtaken):
+            try:
+                yield made
+            finally:
+                self.journal.end(sync, run)
+
+    def accept_loss(self, sync: str, run: str) -> None:
+        """Go on as if no ids table had been written, if the one that counts is gone: the records are read from the portal instead."""
+        line = self.journal.generation(sync)
+        if line is None or line.current is None:
+            return
+        if not self._files.exists((*folders_of(sync), _VERSIONED[IDS].format(line.current))):
+            self.journal.conclude(sync, run, current=None, forget=False)
 
     def put(self, sync: str, written: Path, *parts: str) -> str:
         """Move a local file into the store, atomically; returns its path or URL."""
-        target = self.path(sync, *parts)
-        try:
-            if self._remote is None:
-                _replace(written, Path(target))
-            else:
-                self._remote.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-                half = f"{target}.{uuid.uuid4().hex[:8]}.tmp"
-                self._remote.put_file(os.fspath(written), half)
-                self._remote.mv(half, target)
-                written.unlink()
-        except OSError as error:
-            raise _cannot("write", target, error) from None
-        return target
+        return self._files.put(written, (*folders_of(sync), *parts))
 
-    def forget_old_runs(self, sync: str) -> list[str]:
-        """Delete the tables of all but the last runs; returns the ids of those that are kept. Run ids sort by time."""
-        folder = self.path(sync, "runs")
-        with contextlib.suppress(OSError):
-            if self._remote is None:
-                runs = sorted(each.name for each in Path(folder).iterdir())
-                for old in runs[:-KEEP_RUNS]:
-                    shutil.rmtree(Path(folder) / old, ignore_errors=True)
-            else:
-                runs = sorted(
-                    name.rstrip("/").rsplit("/", 1)[1] for name in self._remote.ls(folder, detail=False)
-                )
-                for old in runs[:-KEEP_RUNS]:
-                    self._remote.rm(f"{folder}/{old}", recursive=True)
-            return runs[-KEEP_RUNS:]
-        return []
+    def put_version(self, sync: str, generation: int, written: Path, name: str) -> None:
+        """Keep a file for a generation of the sync; it counts from :meth:`conclude` on."""
+        self.put(sync, written, _VERSIONED[name].format(generation))
+
+    def conclude(self, sync: str, run: str, generation: int, ids: Path, *, forget: bool = True) -> None:
+        """End a run: its ids table is the one that counts from now on, and what it makes needless is deleted.
+
+        Nothing is replaced or deleted where a later run has begun: the closing append to the journal comes first, and the
+        names that readers know are copies made afterwards.
+
+        Args:
+            sync: The sync.
+            run: Id of the run.
+            generation: Its generation.
+            ids: The new ids table.
+            forget: It holds all that the journal knows.
+
+        Raises:
+            Overtaken: A later run has begun; nothing was replaced.
+        """
+        self.put_version(sync, generation, ids, IDS)
+        kept = self.runs(sync)[-KEEP_RUNS:]
+        self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept)
+        self._publish(sync)
+        self._forget_old(sync, generation, set(kept))
+
+    def runs(self, sync: str) -> list[str]:
+        """Ids of the runs whose tables are kept, oldest first: run ids sort by time."""
+        return sorted(self._files.names((*folders_of(sync), "runs")))
 
     def syncs(self) -> list[str]:
         """Names of the syncs that have an ids table here."""
-        if self._remote is None:
-            found = [
-                os.fspath(each.parent.relative_to(self._base))
-                for each in Path(self._base).rglob("ids.parquet")
-            ]
-        else:
-            found = [
-                name.removeprefix(self._base).strip("/").rsplit("/", 1)[0]
-                for name in self._remote.find(self._base)
-                if name.endswith("/ids.parquet")
-            ]
-        return sorted(unquote(name) for name in found if "/runs/" not in f"/{name}/")
+        found = {
+            name_of("/".join(folders)) for folders in self._files.folders_with(IDS) if "runs" not in folders
+        }
+        return sorted(found)
 
     @contextlib.contextmanager
     def lock(self, sync: str) -> Iterator[None]:
-        """Keep other runs of the sync out, in every process and, with a shared journal, on every host.
+        """Keep other runs of the sync waiting, in every process and, with a shared journal, on every host.
 
-        The lock of a process that died is free.
+        The lock of a process that died is free, and one without a sign of life for a minute is not waited for.
 
         Raises:
             StoreError: Another run held it for longer than ``lock_wait``.
         """
-        if self.journal.dialect == "postgresql":
-            yield from self._database_lock(sync)
-            return
-        path = self._here() / ".locks" / (quote(sync, safe="") + ".lock")
-        self._make_folder(path.parent)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=self._lock_wait)
-        except Timeout:
-            raise self._busy(sync) from None
-        except OSError as error:
-            raise _cannot("lock", str(path), error) from None
-        try:
+        folders_of(sync)
+        with locks.held(self.journal, sync, wait=self._lock_wait):
             yield
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def scratch(self, sync: str) -> Iterator[Path]:
-        """A folder of this host for the run's own files; what a killed run left there is cleared first.
-
-        The caller holds the sync's lock.
-        """
-        folder = self._here() / ".scratch" / quote(sync, safe="")
-        shutil.rmtree(folder, ignore_errors=True)
-        self._make_folder(folder)
-        folder.chmod(0o700)
-        try:
+        """A folder of this host for the run's own files, which no other run uses; what killed runs left is cleared."""
+        folders_of(sync)
+        with scratch_folder(self._here) as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def check_writable(self, sync: str) -> None:
         """Write and remove a small file, so that a full disk or a read-only folder stops a run before it sends.
@@ -195,99 +244,95 @@ class Store:
         Raises:
             StoreError: It cannot be written.
         """
-        try:
-            folder = tempfile.TemporaryDirectory()
-        except OSError as error:
-            raise _cannot("use", "the folder for temporary files", error) from None
-        with folder:
-            probe = Path(folder.name) / "probe"
-            try:
-                probe.write_bytes(b"\0" * 4096)
-            except OSError as error:
-                raise _cannot("write", str(probe), error) from None
-            target = self.put(sync, probe, ".probe")
-            with contextlib.suppress(OSError):
-                Path(target).unlink() if self._remote is None else self._remote.rm_file(target)
+        with scratch_folder(self._here) as folder:
+            probe = folder / "probe"
+            self._files.probe(probe, (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
 
-    def _here(self) -> Path:
-        """The store's folder on this host; a remote store has one of its own for each user and URL."""
-        if self._remote is None:
-            return Path(self._base)
-        mark = hashlib.sha256(f"{getpass.getuser()} {self.root}".encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"hubspot-batch-dagster-{mark}"
+    def _current(self, sync: str, name: str) -> str:
+        """The file that counts of those that are kept once a generation; of a store of the first version the only one."""
+        line = self.journal.generation(sync)
+        if line is None or line.current is None:
+            return name
+        if name == IDS:
+            current = _VERSIONED[IDS].format(line.current)
+            if not self._files.exists((*folders_of(sync), current)):
+                raise StoreError(
+                    f"The ids table {self.path(sync, current)} is gone, though the journal knows that it was written.",
+                    remedy="Restore the store. If it is lost, adopt the records from the portal.",
+                )
+            return current
+        counted = [n for n in self._generations(sync, name) if n <= line.current]
+        return _VERSIONED[name].format(max(counted)) if counted else name
 
-    def _database_lock(self, sync: str) -> Iterator[None]:
-        number = int.from_bytes(
-            hashlib.sha256(f"hubspot-batch-dagster:{sync}".encode()).digest()[:8], "big", signed=True
-        )
-        deadline = time.monotonic() + self._lock_wait
-        with self.journal.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            while not connection.execute(sa.text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
-                if time.monotonic() >= deadline:
-                    raise self._busy(sync)
-                time.sleep(min(0.25, self._lock_wait))
-            try:
-                yield
-            finally:
-                connection.execute(sa.text("SELECT pg_advisory_unlock(:n)"), {"n": number})
+    def _generations(self, sync: str, name: str) -> list[int]:
+        pattern = re.compile(re.escape(_VERSIONED[name]).replace(r"\{\}", r"(\d+)"))
+        found = (pattern.fullmatch(each) for each in self._files.names(folders_of(sync)))
+        return [int(each[1]) for each in found if each is not None]
 
-    def _busy(self, sync: str) -> StoreError:
-        return StoreError(
-            f"Another run of {sync!r} is at work, and did not end within {self._lock_wait:g} s.",
-            remedy="Wait for it or terminate it, then run again. The lock of a process that died is free by itself.",
-        )
-
-    def _local(self, sync: str, *parts: str) -> Iterator[Path | None]:
-        source = self.path(sync, *parts)
-        if self._remote is None:
-            yield Path(source) if Path(source).exists() else None
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / parts[-1]
-            try:
-                self._remote.get_file(source, os.fspath(copy))
-            except FileNotFoundError:
-                yield None
+    def _publish(self, sync: str) -> None:
+        """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
+        for _ in range(10):
+            line = self.journal.generation(sync)
+            if line is None or line.current is None:
                 return
-            except OSError as error:
-                raise _cannot("read", source, error) from None
-            yield copy
+            for name in _VERSIONED:
+                source = self._current(sync, name)
+                if source != name:
+                    self._files.copy((*folders_of(sync), source), (*folders_of(sync), name))
+            now = self.journal.generation(sync)
+            if now is not None and now.current == line.current:
+                return
 
-    @staticmethod
-    def _make_folder(folder: Path) -> None:
+    def _forget_old(self, sync: str, generation: int, kept: set[str]) -> None:
+        for name, pattern in _VERSIONED.items():
+            # Who opened the one before this may still read it.
+            for old in sorted(n for n in self._generations(sync, name) if n < generation)[:-1]:
+                self._files.delete((*folders_of(sync), pattern.format(old)))
+        for run in self.runs(sync):
+            if kept and run not in kept and run < max(kept):
+                self._files.delete((*folders_of(sync), "runs", run))
+
+    def _identity_of_file(self, sync: str) -> Identity | None:
+        """What the ids table that counts says of itself; one of the first version has its portal in the definitions beside it."""
+        said = self._said(sync)
+        if said is None:
+            return None
+        found = Identity.from_mapping(said)
+        if "portal" in said:
+            return found
+        portal = self._portal_in_definitions(sync)
+        return found if portal is None else replace(found, portal=portal)
+
+    def _said(self, sync: str) -> dict[str, Any] | None:
+        place = (*folders_of(sync), self._current(sync, IDS))
+        with self._files.opened(place) as file:
+            return None if file is None else described(Path(self._files.path(place)), file)
+
+    def _portal_in_definitions(self, sync: str) -> int | None:
+        with self._files.opened((*folders_of(sync), "portal.json")) as file:
+            if file is None:
+                return None
+            try:
+                portal = json.loads(file.read())["portal"]
+                return None if portal is None else int(portal)
+            except (ValueError, KeyError, TypeError):
+                return None
+
+    def _identity_in_journal(self, sync: str) -> Identity | None:
+        line = self.journal.generation(sync)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _cannot("make", str(folder), error) from None
+            return Identity.from_json(line.identity) if line is not None else None
+        except (ValueError, KeyError, TypeError):
+            raise StoreError(
+                f"The journal is damaged inside: it does not say what the sync {sync!r} is about.",
+                remedy="Restore it, or move it away and adopt the records from the portal.",
+            ) from None
 
 
-def _filesystem(url: str) -> tuple[AbstractFileSystem, str]:
-    import fsspec
+def _locks_of(url: str, here: Path) -> Path:
+    """Locks lie beside the journal that they protect, where that is a file."""
+    import sqlalchemy as sa
 
-    filesystem, base = fsspec.core.url_to_fs(url)
-    return filesystem, base.rstrip("/")
-
-
-def _replace(written: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        shutil.move(os.fspath(written), beside)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-    if os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _cannot(verb: str, where: str, error: OSError) -> StoreError:
-    return StoreError(
-        f"Cannot {verb} {where}: {error.strerror or error}.",
-        remedy="Check that the disk has room and that this user may write there, or give the resource another store=.",
-    )
+    where = sa.engine.make_url(url)
+    beside = where.get_backend_name() == "sqlite" and where.database not in (None, "", ":memory:")
+    return (Path(str(where.database)).absolute().parent if beside else here) / ".locks"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.sync.batches import packed_batch as packing
 from hubspot_batch_dagster.sync.batches.journal_entries import Line
 from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch, packed
-from hubspot_batch_dagster.sync.state.journal import Journal
+from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 TEXTS = st.text(max_size=12).filter(lambda text: not any("\ud800" <= each <= "\udfff" for each in text))
 ACTIONS = st.sampled_from(["create", "upsert", "update"])
@@ -74,7 +74,8 @@ def test_a_packed_body_is_what_its_rows_give_one_by_one(
 def test_the_journal_gives_back_the_intent_and_the_outcomes_of_a_packed_batch(
     values: list[tuple[str, str, bool]], action: Any
 ) -> None:
-    journal = Journal("sqlite://")
+    journal = SqlJournal("sqlite://")
+    journal.begin("sync", "run")
     (batch,) = packed(table(values), action, "run", "email", 100)
     line = Line(batch.intent_id, batch.action, 3.0, batch.intent_payload())
     journal.record("sync", "run", [], [line])

@@ -163,7 +163,7 @@ def test_a_record_is_never_archived_while_a_row_still_stands_for_it(
     if before == "adopted":
         bench.run(rows, MIRROR_ALL, adopt=True)
     else:
-        monkeypatch.setattr(bench.store, "replace_ids", killed)
+        monkeypatch.setattr(bench.store, "conclude", killed)
         with pytest.raises(StoreError):
             bench.run(rows, MIRROR_ALL)
         monkeypatch.undo()
@@ -174,7 +174,7 @@ def test_a_record_is_never_archived_while_a_row_still_stands_for_it(
         assert set(bench.emulator.records("contacts")) == {line["hs_object_id"]}
 
 
-def killed(*_: object) -> None:
+def killed(*_: object, **__: object) -> None:
     raise StoreError("killed")
 
 

@@ -162,10 +162,10 @@ def test_without_permission_the_run_goes_on_without_definitions_and_says_so_once
     assert len(bench.warnings) == 1
 
 
-def test_the_check_can_be_switched_off(bench: Bench) -> None:
+def test_the_check_can_be_switched_off_and_then_only_the_account_is_asked_for(bench: Bench) -> None:
     bench.reopen(check=False)
     bench.run(PEOPLE, BY_EMAIL)
-    assert bench.operations() == ["upsert"]
+    assert bench.operations() == ["account.details", "upsert"]
 
 
 def test_a_token_of_another_portal_is_refused_before_anything_is_sent(bench: Bench) -> None:

@@ -23,7 +23,7 @@ def killed(bench: Bench, moment: str, rows: list[dict[str, Any]], operation: Ope
         raise StoreError("Killed.")
 
     store = bench.store
-    places = {"before the outcome": (store.journal, "settle"), "before the ids table": (store, "replace_ids")}
+    places = {"before the outcome": (store.journal, "settle"), "before the ids table": (store, "conclude")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(*places[moment], dies)
         with pytest.raises(StoreError, match="Killed"):

@@ -11,17 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
-from bench.servers import Postgres
+from bench.servers import Postgres, new_database
 from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.state import journal as journal_module
-from hubspot_batch_dagster.sync.state.journal import SCHEMA_VERSION, Journal
+from hubspot_batch_dagster.sync.state import sql_schema
+from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
+from hubspot_batch_dagster.sync.state.sql_schema import SCHEMA_VERSION
 from hubspot_batch_dagster.sync.state.store import Store
 
 
@@ -32,15 +32,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path / 'journal.db'}"
         return
     yield new_database(request.getfixturevalue("postgres"))
-
-
-def new_database(server: Postgres) -> str:
-    name = f"t{uuid4().hex}"
-    engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.url.removesuffix("/postgres") + "/" + name
 
 
 def intent(name: str, n: int = 3, at: float = 1.0) -> Intent:
@@ -76,25 +67,28 @@ def outcomes(*ids: str, at: float = 5.0) -> Outcomes:
 
 
 def test_intents_and_outcomes_are_read_back_as_they_were_written(url: str) -> None:
-    first = Journal(url)
+    first = SqlJournal(url)
+    for sync in "ab":
+        first.begin(sync, "run")
     first.intend("a", "run", intent("late", at=9.0))
     first.intend("a", "run", intent("early", at=2.0))
     first.intend("b", "run", intent("other"))
     first.settle("a", "run", outcomes("1", "2"), intent_id="late")
     first.settle("a", "run", outcomes("3"), intent_id=None, left=intent("early", at=2.0).pick([2]))
     first.close()
-    again = Journal(url)
+    again = SqlJournal(url)
     assert again.open_intents("a") == [intent("early", at=2.0).pick([2])]
     assert list(again.outcomes("a")) == [outcomes("1", "2"), outcomes("3")]
     assert again.summary() == [("a", 1, 2), ("b", 1, 0)]
-    again.forget("a")
+    again.conclude("a", "run", current=1, forget=True)
     assert list(again.outcomes("a")) == []
     assert len(again.open_intents("b")) == 1
     again.close()
 
 
 def test_sixteen_threads_write_at_once_and_nothing_is_lost(url: str) -> None:
-    journal = Journal(url)
+    journal = SqlJournal(url)
+    journal.begin("s", "run")
 
     def work(thread: int) -> None:
         for n in range(20):
@@ -118,9 +112,10 @@ def test_sixteen_threads_write_at_once_and_nothing_is_lost(url: str) -> None:
 
 
 def test_commits_of_many_threads_are_grouped(tmp_path: Path) -> None:
-    journal = Journal(f"sqlite:///{tmp_path / 'journal.db'}")
+    journal = SqlJournal(f"sqlite:///{tmp_path / 'journal.db'}")
+    journal.begin("s", "r")
     commits: list[int] = []
-    sa.event.listen(journal.engine, "commit", lambda _: (commits.append(1), time.sleep(0.02)))
+    sa.event.listen(journal._database.engine, "commit", lambda _: (commits.append(1), time.sleep(0.02)))
     threads = [threading.Thread(target=journal.intend, args=("s", "r", intent(str(n)))) for n in range(32)]
     for each in threads:
         each.start()
@@ -132,17 +127,25 @@ def test_commits_of_many_threads_are_grouped(tmp_path: Path) -> None:
 
 
 def test_a_group_that_cannot_be_written_fails_for_each_of_its_writers(tmp_path: Path) -> None:
-    journal = Journal(f"sqlite:///{tmp_path / 'journal.db'}")
+    journal = SqlJournal(f"sqlite:///{tmp_path / 'journal.db'}")
+    journal.begin("s", "r")
     journal.intend("s", "r", intent("same"))
+    rename(tmp_path, "hubspot_intents", "away")
     with pytest.raises(StoreError, match="Cannot write the journal"):
-        journal.intend("s", "r", intent("same"))
+        journal.intend("s", "r", intent("lost"))
+    rename(tmp_path, "away", "hubspot_intents")
     journal.intend("s", "r", intent("next"))
     assert [each.id for each in journal.open_intents("s")] == ["next", "same"]
     journal.close()
 
 
+def rename(folder: Path, table: str, name: str) -> None:
+    with sqlite3.connect(folder / "journal.db") as connection:
+        connection.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
 def test_several_processes_may_open_a_new_journal_at_once(url: str) -> None:
-    code = "import sys; from hubspot_batch_dagster.sync.state.journal import Journal; sys.stdin.read(1); Journal(sys.argv[1])"
+    code = "import sys; from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal; sys.stdin.read(1); SqlJournal(sys.argv[1])"
     started = [
         subprocess.Popen([sys.executable, "-c", code, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)
@@ -167,43 +170,43 @@ def set_version(url: str, version: int) -> None:
 
 
 def test_a_journal_of_a_newer_version_is_refused(url: str) -> None:
-    Journal(url).close()
+    SqlJournal(url).close()
     set_version(url, SCHEMA_VERSION + 1)
     with pytest.raises(StoreError, match="newer version") as caught:
-        Journal(url)
+        SqlJournal(url)
     assert "Upgrade" in caught.value.remedy
 
 
 def test_an_older_journal_is_brought_forward_step_by_step(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Journal(url).close()
+    SqlJournal(url).close()
     steps: list[int] = []
     migrations: dict[int, Callable[[sa.Connection], None]] = {
         n: (lambda _, n=n: steps.append(n)) for n in (1, 2, 3)
     }
-    monkeypatch.setattr(journal_module, "MIGRATIONS", migrations)
-    monkeypatch.setattr(journal_module, "SCHEMA_VERSION", 4)
+    monkeypatch.setattr(sql_schema, "MIGRATIONS", migrations)
+    monkeypatch.setattr(sql_schema, "SCHEMA_VERSION", 4)
     set_version(url, 1)
-    Journal(url).close()
+    SqlJournal(url).close()
     assert steps == [1, 2, 3]
-    Journal(url).close()
+    SqlJournal(url).close()
     assert steps == [1, 2, 3]
 
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Journal(url).close()
+    SqlJournal(url).close()
 
     def breaks(connection: sa.Connection) -> None:
         connection.execute(sa.text("CREATE TABLE half_done (x INTEGER)"))
         raise OSError("no room")
 
-    monkeypatch.setattr(journal_module, "MIGRATIONS", {SCHEMA_VERSION: breaks})
-    monkeypatch.setattr(journal_module, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr(sql_schema, "MIGRATIONS", {SCHEMA_VERSION: breaks})
+    monkeypatch.setattr(sql_schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     with pytest.raises(StoreError, match="no room"):
-        Journal(url)
+        SqlJournal(url)
     monkeypatch.undo()
-    Journal(url).close()
+    SqlJournal(url).close()
     assert "half_done" not in sa.inspect(sa.create_engine(url)).get_table_names()
 
 
@@ -229,13 +232,13 @@ def test_a_journal_damaged_inside_is_an_error_before_anything_is_sent(bench: Ben
 
 def test_a_database_that_is_not_there_is_an_error_without_its_password() -> None:
     with pytest.raises(StoreError, match="Cannot open the journal") as caught:
-        Journal("postgresql+psycopg://me:sesame@127.0.0.1:9/none?connect_timeout=2")
+        SqlJournal("postgresql+psycopg://me:sesame@127.0.0.1:9/none?connect_timeout=2")
     said = str(caught.value) + repr(caught.value) + str(pickle.loads(pickle.dumps(caught.value)))
     assert "sesame" not in said
 
 
 def test_the_password_is_not_shown(postgres: Postgres) -> None:
-    journal = Journal(postgres.url.replace("postgres@", "postgres:sesame@"))
+    journal = SqlJournal(postgres.url.replace("postgres@", "postgres:sesame@"))
     assert "sesame" not in repr(journal)
     assert journal.dialect == "postgresql"
     journal.close()

@@ -16,7 +16,7 @@ from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written, outcomes_of
 from hubspot_batch_dagster.sync.settlement.matching import settle
-from hubspot_batch_dagster.sync.state.journal import Journal
+from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 SYNCS = ("a", "b")
 
@@ -33,6 +33,8 @@ class JournalMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="hubspot-journal-"))
         self.journal = self.opened()
+        for sync in SYNCS:
+            self.journal.begin(sync, "run")
         self.next_row = 0
         self.open: dict[str, dict[str, str]] = {name: {} for name in SYNCS}
         self.settled: dict[str, list[tuple[str, str, str | None]]] = {name: [] for name in SYNCS}
@@ -42,8 +44,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def opened(self) -> Journal:
-        return Journal(f"sqlite:///{self.folder / 'journal.db'}")
+    def opened(self) -> SqlJournal:
+        return SqlJournal(f"sqlite:///{self.folder / 'journal.db'}")
 
     @rule(target=batches, sync=st.sampled_from(SYNCS), n=st.integers(1, 6))
     def intend(self, sync: str, n: int) -> tuple[str, Batch]:
@@ -115,7 +117,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(sync=st.sampled_from(SYNCS))
     def fold_in(self, sync: str) -> None:
-        self.journal.forget(sync)
+        self.journal.conclude(sync, "run", current=1, forget=True)
         self.settled[sync] = []
 
     @invariant()

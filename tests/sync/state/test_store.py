@@ -15,9 +15,8 @@ from uuid import uuid4
 import duckdb
 import fsspec
 import pytest
-from bench.servers import Postgres
+from bench.servers import Postgres, new_database
 from bench.sync_bench import BY_EMAIL, COMPANIES, Bench, firms, people, shown
-from test_journal import new_database
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
@@ -46,7 +45,7 @@ def test_ids_tables_live_at_a_url(remote: Bench) -> None:
     left = [
         name for name in fsspec.filesystem("memory").find(str(remote.root)) if not name.endswith(".parquet")
     ]
-    assert left == []
+    assert [each.rsplit("/", 1)[1] for each in left] == ["store.json"]
 
 
 def test_a_remote_store_leaves_nothing_in_the_working_folder(
@@ -55,7 +54,7 @@ def test_a_remote_store_leaves_nothing_in_the_working_folder(
     monkeypatch.chdir(tmp_path)
     before = set(Path("/").iterdir())
     remote.run(people(2), BY_EMAIL)
-    assert {each.name for each in tmp_path.iterdir() if "journal" not in each.name} <= {"store"}
+    assert {each.name for each in tmp_path.iterdir() if "journal" not in each.name} <= {"store", ".locks"}
     assert set(Path("/").iterdir()) == before
 
 
@@ -98,10 +97,11 @@ def test_only_the_last_runs_are_kept(bench: Bench, remote: Bench, tmp_path: Path
         for n in range(KEEP_RUNS + 3):
             (tmp_path / "table").write_text("x")
             paths.append(store.put("sync", tmp_path / "table", "runs", f"{n:04d}", "ids.parquet"))
-        store.forget_old_runs("sync")
+        with store.begin("sync", "run", on_overtaken=print) as begun:
+            (tmp_path / "ids").write_text("x")
+            store.conclude("sync", "run", begun.number, tmp_path / "ids")
         filesystem = fsspec.core.url_to_fs(paths[0])[0]
         assert [filesystem.exists(each) for each in paths] == [False] * 3 + [True] * KEEP_RUNS
-        store.forget_old_runs("a sync without runs")
 
 
 def test_runs_are_named_in_the_order_of_time(bench: Bench) -> None:
@@ -181,7 +181,7 @@ def test_a_second_run_of_a_sync_fails_with_a_clear_message(shared: tuple[Bench, 
     try:
         with_wait(bench, url, 0.1)
         with pytest.raises(
-            StoreError, match=r"Another run of 'sync' is at work, and did not end within 0\.1 s"
+            StoreError, match=r"Another run of 'sync' is at work \(.+\), and did not end within 0\.1 s"
         ):
             bench.run(firms(3), COMPANIES)
         assert bench.writes() == 0
@@ -258,13 +258,11 @@ def test_files_of_a_run_are_private_and_gone_when_it_ends(bench: Bench) -> None:
     assert list((Path(bench.root) / ".scratch").rglob("*")) == []
 
 
-def test_without_a_folder_for_temporary_files_nothing_is_sent(
+def test_a_local_store_needs_no_folder_for_temporary_files(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
-    with pytest.raises(StoreError, match="temporary files"):
-        bench.run(firms(3), COMPANIES)
-    assert bench.writes() == 0
+    assert shown(bench.run(firms(3), COMPANIES)) == {"created": 3}
 
 
 def test_a_run_without_enough_memory_says_so_and_the_next_one_goes_on(

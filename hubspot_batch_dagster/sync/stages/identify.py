@@ -1,0 +1,52 @@
+"""What the run's state is about: another account, key, object type or store is refused before anything is read or sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.state.identity import Identity
+
+
+def identify(run: RunContext) -> Identity:
+    """Say what the run is about, and refuse state that is about something else.
+
+    The account is asked for who it is, once a session, whatever ``check_portal`` says: state of another one must not be read.
+
+    Raises:
+        InputError: The state of this sync, or the token, is about something else; with both sides.
+        MissingScopes: A portal is asked for, and the token may not say which one it belongs to.
+    """
+    anew = run.options.adopt or run.operation.adopts_on_first_run
+    if anew and run.writes:
+        run.store.accept_loss(run.name, run.definition.id)
+    schema, key = run.definition.source.schema, run.operation.key_columns
+    known = all(name in schema.names for name in key)
+    wanted = Identity(
+        sync=run.name,
+        object_type=run.object_type,
+        key=key,
+        key_types=tuple(str(schema.field(name).type) for name in key) if known else (),
+        store=run.store.id if run.writes else "",
+    )
+    before = run.store.check(run.name, wanted, anew=anew)
+    portal = _account(run, said=before.unknown_portal)
+    wanted = replace(wanted, portal=portal, unknown_portal=run.portal is not None and portal is None)
+    run.store.portal_id = wanted.portal
+    return run.store.check(run.name, wanted, anew=anew)
+
+
+def _account(run: RunContext, *, said: bool) -> int | None:
+    """The account's id; ``None`` where the token may not read it, which is warned of once, and not again by each run."""
+    if run.portal is None:
+        return None
+    warn = (lambda _: None) if said else run.options.on_warning
+    try:
+        account = run.portal.account(run.requester.ask, warn)
+    except (InputError, MissingScopes):
+        raise
+    except HubSpotError as error:
+        run.stop.set(error)
+        return None
+    return account.portal_id if account is not None else None

@@ -1,0 +1,112 @@
+"""Names of syncs, and where in a store they live: two names never share a folder, a lock or a journal.
+
+A name is made of parts with ``/`` between them, as an asset key is. Each part is a folder. A part that has the name of a file of
+our own is written in another way, so that users' names and our files do not meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
+from hubspot_batch_dagster.api.errors import InputError
+
+LONGEST_PART = 180
+"""Bytes of one part as a folder's name; file systems take 255, and a file of ours adds to it."""
+
+LONGEST_NAME = 800
+"""Bytes of all parts; most file systems take 4,096 for a whole path, the rest is for where the store is."""
+
+_OWN = ("ids.", "ids-", "portal.", "portal-", "in_progress.", "begun.", "journal.", "store.", ".")
+"""How the names of our own files begin, in the store's folder and in a sync's."""
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that cannot be that of a sync, and give it back otherwise.
+
+    Raises:
+        InputError: A part is empty, ``.`` or ``..``, holds a control character, or is too long.
+    """
+    if not isinstance(name, str):
+        raise InputError(
+            f"The name of a sync is text, not {type(name).__name__}.", remedy="Give name='...' as text."
+        )
+    if not name:
+        raise InputError("The name of the sync is empty.", remedy="Give the sync a name, such as 'contacts'.")
+    parts = name.split("/")
+    for part in parts:
+        _check_part(part, name)
+    if sum(len(_folder(part)) + 1 for part in parts) > LONGEST_NAME:
+        raise _refused(name, f"is longer than {LONGEST_NAME} bytes", "Shorten it.")
+    return name
+
+
+def joined_name(parts: Iterable[str]) -> str:
+    """The name of a sync whose parts are these, such as those of an asset key.
+
+    Raises:
+        InputError: A part holds a ``/``: it would be two parts; or as for :func:`check_name`.
+    """
+    listed = list(parts)
+    for part in listed:
+        if "/" in part:
+            raise _refused(
+                "/".join(listed), f"has the part {part!r}, which holds a '/'", "Make it two parts."
+            )
+    return check_name("/".join(listed))
+
+
+def folders_of(name: str) -> list[str]:
+    """The folders of a sync, from the store's own on.
+
+    Raises:
+        InputError: As for :func:`check_name`.
+    """
+    return [_folder(part) for part in check_name(name).split("/")]
+
+
+def name_of(folders: str) -> str:
+    """The name of the sync that lives in some folders, joined by ``/``."""
+    return "/".join(unquote(part) for part in folders.split("/"))
+
+
+def file_name_of(name: str) -> str:
+    """The name of the sync as one name of a file, for its lock.
+
+    Raises:
+        InputError: As for :func:`check_name`.
+    """
+    whole = quote(check_name(name), safe="")
+    if len(whole) <= LONGEST_PART:
+        return whole
+    # No name holds a NUL, so no quoted name begins like this.
+    return "%00" + hashlib.sha256(name.encode()).hexdigest()
+
+
+def _check_part(part: str, name: str) -> None:
+    if not part:
+        raise _refused(name, "has an empty part", "Leave out a '/' at its ends or beside another one.")
+    if part in (".", ".."):
+        raise _refused(name, f"has the part {part!r}", "Give the part a name of its own.")
+    if any(ord(each) < 32 or ord(each) == 127 for each in part):
+        raise _refused(name, "holds a control character", "Leave it out.")
+    try:
+        too_long = len(_folder(part)) > LONGEST_PART
+    except UnicodeEncodeError:
+        raise _refused(name, "holds a character that is none", "Leave it out.") from None
+    if too_long:
+        raise _refused(name, f"has a part of more than {LONGEST_PART} bytes", "Shorten it.")
+
+
+def _folder(part: str) -> str:
+    """A part as the name of a folder. Where it is like the name of a file of ours, its first character is written as a number."""
+    quoted = quote(part, safe="")
+    if part.lower() == "runs" or part.lower().startswith(_OWN):
+        return f"%{ord(quoted[0]):02X}{quoted[1:]}"
+    return quoted
+
+
+def _refused(name: str, why: str, remedy: str) -> InputError:
+    shown = name if len(name) <= 80 else f"{name[:77]}..."
+    return InputError(f"The name of the sync {shown!r} {why}. Nothing was sent.", remedy=remedy)

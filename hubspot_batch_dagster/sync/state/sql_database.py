@@ -1,0 +1,144 @@
+"""The journal's database: what is tried again while it is away, and what its errors mean to a user."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.journal_engine import open_engine
+
+T = TypeVar("T")
+
+LONGEST_PAUSE = 2.0
+_HURRY = 10.0
+"""Seconds that are waited for the database once the run is to stop."""
+
+
+class Database:
+    """A database that may be away for a while.
+
+    Args:
+        url: A SQLAlchemy URL.
+        patience: Seconds for which a server that does not answer is tried again.
+
+    Attributes:
+        stop: Set when the run is to stop: then a server that is away is not waited for long.
+    """
+
+    def __init__(self, url: str, *, patience: float) -> None:
+        self.where = sa.engine.make_url(url).render_as_string(hide_password=True)
+        self._patience = patience
+        self.stop = Event()
+        with self.explained("open"):
+            self.engine = open_engine(url)
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self.engine.dialect.name
+
+    def patiently(self, verb: str, work: Callable[[], T]) -> T:
+        """Do work that may be done twice, again while the server is away.
+
+        Raises:
+            StoreError: It is away for longer than ``patience``, or refuses.
+        """
+        began, pause = time.monotonic(), 0.1
+        while True:
+            try:
+                return work()
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._damaged(error) from None
+            except (SQLAlchemyError, OSError) as error:
+                waited = time.monotonic() - began
+                patience = min(self._patience, _HURRY) if self.stop.is_set() else self._patience
+                if not is_away(error):
+                    raise self._refused(verb, error) from None
+                if waited + pause > patience:
+                    raise self._gone(verb, error, waited) from None
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    @contextmanager
+    def explained(self, verb: str) -> Iterator[None]:
+        """Errors of the database as members of the one error tree. What was sent to it is not shown: it is people's data."""
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            raise self._refused(verb, error) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from None
+
+    def _refused(self, verb: str, error: Exception) -> StoreError:
+        return StoreError(
+            f"Cannot {verb} the journal {self.where}: {_reason(error)}",
+            remedy="Check that its disk has room, that the file or database may be written, and that it is a journal. "
+            "A damaged file: move it away and adopt the records from the portal.",
+        )
+
+    def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
+        return StoreError(
+            f"Cannot {verb} the journal {self.where}: the database does not answer, and was waited for {waited:.0f} s: "
+            f"{_reason(error)}",
+            remedy="Start the database, then run again: what was sent is in the journal, and the run goes on from there.",
+        )
+
+    def _damaged(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"The journal {self.where} is damaged inside ({type(error).__name__}).",
+            remedy="Restore it, or move it away and adopt the records from the portal.",
+        )
+
+    @contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """A transaction that no other process is in: several may open a new journal at once."""
+        if self.dialect == "postgresql":
+            with self.engine.begin() as connection:
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(727274)"))
+                yield connection
+            return
+        # The driver begins no transaction before a CREATE TABLE, so this one is begun by hand.
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def close(self) -> None:
+        """Give the connections back; what SQLite's log still holds of values that were dropped goes too."""
+        if self.dialect == "sqlite":
+            try:
+                with self.engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            except SQLAlchemyError:
+                pass  # somebody else has it open, or the disk is gone: nothing that must be done
+        self.engine.dispose()
+
+
+_AWAY = ("08", "57P", "53300")
+"""SQL states of a server that is not there, is stopping or starting, or has no connection free."""
+
+
+def _reason(error: Exception) -> str:
+    text = str(error.orig) if isinstance(error, DBAPIError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def is_away(error: Exception) -> bool:
+    """Whether an error says that the server is away, and not that it refuses."""
+    if not isinstance(error, DBAPIError) or getattr(error.orig, "sqlite_errorcode", None) is not None:
+        return False
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    if state is not None:
+        return str(state).startswith(_AWAY)
+    return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"

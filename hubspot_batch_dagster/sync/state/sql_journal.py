@@ -1,0 +1,381 @@
+"""The journal in a database: SQLite serves one host and Postgres several, both through SQLAlchemy.
+
+:mod:`hubspot_batch_dagster.sync.state.fenced_commits` makes the commits of a run; only :meth:`SqlJournal.begin` is made apart.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+import sqlalchemy as sa
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.batches.journal_entries import (
+    INTENT_COLUMNS,
+    OUTCOME_COLUMNS,
+    Intent,
+    Line,
+    Outcomes,
+    pack,
+    unpack,
+)
+from hubspot_batch_dagster.sync.state import sql_schema as schema
+from hubspot_batch_dagster.sync.state.fenced_commits import FencedCommits
+from hubspot_batch_dagster.sync.state.journal import Generation, Journal
+from hubspot_batch_dagster.sync.state.locks import database_lock, file_lock
+from hubspot_batch_dagster.sync.state.sql_database import Database
+
+_CLOSE_INTENT = sa.delete(schema.intents).where(schema.intents.c.id == sa.bindparam("closed"))
+_ADD_OUTCOMES = sa.insert(schema.outcomes)
+"""Made once: to put a statement together costs more than to execute it."""
+
+
+class SqlJournal(Journal):
+    """The journal in a database.
+
+    Args:
+        url: A SQLAlchemy URL: ``sqlite:///…/journal.db`` or ``postgresql+psycopg://…``.
+        patience: Seconds for which a server that is away is tried again.
+        locks: Where the locks of a SQLite journal are.
+
+    Raises:
+        StoreError: The database cannot be opened, is damaged, or was written by a newer version.
+    """
+
+    def __init__(self, url: str, *, patience: float = 60.0, locks: Path | None = None) -> None:
+        self._database = Database(url, patience=patience)
+        self._locks = locks
+        self._commits = FencedCommits(self._database, self.generation)
+        self._commit = self._commits.commit
+        self._add_intents = _insert_once(self._database.dialect, schema.intents)
+        with self._database.explained("open"):
+            self._migrate()
+
+    def __repr__(self) -> str:
+        return f"SqlJournal({self._database.where!r})"
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._database.dialect
+
+    @property
+    def stop(self) -> threading.Event:
+        return self._database.stop
+
+    @stop.setter
+    def stop(self, event: threading.Event) -> None:
+        self._database.stop = event
+
+    def close(self) -> None:
+        self._database.close()
+
+    def try_lock(self, sync: str) -> Callable[[], None] | None:
+        if self.dialect == "postgresql":
+            return self._database.patiently("lock", lambda: database_lock(self._database.engine, sync))
+        return file_lock(self._locks, sync) if self._locks is not None else lambda: None
+
+    def generation(self, sync: str) -> Generation | None:
+        query = sa.select(schema.generations).where(schema.generations.c.sync == sync)
+
+        def read() -> Generation | None:
+            with self._database.engine.connect() as connection:
+                line = connection.execute(query).first()
+            if line is None:
+                return None
+            return Generation(line.generation, line.run, line.holder, line.beat, line.current, line.identity)
+
+        return self._database.patiently("read", read)
+
+    def begin(self, sync: str, run: str, *, after: int = 0, holder: str = "") -> Generation:
+        latest = self.generation(sync)
+        number = max(latest.number if latest else 0, after) + 1
+        table = schema.generations
+        values = {"generation": number, "run": run, "holder": holder, "beat": 0}
+
+        def go() -> None:
+            with self._database.engine.begin() as connection:
+                found = connection.execute(sa.select(table).where(table.c.sync == sync)).first()
+                if found is not None and found.run == run:
+                    return  # the answer to the first try was lost
+                if latest is None:
+                    connection.execute(_insert_once(self.dialect, table).values(sync=sync, **values))
+                else:
+                    line = sa.update(table).where(
+                        table.c.sync == sync, table.c.generation == latest.number, table.c.run == latest.run
+                    )
+                    connection.execute(line.values(**values))
+                now = connection.execute(sa.select(table.c.run).where(table.c.sync == sync)).scalar()
+                if now != run:
+                    raise self._commits.overtaken(sync, run)
+
+        self._database.patiently("write", go)
+        made = self.generation(sync)
+        if made is None or made.run != run:
+            raise self._commits.overtaken(sync, run)
+        return made
+
+    def beat(self, sync: str, run: str) -> None:
+        self._commit(sync, run, lambda _: None)
+
+    def bind(self, sync: str, run: str, identity: str) -> None:
+        line = sa.update(schema.generations).where(schema.generations.c.sync == sync)
+        self._commit(sync, run, lambda connection: connection.execute(line.values(identity=identity)))
+
+    def end(self, sync: str, run: str) -> None:
+        line = sa.update(schema.generations).where(schema.generations.c.sync == sync)
+        with suppress(StoreError):  # a later run has begun, or the next one finds no sign of life
+            self._commit(sync, run, lambda connection: connection.execute(line.values(holder="")))
+
+    def intend(self, sync: str, run: str, intent: Intent) -> None:
+        values = {
+            "id": intent.id,
+            "sync": sync,
+            "run": run,
+            "action": intent.action,
+            "sent_at": intent.sent_at,
+            "payload": pack(intent, INTENT_COLUMNS),
+        }
+        self._commit(sync, run, lambda connection: connection.execute(self._add_intents, values))
+
+    def settle(
+        self, sync: str, run: str, outcomes: Outcomes, *, intent_id: str | None, left: Intent | None = None
+    ) -> None:
+        values = {
+            "sync": sync,
+            "run": run,
+            "settled_at": outcomes.settled_at,
+            "payload": pack(outcomes, OUTCOME_COLUMNS),
+        }
+
+        def work(connection: sa.Connection) -> None:
+            if len(outcomes):
+                connection.execute(_ADD_OUTCOMES, values)
+            if intent_id is not None and left is None:
+                connection.execute(_CLOSE_INTENT, {"closed": intent_id})
+            elif left is not None:
+                _rewrite(connection, left)
+
+        intent = intent_id or (left.id if left is not None else None)
+        heard = [{**values, "intent": intent}] if intent and len(outcomes) else []
+        self._commit(sync, run, work, heard)
+
+    def record(self, sync: str, run: str, accepted: Sequence[Line], intents: Sequence[Line]) -> None:
+        closed = [{"closed": each.intent_id} for each in accepted]
+        settled = [
+            {"sync": sync, "run": run, "settled_at": each.at, "payload": each.payload} for each in accepted
+        ]
+        opened = [
+            {
+                "id": each.intent_id,
+                "sync": sync,
+                "run": run,
+                "action": each.action,
+                "sent_at": each.at,
+                "payload": each.payload,
+            }
+            for each in intents
+        ]
+
+        def work(connection: sa.Connection) -> None:
+            if settled:
+                connection.execute(_ADD_OUTCOMES, settled)
+                connection.execute(_CLOSE_INTENT, closed)
+            if opened:
+                connection.execute(self._add_intents, opened)
+
+        heard = [{**line, "intent": each.intent_id} for line, each in zip(settled, accepted, strict=True)]
+        self._commit(sync, run, work, heard)
+
+    def take_testimony(self, sync: str, run: str) -> list[tuple[str, Outcomes]]:
+        table, taken = schema.testimony, list[tuple[str, Outcomes]]()
+
+        def work(connection: sa.Connection) -> None:
+            taken.clear()
+            lines = connection.execute(
+                sa.select(table).where(table.c.sync == sync).order_by(table.c.seq)
+            ).all()
+            for line in lines:
+                outcomes = _outcomes(line)
+                known = connection.execute(
+                    sa.select(schema.intents).where(schema.intents.c.id == line.intent)
+                ).first()
+                if known is not None:
+                    taken.append((str(line.intent), outcomes))
+                    connection.execute(
+                        _ADD_OUTCOMES,
+                        {
+                            "sync": sync,
+                            "run": line.run,
+                            "settled_at": line.settled_at,
+                            "payload": line.payload,
+                        },
+                    )
+                    _shrink(connection, _intent(known), outcomes)
+                connection.execute(sa.delete(table).where(table.c.seq == line.seq))
+
+        if self._any(table, sync):
+            self._commit(sync, run, work)
+        return taken
+
+    def open_intents(self, sync: str) -> list[Intent]:
+        table = schema.intents
+        query = sa.select(table).where(table.c.sync == sync).order_by(table.c.sent_at, table.c.id)
+
+        def read() -> list[Intent]:
+            with self._database.engine.connect() as connection:
+                return [_intent(line) for line in connection.execute(query)]
+
+        return self._database.patiently("read", read)
+
+    def outcomes(self, sync: str) -> Iterator[Outcomes]:
+        for line in self._pages(schema.outcomes, schema.outcomes.c.sync == sync):
+            with self._database.explained("read"):
+                found = _outcomes(line)
+            yield found
+
+    def conclude(
+        self, sync: str, run: str, *, current: int | None, forget: bool, kept_runs: Sequence[str] = ()
+    ) -> None:
+        line = sa.update(schema.generations).where(schema.generations.c.sync == sync).values(current=current)
+        table = schema.before
+        old = sa.delete(table).where(table.c.sync == sync, table.c.run.not_in(list(kept_runs)))
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(line)
+            if forget:
+                connection.execute(sa.delete(schema.outcomes).where(schema.outcomes.c.sync == sync))
+            if kept_runs:
+                connection.execute(old)
+
+        self._commit(sync, run, work)
+
+    def keep_before(self, sync: str, run: str, images: list[dict[str, str | None]]) -> None:
+        values = {"sync": sync, "run": run, "payload": pydantic_core.to_json(images)}
+        self._commit(sync, run, lambda connection: connection.execute(sa.insert(schema.before), values))
+
+    def before(self, sync: str, run: str) -> Iterator[dict[str, str | None]]:
+        table = schema.before
+        for line in self._pages(table, sa.and_(table.c.sync == sync, table.c.run == run)):
+            with self._database.explained("read"):
+                images = pydantic_core.from_json(line.payload)
+            yield from images
+
+    def rewrite_keys(self, sync: str, run: str, new: Mapping[str, str]) -> None:
+        def work(connection: sa.Connection) -> None:
+            for table, columns in ((schema.intents, INTENT_COLUMNS), (schema.outcomes, OUTCOME_COLUMNS)):
+                name = table.primary_key.columns[0]
+                for line in connection.execute(sa.select(table).where(table.c.sync == sync)).all():
+                    entry = _intent(line) if table is schema.intents else _outcomes(line)
+                    keys = [new.get(key, key) for key in entry.keys]
+                    if keys != entry.keys:
+                        payload = pack(replace(entry, keys=keys), columns)
+                        connection.execute(sa.update(table).where(name == line[0]).values(payload=payload))
+
+        self._commit(sync, run, work)
+
+    def summary(self) -> list[tuple[str, int, int]]:
+        def read() -> list[tuple[str, int, int]]:
+            with self._database.engine.connect() as connection:
+                opened, settled = (
+                    {
+                        str(sync): int(n)
+                        for sync, n in connection.execute(
+                            sa.select(table.c.sync, sa.func.count()).group_by(table.c.sync)
+                        )
+                    }
+                    for table in (schema.intents, schema.outcomes)
+                )
+                return [
+                    (sync, opened.get(sync, 0), settled.get(sync, 0)) for sync in sorted({*opened, *settled})
+                ]
+
+        return self._database.patiently("read", read)
+
+    def _pages(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> Iterator[Any]:
+        """Lines in their order, some hundred at a time: a server that goes away in between is asked for the rest."""
+        last = -1
+        while True:
+            query = sa.select(table).where(condition, table.c.seq > last).order_by(table.c.seq).limit(500)
+
+            def read(query: sa.Select[Any] = query) -> list[Any]:
+                with self._database.engine.connect() as connection:
+                    return list(connection.execute(query))
+
+            lines = self._database.patiently("read", read)
+            for line in lines:
+                last = line.seq
+                yield line
+            if len(lines) < 500:
+                return
+
+    def _any(self, table: sa.Table, sync: str) -> bool:
+        def read() -> bool:
+            with self._database.engine.connect() as connection:
+                return (
+                    connection.execute(sa.select(table.c.seq).where(table.c.sync == sync).limit(1)).first()
+                    is not None
+                )
+
+        return self._database.patiently("read", read)
+
+    def _migrate(self) -> None:
+        with self._database.alone() as connection:
+            schema.metadata.create_all(connection)
+            found = connection.execute(sa.select(schema.version.c.version)).scalar()
+            if found is None:
+                connection.execute(sa.insert(schema.version).values(version=schema.SCHEMA_VERSION))
+            elif found > schema.SCHEMA_VERSION:
+                raise StoreError(
+                    f"The journal {self._database.where} was written by a newer version "
+                    f"(format {found}, this one reads {schema.SCHEMA_VERSION}).",
+                    remedy="Upgrade hubspot-batch-dagster, or give this deployment a store of its own.",
+                )
+            else:
+                for version in range(found, schema.SCHEMA_VERSION):
+                    schema.MIGRATIONS[version](connection)
+                connection.execute(sa.update(schema.version).values(version=schema.SCHEMA_VERSION))
+
+
+def _insert_once(dialect: str, table: sa.Table) -> Any:
+    """An insert that may be repeated when the answer to the first was lost."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+        return postgresql_insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert(table).on_conflict_do_nothing()
+
+
+def _intent(line: Any) -> Intent:
+    return Intent(
+        id=line.id, action=line.action, sent_at=line.sent_at, **unpack(line.payload, INTENT_COLUMNS)
+    )
+
+
+def _outcomes(line: Any) -> Outcomes:
+    return Outcomes(settled_at=line.settled_at, **unpack(line.payload, OUTCOME_COLUMNS))
+
+
+def _rewrite(connection: sa.Connection, intent: Intent) -> None:
+    payload = pack(intent, INTENT_COLUMNS)
+    connection.execute(
+        sa.update(schema.intents).where(schema.intents.c.id == intent.id).values(payload=payload)
+    )
+
+
+def _shrink(connection: sa.Connection, intent: Intent, heard: Outcomes) -> None:
+    """Take the rows that are settled out of an intent; one of a repeatable batch stays whole while some row is open."""
+    settled = set(heard.rows)
+    left = [i for i, row in enumerate(intent.rows) if row not in settled]
+    if not left:
+        connection.execute(_CLOSE_INTENT, {"closed": intent.id})
+    elif intent.action == "create":
+        _rewrite(connection, intent.pick(left))
