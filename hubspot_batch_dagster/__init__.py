@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
     from hubspot_batch_dagster.asset import HubSpotRunConfig, hubspot_asset
+    from hubspot_batch_dagster.automation import eager_when_checks_pass
     from hubspot_batch_dagster.component.component import HubSpotSyncComponent
+    from hubspot_batch_dagster.definition import HubSpotTranslator
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
+    from hubspot_batch_dagster.objects import hubspot_object_specs
     from hubspot_batch_dagster.op import hubspot_op
     from hubspot_batch_dagster.operations.associations import Associate
     from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
@@ -34,6 +37,7 @@ __all__ = [
     "HubSpotRunConfig",
     "HubSpotSession",
     "HubSpotSyncComponent",
+    "HubSpotTranslator",
     "InputError",
     "SessionSettings",
     "StoreError",
@@ -41,7 +45,9 @@ __all__ = [
     "SyncResult",
     "Update",
     "Upsert",
+    "eager_when_checks_pass",
     "hubspot_asset",
+    "hubspot_object_specs",
     "hubspot_op",
     "prepare",
 ]
@@ -58,6 +64,7 @@ _HOME = {
     "HubSpotRunConfig": "asset",
     "HubSpotSession": "session",
     "HubSpotSyncComponent": "component.component",
+    "HubSpotTranslator": "definition",
     "InputError": "api.errors",
     "SessionSettings": "session_settings",
     "StoreError": "api.errors",
@@ -65,7 +72,9 @@ _HOME = {
     "SyncResult": "sync.result",
     "Update": "operations.records",
     "Upsert": "operations.records",
+    "eager_when_checks_pass": "automation",
     "hubspot_asset": "asset",
+    "hubspot_object_specs": "objects",
     "hubspot_op": "op",
     "prepare": "sync.prepare",
 }

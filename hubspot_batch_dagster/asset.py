@@ -8,9 +8,11 @@ import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.checks import Tolerance, check_specs
+from hubspot_batch_dagster.definition import HubSpotSync, HubSpotTranslator, asset_options, introduced
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.returned_rows import plain_function, signature_of
 
 __all__ = ["HubSpotRunConfig", "hubspot_asset"]
 
@@ -22,7 +24,8 @@ def hubspot_asset(
     max_unknown: float = 0,
     ids: IdsForm | None = None,
     resource: str | Mapping[str, str] = "hubspot",
-    **asset_options: Any,
+    translator: HubSpotTranslator | None = None,
+    **options: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Make an asset of a function that returns rows: the rows go to HubSpot, the ids table is the asset's value.
 
@@ -43,7 +46,8 @@ def hubspot_asset(
             says so, else what the function is annotated to return, else Arrow.
         resource: Key of the :class:`HubSpotResource`. For several portals a mapping of partition key to resource key:
             each partition goes to its own portal, and has an ids table of its own.
-        **asset_options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known whichever
+        translator: Changes how the asset introduces itself; see :class:`HubSpotTranslator`.
+        **options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known whichever
             partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``. A function with ``check_specs``
             of its own is a generator, and yields their results between its rows.
 
@@ -61,16 +65,7 @@ def hubspot_asset(
     check_ids(ids)
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        options = dict(asset_options)
-        key = _key(function, options)
-        if options.get("partitions_def") is not None:
-            refuse_archiving(operation)
-        options.setdefault("pool", "hubspot")
-        options["output_required"] = False  # a dry run materializes nothing
-        options["kinds"] = {"hubspot", *options.get("kinds", ())}
-        options["check_specs"] = [*check_specs(key), *options.get("check_specs", ())]
-        options.setdefault("description", inspect.getdoc(function))
-        sending = Sending(operation, tolerance, ids, inspect.signature(function).return_annotation)
+        sending = Sending(operation, tolerance, ids, signature_of(function).return_annotation)
         body = step(
             function,
             resource,
@@ -78,10 +73,50 @@ def hubspot_asset(
                 context, rows, hubspot, config, sending, sync_name(context, resource)
             ),
         )
-        asset: dg.AssetsDefinition = dg.asset(**options)(body)
-        return asset
+        return made_asset(function, body, operation, dict(options), translator)
 
     return decorate
+
+
+def made_asset(
+    function: Callable[..., Any],
+    body: Callable[..., Any],
+    operation: Operation,
+    options: dict[str, Any],
+    translator: HubSpotTranslator | None = None,
+) -> dg.AssetsDefinition:
+    """An asset over a body, which introduces itself by its operation.
+
+    Args:
+        function: What the user wrote.
+        body: The step around it.
+        operation: What is done in HubSpot.
+        options: Arguments of :func:`dagster.asset`.
+        translator: What changes the spec.
+    """
+    if options.get("partitions_def") is not None:
+        refuse_archiving(operation)
+    own_words = options.get("description") is not None
+    options.setdefault("description", inspect.getdoc(plain_function(function)))
+    options.setdefault("pool", "hubspot")
+    options["output_required"] = False  # a dry run materializes nothing
+    options["kinds"] = {"hubspot", *options.get("kinds", ())}
+    own_checks = options.pop("check_specs", None) or []
+    if options.get("key") is None:
+        options["key"] = _key(function, options)
+    for name in ("name", "key_prefix"):
+        options.pop(name, None)
+    # Made twice: what its upstream assets are is known once it is made, and the spec tells of them.
+    draft: dg.AssetsDefinition = dg.asset(**options)(body)
+    spec = introduced(draft.get_asset_spec(), operation, own_words=own_words)
+    if translator is not None:
+        spec = translator.get_asset_spec(HubSpotSync(operation, spec))
+    parameters = inspect.signature(body).parameters
+    inputs = [key for name, key in draft.keys_by_input_name.items() if name in parameters]
+    options |= asset_options(spec, inputs)
+    options["check_specs"] = [*check_specs(spec.key), *own_checks]
+    made: dg.AssetsDefinition = dg.asset(**options)(body)
+    return made
 
 
 def refuse_archiving(operation: Operation) -> None:
@@ -98,7 +133,7 @@ def _key(function: Callable[..., Any], options: dict[str, Any]) -> dg.AssetKey:
         return dg.AssetKey.from_coercible(options["key"])
     prefix = options.get("key_prefix") or []
     parts = [prefix] if isinstance(prefix, str) else list(prefix)
-    name = options.get("name") or getattr(function, "__name__", None)
+    name = options.get("name") or getattr(plain_function(function), "__name__", None)
     if not isinstance(name, str):
         raise InputError("The asset has no name.", remedy="Decorate a function, or give name=.")
     return dg.AssetKey([*parts, name])

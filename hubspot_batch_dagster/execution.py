@@ -24,8 +24,10 @@ from hubspot_batch_dagster.checks import Tolerance, check_results
 from hubspot_batch_dagster.dry_run import plan_metadata, plan_report, would_fail
 from hubspot_batch_dagster.ids_value import IdsForm, ids_form
 from hubspot_batch_dagster.metadata import hubspot_record_url, materialization_metadata
+from hubspot_batch_dagster.objects import observe_object
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def step(
     send: Callable[[Any, object, HubSpotResource, Any], Iterator[Any]],
 ) -> Callable[..., Iterator[Any]]:
     """A function with the parameters of ``function`` and those that sending needs, which sends what it returns."""
-    given = inspect.signature(function)
+    given = signature_of(function)
     names = list(given.parameters)
     resources = [resource] if isinstance(resource, str) else list(dict.fromkeys(resource.values()))
     own = [each for name, each in given.parameters.items() if name not in ("context", "config", *resources)]
@@ -95,10 +97,11 @@ def step(
         yield from send(bound["context"], rows, bound[chosen], bound["config"])
 
     signature = inspect.Signature(parameters)
-    body.__name__ = function.__name__
-    body.__qualname__ = function.__qualname__
-    body.__module__ = function.__module__
-    body.__doc__ = function.__doc__
+    plain = plain_function(function)
+    body.__name__ = plain.__name__
+    body.__qualname__ = plain.__qualname__
+    body.__module__ = plain.__module__
+    body.__doc__ = plain.__doc__
     body.__signature__ = signature  # type: ignore[attr-defined]
     body.__annotations__ = {
         each.name: each.annotation for each in parameters if each.annotation is not each.empty
@@ -132,16 +135,15 @@ def materialize(
     name: str,
 ) -> "Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult | dg.Output[None]]":
     """The body of a HubSpot asset: send the rows, and yield the checks and the materialization."""
-    own: list[dg.AssetCheckResult] = []
-    rows = _set_apart(rows, own) if inspect.isgenerator(rows) else rows
+    with no_retry():
+        returned = Returned.of(rows)
     if getattr(config, "dry_run", False):
-        yield from _plan_asset(context, rows, hubspot, config, sending, name)
-        yield from own
+        yield from _plan_asset(context, returned.rows, hubspot, config, sending, name)
         return
     with no_retry():
         value_of = ids_form(context, sending.ids, sending.annotation)
     try:
-        finished = run(context, rows, hubspot, config, sending.operation, name)
+        finished = run(context, returned.rows, hubspot, config, sending.operation, name)
     except dg.Failure as refused:
         drift = getattr(refused.__cause__, "drift", None)  # the run was refused because of it
         if drift is not None:
@@ -152,11 +154,13 @@ def materialize(
     record_url = hubspot_record_url(sending.operation, hubspot)
     yield from check_results(result, context.asset_key, sending.tolerance, record_url)
     yield schema_check(finished.drift, context.asset_key)
-    yield from own
+    yield from returned.checks
+    url = hubspot.portal.records_url(sending.operation.object_type)
+    observe_object(context, dict(result.counts), url)
     failure = log_result(context, finished, sending.tolerance)
     if failure is not None and failure.allow_retries and _is_retried(context):
         raise failure
-    metadata = materialization_metadata(result, sending.operation, hubspot)
+    metadata = {**materialization_metadata(result, sending.operation, hubspot), **returned.metadata}
     # One run for many partitions has one ids table, which no IO manager could put into many files.
     if value_of is None or (context.has_partition_key_range and len(context.partition_keys) > 1):
         yield dg.MaterializeResult(asset_key=context.asset_key, metadata=metadata)
@@ -261,15 +265,6 @@ def _is_retried(context: Any) -> bool:
         return False
     policy = context.get_step_execution_context().op_retry_policy
     return policy is not None and context.retry_number < policy.max_retries
-
-
-def _set_apart(rows: Iterator[Any], own: list[dg.AssetCheckResult]) -> Iterator[Any]:
-    """The rows of a generator; the results of its own checks, which come between them, go to ``own``."""
-    for each in rows:
-        if isinstance(each, dg.AssetCheckResult):
-            own.append(each)
-        else:
-            yield each
 
 
 def _portal(context: Any, resources: Mapping[str, str]) -> str:

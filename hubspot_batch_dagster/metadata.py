@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from hubspot_batch_dagster.checks import in_order
+from hubspot_batch_dagster.definition import property_schema
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 
@@ -41,7 +42,8 @@ def materialization_metadata(
         **_budget(hubspot),
         "object_type": operation.object_type,
         "operation": type(operation).__name__,
-        "dagster/column_schema": _schema(result.ids_path),
+        "dagster/column_schema": _columns(operation, hubspot) or _ids_columns(result.ids_path),
+        "ids_columns": _ids_columns(result.ids_path),
         # Dagster plots a number only if every run has it.
         **{name: n for name, n in counts.items() if not n},
     }
@@ -78,7 +80,15 @@ def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
     return found
 
 
-def _schema(path: str) -> dg.TableSchema:
+def _columns(operation: Operation, hubspot: HubSpotResource) -> dg.TableSchema | None:
+    """The properties that are sent, as the portal defines them; ``None`` where the operation names none."""
+    mapping = operation.property_columns
+    if not mapping:
+        return None
+    return property_schema(mapping, hubspot.portal.known_properties(operation.object_type))
+
+
+def _ids_columns(path: str) -> dg.TableSchema:
     import fsspec
     import pyarrow.parquet as pq
 

@@ -1,6 +1,5 @@
 """hubspot_op: the same as an op, for jobs without assets."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from hubspot_batch_dagster.ids_value import IdsForm, check_ids, ids_form
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,8 +57,8 @@ def hubspot_op(
         options = {"pool": "hubspot", **op_options}
         kind = dg.Nothing if ids == "none" else dg.Any
         options.setdefault("out", dg.Out(dagster_type=kind, is_required=False))
-        sending = Sending(operation, tolerance, ids, inspect.signature(function).return_annotation)
-        name = sync or options.get("name") or function.__name__
+        sending = Sending(operation, tolerance, ids, signature_of(function).return_annotation)
+        name = sync or options.get("name") or plain_function(function).__name__
 
         def send(
             context: dg.OpExecutionContext, rows: object, hubspot: HubSpotResource, config: Any
@@ -80,6 +80,8 @@ def _send(
     name: str,
 ) -> "Iterator[dg.Output[pa.Table | None]]":
     operation = sending.operation
+    with no_retry():
+        rows = Returned.of(rows).rows
     if getattr(config, "dry_run", False):
         log_plan(context, plan(context, rows, hubspot, config, operation, name), sending.tolerance)
         return

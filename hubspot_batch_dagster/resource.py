@@ -3,9 +3,11 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import dagster as dg
+from dagster_shared.libraries import DagsterLibraryRegistry
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.result import SyncResult
     from hubspot_batch_dagster.sync.schema.portal import Portal
     from hubspot_batch_dagster.sync.state.store import Store
+
+DagsterLibraryRegistry.register(
+    "hubspot-batch-dagster", version("hubspot-batch-dagster"), is_dagster_package=False
+)
 
 
 def _secret(description: str, default: Callable[[], Any] = str) -> Any:

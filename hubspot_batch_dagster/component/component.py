@@ -20,6 +20,7 @@ from hubspot_batch_dagster.component.fields import (
 )
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
+from hubspot_batch_dagster.definition import asset_options, introduced
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.launchpad import secret_fields
@@ -226,11 +227,10 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
                     return spec.replace_attributes(owners=["team:revenue"], group_name=self.object_type)
         """
         spec = self.asset.merge_attributes(kinds={"hubspot"})
-        if spec.description:
-            return spec
-        by = self.id_property or self.record_id or self.key
-        how = f", by {by if isinstance(by, str) else ', '.join(by)}" if by else ""
-        return spec.replace_attributes(description=f"{self.operation.capitalize()} {self.object_type}{how}.")
+        upstream = self.source.asset_key
+        if upstream is not None and upstream not in {dep.asset_key for dep in spec.deps}:
+            spec = spec.merge_attributes(deps=[upstream])
+        return introduced(spec, self._operation, own_words=spec.description is not None)
 
     def execute(
         self, context: dg.AssetExecutionContext, hubspot: HubSpotResource, rows: object
@@ -287,7 +287,6 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         spec = self.get_asset_spec()
         upstream = self.source.asset_key
         mapping = {dep.asset_key: dep.partition_mapping for dep in spec.deps}
-        kinds = {f"dagster/kind/{kind}" for kind in spec.kinds}
 
         def load(rows):  # type: ignore[no-untyped-def]  # whatever the IO manager loads
             return rows
@@ -296,21 +295,10 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             return self.source.read(partition_values(context))
 
         make = dg.asset(
-            key=spec.key,
             ins={}
             if upstream is None
             else {"rows": dg.AssetIn(key=upstream, partition_mapping=mapping.get(upstream))},
-            deps=[dep for dep in spec.deps if dep.asset_key != upstream],
-            description=spec.description,
-            metadata=spec.metadata,
-            tags={name: value for name, value in spec.tags.items() if name not in kinds},
-            kinds=spec.kinds,
-            group_name=spec.group_name,
-            owners=list(spec.owners),
-            code_version=spec.code_version,
-            partitions_def=spec.partitions_def,
-            automation_condition=spec.automation_condition,
-            freshness_policy=spec.freshness_policy,
+            **asset_options(spec, [] if upstream is None else [upstream]),
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             check_specs=check_specs(spec.key),
             io_manager_key=self.io_manager_key,

@@ -32,7 +32,7 @@ from hubspot_batch_dagster.component.source import Source
             lambda spec: [d.asset_key for d in spec.deps] == [dg.AssetKey("customers")],
         ),
         ({"description": "People."}, lambda spec: spec.description == "People."),
-        ({}, lambda spec: spec.description == "Upsert contacts, by email."),
+        ({}, lambda spec: spec.description == "Upserts contacts by email from customers."),
         ({"metadata": {"team": "a"}}, lambda spec: spec.metadata["team"] == "a"),
         ({"code_version": "v7"}, lambda spec: spec.code_version == "v7"),
         (

@@ -169,6 +169,11 @@ class Dagster:
         made = found["assetMaterializations"]
         return _entries(made[0]["metadataEntries"]) | {"run": made[0]["runId"]} if made else {}
 
+    def observation(self, key: str) -> dict[str, Any]:
+        """Metadata of the latest observation."""
+        found = self.ask(OBSERVED, key={"path": key.split("/")})["assetNodeOrError"]["assetObservations"]
+        return _entries(found[0]["metadataEntries"]) if found else {}
+
     def checks(self, key: str) -> dict[str, dict[str, Any]]:
         """What the checks say of the latest materialization."""
         found = self.ask(ASSET, key={"path": key.split("/")})["assetNodeOrError"]["assetChecksOrError"]
@@ -217,5 +222,7 @@ ASSET = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... 
     assetMaterializations(limit: 1) { runId _ENTRIES }
     assetChecksOrError { ... on AssetChecks { checks { name blocking executionForLatestMaterialization { status
         evaluation { success severity description _ENTRIES } } } } } } } }""".replace("_ENTRIES", _ENTRIES)
+OBSERVED = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+    assetObservations(limit: 1) { _ENTRIES } } } }""".replace("_ENTRIES", _ENTRIES)
 RESOURCES = """query($selector: RepositorySelector!) { repositoryOrError(repositorySelector: $selector) {
     ... on Repository { allTopLevelResourceDetails { name configuredValues { key value type } } } } }"""

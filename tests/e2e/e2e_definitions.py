@@ -12,6 +12,7 @@ from hubspot_batch_dagster import (
     HubSpotResource,
     Upsert,
     hubspot_asset,
+    hubspot_object_specs,
 )
 from hubspot_batch_dagster.asset import HubSpotRunConfig
 
@@ -55,7 +56,7 @@ def resource(token: object) -> HubSpotResource:
 
 
 defs = dg.Definitions(
-    assets=[customers, contacts, companies],
+    assets=[customers, contacts, companies, *hubspot_object_specs([contacts, companies])],
     jobs=[dg.define_asset_job("contacts_job", ["customers", "crm/contacts"])],
     resources={
         "hubspot": resource(dg.EnvVar("HUBSPOT_ACCESS_TOKEN")),

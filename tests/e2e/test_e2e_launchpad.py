@@ -51,6 +51,9 @@ def test_what_the_launchpad_fills_in_is_launched_as_it_is_and_then_dry(tmp_path:
             page.screenshot((tmp_path if ASKED is None else ROOT / ASKED) / "launchpad.png")
             assert launched(page, dagster) == "SUCCESS"
             assert len(hubspot.records("contacts")) == 98
+            assert dagster.observation("hubspot/contacts")["created"] == 98, (
+                "the node of the object hears of it"
+            )
             sent = len(hubspot.books.requests("upsert"))
 
             launchpad(page, dagster)

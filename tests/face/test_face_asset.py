@@ -155,7 +155,9 @@ def test_options_are_handed_on_to_dagster() -> None:
     assert spec.owners == ["team:crm"]
     assert spec.tags["tier"] == "gold"
     assert spec.kinds == {"hubspot", "pandas"}
-    assert spec.description == "Customers become contacts."
+    assert spec.description == (
+        "Customers become contacts.\n\nUpserts contacts by email from customers, elsewhere."
+    )
     assert spec.metadata["wiki"] == "contacts"
     assert spec.code_version == "7"
     assert spec.automation_condition is not None

@@ -225,15 +225,25 @@ def test_each_run_reports_the_same_numbers_so_that_dagster_can_plot_them(bench: 
     assert (first["object_type"], first["operation"]) == ("contacts", "Upsert")
 
 
-def test_the_column_schema_is_that_of_the_ids_table(bench: Bench) -> None:
-    @hubspot_asset(Upsert("companies", key=["region", "id"], properties=["name"]))
+def test_columns_are_the_properties_as_the_portal_defines_them_and_those_of_the_ids_table_stand_apart(
+    bench: Bench,
+) -> None:
+    @hubspot_asset(
+        Upsert("companies", key=["region", "id"], properties={"name": "firm", "annualrevenue": "revenue"})
+    )
     def companies():
-        return [{"region": "eu", "id": i, "name": f"Firm {i}"} for i in range(2)]
+        return [{"region": "eu", "id": i, "firm": f"Firm {i}", "revenue": 5} for i in range(2)]
 
     ran = bench.materialize(companies)
-    schema = ran.metadata("companies")["dagster/column_schema"]
-    assert [each.name for each in schema.columns] == ran.value("companies").column_names
-    assert {each.name: each.type for each in schema.columns}["id"] == "int64"
+    columns = {each.name: each for each in ran.metadata("companies")["dagster/column_schema"].columns}
+    assert {name: each.type for name, each in columns.items()} == {
+        "name": "string",
+        "annualrevenue": "number",
+    }
+    assert columns["annualrevenue"].description == "Annual Revenue. From the column revenue."
+    ids = {each.name: each.type for each in ran.metadata("companies")["ids_columns"].columns}
+    assert list(ids) == ran.value("companies").column_names
+    assert ids["id"] == "int64"
 
 
 def test_no_row_at_all_is_green(bench: Bench) -> None:

@@ -123,6 +123,10 @@ class Portal:
                 self._properties[found.name] = {each.name: each for each in listed}
             return self._properties[found.name]
 
+    def known_properties(self, kind: str) -> Mapping[str, PropertyDefinition]:
+        """The definitions of a type as far as they were read; nothing is asked."""
+        return self._properties.get(object_type(kind).name, {})
+
     def archived(self, kind: str, ask: Ask = once) -> set[str]:
         """Names of the archived properties; read each time, for only a refusal needs them."""
         try:
