@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
     from hubspot_batch_dagster.asset import HubSpotRunConfig, hubspot_asset
     from hubspot_batch_dagster.automation import eager_when_checks_pass
+    from hubspot_batch_dagster.component.collection import (
+        HubSpotSyncCollectionComponent,
+        build_hubspot_sync_assets,
+    )
     from hubspot_batch_dagster.component.component import HubSpotSyncComponent
     from hubspot_batch_dagster.definition import HubSpotTranslator
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
@@ -36,6 +40,7 @@ __all__ = [
     "HubSpotResource",
     "HubSpotRunConfig",
     "HubSpotSession",
+    "HubSpotSyncCollectionComponent",
     "HubSpotSyncComponent",
     "HubSpotTranslator",
     "InputError",
@@ -45,6 +50,7 @@ __all__ = [
     "SyncResult",
     "Update",
     "Upsert",
+    "build_hubspot_sync_assets",
     "eager_when_checks_pass",
     "hubspot_asset",
     "hubspot_object_specs",
@@ -63,6 +69,7 @@ _HOME = {
     "HubSpotResource": "resource",
     "HubSpotRunConfig": "asset",
     "HubSpotSession": "session",
+    "HubSpotSyncCollectionComponent": "component.collection",
     "HubSpotSyncComponent": "component.component",
     "HubSpotTranslator": "definition",
     "InputError": "api.errors",
@@ -72,6 +79,7 @@ _HOME = {
     "SyncResult": "sync.result",
     "Update": "operations.records",
     "Upsert": "operations.records",
+    "build_hubspot_sync_assets": "component.collection",
     "eager_when_checks_pass": "automation",
     "hubspot_asset": "asset",
     "hubspot_object_specs": "objects",

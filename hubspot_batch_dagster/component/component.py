@@ -1,7 +1,8 @@
 """HubSpotSyncComponent: a table that goes to HubSpot, written down in YAML."""
 
+import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import dagster as dg
@@ -15,12 +16,13 @@ from hubspot_batch_dagster.component.fields import (
     Located,
     OperationFields,
     explained,
+    required_by,
     sentences,
     taken_by,
 )
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
-from hubspot_batch_dagster.definition import asset_options, introduced
+from hubspot_batch_dagster.definition import HubSpotSync, HubSpotTranslator, asset_options, introduced
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.launchpad import secret_fields
@@ -38,7 +40,53 @@ class Schedule(dg.Model, dg.Resolvable):
     timezone: Annotated[str | None, explained("Time zone of the cron expression; by default UTC.")] = None
 
 
-def _resource(context: dg.ResolutionContext, settings: Mapping[str, Any] | None) -> HubSpotResource | None:
+class Retry(dg.Model, dg.Resolvable):
+    """How often a step is tried again."""
+
+    max_retries: Annotated[int, explained("How often, after the first attempt.")] = 1
+    delay: Annotated[int | float | None, explained("Seconds before the next attempt.")] = None
+    backoff: Annotated[
+        Literal["linear", "exponential"] | None,
+        explained("How the delay grows.", ("linear", "exponential")),
+    ] = None
+    jitter: Annotated[
+        Literal["full", "plus_minus"] | None, explained("How the delay varies.", ("full", "plus_minus"))
+    ] = None
+
+    @property
+    def policy(self) -> dg.RetryPolicy:
+        """The same as Dagster has it."""
+        return dg.RetryPolicy(
+            max_retries=self.max_retries,
+            delay=self.delay,
+            backoff=None if self.backoff is None else dg.Backoff[self.backoff.upper()],
+            jitter=None if self.jitter is None else dg.Jitter[self.jitter.upper()],
+        )
+
+
+def _hooks(context: dg.ResolutionContext, names: Sequence[str] | None) -> list[dg.HookDefinition]:
+    """The hooks that YAML names."""
+    found = []
+    for name in names or ():
+        given = context.resolve_value(name)
+        if isinstance(given, str):
+            module, _, attribute = given.rpartition(".")
+            try:
+                given = getattr(importlib.import_module(module), attribute)
+            except (ImportError, AttributeError, ValueError):
+                raise InputError(
+                    f"There is no hook {name}.",
+                    remedy="Write its module and name: my_project.alerts.tell_slack.",
+                ) from None
+        if not isinstance(given, dg.HookDefinition):
+            raise InputError(f"{name} is no hook.", remedy="Name a @success_hook or @failure_hook.")
+        found.append(given)
+    return found
+
+
+def hubspot_setting(
+    context: dg.ResolutionContext, settings: Mapping[str, Any] | None
+) -> HubSpotResource | None:
     """A resource from its settings; an environment variable that holds a secret is read in each run."""
     if settings is None:
         return None
@@ -76,7 +124,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     Args:
         asset: The whole asset spec: key, group, owners, tags, kinds, deps, partitions, automation condition and so on.
         source: Where the rows come from: ``asset``, ``sql`` with ``connection``, or ``path``.
-        operation: ``create``, ``upsert``, ``update`` or ``archive``.
+        operation: ``create``, ``upsert``, ``update``, ``archive`` or ``associate``.
         object_type: What the rows become, such as ``contacts``.
         max_rejected: Up to so many rejected rows the check only warns; above, the step fails.
         max_unknown: The same for rows whose answer was lost and that HubSpot does not show; by default none.
@@ -88,9 +136,13 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         hubspot: A resource of this asset's own, for projects without one: the settings of :class:`HubSpotResource`, with
             ``access_token_env: HUBSPOT_ACCESS_TOKEN`` for the token. It gets the key ``resource`` if that is given.
         pool: Pool of the step.
+        retry_policy: ``max_retries``, and if wanted ``delay`` (seconds), ``backoff`` (``linear`` or ``exponential``)
+            and ``jitter`` (``full`` or ``plus_minus``).
+        hooks: Full names of hooks, such as ``my_project.alerts.tell_slack``.
         single_run_backfill: Send all partitions of a backfill in one run.
 
-    The other fields are those of :class:`Create`, :class:`Upsert`, :class:`Update` and :class:`Archive`.
+    The other fields are those of :class:`Create`, :class:`Upsert`, :class:`Update`, :class:`Archive`
+    and :class:`Associate`.
 
     Raises:
         InputError: The operation cannot be meant; the message names the field.
@@ -125,8 +177,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     asset: dg.ResolvedAssetSpec
     source: Annotated[Source, explained("Where the rows come from: asset, sql with connection, or path.")]
     operation: Annotated[
-        Literal["create", "upsert", "update", "archive"],
-        explained("What is done with the rows.", ("create", "upsert", "update", "archive")),
+        Literal["create", "upsert", "update", "archive", "associate"],
+        explained("What is done with the rows.", tuple(OPERATIONS)),
     ]
     object_type: Annotated[str, explained("What the rows become: contacts, 0-1, 2-123, p123_cars.")]
     max_rejected: Annotated[
@@ -154,12 +206,24 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     hubspot: Annotated[
         HubSpotResource | None,
         dg.Resolver(
-            _resource,
+            hubspot_setting,
             model_field_type=dict[str, Any],
             description="Settings of a resource of this asset's own; access_token_env names the token's variable.",
         ),
     ] = Field(default=None, repr=False)
     pool: Annotated[str, explained("Pool of the step.")] = "hubspot"
+    retry_policy: Annotated[
+        Retry | None,
+        explained("How often the step is tried again after trouble that passes, and with what pauses."),
+    ] = None
+    hooks: Annotated[
+        list[Any],
+        dg.Resolver(
+            _hooks,
+            model_field_type=list[str],
+            description="Hooks of the step, by their full names, such as my_project.alerts.tell_slack.",
+        ),
+    ] = Field(default_factory=list)
     single_run_backfill: Annotated[bool, explained("Send all partitions of a backfill in one run.")] = False
 
     _operation: Operation = PrivateAttr()
@@ -200,7 +264,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 - Dagster's signature
         """The asset, its schedule, and its resource if it has one of its own; Dagster calls this."""
-        asset = self._asset()
+        asset = self.build_asset()
         schedules = []
         if self.schedule is not None:
             schedules.append(
@@ -273,18 +337,24 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         if self.associations:
             links = [each.model_dump(exclude_none=True) for each in self.associations]
             given["associations"] = [Association(**link) for link in links]
-        if self.operation == "create" and "key" not in given:
-            raise InputError(
-                "key is missing: create needs it.", remedy="Name the column that identifies a row."
-            )
+        missing = [name for name in required_by(kind) if name not in given]
+        if missing:
+            raise InputError(f"{missing[0]} is missing: {self.operation} needs it.", remedy="Add it.")
         return kind(**given)
 
     def _resource_key(self) -> str | dict[str, str]:
         own = f"{self.asset.key.to_python_identifier()}_hubspot"
         return self.resource or ("hubspot" if self.hubspot is None else own)
 
-    def _asset(self) -> dg.AssetsDefinition:
+    def build_asset(self, translator: HubSpotTranslator | None = None) -> dg.AssetsDefinition:
+        """The asset alone.
+
+        Args:
+            translator: Changes how it introduces itself.
+        """
         spec = self.get_asset_spec()
+        if translator is not None:
+            spec = translator.get_asset_spec(HubSpotSync(self._operation, spec))
         upstream = self.source.asset_key
         mapping = {dep.asset_key: dep.partition_mapping for dep in spec.deps}
 
@@ -302,6 +372,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             check_specs=check_specs(spec.key),
             io_manager_key=self.io_manager_key,
+            retry_policy=None if self.retry_policy is None else self.retry_policy.policy,
+            hooks=set(self.hooks) or None,
             output_required=False,  # a dry run materializes nothing
             pool=self.pool,
         )

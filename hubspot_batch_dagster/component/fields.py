@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import dagster as dg
 from pydantic import BaseModel, ValidationError, create_model
 
+from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
 
 OPERATIONS: Mapping[str, type[Operation]] = {
@@ -17,6 +18,7 @@ OPERATIONS: Mapping[str, type[Operation]] = {
     "upsert": Upsert,
     "update": Update,
     "archive": Archive,
+    "associate": Associate,
 }
 ONLY_PYTHON = frozenset({"model"})
 """Fields that take a class, for which YAML has no words."""
@@ -42,7 +44,12 @@ class Located(dg.Resolvable):
             return super().resolve_from_model(context, model)
         except ValidationError as error:
             said = sentences(error)
-            field = next((name for name in model.model_fields_set if said.startswith(name)), "operation")
+            first = (
+                next(iter(type(model).model_fields))
+                if "operation" not in model.model_fields_set
+                else "operation"
+            )
+            field = next((name for name in model.model_fields_set if said.startswith(name)), first)
             place = context.at_path(field) if field in model.model_fields_set else context
             raise place.build_resolve_fn_exc([said], field_name=field, model=model) from None
 
@@ -59,6 +66,13 @@ def sentences(error: ValidationError) -> str:
 def taken_by(kind: type[Operation]) -> tuple[str, ...]:
     """The fields of an operation that can be written in YAML."""
     return tuple(each.name for each in fields(kind) if each.name not in ONLY_PYTHON)
+
+
+def required_by(kind: type[Operation]) -> tuple[str, ...]:
+    """The fields that an operation cannot do without."""
+    return tuple(
+        each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING
+    )
 
 
 def _model(name: str, sources: Sequence[type], base: tuple[type, ...], without: frozenset[str]) -> Any:
@@ -111,4 +125,4 @@ AssociationFields = _model("AssociationFields", [Association], (dg.Model, dg.Res
 OperationFields = _model(
     "OperationFields", list(OPERATIONS.values()), (dg.Model,), ONLY_PYTHON | {"object_type"}
 )
-"""What the four operations take, each optional; the component adds which of them is meant."""
+"""What the operations take, each optional; the component adds which of them is meant."""

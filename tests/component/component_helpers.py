@@ -43,13 +43,18 @@ def refusal(**attributes: Any) -> str:
         with loaded(**attributes):
             pass
     except Exception as error:  # Dagster wraps ours in its own
-        said: list[str] = []
-        cause: BaseException | None = error
-        while cause is not None:
-            said.append(str(cause))
-            cause = cause.__cause__
-        return "\n".join(said)
+        return told_by(error)
     raise AssertionError("it was loaded")
+
+
+def told_by(error: BaseException) -> str:
+    """What an error and its causes say."""
+    said: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        said.append(str(cause))
+        cause = cause.__cause__
+    return "\n".join(said)
 
 
 def run(

@@ -1,0 +1,196 @@
+"""Many syncs in one place: a list of them in one defs.yaml, or in Python."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import dagster as dg
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component.component import HubSpotSyncComponent, hubspot_setting
+from hubspot_batch_dagster.component.fields import Located, explained, sentences
+from hubspot_batch_dagster.definition import HubSpotTranslator
+from hubspot_batch_dagster.objects import hubspot_object_specs
+from hubspot_batch_dagster.resource import HubSpotResource
+
+
+def build_hubspot_sync_assets(
+    syncs: Sequence[HubSpotSyncComponent], *, translator: HubSpotTranslator | None = None
+) -> list[dg.AssetsDefinition]:
+    """Make an asset of each of several syncs.
+
+    Args:
+        syncs: The syncs, with the fields that they have in YAML.
+        translator: Changes how the assets introduce themselves.
+
+    Raises:
+        InputError: Two of them have one key.
+
+    Examples:
+        >>> import dagster as dg
+        >>> from hubspot_batch_dagster import HubSpotSyncComponent, build_hubspot_sync_assets
+        >>> from hubspot_batch_dagster.component.source import Source
+        >>> assets = build_hubspot_sync_assets([
+        ...     HubSpotSyncComponent(
+        ...         asset=dg.AssetSpec(name), source=Source(asset=f"all_{name}"),
+        ...         operation="upsert", object_type=name, key="id", resource="hubspot",
+        ...     )
+        ...     for name in ("companies", "deals")
+        ... ])
+        >>> [asset.key.to_user_string() for asset in assets]
+        ['companies', 'deals']
+    """
+    _distinct(syncs)
+    return [sync.build_asset(translator) for sync in syncs]
+
+
+def _syncs(context: dg.ResolutionContext, model: Any) -> list[HubSpotSyncComponent]:
+    """The syncs with what they share; each keeps what it says itself."""
+    kind = HubSpotSyncComponent.model()
+    shared = dict(model.defaults or {})
+    found = []
+    for place, item in enumerate(model.syncs):
+        at = context.at_path("syncs").at_path(place)
+        merged = _merged(shared, item)
+        try:
+            fields = kind.model_validate(merged)
+        except ValidationError as error:
+            raise at.build_resolve_fn_exc([sentences(error)], field_name="syncs", model=model) from None
+        found.append(HubSpotSyncComponent.resolve_from_model(at, fields))
+    return found
+
+
+def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(shared)
+    for name, value in own.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = {**merged[name], **value} if both else value
+    return merged
+
+
+class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
+    """Several assets whose rows go to HubSpot, in one defs.yaml, with what they share written once.
+
+    Each entry of ``syncs`` has the fields of :class:`HubSpotSyncComponent`. The objects that they write to become nodes
+    of the asset graph, below all syncs of the collection.
+
+    Args:
+        syncs: The syncs.
+        defaults: Fields that every sync has unless it says otherwise; those of ``asset`` and ``source`` are merged
+            one by one.
+        hubspot: A resource of the collection's own: the settings of :class:`HubSpotResource`, with
+            ``access_token_env`` for the token. Without it the project's resource is used.
+        resource: Key of the :class:`HubSpotResource`; by default ``hubspot``.
+        object_key_prefix: What comes before the object's name in the key of its node, such as ``hubspot``. By default
+            ``hubspot`` and the folder of the file, so that two collections of a project do not collide. An empty list
+            makes no nodes.
+
+    Raises:
+        InputError: Two syncs have one key, or a sync brings a resource of its own.
+
+    Examples:
+        .. code-block:: yaml
+
+            type: hubspot_batch_dagster.HubSpotSyncCollectionComponent
+            attributes:
+              defaults:
+                asset: {group_name: crm}
+                source: {connection: warehouse.duckdb}
+                operation: upsert
+              syncs:
+                - {asset: {key: companies}, source: {sql: FROM companies}, object_type: companies, key: id}
+                - {asset: {key: contacts}, source: {sql: FROM people}, object_type: contacts, id_property: email}
+
+        In Python:
+
+        >>> import dagster as dg
+        >>> from hubspot_batch_dagster import HubSpotSyncCollectionComponent, HubSpotSyncComponent
+        >>> from hubspot_batch_dagster.component.source import Source
+        >>> crm = HubSpotSyncCollectionComponent(syncs=[
+        ...     HubSpotSyncComponent(
+        ...         asset=dg.AssetSpec("companies"), source=Source(asset="firms"),
+        ...         operation="upsert", object_type="companies", key="id",
+        ...     )
+        ... ])
+        >>> len(crm.syncs)
+        1
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    syncs: Annotated[
+        list[HubSpotSyncComponent],
+        dg.Resolver.from_model(_syncs, model_field_type=list[dict[str, Any]], description="The syncs."),
+    ]
+    defaults: Annotated[
+        dict[str, Any] | None,
+        dg.Resolver(
+            lambda context, value: None,  # noqa: ARG005 - they are part of the syncs by now
+            model_field_type=dict[str, Any] | None,
+            description="Fields that every sync has unless it says otherwise.",
+        ),
+    ] = None
+    hubspot: Annotated[
+        HubSpotResource | None,
+        dg.Resolver(
+            hubspot_setting,
+            model_field_type=dict[str, Any],
+            description="Settings of a resource of the collection's own; access_token_env names the token's variable.",
+        ),
+    ] = Field(default=None, repr=False)
+    resource: Annotated[str, explained("Key of the HubSpot resource.")] = "hubspot"
+    object_key_prefix: Annotated[
+        list[str] | str | None,
+        explained(
+            "What comes before the object's name in the key of its node; an empty list makes no nodes."
+        ),
+    ] = None
+
+    @classmethod
+    def get_spec(cls) -> dg.ComponentTypeSpec:
+        """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
+        return dg.ComponentTypeSpec(
+            description="Several tables that go to HubSpot, with what they share written once.",
+            tags=["hubspot", "crm", "reverse-etl"],
+            owners=["team:hubspot-batch-dagster"],
+        )
+
+    @model_validator(mode="after")
+    def _check(self) -> "HubSpotSyncCollectionComponent":
+        _distinct(self.syncs)
+        for sync in self.syncs:
+            if sync.hubspot is not None:
+                raise InputError(
+                    f"{sync.asset.key.to_user_string()} brings a resource of its own.",
+                    remedy="Write hubspot once, beside syncs.",
+                )
+        return self
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The assets, their schedules, the objects' nodes and the resource; Dagster calls this."""
+        parts = []
+        for sync in self.syncs:
+            chosen = (
+                sync if sync.resource is not None else sync.model_copy(update={"resource": self.resource})
+            )
+            parts.append(chosen.build_defs(context))
+        assets = [
+            asset for part in parts for asset in part.assets or () if isinstance(asset, dg.AssetsDefinition)
+        ]
+        prefix = self._object_prefix(context)
+        nodes = hubspot_object_specs(assets, key_prefix=prefix) if prefix else []
+        resources = {} if self.hubspot is None else {self.resource: self.hubspot}
+        return dg.Definitions.merge(*parts, dg.Definitions(assets=nodes, resources=resources))
+
+    def _object_prefix(self, context: dg.ComponentLoadContext) -> list[str]:
+        given = self.object_key_prefix
+        if given is None:
+            return ["hubspot", context.path.name]
+        return [given] if isinstance(given, str) else list(given)
+
+
+def _distinct(syncs: Sequence[HubSpotSyncComponent]) -> None:
+    keys = [sync.asset.key.to_user_string() for sync in syncs]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise InputError(f"Two syncs have the key {twice[0]}.", remedy="Give each asset a key of its own.")
