@@ -1,4 +1,4 @@
-"""``Associate``: rows that are links between records that exist."""
+"""``Associate``: rows that are associations between records that exist."""
 
 from __future__ import annotations
 
@@ -6,36 +6,43 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from hubspot_batch_dagster.api.endpoints import association_endpoint
-from hubspot_batch_dagster.operations.base import Action, Association, Operation, check_associations, columns
+from hubspot_batch_dagster.operations.base import (
+    Action,
+    Association,
+    Operation,
+    check_associations,
+    columns,
+    sync_name_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Associate(Operation):
-    """TypedAssociation records that exist, one pair for each row.
+    """Associate records that exist, one pair for each row.
 
-    A row is known by its two columns. A link that an earlier run made counts as ``unchanged``; one that HubSpot has
+    A row is known by its two columns. An association that an earlier run made counts as ``unchanged``; one that HubSpot has
     already is made again without harm, so a run may be repeated at any time. The lines of the ids table have no
-    ``hs_object_id``: a link has none.
+    ``hs_object_id``: an association has none.
 
     Args:
-        object_type: Object type that the links start from.
+        object_type: Object type that they start from.
         to_type: Object type that they lead to.
         from_column: Column with record ids of ``object_type``, or keys with ``from_through``.
         to_column: Column with record ids of ``to_type``, or keys with ``to_through``.
-        type: What the links mean, as for :class:`Association`. A label is added to those that a pair has already.
+        type: What they mean, as for :class:`Association`. A label is added to those that a pair has already.
         category: Of a type id, as for :class:`Association`.
         from_through: Name of the sync whose keys ``from_column`` holds. A row whose key its ids table does not know
             is rejected with ``UNRESOLVED_ASSOCIATION``.
         to_through: The same for ``to_column``.
-        replace: The records in ``from_column`` end up with the links of the table and no others to ``to_type`` (with
+        replace: The records in ``from_column`` end up with those of the table and no others to ``to_type`` (with
             a label or a type id of its own: no others of that label). All of them are read in every run, 1,000 in a
             request. Records that are not in the table at all are left alone, and so are those with a rejected row.
         on_duplicate: What to do with rows that name one pair twice; as for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
-        max_created: The most links that one run may make.
+        max_created: The most associations that one run may make.
 
-    Source: HubSpot, associations guide (2,000 links in a request).
+    Source: HubSpot, associations guide (2,000 in a request).
 
     Examples:
         >>> from hubspot_batch_dagster import Associate
@@ -57,6 +64,11 @@ class Associate(Operation):
     from_through: str | None = None
     to_through: str | None = None
     replace: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("from_through", "to_through"):
+            object.__setattr__(self, name, sync_name_of(getattr(self, name)))
+        super().__post_init__()
 
     def _check(self) -> None:
         columns("from_column and to_column", (self.from_column, self.to_column))

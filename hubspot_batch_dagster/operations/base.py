@@ -23,29 +23,32 @@ Action = Literal["create", "upsert", "update", "archive", "associate"]
 
 @dataclass(frozen=True)
 class Association:
-    """A link from a row's record to other records.
+    """An association from a row's record to other records.
 
-    A record that is created gets its links in the same request. One that is updated or upserted gets them right
-    after, and its row is settled when both are done. Links are added; what else is linked stays, and so do the labels
-    that a pair has already, unless ``replace`` says otherwise.
+    A record that is created gets its associations in the same request. One that is updated or upserted gets them once all
+    rows are sent, 2,000 in a request. What becomes of an association does not change its row's outcome: it has one of its
+    own. Associations are added; what else there is stays, and so do labels, unless ``replace`` says otherwise.
 
     Args:
         to: Object type of the target, such as ``"contacts"``.
-        column: Column with the target's record id, or its key with ``through``. A list column makes several links. A
+        column: Column with the target's record id, or its key with ``through``. A list column makes several. A
             null cell makes none.
-        type: What the link means. ``None`` is HubSpot's unlabelled type (for a lead's contact the primary one). An
+        type: What the association means. ``None`` is HubSpot's unlabelled type (for a lead's contact the primary one). An
             ``int`` is an association type id, such as ``194`` (call to contact): each direction has its own. A text is
             the label as HubSpot shows it, looked up once for each run. The primary variants (1, 2, 5, 6, 25, 26, 578,
             580, 582, 583) change which record is the primary one and are used only when given.
         category: Of a type id: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``. A label
             brings its own.
-        required: A row without a target is rejected instead of being sent without the link: its cell is null, or
+        required: A row without a target is rejected instead of being sent without the association: its cell is null, or
             ``through`` does not know one of its keys.
-        through: Name of the sync that made the targets: ``column`` holds its keys, and its ids table has the record ids.
-            A key that it does not know is left out and counted, and tried again with the row's next change.
-        replace: Links of a written record that its row does not name are removed: with a label or a type id of its
-            own that label alone, else the whole link. A null cell names none, so all of them go. Only rows that are
-            sent are looked at: for links that changed in HubSpot run with ``full_refresh``.
+        through: The sync that made the targets, by its name (an asset's key joined by ``/``), or the asset itself:
+            ``column`` holds its keys, and its ids table has the record ids. In Dagster that asset becomes an upstream
+            dependency, unless the asset names it already. A key that it does not know yet is ``unresolved``: every
+            run looks for it again, whether or not the row changes. The sync itself may be named, as for parent companies.
+        replace: Associations that a row does not name are removed from its record: with a label or a type id of its
+            own that label alone, else the whole association. A null cell names none, so all of them go. Only rows that
+            are sent, or that name others than last time, are looked at: for what somebody changed in HubSpot run with
+            ``full_refresh``.
 
     Source: HubSpot, associations guide.
 
@@ -77,6 +80,7 @@ class Association:
                 f"The association to {self.to!r} is {self.category} and names no type.",
                 remedy="Give type= the label, or its association type id (HubSpot shows it under association labels).",
             )
+        object.__setattr__(self, "through", sync_name_of(self.through))
         if self.type == "" or self.through == "":
             raise InputError(
                 f"The association to {self.to!r} has an empty text for type or through.",
@@ -239,6 +243,13 @@ class Operation:
         return None
 
     @property
+    def syncs_looked_up(self) -> tuple[str, ...]:
+        """The other syncs whose ids tables the operation reads: they must have run before it."""
+        named = [each.through for each in self.associations]
+        named += [self.looks_up_keys_in, self.looks_up_record_ids_in]
+        return tuple(dict.fromkeys(each for each in named if each is not None))
+
+    @property
     def done_outcomes(self) -> tuple[str, ...]:
         """The outcomes after which a row is not sent again until it changes."""
         return ("created", "updated", "unchanged")
@@ -285,6 +296,19 @@ _NOT_PART_OF_THE_WIRE = frozenset(
         "keep_before",
     }
 )
+
+
+def sync_name_of(given: object) -> str | None:
+    """The name of a sync, of its name, an asset key, or an asset: the parts of its key joined by ``/``."""
+    if given is None or isinstance(given, str):
+        return given
+    path = getattr(getattr(given, "key", given), "path", None)
+    if isinstance(path, list | tuple) and path and all(isinstance(part, str) for part in path):
+        return "/".join(path)
+    raise InputError(
+        f"through is {given!r}, which is no sync.",
+        remedy="Give the sync's name, an asset key, or the asset that sends its rows.",
+    )
 
 
 def columns(what: str, value: str | Sequence[str]) -> tuple[str, ...]:

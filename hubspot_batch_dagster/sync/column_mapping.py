@@ -1,4 +1,4 @@
-"""From an operation to the columns of a table: which column is the key, which are sent, which make links."""
+"""From an operation to the columns of a table: which column is the key, which are sent, which name other records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bind(
     operation: Operation,
     schema: pa.Schema,
     definitions: Mapping[str, Definition] | None = None,
-    links: Sequence[TypedAssociation] | None = None,
+    associations: Sequence[TypedAssociation] | None = None,
 ) -> Encoder:
     """The encoder for a table of this schema.
 
@@ -37,7 +37,7 @@ def bind(
         operation: What the user asks for.
         schema: The columns of the table.
         definitions: The portal's properties by name, where they are known: they decide how values are written.
-        links: The operation's associations with their types; ``None`` finds those that need no connection.
+        associations: The operation's associations with their types; ``None`` finds those that need no connection.
 
     Raises:
         InputError: A column does not exist, or cannot be what the operation wants it to be.
@@ -57,7 +57,8 @@ def bind(
         id_property=operation.id_property_name,
         emails=emails,
         targets=tuple(
-            _target(each) for each in (typed_associations(operation, None) if links is None else links)
+            _target(each)
+            for each in (typed_associations(operation, None) if associations is None else associations)
         ),
         record_id_through=operation.looks_up_record_ids_in,
         on_null=operation.on_null,
@@ -67,7 +68,7 @@ def bind(
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
-    """Property -> column: what the operation names, else every column that is not a key or a link."""
+    """Property -> column: what the operation names, else every column that is not a key and names no other record."""
     given = operation.property_columns
     if given is not None:
         return given
@@ -93,7 +94,7 @@ def _not_sent(operation: Operation) -> set[str]:
     return columns
 
 
-def _target(link: TypedAssociation) -> Target:
+def _target(typed: TypedAssociation) -> Target:
     """A column of associations, checked row by row where its keys are looked up or here."""
-    given = link.association
-    return Target(column=given.column, types=(link.type,), required=given.required, through=given.through)
+    given = typed.association
+    return Target(column=given.column, types=(typed.type,), required=given.required, through=given.through)

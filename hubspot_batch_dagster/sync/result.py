@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,8 +27,11 @@ class SyncResult:
         ids_path: The ids table of this run, one line for each row, as a Parquet file.
         rejected_path: The rejected rows with their reasons, as a Parquet file.
         stopped: Why the run ended before all rows were sent, or ``None``.
-        unresolved: Associations that were left out because their key has no record in the other sync's ids table.
-        dissociated: Links that ``Associate(..., replace=True)`` removed.
+        associations_path: The associations that the rows want, with the outcome of each, as a Parquet file; ``None`` where
+            the operation has none.
+        association_counts: Outcome -> associations: ``associated``, ``unchanged``, ``unresolved`` (there is no record with
+            that key yet), ``rejected``, ``unknown`` and ``unsent``. Their sum is what was wanted.
+        dissociated: Associations that ``replace=True`` removed.
 
     Examples:
         >>> import tempfile
@@ -58,7 +61,8 @@ class SyncResult:
     ids_path: str
     rejected_path: str
     stopped: HubSpotError | None = None
-    unresolved: int = 0
+    associations_path: str | None = None
+    association_counts: Mapping[str, int] = field(default_factory=dict)
     dissociated: int = 0
 
     @property
@@ -77,6 +81,22 @@ class SyncResult:
         opened = fsspec.open(self.ids_path, "rb").open() if "://" in self.ids_path else self.ids_path
         file = pq.ParquetFile(opened, pre_buffer=False)  # else all that was read stays in memory
         return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+
+    @property
+    def unresolved(self) -> int:
+        """Associations whose key has no record yet. They are looked for in every run."""
+        return self.association_counts.get("unresolved", 0)
+
+    @property
+    def associations(self) -> pa.Table:
+        """One line for each association that the rows want, read from its file: key columns of the row, ``to``, ``label``,
+        ``target_key``, ``target_id``, ``outcome``, and for what is open ``error_code`` and ``reason``.
+
+        Without associations it has no lines.
+        """
+        if self.associations_path is None:
+            return pa.table({name: pa.array([], pa.string()) for name in _ASSOCIATION_COLUMNS})
+        return _table(self.associations_path)
 
     @property
     def rejected(self) -> pa.Table:
@@ -101,6 +121,9 @@ class SyncResult:
                 f"{self.name}: of {self.rows} rows {said}." + (f" Reasons: {most}." if most else ""),
                 remedy=f"The rejected rows and their reasons are in {self.rejected_path}.",
             )
+
+
+_ASSOCIATION_COLUMNS = ("to", "label", "target_key", "target_id", "outcome", "error_code", "reason")
 
 
 def _table(path: str) -> pa.Table:

@@ -18,6 +18,7 @@ from hubspot_batch_dagster.sync.options import RunOptions, RunReport
 from hubspot_batch_dagster.sync.planning.planner import not_sent_again
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan, preview
 from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.stages.associate import associate, planned_associations
 from hubspot_batch_dagster.sync.stages.decide import decide, prepare_writing
 from hubspot_batch_dagster.sync.stages.deliver import Delivery, deliver
 from hubspot_batch_dagster.sync.stages.find_known import (
@@ -148,11 +149,13 @@ def _carry_out(run: RunContext) -> RunReport:
             delivery = deliver(run, schema, area, plan, recovery)
         if delivery.strangers:
             attach_known(run, area, ready.ids_path)
+        associated = associate(run, schema, ready.staged, delivery, recovery.associations_at_large)
         missed = not_sent_again(area)
         conclusion.conclude(area, gone=delivery.gone)
-        saved = save(run, schema, ready.identity, ready.staged, delivery)
+        saved = save(run, schema, ready.identity, ready.staged, delivery, associated)
         if not run.stop and not run.options.adopt:
             recovery.close_reopened(missed)
+            recovery.close_associations()
     return RunReport(saved, plan, delivery.interruption, schema.preflight.drift)
 
 
@@ -161,9 +164,11 @@ def _look(run: RunContext, show_values: bool) -> SyncPlan:
         schema, area = ready.schema, ready.staged.area
         attach_known(run, area, ready.ids_path)
         intents = run.store.journal.open_intents(run.name)
+        of_associations = [each for each in intents if each.is_of_associations]
         held = [each for each in intents if each.action == "create"]
-        at_large = [each for each in intents if each.action != "create"]
+        at_large = [each for each in intents if each.action != "create" and not each.is_of_associations]
         plan = decide(run, schema, area, held=held, at_large=at_large)
+        associations, more_requests = planned_associations(run, schema, ready.staged, of_associations)
         seen = preview(
             area,
             plan,
@@ -171,6 +176,8 @@ def _look(run: RunContext, show_values: bool) -> SyncPlan:
             run.object_type,
             run.name,
             schema.definition(run),
+            associations=associations,
+            association_requests=more_requests,
             show_values=show_values,
         )
     return replace(seen, drift=schema.preflight.drift)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hubspot_batch_dagster.operations.base import Association
 from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync.result import SyncResult
 
 PLAIN = ("HUBSPOT_DEFINED", 279)
 """Contact to company, without a label."""
@@ -27,3 +28,8 @@ def people(companies: list[str | None], first: int = 0) -> list[dict[str, object
         {"id": i, "email": f"p{i}@x.org", "firstname": f"Ada {i}", "company": company}
         for i, company in enumerate(companies, first)
     ]
+
+
+def associated(result: SyncResult) -> dict[str, int]:
+    """The outcomes of associations that there are any of."""
+    return {outcome: n for outcome, n in result.association_counts.items() if n}

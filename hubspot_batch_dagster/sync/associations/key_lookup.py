@@ -5,7 +5,7 @@ The keys are joined batch by batch in DuckDB, so an ids table of any length cost
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +13,17 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.sync.staging.known_rows import copy_ids
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.base import Association, Operation
+from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
+from hubspot_batch_dagster.sync.staging.known_rows import copy_ids, no_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.store import Store
-from hubspot_batch_dagster.table.check import MISSING_KEY, Code, problem
-from hubspot_batch_dagster.table.kernels import Array, anywhere, cells, pc
-from hubspot_batch_dagster.table.keys import folded_email, key_text
+from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_KEY, Code, Problem, problem
+from hubspot_batch_dagster.table.kernels import Array, anywhere, pc
+from hubspot_batch_dagster.table.keys import folded_email, key_text, record_ids
 from hubspot_batch_dagster.table.targets import LookedUp, LookUps
 from hubspot_batch_dagster.table.text import of_rows, without
-
-UNRESOLVED = "UNRESOLVED_ASSOCIATION"
 
 
 @dataclass(frozen=True)
@@ -43,82 +43,144 @@ class Column:
     required: bool
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of a column of keys, lists taken apart.
+
+    Attributes:
+        keys: Text of each key.
+        ids: The record id of each, null where there is none.
+        places: The row of each, counted from the first of the batch.
+        unfit: Cells that cannot be keys, with the reason.
+    """
+
+    keys: Array
+    ids: Array
+    places: Array
+    unfit: list[Problem]
+
+
 def columns_of(operation: Operation) -> tuple[Column, ...]:
     """The columns of an operation that hold another sync's keys."""
-    found = [
+    columns = [
         Column(each.column, each.through, object_type(each.to).name, each.required)
         for each in operation.associations
         if each.through is not None
     ]
-    if operation.looks_up_record_ids_in is not None and operation.record_id_column is not None:
-        source = object_type(operation.object_type).name
-        found.append(
-            Column(operation.record_id_column, operation.looks_up_record_ids_in, source, required=True)
-        )
-    return tuple(found)
+    source, from_column = operation.looks_up_record_ids_in, operation.record_id_column
+    if source is not None and from_column is not None:
+        columns.append(Column(from_column, source, object_type(operation.object_type).name, required=True))
+    return tuple(columns)
 
 
 class KeyLookup:
     """The look-ups of a run.
 
-    Attributes:
-        unresolved: Links left out so far, because their keys have no record.
+    Args:
+        stage: The rows of the run.
+        operation: What to do with them.
+        tables: Sync -> the table of its keys and record ids.
+        own: The sync of the run itself. Its keys have no record yet while rows are read; they are looked up again once
+            the records of the run exist.
     """
 
-    def __init__(self, stage: StagingArea, columns: tuple[Column, ...], tables: dict[str, str]) -> None:
+    def __init__(self, stage: StagingArea, operation: Operation, tables: dict[str, str], own: str) -> None:
+        self.tables = tables
         self._stage = stage
-        self._columns = columns
-        self._tables = tables
-        self.unresolved = 0
+        self._columns = columns_of(operation)
+        self._associations: Sequence[Association] = (
+            () if operation.is_association else tuple(operation.associations)
+        )
+        self._own = own
 
     @classmethod
     @contextmanager
-    def open(cls, operation: Operation, stage: StagingArea, store: Store) -> Iterator[KeyLookup]:
+    def open(cls, operation: Operation, stage: StagingArea, store: Store, own: str) -> Iterator[KeyLookup]:
         """Take the ids tables in that an operation looks keys up in.
 
         Raises:
-            InputError: A sync has no ids table yet, or one of another object type or of several key columns.
+            InputError: A sync has no ids table yet, or one of another object type or of several key columns; or a
+                required association leads to the records of the run itself.
             StoreError: An ids table cannot be read.
         """
-        columns = columns_of(operation)
         tables: dict[str, str] = {}
         with ExitStack() as files:
-            for each in columns:
-                if each.sync not in tables:
-                    tables[each.sync] = f"ids_of_{len(tables)}"
-                    path = files.enter_context(store.local_ids(each.sync))
+            for each in columns_of(operation):
+                if each.sync == own and each.required:
+                    raise InputError(
+                        f"The association by column {each.column!r} is required and leads to records of this sync itself, "
+                        "which do not exist before its rows are sent.",
+                        column=each.column,
+                        remedy="Leave required out: the association is made once both records exist.",
+                    )
+                if each.sync in tables:
+                    continue
+                tables[each.sync] = f"ids_of_{len(tables)}"
+                path = files.enter_context(store.local_ids(each.sync))
+                if path is None and each.sync == own:
+                    no_ids(stage, tables[each.sync])
+                else:
                     copy_ids(stage, path, each.sync, each.object_type, tables[each.sync])
-        yield cls(stage, columns, tables)
+        yield cls(stage, operation, tables, own)
 
-    def look_up(self, batch: pa.RecordBatch) -> LookUps | None:
-        """The record ids of a batch's columns of keys; ``None`` if the operation has no such columns."""
-        if not self._columns or batch.num_rows == 0:
+    def look_up(self, batch: pa.RecordBatch, first_row: int) -> LookUps | None:
+        """Look up the record ids of a batch's columns of keys, and note the associations that its rows want.
+
+        Returns:
+            The record ids; ``None`` if the operation has no such columns.
+        """
+        if batch.num_rows == 0:
             return {(each.column, each.sync): LookedUp(_none()) for each in self._columns} or None
-        return {
-            (each.column, each.sync): self._column(each, batch.column(each.column)) for each in self._columns
-        }
+        cells: dict[tuple[str, str], _Cells] = {}
+        found: dict[tuple[str, str], LookedUp] = {}
+        for column in self._columns:
+            array = batch.column(column.column)
+            cells[column.column, column.sync] = part = self._cells(column, array)
+            found[column.column, column.sync] = self._looked_up(column, array, part)
+        self._note_wanted(batch, first_row, cells)
+        return found or None
 
-    def _column(self, column: Column, array: Array) -> LookedUp:
-        several = pa.types.is_list(array.type)
-        flat = pc.list_flatten(array) if several else array
+    def _note_wanted(
+        self, batch: pa.RecordBatch, first_row: int, cells: dict[tuple[str, str], _Cells]
+    ) -> None:
+        for place, association in enumerate(self._associations):
+            array = batch.column(association.column)
+            if association.through is not None:
+                part = cells[association.column, association.through]
+            else:
+                flat, places = _flat(array)
+                ids = record_ids(flat, INVALID_TARGET).values
+                part = _Cells(pa.nulls(len(flat), pa.string()), ids, places, [])
+            self._stage.want(
+                pa.table(
+                    {
+                        "row": pc.add(part.places, pa.scalar(first_row, pa.int64())),
+                        "place": pa.array([place] * len(part.places), pa.int32()),
+                        "target_key": part.keys,
+                        "target_id": part.ids,
+                    }
+                )
+            )
+
+    def _cells(self, column: Column, array: Array) -> _Cells:
+        flat, places = _flat(array)
         text = key_text(flat, fold=False)
-        unfit = [each for each in text.problems if each.code is not MISSING_KEY]
-        keys = without(text.values, unfit)
+        keys = without(text.values, text.problems)  # a blank cell names nothing
         folded = pc.if_else(pc.match_substring(keys, "@"), folded_email(keys), None)
-        ids = self._ids(self._tables[column.sync], keys, folded)
-        open_keys = pc.and_(keys.is_valid(), ids.is_null())
-        if several:
-            unfit = [of_rows(each, pc.list_parent_indices(array), len(array)) for each in unfit]
+        unfit = [each for each in text.problems if each.code is not MISSING_KEY]
+        return _Cells(keys, self._ids(self.tables[column.sync], keys, folded), places, unfit)
+
+    def _looked_up(self, column: Column, array: Array, cells: _Cells) -> LookedUp:
+        ids, unfit = cells.ids, cells.unfit
+        if pa.types.is_list(array.type):
             ids = _regrouped(array, ids)
-            parents = pc.list_parent_indices(array).filter(open_keys)
-            rows = pc.is_in(_places(len(array)), value_set=parents)
-        else:
-            rows = open_keys
+            unfit = [of_rows(each, pc.list_parent_indices(array), len(array)) for each in unfit]
         if not column.required:
-            self.unresolved += cells(open_keys).count(True)
             return LookedUp(ids, unfit)
-        missing = list(problem(rows, _code(column.sync), array)) if anywhere(rows) else []
-        return LookedUp(ids, [*unfit, *missing])
+        missing = cells.places.filter(pc.and_(cells.keys.is_valid(), cells.ids.is_null()))
+        rows = pc.is_in(_places(len(array)), value_set=missing)
+        open_keys = list(problem(rows, _code(column.sync), array)) if anywhere(rows) else []
+        return LookedUp(ids, [*unfit, *open_keys])
 
     def _ids(self, table: str, keys: Array, folded: Array) -> Array:
         """The record ids of keys, in their order. Emails are found in HubSpot's spelling too."""
@@ -139,6 +201,14 @@ def _code(sync: str) -> Code:
         f"is no key of a record in the ids table of {sync!r}",
         f"Run {sync!r} before this sync, or correct the key.",
     )
+
+
+def _flat(array: Array) -> tuple[Array, Array]:
+    """The cells of a column, and the row of each; a list has several."""
+    if not pa.types.is_list(array.type):
+        return array, _places(len(array))
+    parents: Array = pc.list_parent_indices(array).cast(pa.int64())
+    return pc.list_flatten(array), parents
 
 
 def _regrouped(array: Array, elements: Array) -> Array:

@@ -44,14 +44,6 @@ class TypedAssociation:
         return self.association.replace
 
 
-def association_requests_per_batch(operation: Operation) -> int:
-    """How many requests the links of an updated or upserted batch take: one for each object type that they lead to, and
-    one more to read what is there where labels are added or links replaced."""
-    links = operation.associations
-    looked_at = {each.to for each in links if each.type is not None or each.replace}
-    return len({each.to for each in links}) + len(looked_at)
-
-
 def typed_associations(operation: Operation, labels: Labels | None) -> tuple[TypedAssociation, ...]:
     """The operation's associations with their types.
 

@@ -40,6 +40,11 @@ class Intent:
         return len(self.rows)
 
     @property
+    def is_of_associations(self) -> bool:
+        """Whether it says nothing of rows, but that associations of theirs were sent and the answer is missing."""
+        return self.action == "associate" and self.settled
+
+    @property
     def newest(self) -> float:
         """The last moment at which one of its requests could leave."""
         return max(self.sent_at, self.last_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
@@ -22,8 +23,15 @@ ASSOCIATIONS_PER_ROW = 20
 READ_AT_ONCE = 1000
 
 
+@dataclass(frozen=True, kw_only=True)
 class AssociationSender(Sender):
-    """Sends batches of links. All of it may be repeated, so a lost answer costs a request and nothing else."""
+    """Sends batches of associations. All of it may be repeated, so a lost answer costs a request and nothing else.
+
+    Attributes:
+        association_writer: Writes them.
+    """
+
+    association_writer: AssociationWriter
 
     def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Write the links of a batch and settle every row that can be settled now.

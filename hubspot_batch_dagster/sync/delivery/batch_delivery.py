@@ -362,7 +362,8 @@ class BatchDelivery(BatchSettlement):
         keyed = {row: self.keyed[row] for row in rows}
         sent_at = {row: self.before.get(row, self.intent.sent_at) for row in rows}
         found = self.sender.lookup.by_unique_value(self.batch.properties, keyed, sent_at)
-        return self.sender.association_writer.settle_found(self.batch, found)
+        self.delivery.found_rows += [self.batch.rows[row] for row in found]
+        return found
 
     def _stop_if_hopeless(self) -> None:
         """Every row refused alone, for one reason: the operation is wrong and not the rows; do not go on like this."""

@@ -53,7 +53,7 @@ class BatchSettlement:
 
     def _settle(self, verdicts: dict[int, Verdict], event: Event) -> None:
         """Make verdicts durable. ``event`` is what happened to the rows that were not refused."""
-        if not (verdicts := self.sender.association_writer.settle(self.batch, verdicts)):
+        if not verdicts:
             return
         refused = [row for row, verdict in verdicts.items() if verdict.outcome == "rejected"]
         written = [row for row in verdicts if row not in set(refused)]

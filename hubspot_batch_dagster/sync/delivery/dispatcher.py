@@ -31,12 +31,14 @@ class Dispatcher:
         on_outcomes: Called with each batch's outcomes, always in one and the same thread.
         as_new: Turns rows whose record is gone into rows to create.
         lost: Intents whose answers were lost; filled while delivering.
+        found_rows: Rows whose record was there already when it was to be made; filled while delivering.
     """
 
     sender: Sender
     on_outcomes: Callable[[Outcomes | AcceptedBatch], None]
     as_new: Callable[[Batch], Batch]
     lost: list[Intent] = field(default_factory=list)
+    found_rows: list[int] = field(default_factory=list)
 
     def deliver(self, batches: Iterator[Batch | PackedBatch]) -> None:
         """Send all batches, and what comes of them. Returns when everything in flight has been settled.
@@ -144,6 +146,7 @@ class Dispatcher:
             in_flight.again.append(self.as_new(delivery.again))
         if delivery.stale is not None:
             in_flight.again.append(delivery.stale)
+        self.found_rows += delivery.found_rows
         self._tell(delivery.outcomes)
 
     def _wanted(self) -> int:

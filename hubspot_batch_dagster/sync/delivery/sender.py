@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.operations.records import Action
-from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
@@ -35,7 +34,6 @@ class Sender:
         requester: The requests.
         journal: Where intents and outcomes become durable.
         lookup: Finds out what HubSpot did.
-        association_writer: Writes the associations of records that exist.
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
         suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
@@ -54,7 +52,6 @@ class Sender:
     requester: Requester
     journal: Journal
     lookup: Lookup
-    association_writer: AssociationWriter
     recreate: bool
     clock: Callable[[], float]
     suspects: Mapping[str, float] = field(default_factory=dict)
@@ -100,9 +97,7 @@ class Sender:
     def _opened(self, batch: Batch | PackedBatch, now: float) -> Batch | PackedBatch:
         if not isinstance(batch, PackedBatch):
             return batch
-        linked = self.association_writer.links and batch.action != "create"
-        alone = self.before is not None or linked
-        return batch.unpack() if alone else replace(batch, sent_at=now, own_at=time.time())
+        return batch.unpack() if self.before is not None else replace(batch, sent_at=now, own_at=time.time())
 
     def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Send the batch and settle every row that can be settled now.

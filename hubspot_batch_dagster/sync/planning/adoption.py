@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Set
 
 from hubspot_batch_dagster.api.models import Record
-from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
@@ -23,7 +22,7 @@ from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 def by_unique_property(
     stage: StagingArea,
     requester: Requester,
-    association_writer: AssociationWriter,
+    object_type: str,
     name: str,
     size: int,
     numbers: Set[str] = frozenset(),
@@ -35,7 +34,7 @@ def by_unique_property(
     Args:
         stage: The rows.
         requester: The requests; one for each ``size`` rows.
-        association_writer: Compares associations too; knows where the records are.
+        object_type: Where the records are.
         name: The unique property; rows that do not send it are left out.
         size: Rows in a request.
         numbers: Properties whose values are numbers: 1.10 is 1.1 there, and nowhere else.
@@ -46,8 +45,6 @@ def by_unique_property(
         empty if not, or if there is no such record any more: then the plan sends the row.
     """
 
-    object_type = association_writer.object_type
-
     def look(batch: Batch) -> Outcomes:
         values = {i: json.loads(text).get(name) or batch.ids[i] for i, text in enumerate(batch.properties)}
         wanted = {i: value for i, value in values.items() if value}
@@ -55,7 +52,7 @@ def by_unique_property(
         left = [i for i in wanted if i not in matched]
         known = stage.known_ids([batch.keys[i] for i in left], archived=False) if left else {}
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
-        return _compared(batch, association_writer, matched, gone, numbers)
+        return _compared(batch, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size, reverted=reverted))
 
@@ -63,38 +60,33 @@ def by_unique_property(
 def by_record_id(
     stage: StagingArea,
     requester: Requester,
-    association_writer: AssociationWriter,
+    object_type: str,
     size: int,
     numbers: Set[str] = frozenset(),
     *,
     reverted: bool = True,
 ) -> Iterator[Outcomes]:
     """The same by the record ids that the ids table names."""
-    object_type = association_writer.object_type
 
     def look(batch: Batch) -> Outcomes:
         ids = {i: each for i, each in enumerate(batch.ids) if each}
         matched = _records(batch, requester, UniqueProperty.of(object_type, None), object_type, ids)
         gone = {i: each for i, each in ids.items() if i not in matched}
-        return _compared(batch, association_writer, matched, gone, numbers)
+        return _compared(batch, matched, gone, numbers)
 
     yield from in_parallel(look, stage.staged(size, known=True, reverted=reverted))
 
 
 def _compared(
     batch: Batch,
-    association_writer: AssociationWriter,
     found: dict[int, Record],
     gone: dict[int, str],
     numbers: Set[str],
 ) -> Outcomes:
     ids = {i: record.id for i, record in found.items()}
     verdicts = {i: Verdict(outcome="unchanged", id=each) for i, each in {**ids, **gone}.items()}
-    linked = association_writer.as_asked([ids.get(i) for i in range(len(batch))], batch.associations)
     digests = [
-        digest
-        if i in found and i in linked and holds(json.loads(batch.properties[i]), found[i].properties, numbers)
-        else ""
+        digest if i in found and holds(json.loads(batch.properties[i]), found[i].properties, numbers) else ""
         for i, digest in enumerate(batch.digests)
     ]
     outcomes = outcomes_of(batch, verdicts, 0.0)

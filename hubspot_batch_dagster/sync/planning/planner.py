@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.sync.associations.types import association_requests_per_batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.staging.conclusion import SHARED_ID
@@ -29,7 +28,7 @@ class Plan:
         new: Rows without a known record: to be created, or upserted for the first time.
         changed: Rows whose known record will be changed.
         gone: Known records whose rows left the source and that will be archived.
-        requests: Batch requests that it takes, if HubSpot refuses nothing.
+        requests: Batch requests of records that it takes, if HubSpot refuses nothing.
     """
 
     actions: dict[str, int]
@@ -94,10 +93,7 @@ def make_plan(
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
-    written_later = [actions.get(name, 0) for name in ("upsert", "update")] * association_requests_per_batch(
-        operation
-    )
-    requests = sum(-(-n // size) for n in [*sent, gone, *written_later])
+    requests = sum(-(-n // size) for n in [*sent, gone])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 
 
@@ -105,9 +101,11 @@ def plan_hash(stage: StagingArea, definition: str) -> str:
     """What stands for the plan as a whole: the same rows with the same texts and actions give the same 16 hex digits."""
     part = "md5_number_lower(concat_ws(chr(31), action, key, digest, coalesce(known_id, '')))"
     gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({GONE})"
+    wanted = """SELECT 'wanted' AS action, row || ' ' || place AS key, coalesce(target_key, '') AS digest, target_id AS known_id
+        FROM (SELECT DISTINCT * FROM wanted)"""
     rows = stage.db.execute(
         f"""SELECT count(*), coalesce(bit_xor({part}), 0) FROM (
-            SELECT action, key, digest, known_id FROM plan UNION ALL {gone})"""
+            SELECT action, key, digest, known_id FROM plan UNION ALL {gone} UNION ALL {wanted})"""
     ).fetchall()
     return hashlib.sha256(f"{rows[0][0]} {rows[0][1]} {definition}".encode()).hexdigest()[:16]
 

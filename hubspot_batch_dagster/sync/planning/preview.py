@@ -55,6 +55,8 @@ class SyncPlan:
         share_of_day: Part of the day's requests that it takes; ``None`` where that is not known.
         hash: Stands for the whole plan: give it as ``approve`` to carry out this plan and no other.
         drift: What changed in the portal's definitions since the last run.
+        associations: Outcome -> associations that the rows want, as :attr:`SyncResult.association_counts`; empty where the
+            operation has none.
 
     Examples:
         >>> import tempfile
@@ -80,12 +82,15 @@ class SyncPlan:
     share_of_day: float | None
     hash: str
     drift: Drift = field(default_factory=Drift, repr=False)
+    associations: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         said = ", ".join(f"{n:,} {name}" for name, n in self.counts.items() if n) or "nothing to do"
         minutes = "" if self.seconds is None else f", about {_spoken(self.seconds)} at your limit"
         day = "" if self.share_of_day is None else f", {self.share_of_day:.1%} of the day's requests"
-        return f"{self.name}: {self.rows:,} rows: {said}. {self.requests:,} requests{minutes}{day}. Plan {self.hash}."
+        told = ", ".join(f"{n:,} {name}" for name, n in self.associations.items() if n)
+        more = f" Associations: {told}." if told else ""
+        return f"{self.name}: {self.rows:,} rows: {said}.{more} {self.requests:,} requests{minutes}{day}. Plan {self.hash}."
 
 
 def preview(
@@ -96,6 +101,8 @@ def preview(
     name: str,
     definition: str,
     *,
+    associations: Mapping[str, int],
+    association_requests: int,
     show_values: bool,
 ) -> SyncPlan:
     """Describe a plan.
@@ -107,9 +114,11 @@ def preview(
         object_type: Where they are.
         name: The sync.
         definition: Hash of the operation.
+        associations: Outcome -> associations that the rows want.
+        association_requests: The requests that writing them takes.
         show_values: Show the values of the sample instead of masking them: they are people's data.
     """
-    budget = requester.client.budget
+    budget, requests = requester.client.budget, plan.requests + association_requests
     state = budget.known_state() if isinstance(budget, SharedBudget) else None
     rejected = _rejected(stage)
     counts = {
@@ -130,10 +139,11 @@ def preview(
         reasons=dict(sorted(reasons.items(), key=lambda each: -each[1])),
         rejected=rejected,
         changes=_changes(stage, requester, object_type, show_values),
-        requests=plan.requests,
-        seconds=None if state is None else state.seconds_for(plan.requests),
-        share_of_day=plan.requests / state.daily_limit if state and state.daily_limit else None,
+        requests=requests,
+        seconds=None if state is None else state.seconds_for(requests),
+        share_of_day=requests / state.daily_limit if state and state.daily_limit else None,
         hash=plan_hash(stage, definition),
+        associations=associations,
     )
 
 

@@ -33,6 +33,7 @@ class Recovery:
         monotonic: Seconds of a clock that never jumps.
         at_large: Intents of repeatable rows. HubSpot may still carry out a request of theirs, or did so only after newer
             values had been sent: rows that have other values now are sent again.
+        associations_at_large: The same of associations: those of the rows are written again.
     """
 
     journal: Journal
@@ -48,6 +49,7 @@ class Recovery:
     unmade: list[Intent] = field(default_factory=list)
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    associations_at_large: list[Intent] = field(default_factory=list)
     _over: set[str] = field(default_factory=set)
     _seen: dict[str, float] = field(default_factory=dict)
 
@@ -60,7 +62,9 @@ class Recovery:
         """
         self.take_testimony()
         for intent in self.journal.open_intents(self.sync):
-            if intent.action == "create":
+            if intent.is_of_associations:
+                self._reopen_associations(intent)
+            elif intent.action == "create":
                 self._read_back(intent)
             else:
                 self._reopen(intent)
@@ -88,10 +92,23 @@ class Recovery:
                     self.sync, self.run, outcomes, intent_id=intent.id if over else None, left=left
                 )
 
-    def _reopen(self, intent: Intent) -> None:
-        self.at_large.append(intent)
+    def close_associations(self) -> None:
+        """The associations of this run are written: requests that were over before that are done with."""
+        for intent in self.associations_at_large:
+            if intent.id in self._over:
+                self.journal.settle(self.sync, self.run, Outcomes(), intent_id=intent.id)
+
+    def _reopen_associations(self, intent: Intent) -> None:
+        self.associations_at_large.append(intent)
+        self._note_whether_over(intent)
+
+    def _note_whether_over(self, intent: Intent) -> None:
         if self._left(intent) <= 0:
             self._over.add(intent.id)
+
+    def _reopen(self, intent: Intent) -> None:
+        self.at_large.append(intent)
+        self._note_whether_over(intent)
         if intent.settled or intent.noted:
             return
         ids = intent.ids if intent.action == "archive" else [None] * len(intent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
@@ -27,12 +28,14 @@ class Delivery:
     Attributes:
         gone: Records whose rows left the source, and that were to be archived.
         dissociated: Associations that ``Associate(..., replace=True)`` removed.
+        found_rows: Rows to create whose record was there already.
         interruption: What the caller must raise once the result is put away.
         strangers: Whether records were found whose keys are not in this run's table.
     """
 
     gone: int = 0
     dissociated: int = 0
+    found_rows: Sequence[int] = ()
     interruption: BaseException | None = None
     strangers: bool = False
 
@@ -68,23 +71,22 @@ def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, reco
         recovery.hold(dispatcher.lost)
         area.lost(recovery.held)
         gone = area.count(f"SELECT count(*) FROM staged WHERE row >= {area.rows_in}")
-        return Delivery(gone, dissociated, interruption)
+        return Delivery(gone, dissociated, dispatcher.found_rows, interruption)
     area.lost(recovery.held)
-    return Delivery(gone, dissociated, strangers=strangers)
+    return Delivery(gone, dissociated, dispatcher.found_rows, strangers=strangers)
 
 
 def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recovery) -> Sender:
     for key, looked_at in area.suspects():
         recovery.suspects.setdefault(key, looked_at)
     operation = run.operation
-    return (AssociationSender if operation.is_association else Sender)(
+    sender = Sender(
         object_type=run.object_type,
         sync=run.name,
         run=run.definition.id,
         requester=run.requester,
         journal=run.store.journal,
         lookup=recovery.lookup,
-        association_writer=schema.associations,
         recreate=operation.recreates_missing,
         clock=run.clock,
         suspects=recovery.suspects,
@@ -94,6 +96,9 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
         owners=area.owners,
     )
+    if not operation.is_association:
+        return sender
+    return AssociationSender(**vars(sender), association_writer=schema.associations)
 
 
 def _before_images(run: RunContext, schema: Schema) -> BeforeImages:

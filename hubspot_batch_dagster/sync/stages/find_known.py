@@ -74,7 +74,7 @@ def read_records(run: RunContext, schema: Schema, area: StagingArea, path: Path 
     unique = operation.unique_property
     if any(each.name == unique for each in schema.preflight.missing):
         return  # no record can have a value of it yet
-    reads = area, run.requester, schema.associations
+    reads = area, run.requester, run.object_type
     reverted = run.options.adopt or run.options.full_refresh
     adopts = run.options.adopt or (path is None and operation.adopts_on_first_run)
     compares = operation.compares_with_portal

@@ -52,11 +52,11 @@ def resolve_schema(run: RunContext) -> Schema:
         Forbidden: The token may not read what the run needs.
     """
     preflight = _answered(run, lambda: _preflight(run), Preflight())
-    links: tuple[TypedAssociation, ...] = _answered(
+    associations: tuple[TypedAssociation, ...] = _answered(
         run, lambda: typed_associations(run.operation, run.requester.labels), ()
     )
-    encoder = bind(run.operation, run.definition.source.schema, preflight.encoded(), links)
-    return Schema(preflight, AssociationWriter(run.object_type, links, run.requester), encoder)
+    encoder = bind(run.operation, run.definition.source.schema, preflight.encoded(), associations)
+    return Schema(preflight, AssociationWriter(run.object_type, associations, run.requester), encoder)
 
 
 def _preflight(run: RunContext) -> Preflight:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import time
 
+from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES as ASSOCIATION_OUTCOMES
+from hubspot_batch_dagster.sync.associations.association_table import write_rows
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.result import SyncResult
+from hubspot_batch_dagster.sync.stages.associate import Associated
 from hubspot_batch_dagster.sync.stages.deliver import Delivery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
 from hubspot_batch_dagster.sync.staging import conclusion, known_rows
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_table import metadata_of
+from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
 
 
 def save(
-    run: RunContext, schema: Schema, identity: Identity, staged: StagedRows, delivery: Delivery
+    run: RunContext,
+    schema: Schema,
+    identity: Identity,
+    staged: StagedRows,
+    delivery: Delivery,
+    associated: Associated,
 ) -> SyncResult:
     """Write the tables of the run and the new ids table, and let the journal forget what they hold.
 
@@ -29,6 +39,7 @@ def save(
     ids, rejected = conclusion.write_tables(area, run.folder, metadata)
     ids_path = store.put(name, ids, "runs", run_id, "ids.parquet")
     rejected_path = store.put(name, rejected, "runs", run_id, "rejected.parquet")
+    associations_path, association_counts = _save_associations(run, schema, area, associated)
     written = run.folder / "state.parquet"
     known_rows.write(area, written, metadata, schema.definition(run))
     schema.preflight.keep(store, name, run.folder, generation)
@@ -46,6 +57,28 @@ def save(
         ids_path=ids_path,
         rejected_path=rejected_path,
         stopped=run.stop.error,
-        unresolved=staged.unresolved,
-        dissociated=delivery.dissociated,
+        associations_path=associations_path,
+        association_counts={name: association_counts.get(name, 0) for name in ASSOCIATION_OUTCOMES},
+        dissociated=delivery.dissociated + associated.dissociated,
     )
+
+
+def _save_associations(
+    run: RunContext, schema: Schema, area: StagingArea, associated: Associated
+) -> tuple[str | None, dict[str, int]]:
+    """Put the associations of the run and those that are still open into the store; returns their path and their counts.
+
+    They count from the moment at which the ids table does.
+    """
+    table, typed = associated.table, schema.associations.associations
+    written = run.folder / "associations.parquet"
+    if run.operation.is_association and typed:
+        counts = write_rows(area, typed[0], written)
+        return run.store.put(run.name, written, "runs", run.definition.id, written.name), counts
+    if table is None:
+        return None, {}
+    still_open = run.folder / OPEN_ASSOCIATIONS
+    table.write_open(still_open)
+    run.store.put_version(run.name, run.generation or 0, still_open, OPEN_ASSOCIATIONS)
+    table.write(written)
+    return run.store.put(run.name, written, "runs", run.definition.id, written.name), associated.counts

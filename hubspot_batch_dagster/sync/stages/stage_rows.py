@@ -27,11 +27,11 @@ class StagedRows:
 
     Attributes:
         area: Where they lie.
-        unresolved: Associations left out because their key has no record in the other sync's ids table.
+        ids_tables: Sync -> table of its keys and record ids, for the syncs whose keys the rows hold.
     """
 
     area: StagingArea
-    unresolved: int
+    ids_tables: dict[str, str]
 
 
 @contextmanager
@@ -42,16 +42,19 @@ def stage_rows(run: RunContext, schema: Schema) -> Iterator[StagedRows]:
         InputError: The rows cannot be read, or another sync has no ids table.
     """
     with StagingArea(schema.encoder, run.folder, memory=run.options.memory) as area:
-        with as_input_error(), KeyLookup.open(run.operation, area, run.store) as keys:
+        with as_input_error(), KeyLookup.open(run.operation, area, run.store, run.name) as keys:
             area.take_in(_encoded(run, schema, area, keys))
-        yield StagedRows(area, keys.unresolved)
+        yield StagedRows(area, keys.tables)
 
 
 def _encoded(
     run: RunContext, schema: Schema, area: StagingArea, keys: KeyLookup
 ) -> Iterator[tuple[int, Callable[[], Encoded]]]:
     for batch in run.definition.source:
-        yield batch.num_rows, partial(_encode, schema, area, batch, area.rows_in, keys.look_up(batch))
+        yield (
+            batch.num_rows,
+            partial(_encode, schema, area, batch, area.rows_in, keys.look_up(batch, area.rows_in)),
+        )
 
 
 def _encode(

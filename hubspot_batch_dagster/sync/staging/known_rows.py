@@ -20,7 +20,7 @@ from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, described, unreadable
 
 _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
-    category, code, property, message, correlation_id, warning"""
+    category, code, property, message, correlation_id, warning, associations"""
 
 
 def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes]) -> None:
@@ -40,9 +40,7 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
             stage.insert_outcomes("recovered", group)
             group = []
     stage.insert_outcomes("recovered", group)
-    struct = str(
-        db.execute("SELECT column_type FROM (DESCRIBE staged) WHERE column_name = 'keys'").fetchall()[0][0]
-    )
+    struct = stage.type_of_keys()
     if path is None:
         db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
     else:
@@ -56,7 +54,7 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
             f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
             hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
             error_category AS category, error_code AS code, error_property AS property, error_message AS message,
-            correlation_id, warning FROM read_parquet('{location}')"""
+            correlation_id, warning, {_associations(path)} AS associations FROM read_parquet('{location}')"""
         )
     if stage.count("SELECT count(*) FROM recovered") == 0:
         db.execute("CREATE VIEW known AS FROM base")
@@ -70,7 +68,8 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
         UNION ALL
         SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
             f.outcome, f.digest, '' AS definition, f.settled_at,
-            f.category, f.code, f.property, f.message, f.correlation_id, f.warning
+            f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
+            NULL AS associations -- nothing is known of them: they are written again
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
     )
     # Two lines of one record were never held against each other: both are sent again, and then they are.
@@ -139,6 +138,11 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
     )
 
 
+def no_ids(stage: StagingArea, table: str) -> None:
+    """The same without lines: this sync has no ids table yet."""
+    stage.db.execute(f"CREATE TABLE {table} (key VARCHAR, id VARCHAR)")
+
+
 def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
@@ -158,14 +162,15 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> Non
         f"""COPY (
             WITH moved AS (
                 SELECT f.key, f.keys, f.id, f.outcome, f.digest, '{definition}' AS definition, f.settled_at AS synced_at,
-                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning
-                FROM final f WHERE f.moved),
+                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning, k.associations
+                FROM final f LEFT JOIN known k USING (key) WHERE f.moved),
             taken AS (SELECT id, key FROM moved WHERE id IS NOT NULL AND outcome <> 'archived'),
             kept AS ({kept}),
-            every AS (SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved)
+            every AS ({_with_associations(stage, f"SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved")})
             SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
                 category AS error_category, code AS error_code, property AS error_property, message AS error_message,
-                correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition
+                correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition,
+                associations AS _associations
             FROM every
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
     )
@@ -199,6 +204,19 @@ def _read_through(path: Path) -> None:
             pass
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from None
+
+
+def _associations(path: Path) -> str:
+    """The hash of a row's associations, as SQL; a file of the first format has none."""
+    return "_associations" if "_associations" in pq.read_schema(path).names else "NULL::VARCHAR"
+
+
+def _with_associations(stage: StagingArea, lines: str) -> str:
+    """Lines with what this run found out of their associations."""
+    if not stage.has_table("association_state"):
+        return lines
+    return f"""SELECT e.* REPLACE (CASE WHEN s.key IS NULL THEN e.associations ELSE s.digest END AS associations)
+        FROM ({lines}) e LEFT JOIN association_state s USING (key)"""
 
 
 def _nothing(struct: str) -> str:

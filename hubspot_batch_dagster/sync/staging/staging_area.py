@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -33,14 +34,10 @@ from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outc
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
+from hubspot_batch_dagster.table.layout import Layout
 
 if TYPE_CHECKING:
     import duckdb
-
-DIGEST = "md5(properties || coalesce(chr(31) || associations, ''))"
-"""The hash of a row: MD5 of the very text that is sent. It names a content and protects nothing."""
-UNLINKED_DIGEST = "md5(properties)"
-"""The same for rows without associations, without a copy of the text."""
 
 MOST_UNDER_WAY = 2
 """Batches of rows between the reader and the database; each may take some megabytes."""
@@ -66,7 +63,7 @@ class StagingArea:
         self._writer = self.db.cursor()
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
-        self._from_keys = encoder.layout.record_id_through is not None
+        self._digest = _digest(encoder.layout)
         self.rows_in = 0
         self._spool = SpillFile(folder)
         self._settled: list[Outcomes | AcceptedBatch] = []
@@ -116,11 +113,7 @@ class StagingArea:
         encoded = under_way.result()
         good = encoded.good
         if good.num_rows:
-            unlinked = good.column("associations").null_count == good.num_rows
-            digest = UNLINKED_DIGEST if unlinked else DIGEST
-            if self._from_keys:
-                digest = "md5(id || chr(31) || associations)"  # the key stays where its record is another one
-            self._insert("staged", good, f"row, keys, key, id, {digest}", self._writer)
+            self._insert("staged", good, f"row, keys, key, id, {self._digest}", self._writer)
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*", self._writer)
 
@@ -129,6 +122,24 @@ class StagingArea:
         if reasons.num_rows:
             with self.db.cursor() as alone:  # the caller's thread is not that of the other tables
                 self._insert("incomplete", reasons, "*", alone)
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Append rows to a table; the columns stand in its order."""
+        with self._lock:
+            self._insert(table, rows, "*")
+
+    def has_table(self, name: str) -> bool:
+        """Whether a table was made."""
+        return bool(self.count("SELECT count(*) FROM information_schema.tables WHERE table_name = ?", [name]))
+
+    def type_of_keys(self) -> str:
+        """The key columns as DuckDB's type: a struct."""
+        query = "SELECT column_type FROM (DESCRIBE staged) WHERE column_name = 'keys'"
+        return str(self.db.execute(query).fetchall()[0][0])
+
+    def want(self, associations: pa.Table) -> None:
+        """Note associations that rows want: row, place of the association in the operation, key or record id of the other end."""
+        self._insert("wanted", associations, "*")
 
     def settled(self, outcomes: Outcomes | AcceptedBatch) -> None:
         """Take outcomes in; they reach the database in groups."""
@@ -267,10 +278,10 @@ class StagingArea:
 
     def table(self, query: str) -> pa.Table:
         """The rows of a query, all at once."""
-        return self._stream(query, 65_536).read_all()
+        return self.stream(query, 65_536).read_all()
 
     def _looked_at(self, query: str, size: int) -> Iterator[Batch]:
-        for action, rows in self._grouped(iter(self._stream(query, READ_AT_ONCE)), size):
+        for action, rows in self._grouped(iter(self.stream(query, READ_AT_ONCE)), size):
             for start in range(0, rows.num_rows, size):
                 yield batch_of(rows.slice(start, size), action, "", self._id_property)
 
@@ -278,7 +289,7 @@ class StagingArea:
         """The plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
         only = "AND row IN (SELECT row FROM reopened)" if reopened else ""
         for low in range(0, self.rows_in, SORTED_AT_ONCE):
-            yield from self._stream(
+            yield from self.stream(
                 f"""SELECT row, key, digest, action, send_id FROM plan
                 WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate')
                     AND row >= {low} AND row < {low + SORTED_AT_ONCE} {only} ORDER BY row""",
@@ -303,7 +314,7 @@ class StagingArea:
 
     def archives(self, run: str, size: int) -> Iterator[Batch]:
         """The records whose rows left the source, as batches to archive."""
-        reader = self._stream(
+        reader = self.stream(
             "SELECT row, key, digest, send_id FROM plan WHERE action = 'gone' ORDER BY row", size
         )
         for chunk in reader:
@@ -320,24 +331,32 @@ class StagingArea:
                 associations=list(nothing),
             )
 
+    @contextmanager
+    def texts(self, name: str) -> Iterator[None]:
+        """What the rows would send (row, properties, associations), to be read once under a name."""
+        self.db.register(name, pa.RecordBatchReader.from_batches(spill_file.SCHEMA, self._spool.read()))
+        try:
+            yield
+        finally:
+            self.db.unregister(name)
+
     def targets(self, size: int) -> Iterator[list[tuple[str, list[str]]]]:
-        """For rows that are links: each record that they start from with all that they lead to, ``size`` at a time.
+        """For rows that are associations: each record that they start from with all that they lead to, ``size`` at a time.
 
         Records with a rejected row are left out: what that row names is not known.
         """
-        self.db.register("spooled", pa.RecordBatchReader.from_batches(spill_file.SCHEMA, self._spool.read()))
-        self.db.execute(
-            """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
-            FROM spooled p JOIN staged s USING (row)"""
-        )
-        self.db.unregister("spooled")
+        with self.texts("spooled"):
+            self.db.execute(
+                """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
+                FROM spooled p JOIN staged s USING (row)"""
+            )
         start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
         same = f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"  # one email in other letters is one record
         query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
                 SELECT s.id FROM staged s JOIN rejected r ON {same}
                 WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
             GROUP BY id ORDER BY id"""
-        for chunk in self._stream(query, size):
+        for chunk in self.stream(query, size):
             columns = chunk.to_pydict()
             yield list(zip(columns["id"], columns["targets"], strict=True))
 
@@ -354,7 +373,7 @@ class StagingArea:
         _register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
 
-    def _stream(self, query: str, rows: int) -> pa.RecordBatchReader:
+    def stream(self, query: str, rows: int = READ_AT_ONCE) -> pa.RecordBatchReader:
         """The rows of a query as they are asked for; on a connection of its own, which other queries do not disturb."""
         relation: Any = self.db.cursor().sql(query)
         # DuckDB 2 renamed the method, and warns of the former name.
@@ -386,6 +405,9 @@ class StagingArea:
         self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
         self.db.execute("CREATE TABLE lost (row BIGINT)")
         self.db.execute(
+            "CREATE TABLE wanted (row BIGINT, place INTEGER, target_key VARCHAR, target_id VARCHAR)"
+        )
+        self.db.execute(
             'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
         )
         _register(self.db, outcomes_without_reasons([], []))
@@ -403,6 +425,19 @@ class StagingArea:
         db = db or self.db
         _register(db, rows)
         db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
+
+
+def _digest(layout: Layout) -> str:
+    """The hash of a row, as SQL: MD5 of the very text of its properties. It names a content and protects nothing.
+
+    The associations of records have a hash of their own. Where the rows are associations, they are what is hashed; where they
+    start from keys, the key stays when its record is another one.
+    """
+    if layout.record_id_through is not None:
+        return "md5(id || chr(31) || associations)"
+    if layout.targets and not layout.fields:
+        return "md5(properties || coalesce(chr(31) || associations, ''))"
+    return "md5(properties)"
 
 
 def release_memory() -> None:

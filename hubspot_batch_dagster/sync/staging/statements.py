@@ -10,11 +10,11 @@ REVERTED = "REVERTED"
 """The code of lines whose values an undo took back, and of rows that are left alone because of it."""
 
 
-def quoted(name: str) -> str:
-    """A column name as SQL wants it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def literal(text: str) -> str:
     """A text as SQL wants it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL wants it."""
+    return '"' + name.replace('"', '""') + '"'

@@ -30,7 +30,12 @@ from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 KEEP_RUNS = 10
 IDS = "ids.parquet"
-_VERSIONED = {IDS: "ids-{}.parquet", "portal.json": "portal-{}.json"}
+OPEN_ASSOCIATIONS = "open_associations.parquet"
+_VERSIONED = {
+    IDS: "ids-{}.parquet",
+    "portal.json": "portal-{}.json",
+    OPEN_ASSOCIATIONS: "open_associations-{}.parquet",
+}
 """What is kept once a generation -> how a generation's own is named."""
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from bench.association_rows import by_email, people
+from bench.association_rows import associated, by_email, people
 from bench.sync_bench import Bench, shown
 
 from hubspot_batch_dagster.emulator import Fault
@@ -43,14 +43,17 @@ def test_trouble_with_the_association_call_is_settled_in_the_run(bench: Bench, f
 def test_a_run_that_dies_between_record_and_link_is_finished_by_the_next(
     bench: Bench, after_commit: bool
 ) -> None:
-    """Records whose links were not confirmed stay open; the next run sends them again, and the graph is whole."""
+    """Associations that were not confirmed are unknown, whatever their rows are; the next run writes them alone."""
     companies = bench.companies(30)
     bench.emulator.faults.add(Fault.drop(operation="associations.default", after_commit=after_commit))
     first = bench.run(people(list(companies)), by_email())
-    assert shown(first) == {"unknown": 30}
+    assert shown(first) == {"created": 30}
+    assert associated(first) == {"unknown": 30}
     assert len(bench.emulator.records("contacts")) == 30
     bench.emulator.faults.clear()
-    assert shown(bench.run(people(list(companies)), by_email())) == {"updated": 30}
+    second = bench.run(people(list(companies)), by_email())
+    assert shown(second) == {"unchanged": 30}
+    assert associated(second) == {"associated": 30}
     ids = bench.by_email()
     assert len(ids) == 30
     assert bench.pairs() == {(ids[f"p{i}@x.org"], companies[i]) for i in range(30)}
@@ -71,7 +74,9 @@ def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(bench: Bench) -
     assert len(bench.emulator.records("contacts")) == 3
     assert not bench.pairs()
     assert len(bench.store.journal.open_intents("sync")) == 1
-    assert shown(bench.run(rows, by_email())) == {"updated": 3}
+    again = bench.run(rows, by_email())
+    assert shown(again) == {"unchanged": 3}
+    assert associated(again) == {"associated": 3}
     assert len(bench.pairs()) == 3
     assert len(bench.emulator.records("contacts")) == 3
 

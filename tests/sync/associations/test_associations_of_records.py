@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench.association_rows import PLAIN, PRIMARY, TO_COMPANY, by_email, people
+from bench.association_rows import PLAIN, PRIMARY, TO_COMPANY, associated, by_email, people
 from bench.sync_bench import QUICK, Bench, lines, shown
 
 from hubspot_batch_dagster import Association, Create, Update, Upsert
@@ -62,12 +62,13 @@ def test_a_full_refresh_leaves_the_same_graph(bench: Bench) -> None:
     assert bench.graph() == before
 
 
-def test_a_changed_link_sends_the_row_again(bench: Bench) -> None:
-    """Only the row with another company is sent; the former link stays, for links are added."""
+def test_a_changed_association_is_written_and_its_row_is_not(bench: Bench) -> None:
+    """Only the new association is sent; the former one stays, for associations are added."""
     companies = bench.companies(3)
     bench.run(people(companies[:2]), by_email())
     result = bench.run(people([companies[0], companies[2]]), by_email())
-    assert shown(result) == {"updated": 1, "unchanged": 1}
+    assert shown(result) == {"unchanged": 2}
+    assert associated(result) == {"associated": 1, "unchanged": 1}
     ids = bench.by_email()
     assert set(bench.graph()[ids["p1@x.org"]]) == {companies[1], companies[2]}
 
@@ -110,7 +111,8 @@ def test_an_upsert_by_key_links_inline_and_later_by_batch(bench: Bench) -> None:
     assert bench.requests("associations.default") == 0
     assert len(bench.pairs()) == 2
     result = bench.run(people([companies[2], companies[1]]), operation)
-    assert shown(result) == {"updated": 1, "unchanged": 1}
+    assert shown(result) == {"unchanged": 2}
+    assert associated(result) == {"associated": 1, "unchanged": 1}
     assert bench.requests("associations.default") == 1
     assert (bench.by_email()["p0@x.org"], companies[2]) in bench.pairs()
 
@@ -172,26 +174,29 @@ def test_links_to_two_object_types(bench: Bench) -> None:
     assert {b for _, b in bench.pairs("contacts", "deals")} == set(deals)
 
 
-def test_a_refused_link_rejects_its_row_and_keeps_the_record_id(bench: Bench) -> None:
-    """A 207 names the link by its ids; its row is rejected, says that the record was written, and the others are done."""
+def test_a_refused_association_is_rejected_and_its_row_is_not(bench: Bench) -> None:
+    """A 207 names the association by its ids: it is rejected with HubSpot's words, its row and the others are done."""
     companies = bench.companies(3)
     result = bench.run(people([companies[0], "999999", companies[2]]), by_email())
-    assert shown(result) == {"created": 2, "rejected": 1}
-    (line,) = [each for each in lines(result) if each["outcome"] == "rejected"]
-    assert line["hs_object_id"] == bench.by_email()["p1@x.org"]
+    assert shown(result) == {"created": 3}
+    assert associated(result) == {"associated": 2, "rejected": 1}
+    (line,) = [each for each in result.associations.to_pylist() if each["outcome"] == "rejected"]
+    assert line["email"] == "p1@x.org"
+    assert line["target_id"] == "999999"
     assert line["error_code"] == "ASSOCIATION_REFUSED"
-    assert "The record itself was written" in line["error_message"]
-    assert "999999" in line["error_message"]
+    assert "999999" in line["reason"]
     assert {b for _, b in bench.pairs()} == {companies[0], companies[2]}
 
 
-def test_a_rejected_link_is_tried_again_when_the_row_changes(bench: Bench) -> None:
-    """The rejected row waits; with a company that exists it is updated."""
+def test_a_rejected_association_is_counted_every_night_and_sent_again_when_it_changes(bench: Bench) -> None:
+    """It costs no request while nothing changes; with a company that exists it is written."""
     companies = bench.companies(1)
     rows = people(["999999"])
     bench.run(rows, by_email())
-    assert shown(bench.run(rows, by_email())) == {"rejected": 1}
-    assert shown(bench.run(people([companies[0]]), by_email())) == {"updated": 1}
+    requests = bench.requests("associations.default")
+    assert associated(bench.run(rows, by_email())) == {"rejected": 1}
+    assert bench.requests("associations.default") == requests
+    assert associated(bench.run(people([companies[0]]), by_email())) == {"associated": 1}
     assert len(bench.pairs()) == 1
 
 
@@ -228,7 +233,9 @@ def test_a_comparison_with_the_portal_sees_a_missing_link(bench: Bench) -> None:
     bench.run(people(list(companies)), operation)
     gone = bench.by_email()["p0@x.org"]
     bench.emulator.portal.associations.remove_all("contacts", gone, "companies", companies[0])
-    assert shown(bench.run(people(list(companies)), operation)) == {"updated": 1, "unchanged": 1}
+    result = bench.run(people(list(companies)), operation)
+    assert shown(result) == {"unchanged": 2}
+    assert associated(result) == {"associated": 1, "unchanged": 1}
     assert len(bench.pairs()) == 2
 
 
@@ -245,7 +252,7 @@ def test_many_links_are_sent_2000_at_a_time(bench: Bench) -> None:
 
 
 def test_the_plan_counts_the_requests_for_links(bench: Bench) -> None:
-    """A preview of 250 upserts with links says six requests, and that is what the run makes."""
+    """A preview of 250 upserts with associations says four requests, and that is what the run makes."""
     rows = people(bench.companies(1) * 250)
     found = plan_sync(
         rows,
@@ -255,4 +262,4 @@ def test_the_plan_counts_the_requests_for_links(bench: Bench) -> None:
         name="sync",
         options=RunOptions(retry_policy=QUICK),
     )
-    assert found.requests == bench.run(rows, by_email()).requests == 6
+    assert found.requests == bench.run(rows, by_email()).requests == 4

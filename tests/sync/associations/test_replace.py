@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.association_rows import PLAIN
+from bench.association_rows import PLAIN, associated
 from bench.sync_bench import Bench, shown
 
 from hubspot_batch_dagster import Association, Update, Upsert
@@ -27,7 +27,10 @@ def test_the_former_link_is_removed(bench: Bench) -> None:
     """A row with another company ends up with that company alone."""
     first, second = bench.companies(2)
     bench.run([row(first)], upsert())
-    assert shown(bench.run([row(second)], upsert())) == {"updated": 1}
+    result = bench.run([row(second)], upsert())
+    assert shown(result) == {"unchanged": 1}
+    assert associated(result) == {"associated": 1}
+    assert result.dissociated == 1
     assert {b for _, b in bench.pairs()} == {second}
 
 
@@ -94,7 +97,8 @@ def test_a_refused_link_removes_nothing_of_its_row(bench: Bench) -> None:
     bench.run([row(first), row(first, "b@x.org")], upsert())
     result = bench.run([row("999999"), row(second, "b@x.org")], upsert())
     ids = bench.by_email()
-    assert shown(result) == {"updated": 1, "rejected": 1}
+    assert shown(result) == {"unchanged": 2}
+    assert associated(result) == {"associated": 1, "rejected": 1}
     assert bench.pairs() == {(ids["a@x.org"], first), (ids["b@x.org"], second)}
 
 
@@ -107,14 +111,14 @@ def test_more_than_a_page_of_links_is_read_whole(bench: Bench) -> None:
     assert {b for _, b in bench.pairs()} == set(companies[-2:])
 
 
-def test_trouble_while_removing_leaves_the_row_open(bench: Bench) -> None:
-    """A removal whose answer is lost leaves the row unknown; the next run removes it."""
+def test_trouble_while_removing_is_finished_by_the_next_run(bench: Bench) -> None:
+    """A removal whose answer is lost stops the run, stays in the journal, and is made by the next one."""
     first, second = bench.companies(2)
     bench.run([row(first)], upsert())
     bench.emulator.faults.add(Fault.drop(operation="associations.archive"))
-    assert shown(bench.run([row(second)], upsert())) == {"unknown": 1}
+    assert bench.run([row(second)], upsert()).stopped is not None
     bench.emulator.faults.clear()
-    assert shown(bench.run([row(second)], upsert())) == {"updated": 1}
+    assert bench.run([row(second)], upsert()).stopped is None
     assert {b for _, b in bench.pairs()} == {second}
 
 

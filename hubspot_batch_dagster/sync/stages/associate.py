@@ -1,0 +1,185 @@
+"""The associations of the rows, once their records exist: written, looked at, and accounted for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.sync.associations.association_table import AssociationTable, WantedAssociation
+from hubspot_batch_dagster.sync.associations.writer import WrittenAssociations
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.verdict import Verdict
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.requests.parallel import in_parallel
+from hubspot_batch_dagster.sync.stages.deliver import Delivery
+from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
+from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
+
+GROUP = 2_000
+"""Associations in a request (HubSpot, associations guide)."""
+LOOKED_AT = 1_000
+"""Records in a request that reads associations."""
+
+
+@dataclass(frozen=True)
+class Associated:
+    """What became of the associations of a run.
+
+    Attributes:
+        table: Their lines; ``None`` where the operation has none.
+        counts: Outcome -> associations.
+        dissociated: Associations that ``replace`` removed.
+    """
+
+    table: AssociationTable | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    dissociated: int = 0
+
+
+def associate(
+    run: RunContext, schema: Schema, staged: StagedRows, delivery: Delivery, at_large: Sequence[Intent]
+) -> Associated:
+    """Write the associations that the records lack, and give each that is wanted an outcome.
+
+    A run that adopts looks at all of them and writes none. One that was interrupted writes none.
+
+    Args:
+        run: The run.
+        schema: The associations with their types.
+        staged: The rows, delivered.
+        delivery: What delivering them came to.
+        at_large: Association requests of earlier runs that HubSpot may carry out late.
+
+    Raises:
+        StoreError: The journal cannot be written.
+        ConservationError: The outcomes do not add up to what was wanted.
+    """
+    with _made(run, schema, staged, delivery.found_rows, at_large, planned=False) as table:
+        if table is None:
+            return Associated()
+        dissociated = 0
+        if run.options.adopt:
+            _look(run, schema, table)
+        elif delivery.interruption is None:
+            dissociated = _write_all(run, schema, table)
+        return Associated(table, table.conclude(), dissociated)
+
+
+def planned_associations(
+    run: RunContext, schema: Schema, staged: StagedRows, at_large: Sequence[Intent]
+) -> tuple[dict[str, int], int]:
+    """What a plan would come to.
+
+    Returns:
+        Outcome -> associations, those to be written as ``associated``; and the requests that writing them takes.
+    """
+    with _made(run, schema, staged, (), at_large, planned=True) as table:
+        if table is None:
+            return {}, 0
+        counts, requests = table.counts(), table.requests(GROUP, LOOKED_AT)
+    to_write = counts.pop("open", 0)
+    if to_write:
+        counts["associated"] = counts.get("associated", 0) + to_write
+    return counts, requests
+
+
+@contextmanager
+def _made(
+    run: RunContext,
+    schema: Schema,
+    staged: StagedRows,
+    found_rows: Sequence[int],
+    at_large: Sequence[Intent],
+    *,
+    planned: bool,
+) -> Iterator[AssociationTable | None]:
+    associations = schema.associations.associations
+    if run.operation.is_association or not associations:
+        yield None
+        return
+    table = AssociationTable(staged.area, associations, staged.ids_tables, run.name)
+    every = run.options.full_refresh or run.options.adopt or run.operation.compares_with_portal
+    with run.store.local(run.name, OPEN_ASSOCIATIONS) as file:
+        again = [key for intent in at_large for key in intent.keys]
+        table.make(file, found_rows=found_rows, again=again, every=every, planned=planned)
+    yield table
+
+
+def _write_all(run: RunContext, schema: Schema, table: AssociationTable) -> int:
+    """Write what is open, request by request, each through the journal."""
+    look = run.operation.keeps_before_images or run.operation.compares_with_portal
+    numbers = itertools.count()
+    dissociated = 0
+    for to in dict.fromkeys(each.to for each in table.associations):
+        for prune in (False, True) if table.replaces_to(to) else (False,):
+            size = LOOKED_AT if prune or look else GROUP
+
+            def write(
+                group: list[WantedAssociation], to: str = to, prune: bool = prune
+            ) -> WrittenAssociations:
+                return _journaled(run, schema, to, group, prune=prune, look=look, number=next(numbers))
+
+            for written in in_parallel(write, table.to_write(to, size, prune=prune)):
+                table.note(written.verdicts)
+                dissociated += written.dissociated
+    return dissociated
+
+
+def _journaled(
+    run: RunContext,
+    schema: Schema,
+    to: str,
+    group: Sequence[WantedAssociation],
+    *,
+    prune: bool,
+    look: bool,
+    number: int,
+) -> WrittenAssociations:
+    """Write a group between its intent and the closing of it.
+
+    The intent says nothing of the rows: their records exist, and writing again does no harm. It says that HubSpot may carry
+    out a request late, so that the next run looks once more.
+    """
+    if run.stop:
+        return WrittenAssociations()
+    journal, now = run.store.journal, run.clock()
+    keys = sorted({each.key for each in group})
+    intent = Intent(
+        id=f"{run.definition.id}-associations-{number}",
+        action="associate",
+        sent_at=now,
+        rows=[-1] * len(keys),
+        keys=keys,
+        digests=[""] * len(keys),
+        ids=[None] * len(keys),
+        settled=True,
+    )
+    journal.intend(run.name, run.definition.id, intent)
+    written = schema.associations.write(to, group, prune=prune, look=look)
+    left = None if written.whole else replace(intent, last_at=run.clock())
+    journal.settle(
+        run.name, run.definition.id, Outcomes(), intent_id=intent.id if left is None else None, left=left
+    )
+    return written
+
+
+def _look(run: RunContext, schema: Schema, table: AssociationTable) -> None:
+    """Note which associations are there; nothing is written."""
+    writer = schema.associations
+    for to in dict.fromkeys(each.to for each in table.associations):
+        for prune in (False, True) if table.replaces_to(to) else (False,):
+            groups = table.to_write(to, LOOKED_AT, prune=prune)
+
+            def look(group: list[WantedAssociation], to: str = to) -> set[int]:
+                return writer.present(to, [each for each in group if each.target is not None])
+
+            try:
+                for lines in in_parallel(look, groups):
+                    table.note(dict.fromkeys(lines, Verdict(outcome="unchanged")))
+            except HubSpotError as error:
+                run.stop.set(error)
+                return
