@@ -49,6 +49,8 @@ def plan_metadata(plan: "SyncPlan", tolerance: Tolerance, record_url: RecordUrl)
         metadata["seconds_at_the_limit"] = round(plan.seconds, 1)
     if plan.share_of_day is not None:
         metadata["share_of_the_day"] = round(plan.share_of_day, 4)
+    if plan.warnings:
+        metadata["warnings"] = dg.MetadataValue.md("\n".join(f"- {each}" for each in plan.warnings))
     return metadata
 
 

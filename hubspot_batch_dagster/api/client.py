@@ -30,6 +30,7 @@ from hubspot_batch_dagster.api.definitions import (
     PropertyBatchAnswer,
     PropertyCreate,
     PropertyDefinition,
+    Sensitivity,
 )
 from hubspot_batch_dagster.api.endpoints import (
     Endpoint,
@@ -204,10 +205,22 @@ class HubSpotClient(Connection):
         path = associations_path(from_type, to_type, self.version)
         return results_of(self.get(f"{path}/labels"), LabelDefinition)
 
-    def properties(self, kind: Type, *, archived: bool = False) -> list[PropertyDefinition]:
-        """All properties of an object type, in one request."""
+    def properties(
+        self, kind: Type, *, archived: bool = False, sensitivity: Sensitivity | None = None
+    ) -> list[PropertyDefinition]:
+        """All properties of an object type, in one request.
+
+        Args:
+            kind: The object type.
+            archived: The archived ones instead of the live ones.
+            sensitivity: ``"sensitive"`` or ``"highly_sensitive"`` lists those alone. By default HubSpot leaves them out.
+
+        Raises:
+            MissingScopes: The token may not read properties, or not the sensitive ones.
+        """
         path = definition_path("properties", self.version, object_type(kind).segment)
-        return results_of(self.get(path, {"archived": archived or None}), PropertyDefinition)
+        query = {"archived": archived or None, "dataSensitivity": sensitivity}
+        return results_of(self.get(path, query), PropertyDefinition)
 
     def create_property(
         self, kind: Type, definition: PropertyCreate | Mapping[str, Any]

@@ -87,6 +87,10 @@ class PropertyDefinition(Received):
         return self.calculated or self.modification_metadata.read_only_value
 
 
+Sensitivity = Literal["sensitive", "highly_sensitive"]
+"""What HubSpot's default list of properties leaves out."""
+
+
 class PropertyOptionCreate(Sent):
     """An option of a property to be made."""
 

@@ -36,6 +36,7 @@ __all__ = [
     "object_type",
     "record_url",
     "search_endpoint",
+    "undocumented",
 ]
 
 AssociationKind = Literal["create", "default", "read", "archive", "labels_archive"]
@@ -102,9 +103,11 @@ def endpoint(
         version: `v3`, `2025-09`, `2026-03` or `2026-09`.
         with_history: A read that asks for former values may have 50 inputs instead of 100.
 
+    The generic paths take any object type, so an operation that HubSpot's pages do not list for a type has its path
+    too (see `undocumented`).
+
     Raises:
-        InputError: HubSpot has no such operation, version, or operation for this type in this version. The message
-            says what there is.
+        InputError: There is no such operation or version. The message says what there is.
     """
     found = object_type(kind)
     known = check_version(version)
@@ -112,17 +115,26 @@ def endpoint(
         raise InputError(
             f"There is no batch operation {operation!r}.", remedy=f"Use one of {', '.join(OPERATIONS)}."
         )
-    if operation not in found.operations.get(known, ()):
-        raise InputError(
-            f"HubSpot has no batch {operation} for {found.name} in version {known}.",
-            remedy=_what_exists(found, operation, known),
-        )
     return Endpoint(
         path=f"{_objects(found, known)}/batch/{operation}",
         operation=operation,
         max_inputs=50 if with_history and operation == "read" else 100,
         ok=_WITHOUT_BODY if operation == "archive" else _WITH_BODY,
         scopes=found.read_scopes if operation == "read" else found.write_scopes,
+    )
+
+
+def undocumented(kind: str | ObjectType, operation: Operation, version: str) -> str | None:
+    """What to say of an operation that HubSpot's pages do not list for a type in a version; None where they do.
+
+    The generic path is published for every version and may serve it all the same: only HubSpot can say.
+    """
+    found, known = object_type(kind), check_version(version)
+    if operation in found.operations.get(known, ()):
+        return None
+    return (
+        f"HubSpot documents no batch {operation} for {found.name} in version {known}; it is tried, and HubSpot answers. "
+        f"{_what_exists(found, operation, known)}"
     )
 
 
@@ -215,13 +227,11 @@ def _what_exists(found: ObjectType, operation: Operation, version: Version) -> s
     here = found.operations.get(version, ())
     elsewhere = [known for known in VERSIONS if operation in found.operations.get(known, ())]
     first = (
-        f"In {version} {found.name} can be: {', '.join(here)}."
-        if here
-        else f"In {version} {found.name} do not exist."
+        f"Documented in {version}: {', '.join(here)}." if here else f"In {version} {found.name} have no page."
     )
     second = (
-        f"Batch {operation} exists in {', '.join(elsewhere)}."
+        f"Batch {operation} is documented in {', '.join(elsewhere)}."
         if elsewhere
-        else f"No version has batch {operation}."
+        else f"Batch {operation} is documented in no version."
     )
     return f"{first} {second}"

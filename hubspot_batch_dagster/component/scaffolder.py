@@ -43,11 +43,7 @@ class HubSpotSyncScaffolder(dg.Scaffolder[ScaffoldParams]):
         return ScaffoldParams
 
     def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
-        """Write the file; Dagster calls this.
-
-        Raises:
-            InputError: HubSpot does not have the operation for the object type.
-        """
+        """Write the file; Dagster calls this."""
         if request.scaffold_format == "python":
             dg.scaffold_component(request)
             return
@@ -64,18 +60,15 @@ def defs_yaml(type_name: str, asset_key: str, params: ScaffoldParams) -> str:
         type_name: The component's full name.
         asset_key: Key of the asset, parts joined by ``/``.
         params: The object type and the operation.
-
-    Raises:
-        InputError: HubSpot does not have the operation for the object type.
     """
     kind = object_type(params.object_type)
     finds, operation = _by(params)
-    operation.check_version(DEFAULT_VERSION)
     found_by = next(iter(finds.values()))
     listed = [name for name in _COLUMNS.get(kind.name, ()) if name != found_by]
     properties = ([found_by] if "id_property" in finds else []) + listed
     lines = [
         f"type: {type_name}",
+        *(f"# {each}" for each in operation.undocumented(DEFAULT_VERSION)),
         "",
         "attributes:",
         "  asset:",

@@ -101,8 +101,9 @@ class Associate(Operation):
     def looks_up_record_ids_in(self) -> str | None:
         return self.from_through
 
-    def check_version(self, default: str) -> None:
+    def undocumented(self, default: str) -> list[str]:
         association_endpoint(self.object_type, self.to_type, "create", self.version or default)
+        return []
 
     @property
     def key_columns(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import pydantic
 
 from hubspot_batch_dagster.api.association_types import check_direction
-from hubspot_batch_dagster.api.endpoints import endpoint, object_type
+from hubspot_batch_dagster.api.endpoints import check_version, object_type, undocumented
 from hubspot_batch_dagster.api.errors import InputError
 
 Properties = Mapping[str, str] | Sequence[str]
@@ -116,11 +116,19 @@ class Operation:
         """The batch verbs that this operation may send."""
         return (self.action,)
 
-    def check_version(self, default: str) -> None:
-        """Refuse an operation that the object type does not have in the API version, naming those it has."""
-        for action in self.actions:
-            if action != "associate":
-                endpoint(self.object_type, action, self.version or default)
+    def undocumented(self, default: str) -> list[str]:
+        """What HubSpot's pages do not list for the object type in the API version: it is tried all the same.
+
+        Raises:
+            InputError: There is no such version.
+        """
+        version = check_version(self.version or default)
+        said = [
+            undocumented(self.object_type, action, version)
+            for action in self.actions
+            if action != "associate"
+        ]
+        return [each for each in said if each is not None]
 
     @property
     def key_columns(self) -> tuple[str, ...]:

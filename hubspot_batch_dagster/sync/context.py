@@ -150,10 +150,11 @@ def open_run(
         writes: Whether the store will be written: then it is tried first.
 
     Raises:
-        InputError: The operation does not exist in the API version, or the rows are no table.
+        InputError: There is no such API version, or the rows are no table.
         StoreError: Another run of the sync does not end, or the store cannot be written.
     """
-    operation.check_version(client.version)
+    for each in operation.undocumented(client.version):
+        options.on_warning(each)
     with store.lock(name), store.scratch(name) as folder:
         if writes:
             store.check_writable(name)

@@ -174,9 +174,16 @@ def test_an_empty_list_is_a_run_without_rows(bench: Bench) -> None:
     assert (result.rows, result.requests, result.ids.num_rows) == (0, 0, 0)
 
 
-def test_an_operation_that_the_version_does_not_have_is_refused(bench: Bench) -> None:
-    with pytest.raises(InputError, match="goal"):
-        bench.run(people(1), Upsert("goal_targets", id_property="email", version="2026-09"))
+def test_an_operation_that_no_page_lists_is_tried_with_a_warning_and_hubspot_answers(bench: Bench) -> None:
+    bench.run([{"id": "1"}], Archive("partner_clients", record_id="id", version="2026-03"))
+    said = "documents no batch archive for partner_clients in version 2026-03"
+    assert any(said in each for each in bench.warnings)
+    assert len(bench.emulator.books.requests()) > 0
+
+
+def test_a_version_that_does_not_exist_is_refused(bench: Bench) -> None:
+    with pytest.raises(InputError, match="no API version 'v5'"):
+        bench.run(people(1), Upsert("contacts", id_property="email", version="v5"))
     assert bench.emulator.books.requests() == []
 
 

@@ -8,7 +8,7 @@ record to update) and ``reverted`` (an undo took this very content back).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.operations.base import Operation
@@ -29,6 +29,7 @@ class Plan:
         changed: Rows whose known record will be changed.
         gone: Known records whose rows left the source and that will be archived.
         requests: Batch requests of records that it takes, if HubSpot refuses nothing.
+        warnings: What HubSpot may refuse or do otherwise than meant, though only it can say.
     """
 
     actions: dict[str, int]
@@ -36,6 +37,7 @@ class Plan:
     changed: int
     gone: int
     requests: int
+    warnings: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -95,6 +97,26 @@ def make_plan(
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
     requests = sum(-(-n // size) for n in [*sent, gone])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
+
+
+def doubts(stage: StagingArea, said: Sequence[str], about_all: Container[int], kind: str) -> tuple[str, ...]:
+    """The doubts about the plan's new records, each with how many it is about.
+
+    Args:
+        stage: The rows, planned.
+        said: The doubts, by their number in the stage.
+        about_all: The numbers of those that are about every new record.
+        kind: The object type.
+    """
+    if not said:
+        return ()
+    new = stage.count("SELECT count(*) FROM plan WHERE action = 'create'")
+    query = (
+        "SELECT doubt, count(*) FROM doubtful JOIN plan USING (row) WHERE action = 'create' GROUP BY doubt"
+    )
+    counted = dict(stage.db.execute(query).fetchall())
+    counts = [new if number in about_all else counted.get(number, 0) for number in range(len(said))]
+    return tuple(f"{n:,} new {kind} {doubt}." for n, doubt in zip(counts, said, strict=True) if n)
 
 
 def plan_hash(stage: StagingArea, definition: str) -> str:

@@ -57,6 +57,7 @@ class SyncPlan:
         drift: What changed in the portal's definitions since the last run.
         associations: Outcome -> associations that the rows want, as :attr:`SyncResult.association_counts`; empty where the
             operation has none.
+        warnings: What HubSpot may refuse or do otherwise than meant, though only it can say.
 
     Examples:
         >>> import tempfile
@@ -83,6 +84,7 @@ class SyncPlan:
     hash: str
     drift: Drift = field(default_factory=Drift, repr=False)
     associations: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         said = ", ".join(f"{n:,} {name}" for name, n in self.counts.items() if n) or "nothing to do"
@@ -144,6 +146,7 @@ def preview(
         share_of_day=requests / state.daily_limit if state and state.daily_limit else None,
         hash=plan_hash(stage, definition),
         associations=associations,
+        warnings=plan.warnings,
     )
 
 

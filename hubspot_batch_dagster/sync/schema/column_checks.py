@@ -49,7 +49,7 @@ def check_columns(
     raise InputError(
         f"{said} Nothing was sent.",
         column=next(iter(problems)) if len(problems) == 1 else None,
-        remedy=_remedy(operation, any(name not in definitions.properties for name in mapping)),
+        remedy=_remedy(operation, definitions, any(name not in definitions.properties for name in mapping)),
     )
 
 
@@ -111,12 +111,18 @@ def _problem(name: str, column: str, definitions: Definitions, archived: Collect
     return None
 
 
-def _remedy(operation: Operation, unknown: bool) -> str:
+def _remedy(operation: Operation, definitions: Definitions, unknown: bool) -> str:
     where = (
         "Name the columns to send in properties=."
         if operation.property_columns is None
         else "Correct properties=, or leave the column out."
     )
+    if unknown and not definitions.complete:
+        # Making it would meet the one that is hidden.
+        return (
+            where
+            + " If it is a sensitive property, give the app the scopes to read and write sensitive data."
+        )
     makes = operation.sends_properties and unknown
     return where + (" missing_properties='create' makes properties that do not exist." if makes else "")
 

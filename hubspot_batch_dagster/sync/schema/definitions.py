@@ -31,12 +31,15 @@ class Definitions:
         properties: All live properties by name.
         pipelines: Its pipelines, the default one first; empty where no column is about them.
         required: What the schema of a custom object requires of every record.
+        complete: Whether the sensitive properties are among them, as far as they were asked for. The token may not be
+            allowed to see them.
     """
 
     kind: str
     properties: Mapping[str, PropertyDefinition] = field(repr=False)
     pipelines: tuple[Pipeline, ...] = field(default=(), repr=False)
     required: tuple[str, ...] = ()
+    complete: bool = True
 
     def __repr__(self) -> str:
         return (

@@ -8,11 +8,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from hubspot_batch_dagster.api.client import HubSpotClient
-from hubspot_batch_dagster.api.definitions import AccountDetails, ObjectSchema, Pipeline, PropertyDefinition
+from hubspot_batch_dagster.api.definitions import (
+    AccountDetails,
+    ObjectSchema,
+    Pipeline,
+    PropertyDefinition,
+    Sensitivity,
+)
 from hubspot_batch_dagster.api.endpoints import ObjectType, object_type
 from hubspot_batch_dagster.api.endpoints import record_url as record_page
 from hubspot_batch_dagster.api.errors import (
@@ -29,6 +36,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 Warn = Callable[[str], None]
+
+SENSITIVITIES: tuple[Sensitivity, ...] = ("sensitive", "highly_sensitive")
 
 UI_DOMAIN = "app.hubspot.com"
 
@@ -62,6 +71,7 @@ class Portal:
         self._lock = threading.RLock()
         self._account: AccountDetails | None = None
         self._properties: dict[str, dict[str, PropertyDefinition]] = {}
+        self._hidden: dict[str, tuple[Mapping[str, PropertyDefinition], bool]] = {}
         self._pipelines: dict[str, tuple[Pipeline, ...]] = {}
         self._schemas: dict[str, ObjectSchema] | None = None
         self._closed: set[str] = set()
@@ -126,6 +136,25 @@ class Portal:
     def known_properties(self, kind: str) -> Mapping[str, PropertyDefinition]:
         """The definitions of a type as far as they were read; nothing is asked."""
         return self._properties.get(object_type(kind).name, {})
+
+    def hidden(self, kind: str, ask: Ask = once) -> tuple[Mapping[str, PropertyDefinition], bool]:
+        """The sensitive properties of an object type, which HubSpot's default list leaves out, and whether all could be read.
+
+        Read once, and only where a column has no property among the others. They are kept among the type's properties.
+        """
+        found = object_type(kind)
+        with self._lock:
+            if found.name not in self._hidden:
+                listed: dict[str, PropertyDefinition] = {}
+                complete = True
+                for sensitivity in SENSITIVITIES:
+                    try:
+                        for each in ask(partial(self.client.properties, found, sensitivity=sensitivity)):
+                            listed.setdefault(each.name, each)
+                    except (Forbidden, NotFound, InvalidBatch):
+                        complete = False
+                self._hidden[found.name] = listed, complete
+            return self._hidden[found.name]
 
     def archived(self, kind: str, ask: Ask = once) -> set[str]:
         """Names of the archived properties; read each time, for only a refusal needs them."""

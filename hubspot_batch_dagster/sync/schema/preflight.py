@@ -102,13 +102,12 @@ class Inquiry:
     store: Store
     name: str
 
-    def preflight(self, operation: Operation, schema: pa.Schema, version: str) -> Preflight:
+    def preflight(self, operation: Operation, schema: pa.Schema) -> Preflight:
         """Ask what a run needs to know, and refuse what cannot be sent.
 
         Args:
             operation: What the user asks for.
             schema: The columns of the table; empty for an empty source.
-            version: The API version of the writes.
 
         Raises:
             InputError: A column, the unique property or the portal itself is not what it must be.
@@ -125,7 +124,7 @@ class Inquiry:
             return Preflight(portal_id)
         definitions = self._definitions(operation, mapping)
         if definitions is None:
-            return Preflight(portal_id, rules=create_rules(operation, mapping, version, None))
+            return Preflight(portal_id, rules=create_rules(operation, mapping, None))
         definitions, missing = self._completed(operation, mapping, schema, definitions)
         found = drift(self._last(), mapping, definitions)
         made = {each.name for each in missing}
@@ -138,7 +137,7 @@ class Inquiry:
             if operation.sends_properties:
                 check_columns(operation, mapping, definitions, archived, made)
             check_unique(operation, definitions, made)
-        rules = create_rules(operation, mapping, version, definitions)
+        rules = create_rules(operation, mapping, definitions)
         return Preflight(portal_id, definitions, mapping, rules, missing, found)
 
     def _last(self) -> Snapshot | None:
@@ -158,6 +157,10 @@ class Inquiry:
             return None
         if set(mapping) - set(properties):
             properties = portal.properties(kind, self.ask, self.warn, fresh=True) or properties
+        complete = True
+        if set(mapping) - set(properties):
+            hidden, complete = portal.hidden(kind, self.ask)
+            properties = {**hidden, **properties}
         if makes and schema is None:
             schema = portal.schema(kind, self.ask, self.warn)
         return Definitions(
@@ -165,6 +168,7 @@ class Inquiry:
             properties=properties,
             pipelines=portal.pipelines(kind, self.ask) if staged else (),
             required=tuple(schema.required_properties) if schema is not None else (),
+            complete=complete,
         )
 
     def _completed(

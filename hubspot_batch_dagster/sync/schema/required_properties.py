@@ -1,7 +1,8 @@
 """What a record needs before HubSpot makes it, checked row by row before anything is sent.
 
-Only what HubSpot documents as failing is checked. Rows that change a record need none of it, so the plan
-decides for which rows a missing value counts.
+A rule refuses only where HubSpot certainly refuses. What its pages list and its examples or guides contradict is a
+warning, and HubSpot answers for itself. Rows that change a record need none of it, so the plan decides for which
+rows a missing value counts.
 """
 
 from __future__ import annotations
@@ -22,37 +23,56 @@ from hubspot_batch_dagster.table.kernels import Array, cells, pc
 Choice = tuple[str, ...]
 """Properties of which one suffices."""
 
-_TIME: tuple[Choice, ...] = (("hs_timestamp",),)
-_STAGED: tuple[Choice, ...] = (("hs_name",), ("hs_pipeline",), ("hs_pipeline_stage",))
 
-NEEDED: Mapping[str, tuple[Choice, ...]] = {
-    "calls": _TIME,
-    "notes": _TIME,
-    "tasks": _TIME,
-    "meetings": _TIME,
-    "postal_mail": _TIME,
-    "communications": (*_TIME, ("hs_communication_channel_type",)),
-    "emails": (*_TIME, ("hs_email_direction",)),
-    "deals": (("dealname",), ("dealstage",)),
-    "tickets": (("hs_pipeline_stage",),),
-    "leads": (("hs_lead_name",),),
-}
-"""What every version refuses a new record without ("Using object APIs"; each object's guide). A ticket with nothing but a
-stage is in HubSpot's own examples."""
+@dataclass(frozen=True)
+class Needed:
+    """What HubSpot is said to need of a new record.
 
-NEEDED_SINCE_2026_09: Mapping[str, tuple[Choice, ...]] = {
-    **NEEDED,
-    "companies": (("name", "domain"),),
-    "deals": (("dealname",), ("dealstage",), ("pipeline",)),
-    "tickets": (("subject",), ("hs_pipeline_stage",), ("hs_pipeline",)),
-    "products": (("name",),),
+    Attributes:
+        choice: Properties of which one suffices.
+        source: Who says so.
+        certain: Whether HubSpot refuses a record without it for sure. Otherwise it is warned of.
+    """
+
+    choice: Choice
+    source: str
+    certain: bool = True
+
+    def __str__(self) -> str:
+        return " or ".join(self.choice)
+
+
+_LIST = "'Using object APIs', required properties"
+_TIME = Needed(("hs_timestamp",), _LIST)
+_SCHEMA = "the object's schema, requiredProperties"
+
+
+def _listed(*choices: Choice) -> tuple[Needed, ...]:
+    """Lists that HubSpot's own guides and examples contradict."""
+    return tuple(Needed(each, _LIST, certain=False) for each in choices)
+
+
+_STAGED = _listed(("hs_name",), ("hs_pipeline",), ("hs_pipeline_stage",))
+
+NEEDED: Mapping[str, tuple[Needed, ...]] = {
+    "calls": (_TIME,),
+    "notes": (_TIME,),
+    "tasks": (_TIME,),
+    "meetings": (_TIME,),
+    "postal_mail": (_TIME,),
+    "communications": (_TIME, Needed(("hs_communication_channel_type",), _LIST)),
+    "emails": (_TIME, Needed(("hs_email_direction",), _LIST)),
+    "leads": (Needed(("hs_lead_name",), "the leads guide"),),
+    "companies": _listed(("name", "domain")),
+    "deals": _listed(("dealname",), ("dealstage",), ("pipeline",)),
+    "tickets": _listed(("subject",), ("hs_pipeline_stage",), ("hs_pipeline",)),
+    "products": _listed(("name",)),
     "services": _STAGED,
     "projects": _STAGED,
-    "users": (("hs_internal_user_id",), ("hs_email",)),
+    "users": _listed(("hs_internal_user_id",), ("hs_email",)),
 }
-"""The whole documented list, which versions from 2026-09 on enforce ("CRM API write validation enforcement")."""
-
-BEFORE_2026_09 = ("v3", "2025-09", "2026-03")
+"""In every version. A deal without a pipeline goes to the default one (deals guide), a ticket with nothing but a stage is
+in HubSpot's own examples, and what 2026-09 enforces are the rules of a portal's administrator and not these lists."""
 
 MISSING = "MISSING_REQUIRED_PROPERTY"
 MISSING_CONTACT = "MISSING_REQUIRED_ASSOCIATION"
@@ -68,6 +88,10 @@ _REASONS: dict[str, pa.DataType] = {
 REASONS = pa.schema(_REASONS)
 """Why rows cannot become new records: position, column, property, code, message."""
 
+_DOUBTFUL: dict[str, pa.DataType] = {"row": pa.int64(), "doubt": pa.int32()}
+DOUBTFUL = pa.schema(_DOUBTFUL)
+"""Which of ``CreateRules.doubts`` there are about which rows."""
+
 
 @dataclass(frozen=True)
 class CreateRules:
@@ -75,7 +99,7 @@ class CreateRules:
 
     Attributes:
         mapping: Property -> column.
-        choices: What a new record needs.
+        needed: What a new record needs.
         contact: Whether it needs an association to a contact.
         stages: Pipeline id -> ids of its stages, the default pipeline first; empty where no stage is sent.
         pipeline: The pipeline's property.
@@ -83,38 +107,70 @@ class CreateRules:
     """
 
     mapping: Mapping[str, str]
-    choices: tuple[Choice, ...] = ()
+    needed: tuple[Needed, ...] = ()
     contact: bool = False
     stages: Mapping[str, tuple[str, ...]] | None = None
     pipeline: str = ""
     stage: str = ""
 
-    def check(self, encoded: Encoded) -> tuple[Encoded, pa.RecordBatch]:
+    def check(self, encoded: Encoded) -> tuple[Encoded, pa.RecordBatch, pa.Table]:
         """Hold encoded rows against the rules.
 
         Returns:
-            The rows, those rejected whose stage is not one of their pipeline's; and for each row that cannot become a new
-            record its reason, with the schema ``REASONS``.
+            The rows, those rejected whose stage is not one of their pipeline's; for each row that cannot become a new
+            record its reason, with the schema ``REASONS``; and for each doubt about a row its place in ``doubts``, with
+            the schema ``DOUBTFUL``.
         """
         if self.stages:
             encoded = self._misplaced(encoded)
-        return encoded, self._incomplete(encoded.good)
+        return encoded, self._incomplete(encoded.good), self._doubtful(encoded.good)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What may be wrong with new records, though only HubSpot can say."""
+        lists = tuple(
+            f"lack {each}, which {each.source} names; HubSpot may make them all the same"
+            for each in self.needed
+            if not each.certain
+        )
+        stage = f"have a {self.stage} that is none of the first pipeline's and name no {self.pipeline}"
+        return (*lists, f"{stage}; HubSpot may refuse them") if self.stages else lists
+
+    @property
+    def doubts_about_all(self) -> frozenset[int]:
+        """The places in ``doubts`` that are about every new record: no column is sent as the property."""
+        doubted = [each for each in self.needed if not each.certain]
+        return frozenset(at for at, each in enumerate(doubted) if not set(each.choice) & set(self.mapping))
+
+    def _doubtful(self, rows: pa.RecordBatch) -> pa.Table:
+        text = rows.column("properties")
+        masks = [self._lacking(text, each.choice) for each in self.needed if not each.certain]
+        if self.stages:
+            masks.append(self._not_in_default(text))
+        parts = []
+        for number, mask in enumerate(masks):
+            if number not in self.doubts_about_all:
+                row = rows.column("row").filter(pc.fill_null(mask, False))
+                doubt = pa.array([number] * len(row), pa.int32())
+                parts.append(pa.RecordBatch.from_arrays([row, doubt], schema=DOUBTFUL))
+        return pa.Table.from_batches(parts, DOUBTFUL)
+
+    @staticmethod
+    def _lacking(text: Array, choice: Choice) -> Array:
+        return pc.invert(_any([_present(text, name) for name in choice], len(text)))
 
     def _incomplete(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         reasons: dict[int, tuple[str | None, str | None, str, str]] = {}
         text = rows.column("properties")
-        for choice in self.choices:
-            lacks = pc.invert(_any([_present(text, name) for name in choice], len(text)))
-            for at in _places(lacks):
-                reasons.setdefault(at, self._lacks(choice))
+        for each in self.needed:
+            for at in _places(self._lacking(text, each.choice)) if each.certain else ():
+                reasons.setdefault(at, self._lacks(each.choice))
         if self.contact:
             for at in _places(rows.column("associations").is_null()):
                 said = (
                     "HubSpot makes no lead without its contact. Fill the contact's id, or leave the row out."
                 )
                 reasons.setdefault(at, (None, None, MISSING_CONTACT, said))
-        if self.stages and self.stage in self.mapping:
-            self._not_in_default(text, reasons)
         order = sorted(reasons)
         row = rows.column("row").take(pa.array(order, pa.int64()))
         columns = list(zip(*(reasons[at] for at in order), strict=True)) or [()] * (len(REASONS) - 1)
@@ -131,18 +187,13 @@ class CreateRules:
         )
         return column, name, MISSING, f"{column or name}: HubSpot makes no record without {what}. {remedy}"
 
-    def _not_in_default(
-        self, text: Array, reasons: dict[int, tuple[str | None, str | None, str, str]]
-    ) -> None:
-        """A new record without a pipeline goes to the default one, so its stage must be there."""
+    def _not_in_default(self, text: Array) -> Array:
+        """Where a stage stands without a pipeline, and is none of the first pipeline's: that one seems to be the default."""
         assert self.stages
-        default, stages = next(iter(self.stages.items()))
+        stages = next(iter(self.stages.values()))
         stage = _value(text, self.stage)
         alone = pc.and_(pc.not_equal(stage, ""), pc.invert(_present(text, self.pipeline)))
-        outside = pc.and_(alone, pc.invert(pc.is_in(stage, value_set=pa.array(stages, pa.string()))))
-        for at in _places(outside):
-            said = self._stage_message(stage[at].as_py(), default, "the default pipeline")
-            reasons.setdefault(at, (self.mapping[self.stage], self.stage, INVALID_STAGE, said))
+        return pc.and_(alone, pc.invert(pc.is_in(stage, value_set=pa.array(stages, pa.string()))))
 
     def _misplaced(self, encoded: Encoded) -> Encoded:
         assert self.stages
@@ -158,13 +209,13 @@ class CreateRules:
                 pc.fill_null(pc.equal(stage, ""), True),
             )
             for at in _places(pc.and_(pc.equal(pipeline, name), pc.invert(inside))):
-                said[at] = self._stage_message(stage[at].as_py(), name, "pipeline")
+                said[at] = self._stage_message(stage[at].as_py(), name)
         return encoded if not said else self._without(encoded, said)
 
-    def _stage_message(self, stage: str, pipeline: str, what: str) -> str:
+    def _stage_message(self, stage: str, pipeline: str) -> str:
         assert self.stages
         listed = ", ".join(repr(each) for each in self.stages[pipeline])
-        return f"{self.mapping[self.stage]}: {stage!r} is not a stage of {what} {pipeline!r}. Its stages: {listed}."
+        return f"{self.mapping[self.stage]}: {stage!r} is not a stage of pipeline {pipeline!r}. Its stages: {listed}."
 
     def _without(self, encoded: Encoded, said: Mapping[int, str]) -> Encoded:
         bad = pa.array(sorted(said), pa.int64())
@@ -185,7 +236,7 @@ class CreateRules:
 
 
 def create_rules(
-    operation: Operation, mapping: Mapping[str, str], version: str, definitions: Definitions | None
+    operation: Operation, mapping: Mapping[str, str], definitions: Definitions | None
 ) -> CreateRules | None:
     """The rules that an operation's rows are held against; ``None`` if there are none.
 
@@ -196,10 +247,9 @@ def create_rules(
     """
     kind = object_type(operation.object_type).name
     makes = "create" in operation.actions
-    table = NEEDED if version in BEFORE_2026_09 else NEEDED_SINCE_2026_09
-    needed = table.get(kind, ()) if makes else ()
+    needed = NEEDED.get(kind, ()) if makes else ()
     if makes and definitions is not None:
-        needed = (*needed, *((name,) for name in definitions.required))
+        needed = (*needed, *(Needed((name,), _SCHEMA) for name in definitions.required))
     contact = makes and kind == "leads"
     if makes and not operation.updates_made_records:
         _check_columns(kind, mapping, needed)
@@ -215,8 +265,8 @@ def create_rules(
     return CreateRules(mapping, needed, contact, stages if stage in mapping else None, pipeline, stage)
 
 
-def _check_columns(kind: str, mapping: Mapping[str, str], needed: tuple[Choice, ...]) -> None:
-    missing = [" or ".join(choice) for choice in needed if not set(choice) & set(mapping)]
+def _check_columns(kind: str, mapping: Mapping[str, str], needed: tuple[Needed, ...]) -> None:
+    missing = [str(each) for each in needed if each.certain and not set(each.choice) & set(mapping)]
     if missing:
         raise InputError(
             f"HubSpot makes no {kind} without {', '.join(missing)}, and no column is sent as that. Nothing was sent.",

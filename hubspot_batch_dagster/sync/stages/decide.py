@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.context import RunContext
-from hubspot_batch_dagster.sync.planning.planner import Plan, make_plan, plan_hash
+from hubspot_batch_dagster.sync.planning.planner import Plan, doubts, make_plan, plan_hash
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging import known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -37,12 +38,9 @@ def decide(
         InputError: A guard of the operation, or the plan is not the approved one.
     """
     plan = _plan(run, schema, area, held, at_large)
-    reverted = plan.actions.get("reverted", 0)
-    if reverted:
-        run.options.on_warning(
-            f"{run.name}: an undo took {reverted:,} rows back. They stay as they are until they change, or until "
-            "full_refresh=True sends them."
-        )
+    plan = replace(plan, warnings=(*_reverted(run, plan), *_doubts(run, schema, area)))
+    for each in plan.warnings:
+        run.options.on_warning(each)
     approved = run.options.approve
     found = plan_hash(area, schema.definition(run)) if approved is not None else None
     if found != approved:
@@ -51,6 +49,20 @@ def decide(
             remedy="Look at the new plan with dry_run, and approve that.",
         )
     return plan
+
+
+def _reverted(run: RunContext, plan: Plan) -> tuple[str, ...]:
+    reverted = plan.actions.get("reverted", 0)
+    said = (
+        f"{run.name}: an undo took {reverted:,} rows back. They stay as they are until they change, or until "
+        "full_refresh=True sends them."
+    )
+    return (said,) if reverted else ()
+
+
+def _doubts(run: RunContext, schema: Schema, area: StagingArea) -> tuple[str, ...]:
+    rules = schema.preflight.rules
+    return () if rules is None else doubts(area, rules.doubts, rules.doubts_about_all, run.object_type)
 
 
 def prepare_writing(

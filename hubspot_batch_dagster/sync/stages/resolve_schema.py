@@ -63,7 +63,7 @@ def _preflight(run: RunContext) -> Preflight:
     if run.portal is None:
         return Preflight()
     inquiry = Inquiry(run.portal, run.requester.ask, run.options.on_warning, run.store, run.name)
-    return inquiry.preflight(run.operation, run.definition.source.schema, run.requester.version)
+    return inquiry.preflight(run.operation, run.definition.source.schema)
 
 
 def _answered(run: RunContext, ask: Callable[[], T], nothing: T) -> T:

@@ -62,6 +62,7 @@ def _encode(
 ) -> Encoded:
     encoded = schema.encoder.encode(batch, first_row, look_ups)
     if schema.preflight.rules is not None:
-        encoded, incomplete = schema.preflight.rules.check(encoded)
+        encoded, incomplete, doubtful = schema.preflight.rules.check(encoded)
         area.incomplete(incomplete)
+        area.doubtful(doubtful)
     return encoded

@@ -141,6 +141,12 @@ class StagingArea:
         """Note associations that rows want: row, place of the association in the operation, key or record id of the other end."""
         self._insert("wanted", associations, "*")
 
+    def doubtful(self, doubts: pa.Table) -> None:
+        """Note the doubts about rows that may become new records."""
+        if doubts.num_rows:
+            with self.db.cursor() as alone:
+                self._insert("doubtful", doubts, "*", alone)
+
     def settled(self, outcomes: Outcomes | AcceptedBatch) -> None:
         """Take outcomes in; they reach the database in groups."""
         with self._lock:
@@ -404,6 +410,7 @@ class StagingArea:
         _register(self.db, pa.Table.from_batches([], encoder.rejected_schema))
         self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
         self.db.execute("CREATE TABLE lost (row BIGINT)")
+        self.db.execute("CREATE TABLE doubtful (row BIGINT, doubt INTEGER)")
         self.db.execute(
             "CREATE TABLE wanted (row BIGINT, place INTEGER, target_key VARCHAR, target_id VARCHAR)"
         )

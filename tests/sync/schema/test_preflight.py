@@ -226,3 +226,27 @@ def test_a_lead_needs_a_contact_and_the_operation_is_refused_without_one(bench: 
     result = bench.run(rows, operation)
     assert shown(result) == {"created": 1, "rejected": 1}
     assert reasons(result)[0][2] == "MISSING_REQUIRED_ASSOCIATION"
+
+
+@pytest.mark.parametrize("sensitivity", ["sensitive", "highly_sensitive"])
+def test_a_property_that_the_default_list_hides_is_written(bench: Bench, sensitivity: str) -> None:
+    bench.emulator.add_property("contacts", "ssn", type="number", dataSensitivity=sensitivity)
+    bench.reopen()
+    rows = [{"email": "a@x.org", "ssn": 7}, {"email": "b@x.org", "ssn": "seven"}]
+    result = bench.run(rows, BY_EMAIL)
+    assert shown(result) == {"created": 1, "rejected": 1}
+    assert [each["ssn"] for each in bench.emulator.records("contacts").values()] == ["7"]
+
+
+def test_where_sensitive_properties_cannot_be_listed_an_unknown_one_is_not_advised_to_be_made(
+    bench: Bench,
+) -> None:
+    lacks = {"status": "error", "category": "MISSING_SCOPES", "message": "A scope is missing."}
+    fresh_and_stale = 2
+    closed = (fresh_and_stale + 1, fresh_and_stale + 2)
+    bench.emulator.faults.add(Fault.answer(403, lacks, operation="properties.list", nth=closed))
+    bench.reopen()
+    with pytest.raises(InputError, match="If it is a sensitive property") as caught:
+        bench.run([{"email": "a@x.org", "ssn": "7"}], BY_EMAIL)
+    assert "missing_properties" not in str(caught.value)
+    assert bench.writes() == 0

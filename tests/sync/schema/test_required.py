@@ -10,6 +10,8 @@ from bench.sync_bench import Bench, reasons, shown
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator.pipelines import Pipeline, Stage
 from hubspot_batch_dagster.operations.records import Create, Update, Upsert
+from hubspot_batch_dagster.sync.run import plan_sync
+from hubspot_batch_dagster.sync.schema.required_properties import NEEDED
 
 NOON = "2024-05-01T12:00:00Z"
 MISSING = "MISSING_REQUIRED_PROPERTY"
@@ -29,8 +31,6 @@ def test_an_activity_without_a_time_is_rejected_and_the_others_are_made(bench: B
         ("calls", {"hs_call_title": "a"}, "hs_timestamp"),
         ("emails", {"hs_timestamp": NOON}, "hs_email_direction"),
         ("communications", {"hs_timestamp": NOON}, "hs_communication_channel_type"),
-        ("deals", {"dealname": "a"}, "dealstage"),
-        ("tickets", {"subject": "a"}, "hs_pipeline_stage"),
     ],
 )
 def test_a_create_that_sends_no_column_for_it_is_refused(
@@ -41,15 +41,47 @@ def test_a_create_that_sends_no_column_for_it_is_refused(
     assert bench.writes() == 0
 
 
-def test_what_only_2026_09_enforces_is_left_to_hubspot_before(bench: Bench) -> None:
-    ticket = [{"id": 1, "hs_pipeline_stage": "1"}]
-    assert shown(bench.run(ticket, Create("tickets", key="id"))) == {"created": 1}
-    with pytest.raises(InputError, match="no tickets without subject, hs_pipeline"):
-        bench.run(ticket, Create("tickets", key="id", version="2026-09"), "newer")
-    assert shown(bench.run([{"id": 1, "city": "Ulm"}], Create("companies", key="id"), "c")) == {"created": 1}
-    either = [{"id": 1, "name": None, "domain": "a.org"}, {"id": 2, "name": None, "domain": None}]
-    result = bench.run(either, Create("companies", key="id", version="2026-09"), "newer companies")
-    assert reasons(result) == [(1, "name", MISSING)]
+LISTED = {
+    "companies": ({"city": "Ulm"}, {"name": None, "city": "Ulm"}, "name or domain"),
+    "deals": ({"dealname": "a"}, {"dealname": "a", "dealstage": None}, "dealstage"),
+    "tickets": ({"subject": "a"}, {"subject": "a", "hs_pipeline": None}, "hs_pipeline"),
+    "products": ({"price": "1"}, {"price": "1", "name": None}, "name"),
+}
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03", "2026-09"])
+@pytest.mark.parametrize("kind", LISTED)
+def test_what_a_page_lists_and_others_contradict_is_warned_of_and_sent(
+    bench: Bench, kind: str, version: str
+) -> None:
+    without_column, empty, lacks = LISTED[kind]
+    bench.reopen(version=version)
+    for at, row in enumerate((without_column, empty)):
+        bench.emulator.books.clear()
+        bench.warnings.clear()
+        bench.run([{"id": 1, **row}], Create(kind, key="id"), str(at))
+        assert any(f"1 new {kind} lack {lacks}, which" in each for each in bench.warnings), bench.warnings
+        assert len(bench.emulator.books.requests("create", kind)) >= 1
+
+
+def test_the_plan_shows_what_is_doubtful_and_counts_only_new_records(bench: Bench) -> None:
+    rows = [{"id": at, "dealname": "a", "dealstage": None} for at in range(3)]
+    bench.run(rows[:1], Create("deals", key="id"))
+
+    def warnings(some: list[dict[str, Any]]) -> tuple[str, ...]:
+        operation, connection = Create("deals", key="id"), {"client": bench.client, "store": bench.store}
+        return plan_sync(some, operation, **connection, name="sync", portal=bench.portal).warnings
+
+    said = "2 new deals lack dealstage, which 'Using object APIs'"
+    assert any(each.startswith(said) for each in warnings(rows))
+    assert warnings(rows[:1]) == ()
+
+
+def test_every_rule_names_its_source() -> None:
+    for rules in NEEDED.values():
+        for each in rules:
+            assert each.source
+            assert each.choice
 
 
 def test_what_is_let_through_on_2026_09_is_accepted_there(bench: Bench) -> None:
@@ -115,10 +147,11 @@ def test_a_stage_must_belong_to_its_pipeline_and_labels_will_do(two_pipelines: B
     assert [each[::2] for each in reasons(result)] == [
         (2, "INVALID_STAGE"),
         (3, "INVALID_STAGE"),
-        (4, "INVALID_STAGE"),
+        (4, "INVALID_OPTION"),
         (6, "INVALID_OPTION"),
     ]
     assert shown(result) == {"created": 3, "rejected": 4}
+    assert len(two_pipelines.emulator.books.requests("create", "deals")) > 0, "row 4 was HubSpot's to judge"
     assert "Its stages: 'asked'" in result.rejected.to_pylist()[0]["error_message"]
 
 

@@ -10,7 +10,7 @@ from bench.sync_bench import Bench
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.definitions import PropertyDefinition
 from hubspot_batch_dagster.api.object_types import BUILT_IN, VERSIONS, ObjectType
-from hubspot_batch_dagster.sync.schema.required_properties import NEEDED_SINCE_2026_09
+from hubspot_batch_dagster.sync.schema.required_properties import NEEDED
 
 VALUES = {"number": "1", "date": "2024-01-02", "datetime": "2024-01-02T03:04:05Z", "bool": "true"}
 
@@ -43,8 +43,8 @@ def test_what_we_offer_is_answered(bench: Bench, version: str) -> None:
 def minimal(kind: ObjectType, definitions: dict[str, PropertyDefinition]) -> dict[str, str]:
     """A row with what a new record needs, and no more."""
     row = {"walk_key": "a"}
-    for choice in NEEDED_SINCE_2026_09.get(kind.name, ()):
-        found = definitions[choice[0]]
+    for needed in NEEDED.get(kind.name, ()):
+        found = definitions[needed.choice[0]]
         row[found.name] = found.options[0].value if found.options else VALUES.get(found.type, "a@x.org")
     return row
 
