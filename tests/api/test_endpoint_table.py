@@ -316,7 +316,9 @@ def test_unknown_operations_kinds_and_versions_are_refused_with_what_there_is() 
         endpoint("contacts", "create", "2027-03")
     with pytest.raises(InputError, match="labels_archive"):
         association_endpoint("contacts", "deals", "swap")  # type: ignore[arg-type]
-    assert "Batch create is documented in v3, 2026-03" in (undocumented("projects", "create", "2026-09") or "")
+    assert "Batch create is documented in v3, 2026-03" in (
+        undocumented("projects", "create", "2026-09") or ""
+    )
 
 
 def test_a_record_has_a_page_in_its_accounts_domain() -> None:
