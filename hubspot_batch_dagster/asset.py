@@ -7,8 +7,15 @@ from typing import Any
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.associations_check import association_specs
 from hubspot_batch_dagster.checks import Tolerance, check_specs
-from hubspot_batch_dagster.definition import HubSpotSync, HubSpotTranslator, asset_options, introduced
+from hubspot_batch_dagster.definition import (
+    HubSpotSync,
+    HubSpotTranslator,
+    asset_options,
+    introduced,
+    with_syncs,
+)
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.operations.records import Operation
@@ -22,6 +29,7 @@ def hubspot_asset(
     *,
     max_rejected: float = 0.05,
     max_unknown: float = 0,
+    max_unresolved: float | None = None,
     ids: IdsForm | None = None,
     resource: str | Mapping[str, str] = "hubspot",
     translator: HubSpotTranslator | None = None,
@@ -33,7 +41,9 @@ def hubspot_asset(
     resources as usual, and may return anything with an Arrow C stream (pandas, polars, pyarrow, DuckDB), a record
     batch reader, a list of dicts, or be a generator of dicts or of frames with the same columns.
 
-    The asset reports four checks: ``rows_accounted_for``, ``rows_rejected``, ``rows_unknown`` and ``portal_schema``.
+    The asset reports four checks: ``rows_accounted_for``, ``rows_rejected``, ``rows_unknown`` and ``portal_schema``; with
+    associations also ``associations_resolved``. Assets whose keys the operation looks up (``through``) become upstream
+    dependencies, unless they are that already.
 
     Args:
         operation: What to do with the rows: ``Create``, ``Upsert``, ``Update`` or ``Archive``.
@@ -41,6 +51,8 @@ def hubspot_asset(
             was saved, and nothing downstream runs in this run. A number of rows, or a share of them (default 5 %).
         max_unknown: The same for rows whose answer was lost and that HubSpot does not show (default none). A
             RetryPolicy makes another attempt, which looks again.
+        max_unresolved: The same for associations that are wanted and not made: above it the step fails. By default they
+            only warn.
         ids: What the IO manager is given: the ids table as ``"arrow"``, ``"pandas"`` or ``"polars"``, or ``"none"``: the
             asset has no value, and the table is in the store alone. By default what the IO manager takes, as far as it
             says so, else what the function is annotated to return, else Arrow.
@@ -61,7 +73,7 @@ def hubspot_asset(
         ... def contacts(customers: pd.DataFrame) -> pd.DataFrame:
         ...     return customers[["email", "firstname"]]
     """
-    tolerance = Tolerance(max_rejected, max_unknown)
+    tolerance = Tolerance(max_rejected, max_unknown, max_unresolved)
     check_ids(ids)
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
@@ -108,13 +120,17 @@ def made_asset(
         options.pop(name, None)
     # Made twice: what its upstream assets are is known once it is made, and the spec tells of them.
     draft: dg.AssetsDefinition = dg.asset(**options)(body)
-    spec = introduced(draft.get_asset_spec(), operation, own_words=own_words)
+    spec = introduced(with_syncs(draft.get_asset_spec(), operation), operation, own_words=own_words)
     if translator is not None:
         spec = translator.get_asset_spec(HubSpotSync(operation, spec))
     parameters = inspect.signature(body).parameters
     inputs = [key for name, key in draft.keys_by_input_name.items() if name in parameters]
     options |= asset_options(spec, inputs)
-    options["check_specs"] = [*check_specs(spec.key), *own_checks]
+    options["check_specs"] = [
+        *check_specs(spec.key),
+        *association_specs(spec.key, operation),
+        *own_checks,
+    ]
     made: dg.AssetsDefinition = dg.asset(**options)(body)
     return made
 

@@ -60,6 +60,7 @@ class Tolerance:
     Attributes:
         max_rejected: Of rows that could not be sent or that HubSpot refused.
         max_unknown: Of rows whose answer was lost and that HubSpot does not show.
+        max_unresolved: Of associations that are wanted and not made; ``None`` never fails the step.
 
     Raises:
         InputError: One of them cannot be meant.
@@ -67,10 +68,13 @@ class Tolerance:
 
     max_rejected: float = 0.05
     max_unknown: float = 0
+    max_unresolved: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_rejected", "max_unknown"):
+        for name in ("max_rejected", "max_unknown", "max_unresolved"):
             value = getattr(self, name)
+            if value is None and name == "max_unresolved":
+                continue
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not value >= 0 or (isinstance(value, float) and value > 1):
                 raise InputError(
@@ -93,7 +97,16 @@ class Tolerance:
             counts["unsent"]
             or counts["rejected"] > self.rejected_rows(rows)
             or counts["unknown"] > self.unknown_rows(rows)
+            or self.exceeded_by_associations(result)
         )
+
+    def exceeded_by_associations(self, result: "SyncResult") -> bool:
+        """Whether the step fails for the associations that it lacks."""
+        if self.max_unresolved is None:
+            return False
+        counts = result.association_counts
+        lacking = sum(n for name, n in counts.items() if name not in ("associated", "unchanged"))
+        return lacking > _rows(sum(counts.values()), self.max_unresolved)
 
 
 def _rows(rows: int, most: float) -> float:

@@ -138,6 +138,19 @@ def property_schema(
     )
 
 
+def with_syncs(spec: dg.AssetSpec, operation: Operation, inputs: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
+    """The spec with the syncs whose keys the operation looks up as upstream dependencies.
+
+    Args:
+        spec: The spec; what it depends on already, in whatever way, stays as it is.
+        operation: What is done in HubSpot.
+        inputs: Upstream assets that are no ``deps`` of the spec.
+    """
+    named = {spec.key, *inputs, *(dep.asset_key for dep in spec.deps)}
+    keys = [dg.AssetKey(sync.split("/")) for sync in operation.syncs_looked_up]
+    return spec.merge_attributes(deps=[key for key in keys if key not in named])
+
+
 def asset_options(spec: dg.AssetSpec, inputs: Sequence[dg.AssetKey] = ()) -> dict[str, Any]:
     """A spec as arguments of :func:`dagster.asset`.
 

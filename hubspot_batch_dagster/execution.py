@@ -20,6 +20,7 @@ from hubspot_batch_dagster.api.errors import (
     RateLimited,
     ServerTrouble,
 )
+from hubspot_batch_dagster.associations_check import association_results
 from hubspot_batch_dagster.checks import Tolerance, check_results
 from hubspot_batch_dagster.dry_run import plan_metadata, plan_report, would_fail
 from hubspot_batch_dagster.ids_value import IdsForm, ids_form
@@ -153,6 +154,7 @@ def materialize(
     # First of all: what comes after, an IO manager above all, may fail.
     record_url = hubspot_record_url(sending.operation, hubspot)
     yield from check_results(result, context.asset_key, sending.tolerance, record_url)
+    yield from association_results(result, context.asset_key, sending.operation, sending.tolerance)
     yield schema_check(finished.drift, context.asset_key)
     yield from returned.checks
     url = hubspot.portal.records_url(sending.operation.object_type)

@@ -28,7 +28,8 @@ def materialization_metadata(
     metadata: dict[str, Any] = {"dagster/row_count": result.rows}
     if result.stopped is not None:
         metadata["stopped"] = dg.MetadataValue.text(str(result.stopped))
-    counts = in_order({**result.counts, "associations_unresolved": result.unresolved})
+    associations = result.association_counts if operation.associations else {"unresolved": result.unresolved}
+    counts = in_order({**result.counts, **{f"associations_{name}": n for name, n in associations.items()}})
     metadata |= {name: n for name, n in counts.items() if n}
     metadata |= _links(operation, hubspot)
     metadata |= {

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_vali
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.asset import refuse_archiving
+from hubspot_batch_dagster.associations_check import association_specs
 from hubspot_batch_dagster.checks import Tolerance, check_specs
 from hubspot_batch_dagster.component.fields import (
     OPERATIONS,
@@ -22,7 +23,13 @@ from hubspot_batch_dagster.component.fields import (
 )
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
-from hubspot_batch_dagster.definition import HubSpotSync, HubSpotTranslator, asset_options, introduced
+from hubspot_batch_dagster.definition import (
+    HubSpotSync,
+    HubSpotTranslator,
+    asset_options,
+    introduced,
+    with_syncs,
+)
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.launchpad import secret_fields
@@ -128,6 +135,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         object_type: What the rows become, such as ``contacts``.
         max_rejected: Up to so many rejected rows the check only warns; above, the step fails.
         max_unknown: The same for rows whose answer was lost and that HubSpot does not show; by default none.
+        max_unresolved: The same for associations that are wanted and not made; by default they only warn.
         ids: What the IO manager is given: the ids table as ``arrow``, ``pandas`` or ``polars``, or ``none``.
         io_manager_key: Key of the IO manager that stores the ids table.
         schedule: ``cron`` and, if it is not UTC, ``timezone``.
@@ -188,6 +196,10 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         int | float,
         explained("Rows with a lost answer above which the step fails: a number or share."),
     ] = 0
+    max_unresolved: Annotated[
+        int | float | None,
+        explained("Associations that are not made above which the step fails: a number or share."),
+    ] = None
     ids: Annotated[
         IdsForm | None,
         explained(
@@ -240,7 +252,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
 
     @model_validator(mode="after")
     def _check(self) -> "HubSpotSyncComponent":
-        self._tolerance = Tolerance(self.max_rejected, self.max_unknown)
+        self._tolerance = Tolerance(self.max_rejected, self.max_unknown, self.max_unresolved)
         check_ids(self.ids)
         self._operation = self._make_operation()
         if isinstance(self.resource, dict) and self.hubspot is not None:
@@ -356,6 +368,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         if translator is not None:
             spec = translator.get_asset_spec(HubSpotSync(self._operation, spec))
         upstream = self.source.asset_key
+        spec = with_syncs(spec, self._operation, [] if upstream is None else [upstream])
         mapping = {dep.asset_key: dep.partition_mapping for dep in spec.deps}
 
         def load(rows):  # type: ignore[no-untyped-def]  # whatever the IO manager loads
@@ -370,7 +383,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             else {"rows": dg.AssetIn(key=upstream, partition_mapping=mapping.get(upstream))},
             **asset_options(spec, [] if upstream is None else [upstream]),
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
-            check_specs=check_specs(spec.key),
+            check_specs=[*check_specs(spec.key), *association_specs(spec.key, self._operation)],
             io_manager_key=self.io_manager_key,
             retry_policy=None if self.retry_policy is None else self.retry_policy.policy,
             hooks=set(self.hooks) or None,

@@ -131,7 +131,9 @@ def counted(result: SyncResult) -> str:
     outcomes = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "nothing to do"
     rows = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
     requests = "1 request" if result.requests == 1 else f"{result.requests:,} requests"
-    return f"{result.name}: {rows}: {outcomes}. {requests} in {result.seconds:.1f} s."
+    associations = ", ".join(f"{n:,} {name}" for name, n in result.association_counts.items() if n)
+    more = f" Associations: {associations}." if associations else ""
+    return f"{result.name}: {rows}: {outcomes}.{more} {requests} in {result.seconds:.1f} s."
 
 
 def explained(result: SyncResult) -> str:
@@ -160,7 +162,13 @@ def explained(result: SyncResult) -> str:
             "They are not sent again before a run has looked them up."
         )
     if result.unresolved:
-        lines.append(f"{result.unresolved:,} associations were left out: their keys have no record yet.")
+        lines.append(
+            f"{result.unresolved:,} associations are unresolved: their keys have no record yet. Every run looks for them."
+        )
+    if refused := result.association_counts.get("rejected", 0):
+        lines.append(f"{refused:,} associations were refused by HubSpot.")
+    if lines and result.associations_path is not None and (result.unresolved or refused):
+        lines.append(f"All associations, with their outcomes: {result.associations_path}")
     return "\n".join([" ".join(first), *lines]) if lines or len(first) > 1 else ""
 
 

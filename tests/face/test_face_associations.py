@@ -1,0 +1,131 @@
+"""Associations in Dagster: what they depend on, and the check that tells of those that are open."""
+
+import dagster as dg
+import pytest
+from face_helpers import Bench
+
+from hubspot_batch_dagster import Associate, Association, Create, Upsert, hubspot_asset
+from hubspot_batch_dagster.api.errors import InputError
+
+PEOPLE = Upsert("contacts", id_property="email", properties=["email"])
+ROWS = [{"call": 1, "at": "2026-01-01T09:00:00Z", "mail": "ada@x.org"}]
+
+
+def calls(through: object = "people") -> Create:
+    association = Association("contacts", column="mail", through=through)  # type: ignore[arg-type]
+    return Create("calls", key="call", properties={"hs_timestamp": "at"}, associations=[association])
+
+
+@hubspot_asset(PEOPLE)
+def people():
+    return [{"email": "bob@x.org"}]
+
+
+def upstream(asset: dg.AssetsDefinition) -> list[str]:
+    return sorted(key.to_user_string() for key in asset.asset_deps[asset.key])
+
+
+@pytest.mark.parametrize("named", ["people", people, people.key], ids=["name", "asset", "key"])
+def test_the_sync_that_an_association_leads_through_is_upstream(named: object) -> None:
+    """By its name, by the asset, or by its key."""
+
+    @hubspot_asset(calls(named))
+    def logged():
+        return ROWS
+
+    assert upstream(logged) == ["people"]
+
+
+def test_an_upstream_asset_that_is_named_already_is_not_named_again() -> None:
+    """An argument, deps with a partition mapping, and other upstream assets stay as they are."""
+    mapping = dg.AllPartitionMapping()
+
+    @hubspot_asset(calls(), deps=[dg.AssetDep("people", partition_mapping=mapping), "phone_log"])
+    def by_deps():
+        return ROWS
+
+    @hubspot_asset(calls())
+    def by_argument(people):  # noqa: ARG001
+        return ROWS
+
+    assert upstream(by_deps) == ["people", "phone_log"]
+    (dep,) = [each for each in by_deps.get_asset_spec().deps if each.asset_key == dg.AssetKey("people")]
+    assert dep.partition_mapping is mapping
+    assert upstream(by_argument) == ["people"]
+
+
+def test_a_sync_that_leads_to_its_own_records_does_not_depend_on_itself() -> None:
+    """Parent companies of one table."""
+    parents = Association("companies", column="parent", type=14, through="crm/firms")
+
+    @hubspot_asset(
+        Upsert("companies", key="id", properties=["name"], associations=[parents]), key=["crm", "firms"]
+    )
+    def firms():
+        return [{"id": 1, "name": "F", "parent": None}]
+
+    assert upstream(firms) == []
+
+
+def test_both_ends_of_associate_are_upstream() -> None:
+    """from_through and to_through."""
+
+    @hubspot_asset(
+        Associate(
+            "contacts",
+            "companies",
+            from_column="mail",
+            to_column="firm",
+            from_through="people",
+            to_through="crm/firms",
+        )
+    )
+    def seats():
+        return [{"mail": "ada@x.org", "firm": 1}]
+
+    assert upstream(seats) == ["crm/firms", "people"]
+
+
+def test_what_is_no_sync_is_refused() -> None:
+    """The message says what through= takes."""
+    with pytest.raises(InputError, match="no sync"):
+        calls(5)
+
+
+def test_open_associations_are_a_yellow_check_with_reasons_and_keys(bench: Bench) -> None:
+    """The run goes on; the check counts them, says why, and shows which rows they are of."""
+
+    @hubspot_asset(calls())
+    def logged():
+        return ROWS
+
+    result = bench.materialize(people, logged)
+    assert result.success
+    check = result.check("associations_resolved")
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["unresolved"].value == 1
+    assert check.metadata["wanted"].value == 1
+    (line,) = check.metadata["sample"].records
+    assert (line.data["key"], line.data["target"], line.data["outcome"]) == ("1", "ada@x.org", "unresolved")
+    metadata = result.metadata("logged")
+    assert metadata["associations_unresolved"] == 1
+    assert metadata["associations_associated"] == 0
+
+
+def test_more_open_associations_than_allowed_fail_the_step(bench: Bench) -> None:
+    """max_unresolved makes the check red; the rows were sent all the same."""
+
+    @hubspot_asset(calls(), max_unresolved=0)
+    def logged():
+        return ROWS
+
+    result = bench.materialize(people, logged)
+    assert not result.success
+    assert result.check("associations_resolved").severity == dg.AssetCheckSeverity.ERROR
+    assert len(bench.emulator.records("calls")) == 1
+
+
+def test_an_asset_without_associations_has_no_such_check() -> None:
+    """It would always be green."""
+    names = {spec.name for spec in people.check_specs}
+    assert "associations_resolved" not in names
