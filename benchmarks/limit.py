@@ -3,11 +3,13 @@
 A server counts what arrives in a rolling 10 s, as HubSpot does, and refuses what is too much. Workers, each a process
 with threads, take from one budget and send. The way in takes 0 to 50 ms, the answer the latency.
 
-    python benchmarks/limit.py                     all four settings, 100 s each
+    python benchmarks/limit.py                     all settings, 100 s each
     python benchmarks/limit.py --seconds 30 four   one setting, shorter
 
 A line is `share` (requests accepted, of what the limit allows in that time), `most` (in any rolling 10 s), `429`
 (requests refused) and `cpu` (milliseconds for a request in the workers: waiting, sending and answers).
+`busy` has another job on every core. The server counts at a higher priority where that is allowed, so that what is
+measured is when requests arrive and not when the server has time for them.
 """
 
 from __future__ import annotations
@@ -25,10 +27,12 @@ import tempfile
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import BudgetTimeout
+from hubspot_batch_dagster.api.errors import BudgetTimeout, NotSent
+from hubspot_batch_dagster.api.rate_limit.budget import Grant
 from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget
 
 ANSWER = struct.Struct("!HI")
@@ -37,19 +41,24 @@ INBOUND = 0.05
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the table. `kill` ends one worker half-way, with SIGKILL; `bar` is the least share that will do."""
+    """One line of the table.
+
+    `kill` ends one worker half-way, with SIGKILL; `bar` is the least share that will do; `busy` has every core at work.
+    """
 
     workers: int
     threads: int
     latency: float
     kill: bool
     bar: float
+    busy: bool = False
 
 
 SETTINGS = {
     "one": Setting(1, 16, 0.3, False, 0.98),
     "four": Setting(4, 16, 0.3, True, 0.97),
     "slow": Setting(1, 64, 2.0, False, 0.97),
+    "busy": Setting(4, 16, 0.3, False, 0.85, busy=True),
     "four-slow": Setting(4, 24, 2.0, True, 0.97),
 }
 
@@ -112,16 +121,44 @@ def most_in_a_window(arrivals: list[float], window: float) -> int:
     return most
 
 
-def work(port: int, threads: int, limit: int, folder: str, redis: str | None) -> None:
+def leave(grant: Grant) -> None:
+    """What the transport does where the first byte leaves."""
+    while True:
+        try:
+            grant.confirm()
+            return grant.left()
+        except NotSent:
+            grant.renew()
+
+
+def own_priority() -> None:
+    """Put a child back to the priority of any program."""
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+
+
+@contextmanager
+def neighbours(count: int) -> Iterator[None]:
+    """Another job on so many cores."""
+    busy = [sys.executable, "-c", "while True: pass"]
+    jobs = [subprocess.Popen(busy, preexec_fn=own_priority) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for job in jobs:
+            job.kill()
+            job.wait(5)
+
+
+def work(port: int, threads: int, limit: int, folder: str, url: str | None) -> None:
     """Send until standard input ends: take, a way in of 0 to 50 ms, wait for the answer, observe."""
     begin = time.process_time()
     stop = threading.Event()
-    budget = open_budget("benchmark", folder=folder, url=redis, stop=stop)
+    budget = open_budget("benchmark", folder=folder, url=url, stop=stop)
 
     def send() -> None:
         with suppress(BudgetTimeout), socket.create_connection(("127.0.0.1", port)) as connection:
             while not stop.is_set():
-                budget.take()
+                leave(budget.take())
                 time.sleep(random.uniform(0, INBOUND))
                 connection.sendall(b"x")
                 status, remaining = ANSWER.unpack(connection.recv(ANSWER.size, socket.MSG_WAITALL))
@@ -142,18 +179,20 @@ def work(port: int, threads: int, limit: int, folder: str, redis: str | None) ->
     os._exit(0)
 
 
-def measure(name: str, seconds: float, limit: int, redis: str | None = None) -> str:
+def measure(name: str, seconds: float, limit: int, url: str | None = None) -> str:
     """Run one setting and return its line."""
     setting = SETTINGS[name]
     server = CountingServer(limit, 10.0, setting.latency)
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = [str(server.port), str(setting.threads), str(limit), folder, redis or ""]
+    busy = neighbours((os.cpu_count() or 1) if setting.busy else 0)
+    with busy, tempfile.TemporaryDirectory() as folder:
+        arguments = [str(server.port), str(setting.threads), str(limit), folder, url or ""]
         workers = [
             subprocess.Popen(
                 [sys.executable, __file__, "--worker", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                preexec_fn=own_priority,
             )
             for _ in range(setting.workers)
         ]
@@ -189,17 +228,19 @@ def measure(name: str, seconds: float, limit: int, redis: str | None = None) -> 
 def main() -> None:
     """Run the settings one after another."""
     if sys.argv[1:2] == ["--worker"]:
-        port, threads, limit, folder, redis = sys.argv[2:]
-        work(int(port), int(threads), int(limit), folder, redis or None)
+        port, threads, limit, folder, url = sys.argv[2:]
+        work(int(port), int(threads), int(limit), folder, url or None)
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("settings", nargs="*", choices=[*SETTINGS, []], help="default: all")
     parser.add_argument("--seconds", type=float, default=100.0)
     parser.add_argument("--limit", type=int, default=190)
-    parser.add_argument("--redis", help="a Redis URL to share the budget by, instead of a file")
+    parser.add_argument("--url", help="Redis or Postgres to share the budget by, instead of a file")
     arguments = parser.parse_args()
+    with suppress(OSError):
+        os.nice(-10)
     for name in arguments.settings or SETTINGS:
-        print(measure(name, arguments.seconds, arguments.limit, arguments.redis), flush=True)
+        print(measure(name, arguments.seconds, arguments.limit, arguments.url), flush=True)
 
 
 if __name__ == "__main__":

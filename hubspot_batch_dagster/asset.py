@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.associations_check import association_specs
 from hubspot_batch_dagster.checks import Tolerance, check_specs
@@ -24,6 +25,7 @@ from hubspot_batch_dagster.returned_rows import plain_function, signature_of
 __all__ = ["HubSpotRunConfig", "hubspot_asset"]
 
 
+@checked
 def hubspot_asset(
     operation: Operation,
     *,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
     BudgetTimeout,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 
 
-class HubSpotRunConfig(dg.Config):
+class HubSpotRunConfig(CheckedModel, dg.Config):
     """What a run of a HubSpot asset or op can be told in the launchpad.
 
     An asset with a ``config`` parameter of its own keeps these by deriving from this class.
@@ -72,8 +73,12 @@ def step(
     send: Callable[[Any, object, HubSpotResource, Any], Iterator[Any]],
 ) -> Callable[..., Iterator[Any]]:
     """A function with the parameters of ``function`` and those that sending needs, which sends what it returns."""
+    if not callable(function):
+        raise InputError(f"{function!r} is no function.", remedy="Decorate a function that returns rows.")
     given = signature_of(function)
     names = list(given.parameters)
+    if not resource or not isinstance(resource, str | Mapping):
+        raise InputError("resource names no resource.", remedy="Give the key of a HubSpotResource.")
     resources = [resource] if isinstance(resource, str) else list(dict.fromkeys(resource.values()))
     own = [each for name, each in given.parameters.items() if name not in ("context", "config", *resources)]
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 from pydantic import Field
 from upath import UPath
 
+from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.launchpad import plainly_described
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.table.parquet import storable_batches
 
 
-class ArrowParquetIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
+class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOManager):
     """Stores what assets return as Parquet and loads it as what the next asset asks for.
 
     It stores what a sync takes: pyarrow tables and record batch readers (batch by batch), pandas and polars frames,

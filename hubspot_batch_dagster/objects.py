@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_shared.check import CheckError
 
+from hubspot_batch_dagster.api.arguments import check, checked
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.checks import in_order
@@ -15,6 +16,7 @@ OBJECT = "hubspot/object"
 """The metadata key by which a run finds the node of the object that it wrote to."""
 
 
+@checked
 def hubspot_object_specs(
     assets: Iterable[dg.AssetsDefinition], *, key_prefix: str | Sequence[str] = "hubspot"
 ) -> list[dg.AssetSpec]:
@@ -49,6 +51,7 @@ def hubspot_object_specs(
     writers: dict[str, list[dg.AssetKey]] = {}
     keys: set[dg.AssetKey] = set()
     for asset in assets:
+        check("hubspot_object_specs", "assets", asset, dg.AssetsDefinition)
         keys |= set(asset.keys)
         for spec in asset.specs:
             kind = spec.metadata.get(OBJECT_TYPE)

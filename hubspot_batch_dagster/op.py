@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.checks import Tolerance
 from hubspot_batch_dagster.execution import Sending, log_plan, log_result, no_retry, plan, run, step
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids, ids_form
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+@checked
 def hubspot_op(
     operation: Operation,
     *,

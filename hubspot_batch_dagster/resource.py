@@ -10,10 +10,12 @@ import dagster as dg
 from dagster_shared.libraries import DagsterLibraryRegistry
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from hubspot_batch_dagster.api.arguments import CheckedModel, checked
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.launchpad import plainly_described, unmasked
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.session_checks import check_values
 
 # Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def _seldom(default: Callable[[], Any], description: str, **more: Any) -> Any:
     return Field(default_factory=default, description=description, **more)
 
 
-class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
+class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
     """One HubSpot account: its credential, its limits, and where the ids tables live.
 
     Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in errors.
@@ -150,6 +152,19 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
 
     _session: "HubSpotSession | None" = PrivateAttr(default=None)
 
+    if not TYPE_CHECKING:  # a signature of its own would hide the fields from type checkers
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            # What comes from an environment variable is known in a run only, and checked there.
+            check_values(
+                {
+                    name: getattr(self, name)
+                    for name, value in settings.items()
+                    if type(value) in (str, int, float, bool)
+                }
+            )
+
     @classmethod
     def _is_dagster_maintained(cls) -> bool:
         return False
@@ -250,6 +265,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         dry_run: Literal[True],
     ) -> "SyncPlan": ...
 
+    @checked
     def sync(
         self,
         rows: object,
@@ -291,6 +307,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             log=_log_of(context),
         )
 
+    @checked
     def run(
         self,
         rows: object,
@@ -311,6 +328,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             log=_log_of(context),
         )
 
+    @checked
     def plan(
         self,
         rows: object,
@@ -340,6 +358,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
             log=_log_of(context),
         )
 
+    @checked
     def adopt(
         self, rows: object, operation: Operation, *, name: str | None = None, context: Any = None
     ) -> "SyncResult":
@@ -359,6 +378,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         """
         return self.session.adopt(rows, operation, name=name or _name_from(context), log=_log_of(context))
 
+    @checked
     def undo(self, sync: str, run: str) -> "tuple[SyncResult, SyncResult]":
         """Go back from a run: what it changed gets its former values (with ``keep_before=True``), what it made is archived.
 
@@ -373,6 +393,7 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
         """
         return self.session.undo(sync, run)
 
+    @checked
     def read(
         self,
         object_type: str,
@@ -412,7 +433,14 @@ class HubSpotResource(dg.ConfigurableResource["HubSpotResource"]):
 
 
 def _log_of(context: Any) -> "logging.Logger | None":
-    return None if context is None else context.log
+    if context is None:
+        return None
+    if not hasattr(type(context), "log"):
+        raise InputError(
+            f"context is a value of type {type(context).__name__}.",
+            remedy="Pass the context that Dagster gives to the asset or op.",
+        )
+    return context.log  # type: ignore[no-any-return]
 
 
 def _name_from(context: Any) -> str:

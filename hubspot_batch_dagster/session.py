@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import Self
 
+from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
@@ -56,6 +57,7 @@ class HubSpotSession:
         1
     """
 
+    @checked
     def __init__(self, settings: SessionSettings) -> None:
         self.settings = settings
         self._source = token_source(settings)
@@ -129,6 +131,7 @@ class HubSpotSession:
             )
         return self._store
 
+    @checked
     def sync(
         self,
         rows: object,
@@ -161,6 +164,7 @@ class HubSpotSession:
             raise report.interruption
         return report.result
 
+    @checked
     def run(
         self,
         rows: object,
@@ -184,6 +188,7 @@ class HubSpotSession:
         options = replace(self._options(log), full_refresh=full_refresh, approve=approve)
         return self._run(rows, operation, name, options)
 
+    @checked
     def plan(
         self,
         rows: object,
@@ -215,6 +220,7 @@ class HubSpotSession:
             show_values=show_values,
         )
 
+    @checked
     def adopt(
         self, rows: object, operation: Operation, *, name: str, log: logging.Logger | None = None
     ) -> SyncResult:
@@ -240,6 +246,7 @@ class HubSpotSession:
             )
         return self._run(rows, operation, name, replace(self._options(log), adopt=True)).result
 
+    @checked
     def undo(self, sync: str, run: str) -> tuple[SyncResult, SyncResult]:
         """Go back from a run: what it changed gets its former values, what it made is archived.
 
@@ -260,6 +267,7 @@ class HubSpotSession:
             options=self._options(None),
         )
 
+    @checked
     def read(
         self,
         object_type: str,

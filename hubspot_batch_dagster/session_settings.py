@@ -11,6 +11,7 @@ from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit.budget_file import cache_folder, hashed
+from hubspot_batch_dagster.session_checks import check_settings
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 
 OAUTH = ("client_id", "client_secret", "refresh_token")
@@ -27,6 +28,9 @@ class SessionSettings:
     """What a session needs to know; the fields are those of :class:`hubspot_batch_dagster.HubSpotResource`.
 
     Secrets, and URLs that may hold one, do not print.
+
+    Raises:
+        InputError: A setting is of a wrong type, out of its range, or a URL whose driver is not installed.
 
     Examples:
         >>> from hubspot_batch_dagster import SessionSettings
@@ -59,6 +63,9 @@ class SessionSettings:
     trust_env: bool = False
     allow_http: bool = False
     lock_wait: float = 900.0
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     @property
     def retry_policy(self) -> RetryPolicy:

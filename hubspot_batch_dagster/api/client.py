@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from typing_extensions import Self
 
+from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.associations import (
     ArchiveAnswer,
     AssociationArchiveInput,
@@ -93,6 +94,7 @@ class HubSpotClient(Connection):
     ) -> None:
         self.close()
 
+    @checked
     def batch_create(self, kind: Type, inputs: Iterable[CreateInput | Mapping[str, Any]]) -> BatchAnswer:
         """Make up to 100 records.
 
@@ -106,10 +108,12 @@ class HubSpotClient(Connection):
         """
         return self._batch(endpoint(kind, "create", self.version), CreateInput, inputs, BatchAnswer)
 
+    @checked
     def batch_update(self, kind: Type, inputs: Iterable[UpdateInput | Mapping[str, Any]]) -> BatchAnswer:
         """Change up to 100 records, by record id or by a unique property. Raises as `batch_create` does."""
         return self._batch(endpoint(kind, "update", self.version), UpdateInput, inputs, BatchAnswer)
 
+    @checked
     def batch_upsert(self, kind: Type, inputs: Iterable[UpsertInput | Mapping[str, Any]]) -> BatchAnswer:
         """Make or change up to 100 records, by a unique property (`idProperty` in each input).
 
@@ -117,6 +121,7 @@ class HubSpotClient(Connection):
         """
         return self._batch(endpoint(kind, "upsert", self.version), UpsertInput, inputs, BatchAnswer)
 
+    @checked
     def batch_read(
         self,
         kind: Type,
@@ -149,11 +154,13 @@ class HubSpotClient(Connection):
         answer = self._request("POST", path, request.to_json(), found.window, found.ok, writes=False)
         return answer.read(BatchAnswer)
 
+    @checked
     def batch_archive(self, kind: Type, ids: Iterable[str | int | ArchiveInput | Mapping[str, Any]]) -> None:
         """Archive up to 100 records by record id. HubSpot does not say which of them existed."""
         found = endpoint(kind, "archive", self.version)
         self.send(found, _body(self._checked(found, ArchiveInput, map(_as_id_input, ids))))
 
+    @checked
     def search(self, kind: Type, request: SearchRequest | Mapping[str, Any]) -> SearchAnswer:
         """One page of the records that match. What was written in the last seconds may be missing.
 
@@ -162,6 +169,7 @@ class HubSpotClient(Connection):
         body = as_model(SearchRequest, request).to_json()
         return self.send(search_endpoint(kind, self.version), body).read(SearchAnswer)
 
+    @checked
     def association_batch_create(
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
     ) -> CreatedAnswer:
@@ -169,6 +177,7 @@ class HubSpotClient(Connection):
         found = association_endpoint(from_type, to_type, "create", self.version)
         return self._batch(found, AssociationInput, inputs, CreatedAnswer)
 
+    @checked
     def association_batch_default(
         self, from_type: Type, to_type: Type, inputs: Iterable[DefaultAssociationInput | Mapping[str, Any]]
     ) -> DefaultAnswer:
@@ -176,6 +185,7 @@ class HubSpotClient(Connection):
         found = association_endpoint(from_type, to_type, "default", self.version)
         return self._batch(found, DefaultAssociationInput, inputs, DefaultAnswer)
 
+    @checked
     def association_batch_read(
         self,
         from_type: Type,
@@ -186,6 +196,7 @@ class HubSpotClient(Connection):
         found = association_endpoint(from_type, to_type, "read", self.version)
         return self._batch(found, AssociationReadInput, map(_as_id_input, inputs), ReadAnswer)
 
+    @checked
     def association_batch_archive(
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationArchiveInput | Mapping[str, Any]]
     ) -> ArchiveAnswer:
@@ -193,6 +204,7 @@ class HubSpotClient(Connection):
         found = association_endpoint(from_type, to_type, "archive", self.version)
         return self._batch(found, AssociationArchiveInput, inputs, ArchiveAnswer)
 
+    @checked
     def association_labels_archive(
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
     ) -> ArchiveAnswer:
@@ -200,11 +212,13 @@ class HubSpotClient(Connection):
         found = association_endpoint(from_type, to_type, "labels_archive", self.version)
         return self._batch(found, AssociationInput, inputs, ArchiveAnswer)
 
+    @checked
     def association_labels(self, from_type: Type, to_type: Type) -> list[LabelDefinition]:
         """What an association from one type to the other can mean, with the numbers of this direction."""
         path = associations_path(from_type, to_type, self.version)
         return results_of(self.get(f"{path}/labels"), LabelDefinition)
 
+    @checked
     def properties(
         self, kind: Type, *, archived: bool = False, sensitivity: Sensitivity | None = None
     ) -> list[PropertyDefinition]:
@@ -222,6 +236,7 @@ class HubSpotClient(Connection):
         query = {"archived": archived or None, "dataSensitivity": sensitivity}
         return results_of(self.get(path, query), PropertyDefinition)
 
+    @checked
     def create_property(
         self, kind: Type, definition: PropertyCreate | Mapping[str, Any]
     ) -> PropertyDefinition:
@@ -233,6 +248,7 @@ class HubSpotClient(Connection):
         path = definition_path("properties", self.version, object_type(kind).segment)
         return self._post(path, as_model(PropertyCreate, definition).to_json(), PropertyDefinition)
 
+    @checked
     def property_batch_create(
         self, kind: Type, definitions: Iterable[PropertyCreate | Mapping[str, Any]]
     ) -> PropertyBatchAnswer:
@@ -242,11 +258,13 @@ class HubSpotClient(Connection):
             Endpoint(path, "property_create"), PropertyCreate, definitions, PropertyBatchAnswer
         )
 
+    @checked
     def schemas(self, *, archived: bool = False) -> list[ObjectSchema]:
         """The portal's custom object types, with their properties and associations."""
         path = definition_path("crm-object-schemas", self.version, "schemas")
         return results_of(self.get(path, {"archived": archived or None}), ObjectSchema)
 
+    @checked
     def pipelines(self, kind: Type) -> list[Pipeline]:
         """The pipelines of an object type, with their stages."""
         path = definition_path("pipelines", self.version, object_type(kind).segment)

@@ -11,11 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from hubspot_batch_dagster.api.answers import error_from_answer, shorten
+from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
 from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.departure import Departure, LeaveBy
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, Endpoint, check_version
-from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, NotSent
+from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InputError, NotSent
 from hubspot_batch_dagster.api.json_bounds import MOST_VALUES, holds_too_much
 from hubspot_batch_dagster.api.rate_limit.budget import Budget, Unlimited, Window
 from hubspot_batch_dagster.api.server_clock import ServerClock
@@ -94,6 +95,7 @@ class Connection:
         allow_http: Let requests leave without TLS to a host that is not this one.
     """
 
+    @checked
     def __init__(
         self,
         access_token: str | TokenSource,
@@ -147,6 +149,7 @@ class Connection:
         """
         return self._clock.now()
 
+    @checked
     def send(self, endpoint: Endpoint, body: bytes, *, leaving: Leaving | None = None) -> Answer:
         """Post bytes that are ready, and give back the bytes that came.
 
@@ -166,6 +169,7 @@ class Connection:
             "POST", endpoint.path, body, endpoint.window, endpoint.ok, leaving, writes=endpoint.writes
         )
 
+    @checked
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Read a definition: the parsed JSON of a GET.
 
@@ -175,9 +179,14 @@ class Connection:
         """
         return _parsed(self._request("GET", path + _query(params), None, "burst", (200,), writes=False))
 
+    @checked
     def post_json(self, path: str, body: Any, *, window: Window = "burst") -> Any:
         """Post anything that has a JSON form, and give back the parsed answer, None for a 204."""
-        return _parsed(self._request("POST", path, to_json(body), window, (200, 201, 204, 207)))
+        try:
+            text = to_json(body)
+        except ValueError:
+            raise InputError("body has no JSON form.", remedy="Give what JSON can hold.") from None
+        return _parsed(self._request("POST", path, text, window, (200, 201, 204, 207)))
 
     def close(self) -> None:
         """Close the kept connections."""

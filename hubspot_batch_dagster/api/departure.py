@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import NotSent
+from hubspot_batch_dagster.api.errors import InputError, NotSent
 from hubspot_batch_dagster.api.rate_limit.budget import Grant
 
 
@@ -54,6 +54,8 @@ class Departure:
     """
 
     def __init__(self, grant: Grant, leave_by: LeaveBy | None = None) -> None:
+        if not isinstance(leave_by, LeaveBy | None):
+            raise InputError("leaving gave no LeaveBy.", remedy="Return LeaveBy.within(seconds), or None.")
         self._grant = grant
         self._leave_by = leave_by
 

@@ -6,14 +6,16 @@ from typing import Annotated, Any
 import dagster as dg
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from hubspot_batch_dagster.api.arguments import checked, sentences
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.component import HubSpotSyncComponent, hubspot_setting
-from hubspot_batch_dagster.component.fields import Located, explained, sentences
+from hubspot_batch_dagster.component.fields import Located, explained
 from hubspot_batch_dagster.definition import HubSpotTranslator
 from hubspot_batch_dagster.objects import hubspot_object_specs
 from hubspot_batch_dagster.resource import HubSpotResource
 
 
+@checked
 def build_hubspot_sync_assets(
     syncs: Sequence[HubSpotSyncComponent], *, translator: HubSpotTranslator | None = None
 ) -> list[dg.AssetsDefinition]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import dagster as dg
-from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.asset import refuse_archiving
@@ -18,7 +18,6 @@ from hubspot_batch_dagster.component.fields import (
     OperationFields,
     explained,
     required_by,
-    sentences,
     taken_by,
 )
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
@@ -114,9 +113,9 @@ def hubspot_setting(
             )
     try:
         return HubSpotResource(**given)
-    except ValidationError as error:
+    except InputError as error:
         raise InputError(
-            f"{sentences(error)}.",
+            error.message,
             remedy="hubspot takes the settings of HubSpotResource, and NAME_env for each.",
         ) from None
 

@@ -8,8 +8,10 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import dagster as dg
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, create_model
 
+from hubspot_batch_dagster.api.arguments import CheckedModel
+from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.associations import Associate
 from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
 
@@ -34,7 +36,7 @@ def explained(description: str, allowed: Sequence[str] = ()) -> dg.Resolver:
     return resolver
 
 
-class Located(dg.Resolvable):
+class Located(CheckedModel, dg.Resolvable):
     """What is resolved from YAML so that an error shows the line of the wrong field, and no more than one sentence."""
 
     @classmethod
@@ -42,8 +44,8 @@ class Located(dg.Resolvable):
         """Make the object from its YAML; Dagster calls this."""
         try:
             return super().resolve_from_model(context, model)
-        except ValidationError as error:
-            said = sentences(error)
+        except InputError as error:
+            said = error.message
             first = (
                 next(iter(type(model).model_fields))
                 if "operation" not in model.model_fields_set
@@ -52,15 +54,6 @@ class Located(dg.Resolvable):
             field = next((name for name in model.model_fields_set if said.startswith(name)), first)
             place = context.at_path(field) if field in model.model_fields_set else context
             raise place.build_resolve_fn_exc([said], field_name=field, model=model) from None
-
-
-def sentences(error: ValidationError) -> str:
-    """What pydantic found wrong, without the values that it found: they may be secrets."""
-    found = []
-    for each in error.errors(include_input=False, include_url=False):
-        message = str(each["msg"]).removeprefix("Value error, ")
-        found.append(f"{each['loc'][0]}: {message}" if each["loc"] else message)
-    return "; ".join(found)
 
 
 def taken_by(kind: type[Operation]) -> tuple[str, ...]:

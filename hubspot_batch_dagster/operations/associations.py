@@ -67,7 +67,7 @@ class Associate(Operation):
 
     def __post_init__(self) -> None:
         for name in ("from_through", "to_through"):
-            object.__setattr__(self, name, sync_name_of(getattr(self, name)))
+            object.__setattr__(self, name, sync_name_of(getattr(self, name), name))
         super().__post_init__()
 
     def _check(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import pydantic
 
+from hubspot_batch_dagster.api.arguments import check_count_or_share, check_fields
 from hubspot_batch_dagster.api.association_types import check_direction
 from hubspot_batch_dagster.api.endpoints import check_version, object_type, undocumented
 from hubspot_batch_dagster.api.errors import InputError
@@ -69,6 +70,7 @@ class Association:
     replace: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object_type(self.to)
         if not self.column:
             raise InputError(
@@ -102,10 +104,12 @@ class Operation:
     max_changed: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object_type(self.object_type)
         for name in ("max_created", "max_changed"):
-            _count_or_share(name, getattr(self, name))
-        one_of("on_duplicate", self.on_duplicate, ("first", "last", "reject"))
+            check_count_or_share(type(self).__name__, name, getattr(self, name))
+        if self.version is not None:
+            check_version(self.version)
         self._check()
 
     def _check(self) -> None:
@@ -306,7 +310,7 @@ _NOT_PART_OF_THE_WIRE = frozenset(
 )
 
 
-def sync_name_of(given: object) -> str | None:
+def sync_name_of(given: object, what: str = "through") -> str | None:
     """The name of a sync, of its name, an asset key, or an asset: the parts of its key joined by ``/``."""
     if given is None or isinstance(given, str):
         return given
@@ -314,7 +318,7 @@ def sync_name_of(given: object) -> str | None:
     if isinstance(path, list | tuple) and path and all(isinstance(part, str) for part in path):
         return "/".join(path)
     raise InputError(
-        f"through is {given!r}, which is no sync.",
+        f"{what} is {given!r}, which is no sync.",
         remedy="Give the sync's name, an asset key, or the asset that sends its rows.",
     )
 
@@ -322,7 +326,7 @@ def sync_name_of(given: object) -> str | None:
 def columns(what: str, value: str | Sequence[str]) -> tuple[str, ...]:
     """One column name or several, as a tuple; refused if there is none, or one twice."""
     names = (value,) if isinstance(value, str) else tuple(value)
-    if not names or not all(isinstance(name, str) and name for name in names):
+    if not names or not all(names):
         raise InputError(f"{what} names no column.", remedy=f"Give {what} a column name or a list of them.")
     if len(set(names)) != len(names):
         raise InputError(f"{what} names a column twice: {list(names)}.", remedy="Name each column once.")
@@ -333,11 +337,6 @@ def mapping(properties: Properties | None) -> dict[str, str] | None:
     """Property -> column; a list means columns named like their properties."""
     if properties is None:
         return None
-    if isinstance(properties, str):
-        raise InputError(
-            f"properties is a list or a mapping, not the text {properties!r}.",
-            remedy=f"Write properties=[{properties!r}].",
-        )
     if isinstance(properties, Mapping):
         return dict(properties)
     names = list(properties)
@@ -347,9 +346,7 @@ def mapping(properties: Properties | None) -> dict[str, str] | None:
 
 
 def check_associations(source: str, associations: Sequence[Association]) -> None:
-    """Refuse what is no list, and HubSpot's own types that belong to another pair or direction."""
-    if isinstance(associations, Association):
-        raise InputError("associations takes a list.", remedy="Write associations=[Association(...)].")
+    """Refuse HubSpot's own types that belong to another pair or direction."""
     for each in associations:
         if isinstance(each.type, int) and each.category == "HUBSPOT_DEFINED":
             check_direction(object_type(source).name, object_type(each.to).name, each.type)
@@ -382,24 +379,6 @@ def exactly_one(operation: Operation, *names: str) -> None:
         raise InputError(
             f"{type(operation).__name__} takes exactly one of {choice}; {found} given.",
             remedy="See the docstring for which one fits the object type.",
-        )
-
-
-def one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a word that is not among the allowed ones."""
-    if value not in allowed:
-        raise InputError(
-            f"{what} is one of {', '.join(allowed)}, not {value!r}.", remedy="Check the spelling."
-        )
-
-
-def _count_or_share(what: str, value: float | None) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or value < 0 or (isinstance(value, float) and value > 1):
-        raise InputError(
-            f"{what} is {value!r}.",
-            remedy="Give a number of rows (an int), or a share of the rows from 0.0 to 1.0 (a float).",
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from hubspot_batch_dagster.api.arguments import check_number
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import (
@@ -23,7 +24,6 @@ from hubspot_batch_dagster.operations.base import (
     exactly_one,
     known_property,
     mapping,
-    one_of,
     refuse_record_id_property,
 )
 
@@ -88,8 +88,6 @@ class Create(Operation):
 
     def _check(self) -> None:
         columns("key", self.key)
-        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
-        one_of("on_null", self.on_null, ("omit", "clear"))
         known_property("creation_key", self.creation_key, self.property_columns)
         check_associations(self.object_type, self.associations)
 
@@ -185,16 +183,7 @@ class Upsert(Operation):
 
     def _check(self) -> None:
         exactly_one(self, "id_property", "key")
-        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
-        one_of("on_null", self.on_null, ("omit", "clear"))
-        one_of("if_missing", self.if_missing, ("report", "recreate"))
-        one_of("when_gone", self.when_gone, ("keep", "archive"))
-        one_of("compare", self.compare, ("ids", "portal"))
-        if not 0 < self.max_gone <= 1:
-            raise InputError(
-                f"max_gone is a share above 0 and up to 1, not {self.max_gone!r}.",
-                remedy="Use 1 for no limit.",
-            )
+        check_number("Upsert", "max_gone", self.max_gone, above=0, most=1)
         known_property("id_property", self.id_property, self.property_columns)
         known_property("creation_key", self.creation_key, self.property_columns)
         check_associations(self.object_type, self.associations)
@@ -359,8 +348,6 @@ class Update(_ByRecord):
 
     def _check(self) -> None:
         super()._check()
-        one_of("missing_properties", self.missing_properties, ("refuse", "create"))
-        one_of("on_null", self.on_null, ("omit", "clear"))
         check_associations(self.object_type, self.associations)
         known_property("id_property", self.id_property, self.property_columns)
         if self.id_property == "email" and object_type(self.object_type).name == "contacts":

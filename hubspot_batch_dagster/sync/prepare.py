@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pydantic_core
 
+from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.sync.column_mapping import as_input_error, bind
 from hubspot_batch_dagster.table.rows import record_batches
@@ -50,6 +51,7 @@ class Prepared:
         return body
 
 
+@checked
 def prepare(rows: object, operation: Operation) -> Prepared:
     """Encode and check rows without sending anything: for tests, for looking, for people who send by themselves.
 

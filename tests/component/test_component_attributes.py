@@ -149,7 +149,7 @@ def test_backfills_in_one_run_are_a_field() -> None:
         ({"operation": "archive", "on_null": "omit"}, "on_null is no field of archive", "on_null"),
         ({"operation": "upsrt"}, "Input should be 'create', 'upsert'", "operation"),
         ({"id_property": "mail", "properties": ["email"]}, "id_property='mail' is not among", "id_property"),
-        ({"max_gone": 7.0}, "max_gone is a share", "max_gone"),
+        ({"max_gone": 7.0}, "max_gone is 7.0", "max_gone"),
         ({"max_rejected": 1.5}, "max_rejected is 1.5", "max_rejected"),
         ({"source": {"asset": "a", "path": "b.csv"}}, "exactly one of asset, sql and path", "source"),
         ({"source": {"sql": "select 1"}}, "sql and connection belong together", "source"),

@@ -22,7 +22,7 @@ class _Source(Protocol):
 
 
 class SharedGrant:
-    """A request as the log has it. It lives for half the margin: the other half is for the way to HubSpot.
+    """A request as the log has it. It lives for a fifth of the margin: the rest is for the way to HubSpot.
 
     A thread that was given no processor for a while, or that had a connection to open, would reach HubSpot among the
     requests of a later window. So its time in the log follows the time at which it leaves.
@@ -45,7 +45,7 @@ class SharedGrant:
     ) -> None:
         self._budget = budget
         self._window = window
-        self._life = max(margin / 2, _LEAST_LIFE)
+        self._life = max(margin / 5, _LEAST_LIFE)
         self._clock = clock
         self._wall = wall
         self._note(budget.acquire(window))

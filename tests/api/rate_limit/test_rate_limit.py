@@ -99,7 +99,7 @@ def test_a_request_that_leaves_in_time_asks_the_log_once(monkeypatch: pytest.Mon
     clock = Clock()
     budget = budget_on(clock)
     grant = budget.take()
-    clock.sleep(MARGIN / 2)
+    clock.sleep(MARGIN / 6)
     monkeypatch.setattr(budget, "log", None)
     leave(grant)
 
