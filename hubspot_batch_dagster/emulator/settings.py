@@ -7,6 +7,7 @@ import time
 from collections import abc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -218,6 +219,11 @@ class Settings:
     def app_id(self) -> int:
         """The number of the app that the portal's token belongs to."""
         return 1_000_000 + self.portal_id % 9_000_000
+
+    @cached_property
+    def app_id_text(self) -> str:
+        """The same as text, which records tell as their source."""
+        return str(self.app_id)
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """Return these settings with some fields replaced.

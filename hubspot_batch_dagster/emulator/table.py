@@ -72,6 +72,7 @@ class Table:
         self.unique: dict[str, dict[str, Record]] = {}
         self._checks: dict[str, Check | None] = {}
         self._checkboxes: set[str] = set()
+        self._emails: set[str] = set()
         for prop in definition.properties:
             self.define(prop)
 
@@ -87,6 +88,7 @@ class Table:
     def define(self, prop: PropertyDefinition) -> None:
         """Adds or replaces a property."""
         self.properties[prop.name] = prop
+        (self._emails.add if prop.rule == "email" else self._emails.discard)(prop.name)
         self.archived_properties.pop(prop.name, None)
         if prop.read_only:
             self._checks.pop(prop.name, None)
@@ -128,8 +130,9 @@ class Table:
         return check_for(prop, self._allowed(prop))
 
     def _email(self, value: str) -> str:
-        folded = email(value, self.account.settings.known_tlds)
-        if self.blocked and folded in self.blocked and self.account.settings.gdpr_blocks_addresses:
+        settings = self.account.settings
+        folded = email(value, settings.known_tlds)
+        if folded in self.blocked and settings.gdpr_blocks_addresses:
             raise ValueRefused("INVALID_EMAIL", f"Email address {folded} was permanently deleted")
         return folded
 
@@ -161,8 +164,7 @@ class Table:
 
     def fold(self, property_name: str, value: str) -> str:
         """A key as it is compared: emails trimmed and in lower case, everything else as it is."""
-        prop = self.properties.get(property_name)
-        return value.strip().lower() if prop is not None and prop.rule == "email" else value
+        return value.strip().lower() if property_name in self._emails else value
 
     def checked(
         self, given: Any, *, normalise: bool
@@ -180,6 +182,7 @@ class Table:
         errors: list[Json] = []
         warnings: list[dict[str, Any]] = []
         checks = self._checks
+        rules = self.rules if self.rules and self.account.settings.enforce_validations else None
         for name, raw in given.items():
             value = raw if raw.__class__ is str else self._text(name, raw, errors)
             if value is None:
@@ -191,13 +194,13 @@ class Table:
             if value == "" or check is None:
                 if len(value) > MAX_STRING:
                     errors.append(_value_error(name, value, too_long(value)))
-                if value and self.rules and self.account.settings.enforce_validations:
+                if value and rules:
                     errors += self._broken(name, value)
                 kept[name] = value
                 continue
             try:
                 kept[name] = check(value)
-                if self.rules and self.account.settings.enforce_validations:
+                if rules:
                     follow(self.rules.get(name, {}).values(), name, value)
             except ValueRefused as refused:
                 if normalise and refused.corrected is not None:
@@ -238,7 +241,7 @@ class Table:
         return _value_error(name, value, ValueRefused("READ_ONLY_VALUE", message))
 
     def insert(self, record_id: str, values: dict[str, str], now: float, stamp: str, request: int) -> Record:
-        """Creates a record with its system properties."""
+        """Create a record with its system properties."""
         definition = self.definition
         properties = {name: value for name, value in values.items() if value != ""}
         for name in self._checkboxes & properties.keys():
@@ -246,13 +249,14 @@ class Table:
         properties.setdefault(definition.created_property, stamp)
         properties[definition.modified_property] = stamp
         properties["hs_object_id"] = record_id
+        settings = self.account.settings
         properties["hs_object_source"] = "INTEGRATION"
-        properties["hs_object_source_id"] = str(self.account.settings.app_id)
+        properties["hs_object_source_id"] = settings.app_id_text
         properties["hs_object_source_label"] = "INTEGRATION"
         if self.name == "contacts":
             add_calculated(properties)
         record = Record(record_id, properties, stamp, request)
-        record.visible_at = now + self.account.settings.search_lag
+        record.visible_at = now + settings.search_lag
         self.records[record_id] = record
         self._index(record, properties)
         return record
@@ -334,8 +338,12 @@ class Table:
 
     def _index(self, record: Record, properties: dict[str, str]) -> None:
         for name, index in self.unique.items():
-            for key in self._keys(properties, name):
-                index[key] = record
+            value = properties.get(name)
+            if value:
+                index[value.strip().lower() if name in self._emails else value] = record
+        more = properties.get("hs_additional_emails")
+        if more and "email" in self.unique:
+            self.unique["email"].update(dict.fromkeys(more.split(";"), record))
 
     def _unindex(self, record: Record, properties: dict[str, str]) -> None:
         for name, index in self.unique.items():

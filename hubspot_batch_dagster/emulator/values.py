@@ -21,8 +21,7 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _DATETIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)", re.ASCII
 )
-_ATOM = r"[^\s@.,;:<>()\[\]\\\"]+"
-_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:[^\s@.,;:<>()\[\]\\\"_]+\.)+[^\W\d_][\w-]+")
+_EMAIL = re.compile(r"(?!\.)[^\s@,;:<>()\[\]\\\"]+(?<!\.)@(?:[^\s@.,;:<>()\[\]\\\"_]+\.)+[^\W\d_][\w-]+")
 
 
 class ValueRefused(Exception):
@@ -106,7 +105,8 @@ def email(value: str, known_tlds: Collection[str] | None = None) -> str:
         ValueRefused: It is no address.
     """
     folded = value.strip().lower()
-    if _EMAIL.fullmatch(folded) and (known_tlds is None or folded.rpartition(".")[2] in known_tlds):
+    known = known_tlds is None or folded.rpartition(".")[2] in known_tlds
+    if _EMAIL.fullmatch(folded) and known and ".." not in folded:
         return folded
     raise ValueRefused("INVALID_EMAIL", f"Email address {value} is invalid")
 
