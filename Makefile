@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test lint types tests bench torture docs wheel matrix clean
+.PHONY: help install demo ui test lint types tests bench torture docs wheel matrix clients clean
 
 help:
 	@echo "make demo      dirty tables into a HubSpot on localhost, through Dagster; ends by itself"
@@ -22,7 +22,8 @@ help:
 	@echo "make docs      the documentation as a site, in site/"
 	@echo "make wheel     the wheel and the source archive in dist/, tried in a clean environment"
 	@echo "make matrix    the oldest and the newest libraries, in .matrix/"
-	@echo "make clean     remove $(VENV), .matrix, .demo, site, dist and caches"
+	@echo "make clients   clients that others wrote, against the emulator, in .clients/"
+	@echo "make clean     remove $(VENV), .matrix, .clients, .demo, site, dist and caches"
 
 install: $(STAMP)
 
@@ -79,5 +80,8 @@ wheel: $(STAMP)
 matrix:
 	$(PYTHON) tests/packaging/matrix.py
 
+clients: $(STAMP)
+	$(BIN)/python tests/clients/run.py
+
 clean:
-	rm -rf $(VENV) .matrix .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .matrix .clients .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

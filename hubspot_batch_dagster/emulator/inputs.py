@@ -16,6 +16,10 @@ KEYLESS = ("calls", "emails", "meetings", "notes", "tasks", "communications", "p
 """Object types of which nobody says whether a unique property of one's own can be a key."""
 
 
+ONLY_LISTED = ("deals", "tickets", "companies", "products", "services", "projects", "users")
+"""Object types whose required properties the guides list, and other pages of HubSpot contradict."""
+
+
 @dataclass(slots=True, eq=False)
 class Input:
     """One input of a batch.
@@ -223,7 +227,10 @@ def _take_key(table: Table, item: Input, normalise: bool) -> None:
 
 def _missing(portal: Portal, table: Table, values: dict[str, str]) -> list[Json]:
     rules = [rule["property"] for rule in portal.admin_rules.get(table.name, []) if "when" not in rule]
-    needed = [*table.definition.required, *((name,) for name in rules)]
+    listed = table.definition.required
+    if table.name in ONLY_LISTED and not portal.settings.listed_is_required:
+        listed = ()
+    needed = [*listed, *((name,) for name in rules)]
     missing = [choice[0] for choice in needed if not any(values.get(name) for name in choice)]
     return [_required(name, "MISSING_REQUIRED_PROPERTY") for name in missing] + _conditionally_missing(
         portal, table, values, values

@@ -116,6 +116,9 @@ class Settings:
         time_zone: The account's time zone; its midnight resets the day's limit.
         search_lag: Seconds until a write shows in search. Batch read sees it at once.
         required_properties: Versions on whose paths required properties and admin rules are enforced.
+        listed_is_required: On those versions a create is refused that lacks what the guides list as required
+            of a deal, ticket, company, product, service, project or user. The deals guide says that without
+            `pipeline` the default one is used, legacy pages that no stage is needed. Uncertain.
         normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
         lead_requires_contact: A lead cannot be created without its contact.
         email_reuse_after_archive: The email of an archived contact may be used again. Uncertain.
@@ -196,6 +199,7 @@ class Settings:
     time_zone: str = "America/New_York"
     search_lag: float = 5.0
     required_properties: frozenset[str] = ADMIN_RULE_VERSIONS
+    listed_is_required: bool = False
     normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS
     lead_requires_contact: bool = True
     email_reuse_after_archive: bool = True

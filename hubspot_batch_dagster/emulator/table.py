@@ -255,6 +255,8 @@ class Table:
         properties["hs_object_source_label"] = "INTEGRATION"
         if self.name == "contacts":
             add_calculated(properties)
+        elif self.name == "deals" and self.pipelines:
+            properties.setdefault("pipeline", self.pipelines[0].id)  # the deals guide: the default pipeline
         record = Record(record_id, properties, stamp, request)
         record.visible_at = now + settings.search_lag
         self.records[record_id] = record

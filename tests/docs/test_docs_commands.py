@@ -51,6 +51,7 @@ IN_SENTENCES = {
     "make test": _MAKE,
     "make bench": _MAKE,
     "make torture": _MAKE,
+    "make clients": _MAKE,
     "python benchmarks/run.py --quick": f"{_BENCH}::test_a_quick_measure_prints_its_figures_and_writes_nothing",
     "python benchmarks/run.py --only nightly plan --write": (
         f"{_BENCH}::test_the_script_has_the_options_and_measures_that_the_page_names"

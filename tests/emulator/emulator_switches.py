@@ -234,6 +234,12 @@ def purged(call: Caller, hubspot: Emulator) -> Any:
     return call.batch("contacts", "create", contact_rows(1, trace=False)).status_code
 
 
+def deal_without_pipeline(call: Caller, hubspot: Emulator) -> Any:
+    answer = call.batch("deals", "create", rows({"dealname": "x"}, trace=False), version="2026-09")
+    pipelines = [each["pipeline"] for each in hubspot.records("deals").values()]
+    return answer.status_code, pipelines[0] if pipelines else None
+
+
 def lead_alone(call: Caller, _: Emulator) -> Any:
     return call.batch("leads", "create", rows({"hs_lead_name": "x"}, trace=False)).status_code
 
@@ -319,6 +325,7 @@ SWITCHES: dict[str, Switch] = {
         update_of_merged,
     ),
     "archive_of_merged": Switch({"carried_out": 0, "ignored": 1}, archive_of_merged),
+    "listed_is_required": Switch({False: (201, "default"), True: (400, None)}, deal_without_pipeline),
     "lead_requires_contact": Switch({True: 400, False: 201}, lead_alone),
     "email_reuse_after_archive": Switch({True: 201, False: 409}, reused_email),
     "secondary_email_sent": Switch(

@@ -26,7 +26,7 @@ def test_make_alone_says_what_there_is(tmp_path: Path) -> None:
         assert f"make {target}" in said
 
 
-@pytest.mark.parametrize("target", ["test", "bench", "torture"])
+@pytest.mark.parametrize("target", ["test", "bench", "torture", "clients"])
 def test_what_a_target_would_run_is_there(tmp_path: Path, target: str) -> None:
     """These take minutes and more, so make only says what it would do."""
     said = make(tmp_path, "-n", target).stdout
@@ -35,10 +35,8 @@ def test_what_a_target_would_run_is_there(tmp_path: Path, target: str) -> None:
     modules = [command[1] for command in commands if command[:1] == ["-m"]]
     assert all((ROOT / file).is_file() for file in files)
     assert all(importlib.util.find_spec(module) for module in modules)
-    assert {"test": "pytest", "bench": "benchmarks/run.py", "torture": "tests.torture"}[target] in [
-        *files,
-        *modules,
-    ]
+    wanted = {"test": "pytest", "bench": "benchmarks/run.py", "torture": "tests.torture"}
+    assert {**wanted, "clients": "tests/clients/run.py"}[target] in [*files, *modules]
 
 
 def test_an_old_python_is_refused_in_words_before_anything_is_made(tmp_path: Path) -> None:
