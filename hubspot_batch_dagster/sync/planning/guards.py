@@ -7,7 +7,7 @@ from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 GONE = """SELECT k.key, k.keys, k.id FROM known k
-    WHERE k.id IS NOT NULL AND k.outcome <> 'archived'
+    WHERE k.id IS NOT NULL AND k.outcome <> 'archived' AND k.code IS DISTINCT FROM 'SAME_RECORD'
     AND k.id NOT IN (SELECT h.id FROM known h JOIN staged t USING (key) WHERE h.id IS NOT NULL)
     AND k.key NOT IN (SELECT key FROM staged) AND k.key NOT IN (SELECT key FROM rejected WHERE key IS NOT NULL)"""
 """The known records whose rows left the source."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
-from hubspot_batch_dagster.sync.staging.conclusion import SHARED_ID
+from hubspot_batch_dagster.sync.staging.shared_records import SHARED_ID, plan_same_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 
@@ -82,6 +82,7 @@ def make_plan(
                 {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action
             FROM staged s LEFT JOIN known k USING (key){through})"""
     )
+    plan_same_records(stage, by_send_id=operation.looks_up_keys_in is not None)
     _reject_incomplete(stage)
     actions = {
         str(name): int(n)
@@ -228,7 +229,8 @@ def _note_freed(stage: StagingArea) -> str:
         return "false"
     stage.db.execute(
         f"""CREATE TABLE freed AS SELECT key FROM known WHERE code = 'SAME_RECORD' AND NOT coalesce({SHARED_ID} IN (
-            SELECT h.id FROM known h JOIN staged USING (key) WHERE h.id IS NOT NULL), false)"""
+            SELECT h.id FROM known h JOIN staged USING (key)
+                WHERE h.id IS NOT NULL AND h.code IS DISTINCT FROM 'SAME_RECORD'), false)"""
     )
     return "s.key IN (FROM freed)"
 

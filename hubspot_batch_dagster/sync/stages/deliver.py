@@ -18,6 +18,7 @@ from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
+from hubspot_batch_dagster.sync.staging.shared_records import settle_shared_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
@@ -65,6 +66,10 @@ def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, reco
             gone = plan_gone(area)
             dispatcher.deliver(area.archives(run.definition.id, size))
         strangers = settle_unknown(run, area, recovery, dispatcher, progress)
+        again = run.operation.updates_made_records and not run.stop
+        if settle_shared_records(area, again=again, at=run.clock()) and not run.stop:
+            batches = area.batches(f"{run.definition.id}.s", size, reopened=True, by_record_id=True)
+            dispatcher.deliver(batches)
     except Exception:
         raise
     except BaseException as interruption:

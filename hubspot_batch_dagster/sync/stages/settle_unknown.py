@@ -12,6 +12,7 @@ from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.staging.reopened_rows import places, reopen
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 ROUNDS = 3
@@ -52,7 +53,7 @@ def settle_unknown(
                 strangers |= _search(run, recovery, area)
         unmade = [key for intent in recovery.unmade for key in intent.keys]
         recovery.unmade.clear()
-        reopened = area.reopen(unmade, updates=run.operation.updates_found_records)
+        reopened = reopen(area, unmade, updates=run.operation.updates_found_records)
         if not reopened or run.stop:
             break
         dispatcher.deliver(
@@ -80,11 +81,11 @@ def _search(run: RunContext, recovery: Recovery, area: StagingArea) -> bool:
 
 def _as_rows_of_this_run(area: StagingArea, outcomes: Outcomes) -> Outcomes:
     """Outcomes of rows as they stand in this run's table. A row that has other values by now is still to be sent."""
-    places = area.places(outcomes.keys)
-    kept = [i for i, key in enumerate(outcomes.keys) if key in places]
+    found = places(area, outcomes.keys)
+    kept = [i for i, key in enumerate(outcomes.keys) if key in found]
     mine = outcomes.pick(kept)
-    rows = [places[key][0] for key in mine.keys]
-    same = [places[key][1] == digest for key, digest in zip(mine.keys, mine.digests, strict=True)]
+    rows = [found[key][0] for key in mine.keys]
+    same = [found[key][1] == digest for key, digest in zip(mine.keys, mine.digests, strict=True)]
     digests = [digest if held else "" for digest, held in zip(mine.digests, same, strict=True)]
     return replace(mine, rows=rows, digests=digests)
 

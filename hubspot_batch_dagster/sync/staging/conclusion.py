@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import ConservationError
+from hubspot_batch_dagster.sync.staging.shared_records import MESSAGE
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea, release_memory
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META
@@ -32,24 +33,13 @@ def conclude(stage: StagingArea, *, gone: int) -> None:
         if stage.count("SELECT count(*) - count(DISTINCT row) FROM settled")
         else "CREATE VIEW verdicts AS FROM settled"
     )
-    db.execute(
-        f"""CREATE TABLE claims AS
-        WITH twice AS (
-            SELECT id FROM verdicts WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)
-        SELECT row FROM (
-            SELECT row, row_number() OVER (PARTITION BY id ORDER BY row) AS place
-            FROM verdicts JOIN twice USING (id) WHERE outcome IN {LIVE})
-        WHERE place > 1
-        UNION SELECT o.row FROM verdicts o JOIN plan p ON p.known_id = o.id
-        WHERE p.action IN ('unchanged', 'reverted') AND o.outcome IN {LIVE}"""
-    )
     for low in range(0, max(1, stage.rows_in + gone), SLICE):
         into = "INSERT INTO final" if low else "CREATE TABLE final AS"
         db.execute(f"{into} {_slice_of_final(low, low + SLICE)}")
     db.execute(
         """INSERT INTO final
         SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
-            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false
+            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false, NULL
         FROM rejected r LEFT JOIN known k USING (key)"""
     )
     _check_law(stage, gone)
@@ -66,23 +56,24 @@ def _slice_of_final(low: int, high: int) -> str:
         why AS (SELECT reasons.* FROM reasons JOIN o USING (row, seq)),
         past AS (SELECT key, category, code, property, message, correlation_id FROM known WHERE outcome = 'rejected')
         SELECT s.row, s.keys, s.key, CASE WHEN o.stale THEN '' ELSE s.digest END AS digest,
-            CASE WHEN c.row IS NOT NULL THEN NULL ELSE coalesce(o.id, p.known_id) END AS id,
+            coalesce(o.id, p.known_id) AS id,
             {_OUTCOME} AS outcome,
             coalesce(o.settled_at, p.synced_at) AS settled_at,
-            CASE WHEN c.row IS NULL THEN coalesce(w.category, {_BEFORE}k.category END) END AS category,
-            CASE WHEN c.row IS NOT NULL THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
+            coalesce(w.category, {_BEFORE}k.category END) AS category,
+            CASE WHEN o.outcome IS NULL AND p.action = 'same' THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
                 WHEN p.action = 'reverted' THEN '{REVERTED}' ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
             coalesce(w.property, {_BEFORE}k.property END) AS property,
-            CASE WHEN c.row IS NOT NULL THEN '{_SHARED}' || o.id || '. Its values were written last. Leave one of the two rows out.'
+            CASE WHEN o.outcome IS NULL AND p.action = 'same' THEN {MESSAGE}
                 WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
                 WHEN p.action = 'reverted' THEN {_REVERTED}
                 WHEN o.outcome IS NULL AND (p.action = 'unknown' OR l.row IS NOT NULL) THEN {_HELD}
                 ELSE coalesce(w.message, {_BEFORE}k.message END) END AS message,
             coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
             w.warning AS warning, NULL::VARCHAR AS column_name,
-            o.outcome IS NOT NULL AS moved
+            o.outcome IS NOT NULL OR p.action = 'same' AS moved,
+            CASE WHEN o.id <> p.known_id THEN p.known_id END AS former
         FROM s JOIN p USING (row)
-        LEFT JOIN o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN claims c ON c.row = s.row
+        LEFT JOIN o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN same q ON q.row = s.row
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
 
 
@@ -125,20 +116,16 @@ def reasons(stage: StagingArea) -> dict[str, int]:
     return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
 
 
-_SHARED = "HubSpot says that this row and an earlier one are the same record "
-SHARED_ID = f"regexp_extract(message, '{_SHARED}([0-9]+)', 1)"
-"""The record of a line that was rejected because another row has it, as SQL."""
 _BEFORE = "CASE WHEN p.action = 'rejected' THEN "
 _HELD = """'This row was sent, and no answer came. HubSpot does not show the record yet, and may still make it; the next run looks again.'"""
 _REVERTED = (
     "'An undo took the values of this row back. It is sent again when it changes, or with full_refresh.'"
 )
 _OUTCOME = """CASE
-    WHEN c.row IS NOT NULL THEN 'rejected'
     WHEN o.outcome IS NOT NULL THEN o.outcome
     WHEN p.action IN ('unchanged', 'rejected', 'unknown') THEN p.action
     WHEN p.action = 'reverted' THEN 'unchanged'
-    WHEN p.action = 'missing' THEN 'rejected'
+    WHEN p.action IN ('missing', 'same') THEN 'rejected'
     WHEN l.row IS NOT NULL THEN 'unknown'
     ELSE 'unsent' END"""
 

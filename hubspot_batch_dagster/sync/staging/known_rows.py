@@ -20,7 +20,7 @@ from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, described, unreadable
 
 _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
-    category, code, property, message, correlation_id, warning, associations"""
+    category, code, property, message, correlation_id, warning, associations, former"""
 
 
 def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes]) -> None:
@@ -54,9 +54,11 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
             f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
             hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
             error_category AS category, error_code AS code, error_property AS property, error_message AS message,
-            correlation_id, warning, {_associations(path)} AS associations FROM read_parquet('{location}')"""
+            correlation_id, warning, {_optional(path, "_associations")} AS associations, {_optional(path, "_former")} AS former
+            FROM read_parquet('{location}')"""
         )
-    if stage.count("SELECT count(*) FROM recovered") == 0:
+    stage.recovered = stage.count("SELECT count(*) FROM recovered") > 0
+    if not stage.recovered:
         db.execute("CREATE VIEW known AS FROM base")
         return
     db.execute(
@@ -69,10 +71,11 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
         SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
             f.outcome, f.digest, '' AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
-            NULL AS associations -- nothing is known of them: they are written again
+            NULL AS associations, -- nothing is known of them: they are written again
+            CASE WHEN found.id <> b.id THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
     )
-    # Two lines of one record were never held against each other: both are sent again, and then they are.
+    # Two lines of one record were never held against each other: the one that stays is sent again.
     db.execute(
         f"""UPDATE known SET digest = '' WHERE id IN (
             SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)"""
@@ -146,14 +149,14 @@ def no_ids(stage: StagingArea, table: str) -> None:
 def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
-    A record that another key claims now leaves its former line without an id.
+    A record that another key claims now leaves its former line without an id, unless that line says that they share it.
     """
     keys = ", ".join(
         f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
     )
     meta = metadata.replace("'", "''")
     target = str(path).replace("'", "''")
-    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL THEN k.id END AS id, CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
+    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL OR k.code = 'SAME_RECORD' THEN k.id END AS id, CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
         FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
     if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
         kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
@@ -162,15 +165,17 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> Non
         f"""COPY (
             WITH moved AS (
                 SELECT f.key, f.keys, f.id, f.outcome, f.digest, '{definition}' AS definition, f.settled_at AS synced_at,
-                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning, k.associations
+                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning, k.associations,
+                    nullif(concat_ws(';', k.former, f.former), '') AS former
                 FROM final f LEFT JOIN known k USING (key) WHERE f.moved),
-            taken AS (SELECT id, key FROM moved WHERE id IS NOT NULL AND outcome <> 'archived'),
+            taken AS (SELECT id, key FROM moved
+                WHERE id IS NOT NULL AND outcome <> 'archived' AND code IS DISTINCT FROM 'SAME_RECORD'),
             kept AS ({kept}),
             every AS ({_with_associations(stage, f"SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved")})
             SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
                 category AS error_category, code AS error_code, property AS error_property, message AS error_message,
                 correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition,
-                associations AS _associations
+                associations AS _associations, former AS _former
             FROM every
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
     )
@@ -206,9 +211,9 @@ def _read_through(path: Path) -> None:
         raise unreadable(path, error) from None
 
 
-def _associations(path: Path) -> str:
-    """The hash of a row's associations, as SQL; a file of the first format has none."""
-    return "_associations" if "_associations" in pq.read_schema(path).names else "NULL::VARCHAR"
+def _optional(path: Path, name: str) -> str:
+    """A column that files of earlier formats do not have, as SQL: a row's hash of its associations, former record ids."""
+    return name if name in pq.read_schema(path).names else "NULL::VARCHAR"
 
 
 def _with_associations(stage: StagingArea, lines: str) -> str:

@@ -65,6 +65,7 @@ class StagingArea:
         self._id_property = encoder.layout.id_property
         self._digest = _digest(encoder.layout)
         self.rows_in = 0
+        self.recovered = False
         self._spool = SpillFile(folder)
         self._settled: list[Outcomes | AcceptedBatch] = []
         self._lock = threading.Lock()
@@ -167,8 +168,7 @@ class StagingArea:
     def lost(self, intents: Sequence[Intent]) -> None:
         """Note the rows whose fate is not known."""
         keys = [key for intent in intents for key in intent.keys]
-        rows = [row for row, _ in self.places(keys).values()]
-        self._insert("lost", pa.table({"row": pa.array(rows, pa.int64())}), "*")
+        self.db.execute("INSERT INTO lost SELECT row FROM staged WHERE key IN (SELECT unnest(?))", [keys])
 
     def claimed(self, ids: Sequence[str]) -> set[str]:
         """Which of some record ids belong to a row already, by the ids table or by this run."""
@@ -203,53 +203,19 @@ class StagingArea:
             WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
         return self.db.execute(query).fetchall()
 
-    def places(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Where some keys stand in this run's table: key -> row and hash."""
-        query = "SELECT key, row, digest FROM staged WHERE key IN (SELECT unnest(?))"
-        with self._lock:
-            found = self.db.execute(query, [list(keys)]).fetchall()
-        return {str(key): (int(row), str(digest)) for key, row, digest in found}
-
-    def reopen(self, unmade: Sequence[str], *, updates: bool) -> int:
-        """Plan rows anew whose creates had no answer: those that were not made, and those found with other values.
-
-        Args:
-            unmade: Keys whose records were certainly not made.
-            updates: Whether the operation changes records that it finds.
-
-        Returns:
-            How many rows :meth:`batches` gives with ``reopened``.
-        """
-        with self._lock:
-            self._flush()
-            db = self.db
-            db.execute(
-                """CREATE OR REPLACE TABLE reopened AS SELECT row, NULL::VARCHAR AS id FROM plan
-                WHERE key IN (SELECT unnest(?)) AND action IN ('create', 'unknown')
-                    AND row NOT IN (SELECT row FROM incomplete)""",
-                [list(unmade)],
-            )
-            if updates:
-                db.execute(
-                    """INSERT INTO reopened SELECT row, arg_max(id, seq) FROM settled JOIN plan USING (row)
-                    WHERE action = 'unknown' AND stale GROUP BY row"""
-                )
-            db.execute(
-                """UPDATE plan SET action = CASE WHEN r.id IS NULL THEN 'create' ELSE 'update' END,
-                    known_id = r.id, send_id = r.id FROM reopened r WHERE plan.row = r.row"""
-            )
-            return self.count("SELECT count(*) FROM reopened")
-
-    def batches(self, run: str, size: int, *, reopened: bool = False) -> Iterator[Batch | PackedBatch]:
+    def batches(
+        self, run: str, size: int, *, reopened: bool = False, by_record_id: bool = False
+    ) -> Iterator[Batch | PackedBatch]:
         """What the plan wants sent, in the order of the rows, in batches of one action each.
 
         Args:
             run: Prefix of trace ids and intents.
             size: Rows in a batch.
-            reopened: Only what :meth:`reopen` planned.
+            reopened: Only what is planned anew: the rows of the table ``reopened``.
+            by_record_id: They are sent by record id, whatever the operation finds records by.
         """
         for action, rows in self._grouped(self._to_send(reopened), size):
-            id_property = self._id_property if action != "create" else None
+            id_property = self._id_property if action != "create" and not by_record_id else None
             ready = packed(rows, action, run, id_property, size)
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
 

@@ -1,0 +1,45 @@
+"""Rows that are planned anew within a run: creates without an answer whose fate is known by now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+
+
+def places(stage: StagingArea, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Where some keys stand in this run's table: key -> row and hash."""
+    query = "SELECT key, row, digest FROM staged WHERE key IN (SELECT unnest(?))"
+    found = stage.db.execute(query, [list(keys)]).fetchall()
+    return {str(key): (int(row), str(digest)) for key, row, digest in found}
+
+
+def reopen(stage: StagingArea, unmade: Sequence[str], *, updates: bool) -> int:
+    """Plan rows anew: those that were not made, and those that were found with other values.
+
+    Args:
+        stage: The plan.
+        unmade: Keys whose records were certainly not made.
+        updates: Whether the operation changes records that it finds.
+
+    Returns:
+        How many rows :meth:`StagingArea.batches` gives with ``reopened``.
+    """
+    stage.flush()
+    db = stage.db
+    db.execute(
+        """CREATE OR REPLACE TABLE reopened AS SELECT row, NULL::VARCHAR AS id FROM plan
+        WHERE key IN (SELECT unnest(?)) AND action IN ('create', 'unknown')
+            AND row NOT IN (SELECT row FROM incomplete)""",
+        [list(unmade)],
+    )
+    if updates:
+        db.execute(
+            """INSERT INTO reopened SELECT row, arg_max(id, seq) FROM settled JOIN plan USING (row)
+            WHERE action = 'unknown' AND stale GROUP BY row"""
+        )
+    db.execute(
+        """UPDATE plan SET action = CASE WHEN r.id IS NULL THEN 'create' ELSE 'update' END,
+            known_id = r.id, send_id = r.id FROM reopened r WHERE plan.row = r.row"""
+    )
+    return stage.count("SELECT count(*) FROM reopened")

@@ -1,0 +1,131 @@
+"""Rows that end at one record: two addresses of one contact, or two records that were merged.
+
+One row of each record is written, the others are rejected as ``SAME_RECORD``. Where the ids table knows it, that is decided before
+anything is sent; else it shows when the answers name one record for two rows.
+"""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.verdict import SAME_RECORD, Verdict, outcomes_of, same_record
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.staging.statements import LIVE
+
+FORMERLY = "HubSpot says that this row and an earlier one are the same record "
+"""How the message began in ids tables whose lines did not keep the record's id."""
+
+SHARED_ID = f"coalesce(id, nullif(regexp_extract(message, '{FORMERLY}([0-9]+)', 1), ''))"
+"""The record of a line that was rejected because another row has it, as SQL."""
+
+MESSAGE = (
+    f"'{SAME_RECORD}' || q.id || '; the other row has the key ' || q.owner || '. Leave one of the two out.'"
+)
+"""The reason of a row that was not sent because of ``same``, as SQL."""
+
+
+def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
+    """Take the rows out of the plan whose record another row of it has, as far as that is known; they go to the table ``same``.
+
+    Args:
+        stage: The plan.
+        by_send_id: Look at the records that are sent to, too: the ids are another sync's.
+    """
+    db = stage.db
+    db.execute("CREATE TABLE same (row BIGINT, id VARCHAR, owner VARCHAR)")
+    several = [f"SELECT {SHARED_ID} AS id FROM known WHERE code = 'SAME_RECORD'"]
+    if stage.recovered:
+        several.append(f"SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1")
+    if by_send_id:
+        several.append(
+            "SELECT send_id AS id FROM plan WHERE send_id IS NOT NULL GROUP BY id HAVING count(*) > 1"
+        )
+    if not stage.count(f"SELECT count(*) FROM ({' UNION ALL '.join(several)})"):
+        return
+    record = "coalesce(p.send_id, p.known_id)" if by_send_id else "p.known_id"
+    db.execute(
+        f"""INSERT INTO same
+        WITH several AS ({" UNION ".join(several)})
+        SELECT row, id, owner FROM (
+            SELECT p.row, {record} AS id, first_value(p.key) OVER one AS owner, row_number() OVER one AS place
+            FROM plan p LEFT JOIN known k USING (key)
+            WHERE {record} IN (FROM several) AND k.outcome IS DISTINCT FROM 'archived' AND p.action <> 'unknown'
+            WINDOW one AS (PARTITION BY {record} ORDER BY k.outcome IN {LIVE} DESC NULLS LAST, p.row))
+        WHERE place > 1"""
+    )
+    db.execute("UPDATE plan SET action = 'same' WHERE row IN (SELECT row FROM same)")
+
+
+def settle_shared_records(stage: StagingArea, *, again: bool, at: float) -> int:
+    """Reject the rows whose record an earlier row of this run has, by the answers; the first row of each record stays.
+
+    Args:
+        stage: The outcomes.
+        again: Plan the first row's values to be sent once more where another row's were written over them. If not, the next run
+            sends them.
+        at: When that is, in seconds since 1970.
+
+    Returns:
+        How many rows are to be sent again: :meth:`StagingArea.batches` gives them with ``reopened``.
+    """
+    stage.flush()
+    stage.db.execute(
+        f"""CREATE OR REPLACE TABLE shared AS
+        WITH twice AS (
+            SELECT id FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id HAVING min(row) < max(row)
+            UNION SELECT t.id FROM settled t JOIN plan p ON p.known_id = t.id
+            WHERE p.action IN ('unchanged', 'reverted') AND t.outcome IN {LIVE} AND p.row <> t.row),
+        claims AS (
+            SELECT row, id, bool_or(outcome <> 'unchanged') AS wrote FROM settled JOIN twice USING (id)
+            WHERE outcome IN {LIVE} GROUP BY row, id
+            UNION SELECT row, known_id, false FROM plan JOIN twice ON id = known_id
+            WHERE action IN ('unchanged', 'reverted')),
+        rows AS (SELECT row, id, bool_or(wrote) AS wrote FROM claims GROUP BY row, id)
+        SELECT row, id, wrote, min(row) OVER one AS first, count(*) FILTER (wrote) OVER one AS writes
+        FROM rows WINDOW one AS (PARTITION BY id)"""
+    )
+    if not stage.count("SELECT count(*) FROM shared"):
+        return 0
+    stage.settled(_losers(stage, at))
+    return _write_again(stage, again, at)
+
+
+def _losers(stage: StagingArea, at: float) -> Outcomes:
+    lines = stage.db.execute(
+        """SELECT s.row, s.key, s.digest, h.id, f.key FROM shared h JOIN staged s ON s.row = h.row
+        JOIN staged f ON f.row = h.first WHERE h.row <> h.first ORDER BY s.row"""
+    ).fetchall()
+    verdicts = {i: same_record(record_id, owner) for i, (*_, record_id, owner) in enumerate(lines)}
+    return _outcomes(lines, verdicts, at)
+
+
+def _write_again(stage: StagingArea, again: bool, at: float) -> int:
+    """The first rows whose values another row's were written over."""
+    overwritten = (
+        "SELECT row, id FROM shared WHERE row = first AND writes > CASE WHEN wrote THEN 1 ELSE 0 END"
+    )
+    if again:
+        stage.db.execute(f"CREATE OR REPLACE TABLE reopened AS {overwritten}")
+        stage.db.execute(
+            """UPDATE plan SET action = 'update', known_id = r.id, send_id = r.id
+            FROM reopened r WHERE plan.row = r.row"""
+        )
+        return stage.count("SELECT count(*) FROM reopened")
+    lines = stage.db.execute(
+        f"SELECT s.row, s.key, s.digest, o.id FROM ({overwritten}) o JOIN staged s USING (row)"
+    ).fetchall()
+    stale = {i: Verdict("updated", record_id, stale=True) for i, (*_, record_id) in enumerate(lines)}
+    stage.settled(_outcomes(lines, stale, at))
+    return 0
+
+
+def _outcomes(lines: list[tuple[object, ...]], verdicts: dict[int, Verdict], at: float) -> Outcomes:
+    rows = Intent(
+        id="",
+        action="update",
+        sent_at=0.0,
+        rows=[int(str(line[0])) for line in lines],
+        keys=[str(line[1]) for line in lines],
+        digests=[str(line[2]) for line in lines],
+        ids=[None] * len(lines),
+    )
+    return outcomes_of(rows, verdicts, at)

@@ -1,0 +1,96 @@
+"""Records that were merged in HubSpot, and rows that end at one record: the row lives on, and nothing is made anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from bench.sync_bench import BY_EMAIL, BY_KEY, SETTINGS, Bench, shown
+
+from hubspot_batch_dagster.emulator.merges import merge_records
+from hubspot_batch_dagster.operations.records import Update, Upsert
+
+ANSWERS = ["left_out", "carried_out", "not_found"]
+
+
+def firms(*cities: str) -> list[dict[str, Any]]:
+    return [{"id": i, "name": f"Firm {i}", "city": city} for i, city in enumerate(cities)]
+
+
+def merged(bench: Bench, first: str, second: str, **settings: Any) -> str:
+    """Merge the second record into the first; the id of the record that is left."""
+    bench.emulator.portal.settings = replace(SETTINGS, **settings)
+    portal = bench.emulator.portal
+    return merge_records(portal, portal.table("companies"), first, second).id
+
+
+def outcomes(result: Any) -> list[str]:
+    return [line["outcome"] for line in result.ids.to_pylist()]
+
+
+@pytest.mark.parametrize("new_id", [True, False])
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize(("recreate", "all_absent"), [(False, "207"), (True, "404")])
+def test_of_two_rows_whose_records_were_merged_the_first_is_written_and_the_other_keeps_what_it_knows(
+    bench: Bench, answer: str, new_id: bool, recreate: bool, all_absent: str
+) -> None:
+    operation = Upsert(
+        "companies", key="id", properties=["name", "city"], if_missing="recreate" if recreate else "report"
+    )
+    first = bench.run(firms("a", "a", "a"), operation)
+    ids = first.ids["hs_object_id"].to_pylist()
+    left = merged(
+        bench, ids[0], ids[1], update_of_merged=answer, merge_gives_new_id=new_id, all_absent=all_absent
+    )
+    result = bench.run(firms("b", "c", "a"), operation)
+    assert outcomes(result) == ["updated", "rejected", "unchanged"]
+    (other,) = result.rejected.to_pylist()
+    assert other["error_code"] == "SAME_RECORD"
+    assert "key 0" in str(other["error_message"])
+    assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
+    assert bench.emulator.records("companies")[left]["city"] == "b"
+    before = bench.writes()
+    third = bench.run(firms("b", "d", "a"), operation)
+    assert (outcomes(third), bench.writes() - before) == (["unchanged", "rejected", "unchanged"], 0)
+    assert len(bench.emulator.records("companies")) == 2
+    alone = bench.run(firms("b", "d", "a")[1:], operation)
+    assert outcomes(alone) == ["updated", "unchanged"]
+    assert bench.emulator.records("companies")[left]["city"] == "d"
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_update_by_record_id_follows_the_merged_record(bench: Bench, answer: str) -> None:
+    ids = bench.seed_old("companies", [{"name": "A"}, {"name": "B"}])
+    left = merged(bench, *ids, update_of_merged=answer)
+    by_id = Update("companies", record_id="company", properties=["city"])
+    result = bench.run([{"company": each, "city": f"city of {each}"} for each in ids], by_id)
+    assert outcomes(result) == ["updated", "rejected"]
+    assert bench.emulator.records("companies")[left]["city"] == f"city of {ids[0]}"
+
+
+def test_rows_that_collide_with_nothing_cost_no_request_more(bench: Bench) -> None:
+    bench.run(firms("a", "a", "a"), BY_KEY)
+    result = bench.run(firms("b", "b", "b"), BY_KEY)
+    assert result.requests == 1
+
+
+def test_two_addresses_in_two_batches_are_one_contact_with_the_first_rows_values(bench: Bench) -> None:
+    (record,) = bench.seed_old("contacts", [{"email": "a@x.org", "hs_additional_emails": "b@x.org"}])
+    rows = [{"email": f"{name}@x.org", "firstname": name.upper()} for name in "ab"]
+    result = bench.run(rows, BY_EMAIL, batch_size=1)
+    assert outcomes(result) == ["updated", "rejected"]
+    assert bench.emulator.records("contacts")[record]["firstname"] == "A"
+    assert bench.emulator.records("contacts")[record]["email"] == "a@x.org"
+    again = bench.run(rows, BY_EMAIL, batch_size=1)
+    assert shown(again) == {"unchanged": 1, "rejected": 1}
+
+
+def test_comparing_and_adopting_follow_merged_records(bench: Bench) -> None:
+    compared = Upsert("companies", key="id", properties=["name", "city"], compare="portal")
+    ids = bench.run(firms("a", "a", "a"), compared).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[0], ids[1])
+    result = bench.run(firms("a", "a", "a"), compared)
+    assert result.counts["created"] == 0
+    assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
+    assert result.reasons == {"SAME_RECORD": 1}
