@@ -1,0 +1,98 @@
+"""Settings are checked when they are given: ranges, and URLs whose driver or file system is missing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from hubspot_batch_dagster import (
+    HubSpotResource,
+    InputError,
+    SessionSettings,
+    Upsert,
+    hubspot_asset,
+    hubspot_op,
+)
+
+PEOPLE = Upsert("contacts", id_property="email")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"patience": -1.0}, {"certain_after": 0.0}, {"index_lag": -5.0}, {"backoff": -0.1}, {"timeout": 0.0},
+        {"share": 0.0}, {"share": 1.5}, {"daily_share": float("nan")}, {"limit": 0}, {"portal_id": 0},
+        {"memory": "much"}, {"memory": "512"}, {"version": "v4"}, {"patience": float("inf")},
+        {"certain_after": 1.0, "index_lag": 2.0},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [SessionSettings, HubSpotResource])
+def test_settings_that_mean_nothing_are_refused(kind: Any, wrong: dict[str, Any]) -> None:
+    """At the latest when the resource is opened, with the name of the setting."""
+
+    def make() -> None:
+        made = kind(access_token="t", **wrong)
+        if isinstance(made, HubSpotResource):
+            with made.open():
+                pass
+
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        make()
+
+
+def test_a_setting_from_the_environment_is_checked_in_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the run its value is not known."""
+    monkeypatch.setenv("HUBSPOT_LIMIT", "0")
+    resource = HubSpotResource(access_token="t", limit=dg.EnvVar.int("HUBSPOT_LIMIT"))
+    with pytest.raises(InputError, match="limit is 0"), resource.open():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "package", "words"),
+    [
+        ("store", "s3://bucket/hubspot", "s3fs", r"hubspot-batch-dagster\[s3\]"),
+        ("store", "gs://bucket/hubspot", "gcsfs", r"hubspot-batch-dagster\[gcs\]"),
+        ("store", "abfs://container/hubspot", "adlfs", r"hubspot-batch-dagster\[azure\]"),
+        ("store", "nonsense://bucket", "", "no file system"),
+        ("journal", "postgresql+psycopg://u:s3cr3t@h/d", "psycopg", r"hubspot-batch-dagster\[postgres\]"),
+        ("journal", "postgresql+psycopg://u:s3cr3t@h:99999/d", "", "port 99999"),
+        ("journal", "s3cr3t", "", "not the URL of a database"),
+        ("journal", "nonsense://u:s3cr3t@h/d", "", "not the URL of a database"),
+    ],
+)
+def test_a_url_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, setting: str, url: str, package: str, words: str
+) -> None:
+    """Before anything is opened; a password in the URL never shows."""
+    if package:
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=words) as caught:
+        SessionSettings(access_token="t", **{setting: url})
+    assert setting in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("decorator", [hubspot_asset, hubspot_op])
+def test_a_decorator_without_parentheses_is_refused(decorator: Any) -> None:
+    """The message says how to write it."""
+    with pytest.raises(InputError, match="operation") as caught:
+
+        @decorator
+        def people() -> list[Any]:
+            return []
+
+    assert "parentheses" in caught.value.remedy
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), -1, 1.5, True, "5"])
+@pytest.mark.parametrize("name", ["max_rejected", "max_unknown"])
+def test_a_tolerance_that_means_nothing_is_refused_where_the_asset_is_defined(name: str, wrong: Any) -> None:
+    with pytest.raises(InputError, match=name):
+
+        @hubspot_asset(PEOPLE, **{name: wrong})
+        def people() -> list[Any]:
+            return []
