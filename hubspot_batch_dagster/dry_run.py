@@ -37,6 +37,7 @@ def plan_metadata(plan: "SyncPlan", tolerance: Tolerance, record_url: RecordUrl)
         "dry_run": True,
         "summary": str(plan),
         "verdict": verdict(plan, tolerance),
+        "would_fail": would_fail(plan, tolerance),
         "plan": plan.hash,
         "rows": plan.rows,
         **in_order({f"would_be_{name}": n for name, n in plan.counts.items()}),

@@ -29,7 +29,7 @@ from hubspot_batch_dagster.metadata import hubspot_record_url, materialization_m
 from hubspot_batch_dagster.objects import observe_object
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
+from hubspot_batch_dagster.returned_rows import Returned, first_rows, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ class HubSpotRunConfig(CheckedModel, dg.Config):
         description="Hash of the plan to carry out, from a dry run. If the source or the portal moved since, nothing is sent.",
     )
     full_refresh: bool = Field(default=False, description="Send unchanged and formerly rejected rows too.")
+    limit_rows: int | None = Field(
+        default=None, description="A trial: only the first so many rows are looked at, sent and counted."
+    )
     show_values: bool = Field(
         default_factory=lambda: False,
         description="Show the values of a dry run's sample instead of masking them; they are people's data.",
@@ -143,8 +146,9 @@ def materialize(
     """The body of a HubSpot asset: send the rows, and yield the checks and the materialization."""
     with no_retry():
         returned = Returned.of(rows)
+        trial = limit_of(context, returned, config, sending.operation)
     if getattr(config, "dry_run", False):
-        yield from _plan_asset(context, returned.rows, hubspot, config, sending, name)
+        yield from _plan_asset(context, returned.rows, hubspot, config, sending, name, trial)
         return
     with no_retry():
         value_of = ids_form(context, sending.ids, sending.annotation)
@@ -167,7 +171,7 @@ def materialize(
     failure = log_result(context, finished, sending.tolerance)
     if failure is not None and failure.allow_retries and _is_retried(context):
         raise failure
-    metadata = {**materialization_metadata(result, sending.operation, hubspot), **returned.metadata}
+    metadata = {**materialization_metadata(result, sending.operation, hubspot), **returned.metadata, **trial}
     # One run for many partitions has one ids table, which no IO manager could put into many files.
     if value_of is None or (context.has_partition_key_range and len(context.partition_keys) > 1):
         yield dg.MaterializeResult(asset_key=context.asset_key, metadata=metadata)
@@ -186,11 +190,13 @@ def _plan_asset(
     config: Any,
     sending: Sending,
     name: str,
+    trial: Mapping[str, int],
 ) -> Iterator[dg.Output[None]]:
     """A dry run: the plan as an observation. The checks keep silent, since they speak of what was sent."""
     found = plan(context, rows, hubspot, config, sending.operation, name)
     log_plan(context, found, sending.tolerance)
     metadata = plan_metadata(found, sending.tolerance, hubspot_record_url(sending.operation, hubspot))
+    metadata |= trial
     context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=metadata))
     for output in context.op_def.output_defs:
         if output.is_required:  # those of the checks
@@ -300,6 +306,25 @@ def no_retry() -> Iterator[None]:
         yield
     except (InputError, Forbidden) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def limit_of(context: Any, returned: Returned, config: Any, operation: Operation) -> dict[str, int]:
+    """Leave only the first rows where the run config asks for a trial; returns what to say of it in the metadata.
+
+    Raises:
+        InputError: The operation archives what left the source: the rows that are left out would seem gone.
+    """
+    most = getattr(config, "limit_rows", None)
+    if most is None:
+        return {}
+    if operation.archives_gone:
+        raise InputError(
+            "limit_rows cannot be used with when_gone='archive': the rows that are left out would seem gone.",
+            remedy="Look with dry_run, or leave limit_rows out.",
+        )
+    returned.rows = first_rows(returned.rows, most)
+    context.log.warning(f"A trial: only the first {most:,} rows are looked at (limit_rows).")
+    return {"limit_rows": most}
 
 
 def settings(config: Any, *names: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.checks import Tolerance
-from hubspot_batch_dagster.execution import Sending, log_plan, log_result, no_retry, plan, run, step
+from hubspot_batch_dagster.execution import Sending, limit_of, log_plan, log_result, no_retry, plan, run, step
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids, ids_form
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.operations.records import Operation
@@ -83,7 +83,9 @@ def _send(
 ) -> "Iterator[dg.Output[pa.Table | None]]":
     operation = sending.operation
     with no_retry():
-        rows = Returned.of(rows).rows
+        returned = Returned.of(rows)
+        trial = limit_of(context, returned, config, operation)
+        rows = returned.rows
     if getattr(config, "dry_run", False):
         log_plan(context, plan(context, rows, hubspot, config, operation, name), sending.tolerance)
         return
@@ -97,4 +99,4 @@ def _send(
         raise failure
     result = finished.result
     value = None if value_of is None else value_of(result)
-    yield dg.Output(value, metadata=materialization_metadata(result, operation, hubspot))
+    yield dg.Output(value, metadata={**materialization_metadata(result, operation, hubspot), **trial})

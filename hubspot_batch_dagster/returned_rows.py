@@ -66,6 +66,34 @@ class Returned:
                 yield each
 
 
+def first_rows(rows: object, most: int) -> object:
+    """The first so many rows of whatever holds rows.
+
+    Raises:
+        InputError: ``most`` is no number of rows.
+    """
+    import pyarrow as pa
+
+    from hubspot_batch_dagster.sync.column_mapping import as_input_error
+    from hubspot_batch_dagster.table.rows import record_batches
+
+    if most < 1:
+        raise InputError(f"limit_rows is {most}.", remedy="Give a number of rows from 1 up, or leave it out.")
+
+    with as_input_error():
+        stream = record_batches(rows)
+
+    def limited() -> Iterator[pa.RecordBatch]:
+        left = most
+        for batch in stream:
+            yield batch.slice(0, left)
+            left -= min(left, batch.num_rows)
+            if not left:
+                return
+
+    return pa.RecordBatchReader.from_batches(stream.schema, limited())
+
+
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """The parameters that Dagster fills, with annotations as types.
 

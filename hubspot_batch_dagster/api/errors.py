@@ -2,6 +2,7 @@
 
     HubSpotError
       InputError              bad input, found before anything was sent
+        GuardStopped            a guard (max_created, max_changed, max_gone) or approve said no
       StoreError              the journal or an ids table cannot be read or written; nothing was sent
         Overtaken             a later run of the sync has begun; this one sends and writes nothing more
       ConservationError       the rows out do not add up to the rows in
@@ -152,6 +153,10 @@ class InputError(HubSpotError, ValueError):
     """
 
     default_remedy = ""
+
+
+class GuardStopped(InputError):
+    """A guard (``max_created``, ``max_changed``, ``max_gone``) or ``approve`` stopped the run before its first write."""
 
 
 class StoreError(HubSpotError):

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,25 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.checks import ACCOUNTED
 
 
+@dataclass(frozen=True)
+class PlannedAsset:
+    """What a plan says.
+
+    Attributes:
+        lines: The plan as text.
+        rejected: Rows that would be rejected.
+        fails: Whether a run would fail.
+    """
+
+    lines: tuple[str, ...]
+    rejected: int
+    fails: bool
+
+
 def planned(
     where: str, asset: str, *, config: Mapping[str, Any], partition: str | None = None
-) -> Iterator[str]:
-    """Plan a HubSpot asset of a project and say so, line by line. Nothing is sent or stored.
+) -> PlannedAsset:
+    """Plan a HubSpot asset of a project. Nothing is sent or stored.
 
     The asset's own step runs with ``dry_run``; the values of its upstream assets are those that its IO managers have stored.
 
@@ -33,6 +49,7 @@ def planned(
     """
     defs = load_definitions(where)
     found = _hubspot_asset(defs, asset)
+    _check_partition(found, asset, partition)
     run_config: dict[str, Any] = {"ops": {found.node_def.name: {"config": {**config, "dry_run": True}}}}
     if not defs.loggers:
         run_config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -55,7 +72,8 @@ def planned(
                 f"A stored value is missing: {error.filename or error}.{hint}",
                 remedy="Materialize the upstream assets first.",
             ) from error
-    yield from _lines(result, found.key)
+    plan = _observed(result, found.key)
+    return PlannedAsset(tuple(_lines(plan)), plan["would_be_rejected"], plan["would_fail"])
 
 
 def load_definitions(where: str) -> dg.Definitions:
@@ -116,10 +134,29 @@ def _hubspot_asset(defs: dg.Definitions, asset: str) -> dg.AssetsDefinition:
     return defs.resolve_assets_def(key)
 
 
-def _lines(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Iterator[str]:
-    step = [event for event in result.all_events if event.is_asset_observation]
-    observed = [event.asset_observation_data.asset_observation for event in step if event.asset_key == key]
-    plan = {name: entry.value for name, entry in observed[-1].metadata.items()}
+def _check_partition(found: dg.AssetsDefinition, asset: str, partition: str | None) -> None:
+    """Refuse a plan of a partitioned asset without a partition, and one with a partition that there is not."""
+    partitions = found.partitions_def
+    if partitions is None:
+        if partition is not None:
+            raise InputError(f"{asset} has no partitions.", remedy="Leave --partition out.")
+        return
+    with dg.DagsterInstance.ephemeral() as instance:
+        keys = partitions.get_partition_keys(dynamic_partitions_store=instance)
+    dynamic = isinstance(partitions, dg.DynamicPartitionsDefinition)
+    if partition is None or (partition not in keys and not dynamic):
+        what = "names no partition" if partition is None else f"has no partition {partition}"
+        example = f" such as --partition {keys[-1]}" if keys else ""
+        raise InputError(f"{asset} is partitioned, and the plan {what}.", remedy=f"Name one{example}.")
+
+
+def _observed(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, Any]:
+    seen = [event for event in result.all_events if event.is_asset_observation and event.asset_key == key]
+    metadata = seen[-1].asset_observation_data.asset_observation.metadata
+    return {name: entry.value for name, entry in metadata.items()}
+
+
+def _lines(plan: dict[str, Any]) -> Iterator[str]:
     yield plan["summary"]
     yield ""
     for name, rows in plan.items():
@@ -129,6 +166,8 @@ def _lines(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> Iterator[str]
         yield from ("", plan["verdict"])
         for record in plan["sample"].records:
             yield _rejected_line(record.data)
+    if "limit_rows" in plan:
+        yield from ("", f"A trial: only the first {plan['limit_rows']:,} rows were looked at.")
     changes = plan["changes"].records
     if changes:
         yield from ("", "Changes, for example:")

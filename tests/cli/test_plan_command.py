@@ -91,7 +91,7 @@ def command(*arguments: str) -> tuple[int, str, str]:
 def test_a_plan_counts_explains_and_sends_nothing(stored: Path, hubspot_emulator: Emulator) -> None:
     before = len(hubspot_emulator.books.commits())
     code, out, err = command("plan", "planned_project.py", "contacts")
-    assert code == 0, err
+    assert code == 3, f"one of four rows is more than 5 %: {err}"
     pairs = [line.split() for line in out.splitlines() if line.startswith("  ")]
     counted = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
     assert counted["created"] == counted["updated"] == counted["unchanged"] == counted["rejected"] == "1"
@@ -105,7 +105,7 @@ def test_a_plan_counts_explains_and_sends_nothing(stored: Path, hubspot_emulator
 
 
 def test_values_are_shown_when_they_are_asked_for(stored: Path) -> None:  # noqa: ARG001
-    lines = list(planned("planned_project", "contacts", config={"show_values": True, "full_refresh": True}))
+    lines = planned("planned_project", "contacts", config={"show_values": True, "full_refresh": True}).lines
     assert any(line.endswith("b@x.example: firstname: Old -> Bob") for line in lines)
 
 
@@ -138,5 +138,5 @@ def test_what_cannot_be_planned_is_refused_in_words(
     said: str,
 ) -> None:
     with pytest.raises(InputError) as error:
-        list(planned(where, asset, config={}))
+        planned(where, asset, config={})
     assert said in str(error.value)

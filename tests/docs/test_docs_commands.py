@@ -38,7 +38,7 @@ RUN_ELSEWHERE = {
         "tests/component/test_component_dg.py::test_dg_scaffold_writes_what_the_options_say"
     ),
     "hubspot-batch-dagster plan definitions.py crm/contacts": (
-        "tests/component/test_plan_command.py::test_a_plan_counts_explains_and_sends_nothing"
+        "tests/cli/test_plan_command.py::test_a_plan_counts_explains_and_sends_nothing"
     ),
     "dagster dev -f definitions.py": "tests/docs/test_docs_first_sync.py::test_the_same_definitions_open_in_the_ui",
 }
@@ -107,6 +107,18 @@ def journal_says_what_is_open(place: Place, command: str) -> None:
     assert "Nothing is open" in place.say(command)
 
 
+def check_is_well(place: Place, command: str) -> None:
+    assert "ok   token" in place.say(f"{command} --base-url {place.emulator.url}")
+
+
+def rejected_shows_none(place: Place, command: str) -> None:
+    assert "no row was rejected" in place.say(command)
+
+
+def runs_has_a_line(place: Place, command: str) -> None:
+    assert len(place.say(command).splitlines()) == 2
+
+
 def revert_without_yes_only_says_it(place: Place, command: str) -> None:
     said = place.say(f"{_with_run(command, place)} --base-url {place.emulator.url}")
     assert "Nothing was done" in said
@@ -157,6 +169,9 @@ def shell_takes_it(place: Place, command: str) -> None:
 
 RUN_HERE: dict[str, Callable[[Place, str], None]] = {
     "hubspot-batch-dagster ids": ids_lists_the_syncs,
+    "hubspot-batch-dagster check": check_is_well,
+    "hubspot-batch-dagster rejected contacts": rejected_shows_none,
+    "hubspot-batch-dagster runs contacts": runs_has_a_line,
     "hubspot-batch-dagster journal": journal_says_what_is_open,
     "hubspot-batch-dagster plan definitions.py contacts": plan_says_what_would_be_made,
     "hubspot-batch-dagster revert RUN_ID": revert_without_yes_only_says_it,

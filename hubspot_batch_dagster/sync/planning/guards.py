@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import GuardStopped
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
@@ -17,7 +17,7 @@ def guard_size(stage: StagingArea, operation: Operation, created: int, changed: 
     """Refuse a plan that makes or changes more records than the operation allows.
 
     Raises:
-        InputError: With both numbers, and how to allow it.
+        GuardStopped: With both numbers, and how to allow it.
     """
     limits = (
         ("max_created", operation.max_created, "make", created),
@@ -28,7 +28,7 @@ def guard_size(stage: StagingArea, operation: Operation, created: int, changed: 
             continue
         most = allowed * stage.rows_in if isinstance(allowed, float) else allowed
         if planned > most:
-            raise InputError(
+            raise GuardStopped(
                 f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}. Nothing was sent.",
                 remedy=f"Look at the plan with dry_run. If it is meant, raise {name} for one run.",
             )
@@ -38,7 +38,7 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     """Count the records that will be archived because their rows left the source.
 
     Raises:
-        InputError: The source is empty, rows without a key hide who is gone, or more would go than ``max_gone`` allows.
+        GuardStopped: The source is empty, rows without a key hide who is gone, or more would go than ``max_gone`` allows.
     """
     if not operation.archives_gone:
         return 0
@@ -60,7 +60,7 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
         remedy = "If this is meant, raise max_gone for one run; 1 allows all."
     else:
         return gone
-    raise InputError(
+    raise GuardStopped(
         f"{gone} rows left the source and their records would be archived, but {why}. Nothing was sent.",
         remedy=remedy,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import GuardStopped
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.planning.planner import Plan, doubts, make_plan, plan_hash
@@ -44,7 +44,7 @@ def decide(
     approved = run.options.approve
     found = plan_hash(area, schema.definition(run)) if approved is not None else None
     if found != approved:
-        raise InputError(
+        raise GuardStopped(
             f"The plan is {found}, and {approved} was approved: the source or the portal moved. Nothing was sent.",
             remedy="Look at the new plan with dry_run, and approve that.",
         )

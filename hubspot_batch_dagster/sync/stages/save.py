@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from hubspot_batch_dagster.sync import history
 from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES as ASSOCIATION_OUTCOMES
 from hubspot_batch_dagster.sync.associations.association_table import write_rows
 from hubspot_batch_dagster.sync.context import RunContext
@@ -45,7 +46,7 @@ def save(
     schema.preflight.keep(store, name, run.folder, generation)
     # After an interruption the journal may know more than the stage: the next run folds it in.
     store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
-    return SyncResult(
+    result = SyncResult(
         name=name,
         run=run_id,
         rows=area.rows_in + delivery.gone,
@@ -61,6 +62,8 @@ def save(
         association_counts={name: association_counts.get(name, 0) for name in ASSOCIATION_OUTCOMES},
         dissociated=delivery.dissociated + associated.dissociated,
     )
+    history.add_run(store, result, run.folder)
+    return result
 
 
 def _save_associations(

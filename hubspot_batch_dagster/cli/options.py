@@ -1,0 +1,132 @@
+"""Options that several commands share, and the environment that all of them read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, VERSIONS
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.session_settings import SessionSettings
+    from hubspot_batch_dagster.sync.state.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_STORE = (
+    click.option(
+        "--store",
+        envvar="HUBSPOT_STORE",
+        show_envvar=True,
+        default=None,
+        metavar="FOLDER",
+        help="Where the ids tables are. By default hubspot/ in DAGSTER_HOME, else .hubspot/.",
+    ),
+    click.option(
+        "--journal",
+        envvar="HUBSPOT_JOURNAL",
+        show_envvar=True,
+        default=None,
+        metavar="URL",
+        help="SQLAlchemy URL of the journal, if it is not in the store.",
+    ),
+)
+_ACCOUNT = (
+    click.option(
+        "--token",
+        envvar="HUBSPOT_ACCESS_TOKEN",
+        show_envvar=True,
+        default="",
+        help="Access token. Other users of this machine can see what is typed here: the variable keeps it private. "
+        "An OAuth app has HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN instead.",
+    ),
+    click.option("--client-id", envvar="HUBSPOT_CLIENT_ID", default="", hidden=True),
+    click.option("--client-secret", envvar="HUBSPOT_CLIENT_SECRET", default="", hidden=True),
+    click.option("--refresh-token", envvar="HUBSPOT_REFRESH_TOKEN", default="", hidden=True),
+    click.option(
+        "--portal-id",
+        envvar="HUBSPOT_PORTAL_ID",
+        show_envvar=True,
+        type=int,
+        default=None,
+        help="The account that the token must belong to.",
+    ),
+    click.option(
+        "--base-url",
+        envvar="HUBSPOT_BASE_URL",
+        show_envvar=True,
+        default="https://api.hubapi.com",
+        show_default=True,
+        help="Where HubSpot is.",
+    ),
+    click.option(
+        "--version",
+        envvar="HUBSPOT_API_VERSION",
+        show_envvar=True,
+        type=click.Choice(VERSIONS),
+        default=DEFAULT_VERSION,
+        show_default=True,
+        help="API version.",
+    ),
+)
+ACCOUNT_FIELDS = ("client_id", "client_secret", "refresh_token", "portal_id", "base_url", "version")
+
+
+def store_options(command: Command) -> Command:
+    """Add ``--store`` and ``--journal``."""
+    return _with(command, _STORE)
+
+
+def account_options(command: Command) -> Command:
+    """Add what says which account, and with which credential."""
+    return _with(command, _ACCOUNT)
+
+
+def session_settings(
+    token: str, *, store: str | None = None, journal: str | None = None, **account: Any
+) -> SessionSettings:
+    """The settings of a session, from the options."""
+    from hubspot_batch_dagster.session_settings import SessionSettings
+
+    return SessionSettings(access_token=token, store=store or "", journal=journal, **account)
+
+
+def open_store(store: str | None, journal: str | None) -> Store:
+    """A store that is there already: looking makes none.
+
+    Raises:
+        click.ClickException: There is none.
+    """
+    from hubspot_batch_dagster.session_settings import default_store
+    from hubspot_batch_dagster.sync.state.store import Store
+
+    root = store or default_store()
+    if "://" not in root and not (Path(root).is_dir() and any(Path(root).iterdir())):
+        raise click.ClickException(f"There is no store at {root}. Name it with --store.")
+    return Store(root, journal_url=journal)
+
+
+def known_sync(store: Store, sync: str) -> str:
+    """The name of a sync that the store has.
+
+    Raises:
+        click.ClickException: It has none of this name.
+    """
+    if sync not in store.syncs():
+        there = ", ".join(store.syncs()) or "none"
+        raise click.ClickException(f"{sync!r} has no ids table in {store.root}. There are: {there}.")
+    return sync
+
+
+def warn(text: str) -> None:
+    """Say something that is no part of the answer."""
+    click.echo(text, err=True)
+
+
+def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,88 @@
+"""A table for a person, or for a program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Lines to show as a table."
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "csv", "parquet"]),
+        default="table",
+        show_default=True,
+        help="csv and parquet have all lines.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(dir_okay=False, path_type=Path, writable=True),
+        default=None,
+        help="File to write; by default the terminal. Its ending chooses the format.",
+    ),
+)
+
+
+def output_options(command: Command) -> Command:
+    """Add ``--limit``, ``--format`` and ``--out``."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def show(table: pa.Table, *, limit: int, form: str, out: Path | None) -> None:
+    """Write a table as the options say.
+
+    Raises:
+        click.ClickException: Parquet cannot go to a terminal, or the file cannot be written.
+    """
+    if out is not None and form == "table":
+        form = "parquet" if out.suffix == ".parquet" else "csv"
+    if form == "table":
+        click.echo(lines(table, limit))
+    elif out is not None:
+        try:
+            with out.open("wb") as file:
+                _write(table, form, file)
+        except OSError as error:
+            raise click.ClickException(f"{out} cannot be written: {error.strerror}.") from None
+        click.echo(f"{out}: {table.num_rows:,} lines.", err=True)
+    elif form == "parquet" and sys.stdout.isatty():
+        raise click.UsageError("Parquet is nothing for a terminal: name a file with --out.")
+    else:
+        _write(table, form, click.get_binary_stream("stdout"))
+
+
+def lines(table: pa.Table, limit: int) -> str:
+    """The first lines of a table, for reading."""
+    shown = table.slice(0, limit)
+    text = [" | ".join(shown.column_names)]
+    text += [
+        " | ".join("" if value is None else str(value) for value in row.values()) for row in shown.to_pylist()
+    ]
+    if table.num_rows > limit:
+        text.append(f"... and {table.num_rows - limit:,} more lines (--limit)")
+    return "\n".join(text)
+
+
+def _write(table: pa.Table, form: str, file: Any) -> None:
+    if form == "csv":
+        from pyarrow import csv
+
+        csv.write_csv(table, file)
+    else:
+        import pyarrow.parquet as pq
+
+        pq.write_table(table, file)

@@ -1,0 +1,48 @@
+"""``hubspot-batch-dagster rejected``: the rows that were not sent or that HubSpot refused, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options
+from hubspot_batch_dagster.cli.output import output_options, show
+
+
+@click.command()
+@click.argument("sync")
+@click.option("--run", default=None, help="`sync_run` of a kept run; by default the last one.")
+@output_options
+@store_options
+def rejected(
+    sync: str,
+    run: str | None,
+    limit: int,
+    form: str,
+    out: Path | None,
+    store: str | None,
+    journal: str | None,
+) -> None:
+    """Show the rejected rows of a run: position, key, column, code and message; as a table, CSV or Parquet."""
+    import pyarrow.parquet as pq
+
+    from hubspot_batch_dagster.sync.report import RejectedRows, listed
+
+    opened = open_store(store, journal)
+    kept = opened.runs(known_sync(opened, sync))
+    if run is not None and run not in kept:
+        raise click.BadParameter(f"{run} is not kept. There are: {', '.join(kept)}", param_hint="--run")
+    with opened.local(sync, "runs", run or kept[-1], "rejected.parquet") as path:
+        if path is None:
+            raise click.ClickException(f"The rejected rows of {sync!r} are gone from {opened.root}.")
+        table = pq.read_table(path)
+    if form == "table" and out is None:
+        if not table.num_rows:
+            click.echo(f"{sync}: no row was rejected.")
+            return
+        click.echo(f"{sync}: {table.num_rows:,} rejected: {listed(RejectedRows.of(table).reasons)}")
+        table = table.select(
+            [name for name in table.column_names if table.column(name).null_count < len(table)]
+        )
+    show(table, limit=limit, form=form, out=out)

@@ -1,0 +1,37 @@
+"""``hubspot-batch-dagster revert``: back to before a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
+
+
+@click.command()
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
+@account_options
+@store_options
+def revert(run: str, yes: bool, token: str, store: str | None, journal: str | None, **account: Any) -> None:
+    """Go back from a run: restore what it changed (if the operation has keep_before), archive what it made.
+
+    RUN is `sync_run` in the metadata of the materialization.
+    """
+    from hubspot_batch_dagster.session import HubSpotSession
+    from hubspot_batch_dagster.sync.undo import plan_undo, sync_of_run
+
+    opened = open_store(store, journal)
+    sync = sync_of_run(opened, run)
+    click.echo(str(plan_undo(opened, sync, run)))
+    if not yes:
+        click.echo("Nothing was done. Add --yes to do it.")
+        return
+    settings = replace(session_settings(token, journal=journal, **account), store=opened.root)
+    with HubSpotSession(settings) as hubspot:
+        for what, result in zip(("restored", "archived"), hubspot.undo(sync, run), strict=True):
+            done = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "nothing to do"
+            click.echo(f"{what}: {done}")
+            result.raise_for_failures()
