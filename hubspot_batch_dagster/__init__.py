@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.objects import hubspot_object_specs
     from hubspot_batch_dagster.op import hubspot_op
     from hubspot_batch_dagster.operations.associations import Associate
+    from hubspot_batch_dagster.operations.properties import Cast, Property
     from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
     from hubspot_batch_dagster.resource import HubSpotResource
     from hubspot_batch_dagster.session import HubSpotSession
@@ -34,6 +35,7 @@ __all__ = [
     "ArrowParquetIOManager",
     "Associate",
     "Association",
+    "Cast",
     "Create",
     "HubSpotClient",
     "HubSpotError",
@@ -44,6 +46,7 @@ __all__ = [
     "HubSpotSyncComponent",
     "HubSpotTranslator",
     "InputError",
+    "Property",
     "SessionSettings",
     "StoreError",
     "SyncPlan",
@@ -63,6 +66,7 @@ _HOME = {
     "ArrowParquetIOManager": "io_manager",
     "Associate": "operations.associations",
     "Association": "operations.records",
+    "Cast": "operations.properties",
     "Create": "operations.records",
     "HubSpotClient": "api.client",
     "HubSpotError": "api.errors",
@@ -73,6 +77,7 @@ _HOME = {
     "HubSpotSyncComponent": "component.component",
     "HubSpotTranslator": "definition",
     "InputError": "api.errors",
+    "Property": "operations.properties",
     "SessionSettings": "session_settings",
     "StoreError": "api.errors",
     "SyncPlan": "sync.planning.preview",

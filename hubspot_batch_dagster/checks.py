@@ -142,10 +142,13 @@ def check_results(
         dg.AssetCheckResult(
             asset_key=asset,
             check_name=REJECTED,
-            passed=rejected == 0,
+            passed=rejected == 0 and not result.cells_omitted,
             severity=_severity(rejected, allowed),
-            description=_rejections(result, rejected, allowed),
-            metadata=_of_rejected(result, record_url) if rejected else {"rejected": 0},
+            description=_rejections(result, rejected, allowed) + _omissions(result),
+            metadata={
+                **(_of_rejected(result, record_url) if rejected else {"rejected": 0}),
+                **_of_omitted(result),
+            },
         ),
         dg.AssetCheckResult(
             asset_key=asset,
@@ -212,6 +215,28 @@ def _rejections(result: "SyncResult", rejected: int, allowed: float) -> str:
     reasons = ", ".join(f"{code} ({n:,})" for code, n in list(result.reasons.items())[:5])
     verdict = _verdict(rejected, allowed)
     return f"{rejected:,} of {result.rows:,} rows were rejected, {verdict} the {allowed:,.0f} that max_rejected allows. {reasons}."
+
+
+def _omissions(result: "SyncResult") -> str:
+    cells = sum(result.cells_omitted.values())
+    if not cells:
+        return ""
+    said = ", ".join(f"{reason} ({n:,})" for reason, n in list(result.cells_omitted.items())[:5])
+    return f" {cells:,} cells were left out or cleared, as on_invalid says; their rows were sent. {said}."
+
+
+def _of_omitted(result: "SyncResult") -> dict[str, Any]:
+    if not result.cells_omitted:
+        return {}
+    lines = [
+        dg.TableRecord({"column": reason.rpartition(": ")[0], "code": reason.rpartition(": ")[2], "cells": n})
+        for reason, n in result.cells_omitted.items()
+    ]
+    return {
+        "cells_omitted": sum(result.cells_omitted.values()),
+        "omitted": dg.MetadataValue.table(lines, schema=_table(column="string", code="string", cells="int")),
+        "omitted_path": dg.MetadataValue.path(result.omitted_path or ""),
+    }
 
 
 def _of_rejected(result: "SyncResult", record_url: RecordUrl) -> dict[str, Any]:

@@ -29,12 +29,15 @@ def materialization_metadata(
     if result.stopped is not None:
         metadata["stopped"] = dg.MetadataValue.text(str(result.stopped))
     associations = result.association_counts if operation.associations else {"unresolved": result.unresolved}
-    counts = in_order({**result.counts, **{f"associations_{name}": n for name, n in associations.items()}})
+    linked = {f"associations_{name}": n for name, n in associations.items()}
+    cells = sum(result.cells_omitted.values())
+    counts = in_order({**result.counts, **linked, "cells_omitted": cells})
     metadata |= {name: n for name, n in counts.items() if n}
     metadata |= _links(operation, hubspot)
     metadata |= {
         "rejected_path": dg.MetadataValue.path(result.rejected_path),
         "ids_path": dg.MetadataValue.path(result.ids_path),
+        **({"omitted_path": dg.MetadataValue.path(result.omitted_path)} if result.omitted_path else {}),
         "sync_run": result.run,
         "seconds": round(seconds, 3),
         "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,

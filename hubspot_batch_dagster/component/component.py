@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 import dagster as dg
@@ -32,6 +33,7 @@ from hubspot_batch_dagster.definition import (
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.launchpad import secret_fields
+from hubspot_batch_dagster.operations.properties import Property
 from hubspot_batch_dagster.operations.records import Association, Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 
@@ -118,6 +120,19 @@ def hubspot_setting(
             error.message,
             remedy="hubspot takes the settings of HubSpotResource, and NAME_env for each.",
         ) from None
+
+
+def _property(given: Any) -> str | Property:
+    """A column as the operation takes it."""
+    if isinstance(given, str):
+        return given
+    foreign = sorted(set(given) - {each.name for each in fields(Property)})
+    if foreign or "column" not in given:
+        said = f"{foreign[0]} is no field of a property" if foreign else "A property names no column"
+        raise InputError(
+            f"properties: {said}.", remedy=f"It has {', '.join(each.name for each in fields(Property))}."
+        )
+    return Property(**given)
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
@@ -348,6 +363,11 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         if self.associations:
             links = [each.model_dump(exclude_none=True) for each in self.associations]
             given["associations"] = [Association(**link) for link in links]
+        if isinstance(self.properties, Mapping):
+            given["properties"] = {name: _property(each) for name, each in self.properties.items()}
+        cast = self.cast or self.source.cast
+        if cast is not None and "cast" in taken_by(kind):
+            given["cast"] = cast.model_dump(exclude_none=True)
         missing = [name for name in required_by(kind) if name not in given]
         if missing:
             raise InputError(f"{missing[0]} is missing: {self.operation} needs it.", remedy="Add it.")

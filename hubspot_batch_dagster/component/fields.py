@@ -13,6 +13,7 @@ from pydantic import BaseModel, create_model
 from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.associations import Associate
+from hubspot_batch_dagster.operations.properties import Cast, Property
 from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
 
 OPERATIONS: Mapping[str, type[Operation]] = {
@@ -90,6 +91,8 @@ def _model(name: str, sources: Sequence[type], base: tuple[type, ...], without: 
 def _yaml_type(hint: Any) -> Any:
     """The type that YAML can hold for a type of Python's."""
     origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType) and Cast in parts:
+        return CastFields  # in Python it may be a mapping too
     if origin in (Union, UnionType):
         return Union[tuple(dict.fromkeys(_yaml_type(part) for part in parts if part is not NoneType))]  # noqa: UP007 - made of parts
     if origin is not None and origin is not Literal and issubclass(origin, Mapping):
@@ -98,6 +101,10 @@ def _yaml_type(hint: Any) -> Any:
         return list[_yaml_type(parts[0])]  # type: ignore[misc]
     if hint is Association:
         return AssociationFields
+    if hint is Property:
+        return dict[str, Any]  # Dagster resolves no union of a text and a model inside a mapping
+    if hint is Cast:
+        return CastFields
     return int | float if hint is float else hint
 
 
@@ -114,6 +121,9 @@ def _descriptions(source: type) -> dict[str, str]:
 
 AssociationFields = _model("AssociationFields", [Association], (dg.Model, dg.Resolvable), frozenset())
 """A link that a created record gets; the fields are those of :class:`Association`."""
+
+CastFields = _model("CastFields", [Cast], (dg.Model, dg.Resolvable), frozenset())
+"""How text becomes a value; the fields are those of :class:`Cast`."""
 
 OperationFields = _model(
     "OperationFields", list(OPERATIONS.values()), (dg.Model,), ONLY_PYTHON | {"object_type"}

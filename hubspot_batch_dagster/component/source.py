@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.component.fields import Located
+from hubspot_batch_dagster.component.fields import CastFields, Located
 
 ROWS_AT_A_TIME = 10_000
 _DUCKDB_NAMES = re.compile(r"\$([A-Za-z_]\w*)")
@@ -37,6 +37,8 @@ class Source(Located, dg.Model):
         connection: What the query runs on: a DuckDB file, or a SQLAlchemy URL.
         path: A Parquet, CSV or TSV file; local, or any URL that fsspec knows. Every CSV column is read as text, so
             that ``01234`` keeps its zero, and an empty cell is null.
+        cast: How text becomes a value in every column, such as ``null_values: ["N/A"]`` and ``true_values: ["yes"]``; the
+            fields are those of :class:`Cast`.
 
     Raises:
         InputError: None or several of them are given, or ``sql`` without ``connection``.
@@ -60,6 +62,13 @@ class Source(Located, dg.Model):
         str | None,
         dg.Resolver(
             _beside_the_yaml, model_field_type=str, description="A .parquet, .csv or .tsv file, or its URL."
+        ),
+    ] = None
+
+    cast: Annotated[
+        CastFields | None,
+        dg.Resolver.default(
+            description="How text becomes a value in every column, where the source is text."
         ),
     ] = None
 

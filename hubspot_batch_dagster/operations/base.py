@@ -14,8 +14,8 @@ from hubspot_batch_dagster.api.arguments import check_count_or_share, check_fiel
 from hubspot_batch_dagster.api.association_types import check_direction
 from hubspot_batch_dagster.api.endpoints import check_version, object_type, undocumented
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.properties import Cast, Property, cast_of
 
-Properties = Mapping[str, str] | Sequence[str]
 OnNull = Literal["omit", "clear"]
 OnDuplicate = Literal["first", "last", "reject"]
 
@@ -102,9 +102,11 @@ class Operation:
     version: str | None = None
     max_created: float | None = None
     max_changed: float | None = None
+    cast: Cast | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        object.__setattr__(self, "cast", cast_of(self.cast))
         object_type(self.object_type)
         for name in ("max_created", "max_changed"):
             check_count_or_share(type(self).__name__, name, getattr(self, name))
@@ -153,6 +155,11 @@ class Operation:
     def property_columns(self) -> dict[str, str] | None:
         """Property -> column as the user gave it; ``None`` means every other column under its own name."""
         return None
+
+    @property
+    def rules(self) -> Mapping[str, Property]:
+        """The properties that have rules of their own."""
+        return {}
 
     @property
     def repeatable(self) -> bool:
@@ -290,12 +297,18 @@ class Operation:
         # What can be written in several ways is hashed in one.
         parts |= {"object_type": object_type(self.object_type).name, "properties": self.property_columns}
         parts["key"] = self.key_columns
+        if self.cast is not None:
+            parts["cast"] = str(self.cast)
+        ruled = {name: each for name, each in self.rules.items() if each != Property(each.column)}
+        if ruled:
+            parts["rules"] = {name: [each.on_invalid, str(each.cast)] for name, each in ruled.items()}
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _NOT_PART_OF_THE_WIRE = frozenset(
     {
+        "cast",
         "on_duplicate",
         "when_gone",
         "max_gone",
@@ -331,18 +344,6 @@ def columns(what: str, value: str | Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise InputError(f"{what} names a column twice: {list(names)}.", remedy="Name each column once.")
     return names
-
-
-def mapping(properties: Properties | None) -> dict[str, str] | None:
-    """Property -> column; a list means columns named like their properties."""
-    if properties is None:
-        return None
-    if isinstance(properties, Mapping):
-        return dict(properties)
-    names = list(properties)
-    if len(set(names)) != len(names):
-        raise InputError(f"properties names a property twice: {names}.", remedy="Name each property once.")
-    return {name: name for name in names}
 
 
 def check_associations(source: str, associations: Sequence[Association]) -> None:

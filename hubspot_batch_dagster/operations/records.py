@@ -6,7 +6,7 @@ defined and not at two in the morning.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,14 +18,13 @@ from hubspot_batch_dagster.operations.base import (
     Association,
     OnNull,
     Operation,
-    Properties,
     check_associations,
     columns,
     exactly_one,
     known_property,
-    mapping,
     refuse_record_id_property,
 )
+from hubspot_batch_dagster.operations.properties import Properties, Property, mapping, rules
 
 MissingProperties = Literal["refuse", "create"]
 PROPERTY_GROUP = "hubspot_batch_dagster"
@@ -45,7 +44,7 @@ class Create(Operation):
         key: Column (or columns) that identify a row from one run to the next. They are not sent unless
             ``properties`` names them.
         properties: Which columns to send: a list of columns named like their property, or a mapping of
-            property to column. By default every column except the key and the association columns.
+            property to column, or to a :class:`Property` with rules for the column. By default every column except the key and the association columns.
         associations: Links to existing records, made together with the record.
         creation_key: A property with unique values in HubSpot that ``properties`` sends. With it a create
             can be repeated safely: HubSpot refuses the second record and its id is read back.
@@ -58,6 +57,8 @@ class Create(Operation):
         max_created: The most records that one run may make: a number, or a share of the rows as a float. A run that
             would make more stops before its first write.
         max_changed: The same for known records that are changed.
+        cast: How text becomes a value in every column, as ``Cast(null_values=["N/A"])``; a :class:`Property` may have
+            options of its own. Each option is used where the property is of its type.
         missing_properties: A property that the portal does not have stops the run before its first write
             (``"refuse"``), or is made with the type of its column (``"create"``). The unique property is made unique.
         property_group: The property group that made properties go to; it is made too.
@@ -98,6 +99,10 @@ class Create(Operation):
     @property
     def property_columns(self) -> dict[str, str] | None:
         return mapping(self.properties)
+
+    @property
+    def rules(self) -> Mapping[str, Property]:
+        return rules(self.properties)
 
     @property
     def repeatable(self) -> bool:
@@ -149,6 +154,7 @@ class Upsert(Operation):
         version: As for :class:`Create`.
         max_created: As for :class:`Create`.
         max_changed: As for :class:`Create`.
+        cast: As for :class:`Create`.
         missing_properties: As for :class:`Create`.
         property_group: As for :class:`Create`.
 
@@ -218,6 +224,10 @@ class Upsert(Operation):
     @property
     def property_columns(self) -> dict[str, str] | None:
         return mapping(self.properties)
+
+    @property
+    def rules(self) -> Mapping[str, Property]:
+        return rules(self.properties)
 
     @property
     def updates_by_known_id(self) -> bool:
@@ -322,6 +332,7 @@ class Update(_ByRecord):
         version: As for :class:`Create`.
         max_created: As for :class:`Create`.
         max_changed: As for :class:`Create`.
+        cast: As for :class:`Create`.
         missing_properties: As for :class:`Create`.
         property_group: As for :class:`Create`.
 
@@ -361,6 +372,10 @@ class Update(_ByRecord):
         return mapping(self.properties)
 
     @property
+    def rules(self) -> Mapping[str, Property]:
+        return rules(self.properties)
+
+    @property
     def keeps_before_images(self) -> bool:
         return self.keep_before
 
@@ -388,6 +403,7 @@ class Archive(_ByRecord):
         version: As for :class:`Create`.
         max_created: As for :class:`Create`.
         max_changed: As for :class:`Create`.
+        cast: As for :class:`Create`.
 
     Source: HubSpot, "Using object APIs" (batch archive).
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.properties import Property, cast_of
 from hubspot_batch_dagster.sync.associations.types import (
     TypedAssociation,
     typed_associations,
@@ -18,6 +19,7 @@ from hubspot_batch_dagster.table import binding
 from hubspot_batch_dagster.table.encode import Encoder
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.layout import Definition, Field, Layout, Target
+from hubspot_batch_dagster.table.rules import PLAIN, Cast, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +47,11 @@ def bind(
     check_key_names(operation.key_columns, record_id=operation.record_id_column)
     mapping = mapped(operation, schema)
     known = definitions or {}
-    fields = tuple(Field(name, column, known.get(name)) for name, column in mapping.items())
+    default = cast_of(operation.cast)
+    fields = tuple(
+        Field(name, column, known.get(name), _rule(operation.rules.get(name), default))
+        for name, column in mapping.items()
+    )
     # Only a contact's email is an address that HubSpot checks and folds; elsewhere it is any text.
     emails = ("email",) if object_type(operation.object_type).name == "contacts" else ()
     folds = any((column,) == operation.key_columns and name in emails for name, column in mapping.items())
@@ -62,9 +68,17 @@ def bind(
         ),
         record_id_through=operation.looks_up_record_ids_in,
         on_null=operation.on_null,
+        cast=default,
     )
     with as_input_error():
         return binding.bind(layout, schema, model=operation.model)
+
+
+def _rule(given: Property | None, default: Cast | None) -> Rule:
+    if given is None:
+        return Rule(cast=default, given=False) if default is not None else PLAIN
+    own = cast_of(given.cast)
+    return Rule(given.on_invalid, default if own is None else own.over(default), given=own is not None)
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:

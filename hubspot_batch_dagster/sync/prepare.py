@@ -22,12 +22,14 @@ class Prepared:
         inputs: The rows that can be sent: position in the table, key columns, ``key``, ``id``, ``properties`` and
             ``associations``, the last two as the JSON text that goes over the requester.
         rejected: The rows that cannot be sent: position, key columns, column, property, code and message.
+        omitted: Cells of rows that can be sent which were left out or cleared by rule, in the form of ``rejected``.
         action: The batch verb.
         id_property: The unique property that ``id`` is a value of; ``None`` for record ids.
     """
 
     inputs: pa.Table = field(repr=False)
     rejected: pa.Table = field(repr=False)
+    omitted: pa.Table = field(default_factory=lambda: pa.table({}), repr=False)
     action: str = "create"
     id_property: str | None = None
 
@@ -79,16 +81,18 @@ def prepare(rows: object, operation: Operation) -> Prepared:
     with as_input_error():
         source = record_batches(rows)
         encoder = bind(operation, source.schema)
-        good, rejected, first = [], [], 0
+        good, rejected, omitted, first = [], [], [], 0
         for batch in source:
             encoded = encoder.encode(batch, first)
             first += batch.num_rows
             good.append(encoded.good)
             rejected.append(encoded.rejected)
+            omitted.append(encoded.omitted)
     by_key = operation.action == "upsert" and operation.id_property_name is None
     return Prepared(
         inputs=pa.Table.from_batches(good, encoder.encoded_schema),
         rejected=pa.Table.from_batches(rejected, encoder.rejected_schema),
+        omitted=pa.Table.from_batches(omitted, encoder.rejected_schema),
         action="create" if by_key else operation.action,
         id_property=operation.id_property_name,
     )

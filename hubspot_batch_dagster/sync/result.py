@@ -32,6 +32,9 @@ class SyncResult:
         association_counts: Outcome -> associations: ``associated``, ``unchanged``, ``unresolved`` (there is no record with
             that key yet), ``rejected``, ``unknown`` and ``unsent``. Their sum is what was wanted.
         dissociated: Associations that ``replace=True`` removed.
+        omitted_path: The cells that were left out or cleared because of ``on_invalid``, as a Parquet file; ``None`` where
+            there are none.
+        cells_omitted: ``"column: CODE"`` -> cells that were left out or cleared. Their rows count as what became of them.
 
     Examples:
         >>> import tempfile
@@ -64,6 +67,8 @@ class SyncResult:
     associations_path: str | None = None
     association_counts: Mapping[str, int] = field(default_factory=dict)
     dissociated: int = 0
+    omitted_path: str | None = None
+    cells_omitted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ids(self) -> pa.Table:
@@ -99,6 +104,15 @@ class SyncResult:
         return _table(self.associations_path)
 
     @property
+    def omitted(self) -> pa.Table:
+        """The cells that were left out or cleared, read from their file: position of the row, key columns, ``column``,
+        ``error_property``, ``error_code`` and ``error_message``. Without such cells it has no lines.
+        """
+        if self.omitted_path is None:
+            return pa.table({name: pa.array([], pa.string()) for name in _OMITTED_COLUMNS})
+        return _table(self.omitted_path)
+
+    @property
     def rejected(self) -> pa.Table:
         """The rejected rows, read from their file: position in the table, key columns, column and reason."""
         return _table(self.rejected_path)
@@ -123,6 +137,7 @@ class SyncResult:
             )
 
 
+_OMITTED_COLUMNS = ("row", "column", "error_property", "error_code", "error_message")
 _ASSOCIATION_COLUMNS = ("to", "label", "target_key", "target_id", "outcome", "error_code", "reason")
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.table.casting import casting, without_null_values
 from hubspot_batch_dagster.table.check import (
     INVALID_RECORD_ID,
     MISSING_KEY,
     MISSING_RECORD_ID,
+    Problem,
     problem,
 )
 from hubspot_batch_dagster.table.errors import TableError
@@ -19,8 +21,9 @@ from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, key_values
 from hubspot_batch_dagster.table.layout import Field, Layout
 from hubspot_batch_dagster.table.plain import single_type
-from hubspot_batch_dagster.table.rejections import Rejections
+from hubspot_batch_dagster.table.rejections import Reason, Rejections, reason_columns
 from hubspot_batch_dagster.table.row_model import check_with_model
+from hubspot_batch_dagster.table.rules import Rule
 from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
 from hubspot_batch_dagster.table.text import Text
 from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
@@ -68,17 +71,20 @@ def rejected_schema(keys: pa.DataType) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One batch of rows: `good` has the schema `encoded_schema`, `rejected` has `rejected_schema`.
+    """One batch of rows: `good` has the schema `encoded_schema`, `rejected` and `omitted` have `rejected_schema`.
 
-    Together they hold each row once, both in the table's order.
+    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows that
+    were left out or cleared by rule; a row may have several.
     """
 
     good: pa.RecordBatch
     rejected: pa.RecordBatch
+    omitted: pa.RecordBatch
 
     def __repr__(self) -> str:
         """Counts only: an error or a log that shows this must not show people's data."""
-        return f"Encoded(good={self.good.num_rows} rows, rejected={self.rejected.num_rows} rows)"
+        good, rejected, omitted = self.good.num_rows, self.rejected.num_rows, self.omitted.num_rows
+        return f"Encoded(good={good} rows, rejected={rejected} rows, omitted={omitted} cells)"
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class Encoder:
         return _Column(
             field=field,
             index=self.schema.get_field_index(field.column),
-            encode=encoder_for(field.definition),
+            encode=_encoder_of(field),
             is_email=field.property in self.layout.emails,
             is_id=field.property == self.layout.id_property,
         )
@@ -137,10 +143,12 @@ class Encoder:
         """
         if batch.schema.names != self.schema.names:
             raise TableError(f"A batch has the columns {batch.schema.names}, not {self.schema.names}.")
+        batch = self._without_null_values(batch)
         rejections = Rejections(batch.num_rows)
+        omissions: list[Reason] = []
         keys, key = self._key(batch, rejections)
         identity = self._record_id(batch, rejections, look_ups)
-        properties, id_text = self._properties(batch, rejections)
+        properties, id_text = self._properties(batch, rejections, omissions)
         if self.layout.id_property is not None:
             identity = self._property_id(batch, id_text, rejections)
         associations = self._associations(batch, rejections, look_ups)
@@ -151,16 +159,38 @@ class Encoder:
         every = pa.RecordBatch.from_arrays(
             [rows, keys, key, identity, properties, associations], schema=self.encoded_schema
         )
-        return self._divided(every, rejections)
+        return self._divided(every, rejections, omissions)
 
-    def _divided(self, every: pa.RecordBatch, rejections: Rejections) -> Encoded:
+    def _without_null_values(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Key columns too: a key that says N/A is an empty one."""
+        casts = dict.fromkeys(self.layout.columns(), self.layout.cast)
+        casts |= {each.column: each.rule.cast for each in self.layout.fields}
+        for name, cast in casts.items():
+            if cast is not None and cast.null_values:
+                index = self.schema.get_field_index(name)
+                batch = batch.set_column(index, name, without_null_values(batch.column(index), cast))
+        return batch
+
+    def _divided(self, every: pa.RecordBatch, rejections: Rejections, omissions: list[Reason]) -> Encoded:
         bad = pa.array(rejections.positions(), pa.int64())
         rejected = pa.RecordBatch.from_arrays(
             [*(every.column(name).take(bad) for name in ("row", "keys", "key")), *rejections.columns()],
             schema=self.rejected_schema,
         )
         good = every if not rejections else every.take(pa.array(rejections.good(), pa.int64()))
-        return Encoded(good, rejected)
+        return Encoded(good, rejected, self._omitted(every, rejections, omissions))
+
+    def _omitted(
+        self, every: pa.RecordBatch, rejections: Rejections, omissions: list[Reason]
+    ) -> pa.RecordBatch:
+        cells = [
+            (at, reason) for reason in omissions for at in reason.problem.positions() if at not in rejections
+        ]
+        where = pa.array([at for at, _ in cells], pa.int64())
+        return pa.RecordBatch.from_arrays(
+            [*(every.column(name).take(where) for name in ("row", "keys", "key")), *reason_columns(cells)],
+            schema=self.rejected_schema,
+        )
 
     def _key(self, batch: pa.RecordBatch, rejections: Rejections) -> tuple[Array, Array]:
         fields = list(self.encoded_schema.field("keys").type)
@@ -187,16 +217,22 @@ class Encoder:
         rejections.add(name, None, [*text.problems, *problem(missing, MISSING_RECORD_ID)])
         return text.values
 
-    def _properties(self, batch: pa.RecordBatch, rejections: Rejections) -> tuple[Array, Array | None]:
+    def _properties(
+        self, batch: pa.RecordBatch, rejections: Rejections, omissions: list[Reason]
+    ) -> tuple[Array, Array | None]:
         members, id_text = [], None
         for column in self._columns:
+            field = column.field
             text = self._text(column, batch.column(column.index))
-            rejections.add(column.field.column, column.field.property, text.problems)
             if column.is_id:
                 id_text = text.values
-            if self.layout.on_null == "clear":
-                text = Text(pc.fill_null(text.values, ""), text.problems, text.plain)
-            members.append(member(column.field.property, text))
+            values = pc.fill_null(text.values, "") if self.layout.on_null == "clear" else text.values
+            if field.rule.on_invalid == "reject":
+                rejections.add(field.column, field.property, text.problems)
+            else:
+                omissions += [Reason(field.column, field.property, each) for each in text.problems]
+                values = _ruled(values, text.problems, field.rule)
+            members.append(member(field.property, Text(values, [], text.plain)))
         return json_objects(members, batch.num_rows), id_text
 
     def _text(self, column: _Column, array: Array) -> Text:
@@ -233,6 +269,25 @@ class Encoder:
 
     def _property_of(self, column: str | None) -> str | None:
         return next((each.property for each in self.layout.fields if each.column == column), None)
+
+
+def _encoder_of(field: Field) -> Encode:
+    cast = field.rule.cast
+    if cast is None:
+        return encoder_for(field.definition)
+    return encoder_for(
+        field.definition,
+        first=lambda encode: casting(encode, cast, field.definition, given=field.rule.given),
+    )
+
+
+def _ruled(values: Array, problems: list[Problem], rule: Rule) -> Array:
+    """The texts with nothing, or with an empty text, for the cells that cannot be sent."""
+    for each in problems:
+        values = pc.if_else(
+            each.mask, pa.scalar("" if rule.on_invalid == "clear" else None, pa.string()), values
+        )
+    return values
 
 
 def _key_type(kind: pa.DataType) -> pa.DataType:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.rules import PLAIN, Cast, Rule
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ class Field:
         column: The column of the table.
         definition: The portal's definition, if known: it decides how values are written and checked.
             Without it the column's Arrow type decides.
+        rule: How its cells are read, and what becomes of those that cannot be sent.
     """
 
     property: str
     column: str
     definition: Definition | None = None
+    rule: Rule = PLAIN
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Layout:
         targets: The columns of associated records.
         on_null: `"omit"` leaves a null out, so HubSpot keeps what it has; `"clear"` sends `""`, which
             empties the property.
+        cast: How text is read in columns that are no field, as far as that is which of it means nothing.
         emails: The properties that HubSpot checks as email addresses. They also fold as ids.
     """
 
@@ -104,6 +108,7 @@ class Layout:
     on_null: Literal["omit", "clear"] = "omit"
     emails: tuple[str, ...] = ("email",)
     record_id_through: str | None = None
+    cast: Cast | None = None
 
     def columns(self) -> tuple[str, ...]:
         """Every column the layout reads, in the order key, record id, fields, targets."""

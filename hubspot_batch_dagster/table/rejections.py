@@ -14,7 +14,9 @@ _MOST_TOLD = 20
 
 
 @dataclass(frozen=True)
-class _Reason:
+class Reason:
+    """Why rows of one column cannot be sent as they are."""
+
     column: str | None
     property: str | None
     problem: Problem
@@ -29,15 +31,18 @@ class Rejections:
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self._reasons: dict[int, list[_Reason]] = {}
+        self._reasons: dict[int, list[Reason]] = {}
 
     def __len__(self) -> int:
         return len(self._reasons)
 
+    def __contains__(self, at: object) -> bool:
+        return at in self._reasons
+
     def add(self, column: str | None, name: str | None, problems: Iterable[Problem]) -> None:
         """Records the problems of a column that goes to the property `name` (None: to no property)."""
         for each in problems:
-            reason = _Reason(column, name, each)
+            reason = Reason(column, name, each)
             for at in each.positions():
                 self._reasons.setdefault(at, []).append(reason)
 
@@ -52,15 +57,20 @@ class Rejections:
     def columns(self) -> list[Array]:
         """column, property, code and message of each rejected row, in the order of `positions`."""
         first = [(at, self._reasons[at][0]) for at in self.positions()]
-        text = pa.string()
-        return [
-            pa.array([reason.column for _, reason in first], text),
-            pa.array([reason.property for _, reason in first], text),
-            pa.array([reason.problem.code.name for _, reason in first], text),
-            pa.array([self._message(at) for at, _ in first], text),
-        ]
+        return [*reason_columns(first)[:-1], pa.array([self._message(at) for at, _ in first], pa.string())]
 
     def _message(self, at: int) -> str:
         messages = list(dict.fromkeys(reason.message(at) for reason in self._reasons[at]))
         more = f" And {len(messages) - _MOST_TOLD} more." if len(messages) > _MOST_TOLD else ""
         return " Also ".join(messages[:_MOST_TOLD]) + more
+
+
+def reason_columns(cells: list[tuple[int, Reason]]) -> list[Array]:
+    """column, property, code and message of some cells, each a position in its batch and a reason."""
+    text = pa.string()
+    return [
+        pa.array([reason.column for _, reason in cells], text),
+        pa.array([reason.property for _, reason in cells], text),
+        pa.array([reason.problem.code.name for _, reason in cells], text),
+        pa.array([reason.message(at) for at, reason in cells], text),
+    ]

@@ -47,14 +47,20 @@ _ORDINARY_EMAIL = (
 Encode = Callable[[Array], Text]
 
 
-def encoder_for(definition: Definition | None) -> Encode:
+def encoder_for(
+    definition: Definition | None, *, first: Callable[[Encode], Encode] = lambda encode: encode
+) -> Encode:
     """The function that turns a column into text for a property, and finds what HubSpot would refuse.
 
     Empty text is let through for every type: it clears the property. Surrounding spaces are dropped except
     in text properties. A list column is encoded element by element.
+
+    Args:
+        definition: The property; None where it is not known.
+        first: Puts something before the encoding of one type's cells, such as a cast.
     """
     longest = LONGEST_TEXT if definition is None or definition.max_length is None else definition.max_length
-    one = _by_type(definition)
+    one = first(_by_type(definition))
 
     def encode(array: Array) -> Text:
         if is_mixed(array.type):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from hubspot_batch_dagster import Upsert, prepare
+from component_helpers import counts, loaded, refusal, run
+
+from hubspot_batch_dagster import HubSpotResource, Upsert, prepare
 from hubspot_batch_dagster.component.source import Source
+from hubspot_batch_dagster.emulator import Emulator
 
 
 def test_a_fraction_far_down_a_sql_result_stays_one(tmp_path: Path) -> None:
@@ -24,3 +27,40 @@ def test_a_fraction_far_down_a_sql_result_stays_one(tmp_path: Path) -> None:
         '{"annualrevenue":"99.5"}',
         '{"annualrevenue":"0.99"}',
     ]
+
+
+def test_a_text_source_is_read_as_its_cast_says_and_a_bad_cell_is_told_by_the_check(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, tmp_path: Path
+) -> None:
+    hubspot_emulator.add_property("contacts", "vip", type="bool", fieldType="booleancheckbox")
+    hubspot_emulator.add_property("contacts", "born", type="date")
+    hubspot_emulator.add_property("contacts", "worth", type="number")
+    lines = ["mail,vip,born,worth", 'a@x.org,yes,29.02.2024,"1.234,5"', "b@x.org,N/A,31.02.2024,much"]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    cast = {
+        "null_values": ["N/A"],
+        "true_values": ["yes"],
+        "false_values": ["no"],
+        "date_formats": ["%d.%m.%Y"],
+    }
+    properties = {
+        "email": "mail",
+        "vip": "vip",
+        "born": {"column": "born", "on_invalid": "omit"},
+        "worth": {"column": "worth", "on_invalid": "omit", "cast": {"decimal": ",", "thousands": "."}},
+    }
+    source = {"path": str(tmp_path / "rows.csv"), "cast": cast}
+    with loaded(source=source, properties=properties) as (_, defs):
+        ran = run(defs, hubspot)
+    assert {name: n for name, n in counts(ran).items() if name == "created"} == {"created": 2}
+    stored = {each["email"]: each for each in hubspot_emulator.records("contacts").values()}
+    assert [stored["a@x.org"][name] for name in ("vip", "born", "worth")] == ["true", "2024-02-29", "1234.5"]
+    assert not {"vip", "born", "worth"} & set(stored["b@x.org"])
+    check = next(each for each in ran.get_asset_check_evaluations() if each.check_name == "rows_rejected")
+    assert (check.passed, check.severity.value) == (False, "WARN")
+    assert "2 cells were left out or cleared" in (check.description or "")
+    assert check.metadata["cells_omitted"].value == 2
+
+
+def test_a_property_with_an_unknown_rule_is_refused() -> None:
+    assert "ignore_bad is no field" in refusal(properties={"email": {"column": "email", "ignore_bad": True}})

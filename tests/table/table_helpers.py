@@ -21,7 +21,7 @@ def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1
     """Every row of a small table, as one `Encoded`."""
     reader = record_batches(rows, max_rows=max_rows)
     encoder = bind(layout, reader.schema, model=model)
-    good, rejected, first = [], [], 0
+    good, rejected, omitted, first = [], [], [], 0
     for batch in reader:
         encoded = encoder.encode(batch, first)
         encoded.good.validate(full=True)
@@ -29,9 +29,11 @@ def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1
         first += batch.num_rows
         good.append(encoded.good)
         rejected.append(encoded.rejected)
+        omitted.append(encoded.omitted)
     return Encoded(
         _one(pa.Table.from_batches(good, encoder.encoded_schema)),
         _one(pa.Table.from_batches(rejected, encoder.rejected_schema)),
+        _one(pa.Table.from_batches(omitted, encoder.rejected_schema)),
     )
 
 

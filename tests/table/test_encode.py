@@ -193,7 +193,7 @@ def test_a_batch_of_another_schema_is_refused():
 
 def test_an_encoded_batch_prints_counts_and_no_data():
     encoded = encode(pa.table({"k": ["secret", None]}), Layout((), ("k",)))
-    assert repr(encoded) == "Encoded(good=1 rows, rejected=1 rows)"
+    assert repr(encoded) == "Encoded(good=1 rows, rejected=1 rows, omitted=0 cells)"
 
 
 def test_the_result_has_the_promised_schemas():

@@ -232,7 +232,9 @@ class CreateRules:
             schema=encoded.rejected.schema,
         )
         both = pa.Table.from_batches([encoded.rejected, more]).sort_by("row").combine_chunks()
-        return Encoded(encoded.good.take(rest), both.to_batches()[0])
+        good = encoded.good.take(rest)
+        of_good = pc.is_in(encoded.omitted.column("row"), value_set=good.column("row"))
+        return Encoded(good, both.to_batches()[0], encoded.omitted.filter(of_good))
 
 
 def create_rules(

@@ -40,6 +40,7 @@ def save(
     ids, rejected = conclusion.write_tables(area, run.folder, metadata)
     ids_path = store.put(name, ids, "runs", run_id, "ids.parquet")
     rejected_path = store.put(name, rejected, "runs", run_id, "rejected.parquet")
+    omitted_path, omitted = _save_omitted(run, area)
     associations_path, association_counts = _save_associations(run, schema, area, associated)
     written = run.folder / "state.parquet"
     known_rows.write(area, written, metadata, schema.definition(run))
@@ -61,9 +62,20 @@ def save(
         associations_path=associations_path,
         association_counts={name: association_counts.get(name, 0) for name in ASSOCIATION_OUTCOMES},
         dissociated=delivery.dissociated + associated.dissociated,
+        omitted_path=omitted_path,
+        cells_omitted=omitted,
     )
     history.add_run(store, result, run.folder)
     return result
+
+
+def _save_omitted(run: RunContext, area: StagingArea) -> tuple[str | None, dict[str, int]]:
+    """Put the cells that were left out by rule into the store; nothing where there is none."""
+    if area.count("SELECT count(*) FROM omitted") == 0:
+        return None, {}
+    written = run.folder / "omitted.parquet"
+    reasons = conclusion.write_omitted(area, written)
+    return run.store.put(run.name, written, "runs", run.definition.id, written.name), reasons
 
 
 def _save_associations(

@@ -77,6 +77,23 @@ def _slice_of_final(low: int, high: int) -> str:
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
 
 
+def write_omitted(stage: StagingArea, path: Path) -> dict[str, int]:
+    """Write the cells that were left out or cleared by rule, of the rows that were not rejected.
+
+    Returns:
+        ``column: CODE`` -> cells, the commonest first.
+    """
+    keys = ", ".join(f"o.keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns)
+    some = "FROM omitted o JOIN final f USING (row) WHERE f.outcome <> 'rejected'"
+    target = str(path).replace("'", "''")
+    stage.db.execute(
+        f"""COPY (SELECT o.row, {keys}, o."column", o.property AS error_property, o.code AS error_code,
+            o.message AS error_message {some} ORDER BY o.row) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
+    )
+    query = f"""SELECT o."column" || ': ' || o.code AS reason, count(*) AS n {some} GROUP BY reason ORDER BY n DESC, reason"""
+    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+
+
 def write_tables(stage: StagingArea, folder: Path, metadata: str) -> tuple[Path, Path]:
     """Write the ids table and the rejected rows of the run; returns their paths."""
     ids, rejected = folder / "ids.parquet", folder / "rejected.parquet"

@@ -117,6 +117,8 @@ class StagingArea:
             self._insert("staged", good, f"row, keys, key, id, {self._digest}", self._writer)
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*", self._writer)
+        if encoded.omitted.num_rows:
+            self._insert("omitted", encoded.omitted, "*", self._writer)
 
     def incomplete(self, reasons: pa.RecordBatch) -> None:
         """Note the rows that cannot become new records, with the reason of each; the plan decides whether they would."""
@@ -375,6 +377,7 @@ class StagingArea:
         )
         _register(self.db, pa.Table.from_batches([], encoder.rejected_schema))
         self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
+        self.db.execute("CREATE TABLE omitted AS SELECT * FROM incoming LIMIT 0")
         self.db.execute("CREATE TABLE lost (row BIGINT)")
         self.db.execute("CREATE TABLE doubtful (row BIGINT, doubt INTEGER)")
         self.db.execute(

@@ -1,0 +1,125 @@
+"""Which columns are sent as which properties, and the rules for a column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hubspot_batch_dagster.api.arguments import check_fields
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.table.rules import Cast, OnInvalid
+
+__all__ = ["Cast", "Properties", "Property", "mapping", "rules"]
+
+
+@dataclass(frozen=True)
+class Property:
+    """A column that is sent as a property, with rules of its own.
+
+    Args:
+        column: The column.
+        on_invalid: What becomes of a cell that cannot be sent. ``"reject"`` rejects its row. ``"omit"`` sends the row without
+            it, so that HubSpot keeps what it has. ``"clear"`` empties the property. Cells left out or cleared are counted in
+            ``cells_omitted`` and listed in ``SyncResult.omitted``, and the check ``rows_rejected`` warns of them.
+            Key columns take only ``"reject"``.
+        cast: How text becomes a value: ``Cast(true_values=["yes"], false_values=["no"])``.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Cast, Property, Upsert
+        >>> contacts = Upsert(
+        ...     "contacts",
+        ...     id_property="email",
+        ...     properties={
+        ...         "email": "mail",
+        ...         "date_of_birth": Property("born", on_invalid="omit", cast=Cast(date_formats=["%d.%m.%Y"])),
+        ...     },
+        ... )
+        >>> contacts.property_columns
+        {'email': 'mail', 'date_of_birth': 'born'}
+    """
+
+    column: str
+    on_invalid: OnInvalid = "reject"
+    cast: Cast | Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.column:
+            raise InputError("A Property names no column.", remedy="Give the column as its first argument.")
+        object.__setattr__(self, "cast", cast_of(self.cast))
+
+
+Properties = Mapping[str, str | Property] | Sequence[str]
+"""Property to column or ``Property``; or the columns that are named like their property."""
+
+
+def cast_of(given: Any) -> Cast | None:
+    """The options as a ``Cast``, which may be given as a mapping.
+
+    Raises:
+        InputError: An option does not exist, or cannot be meant.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Cast | Mapping):
+        raise InputError(
+            f"cast is {given!r}.", remedy="Give Cast(...), or a mapping of its options such as null_values."
+        )
+    if isinstance(given, Cast):
+        _check_cast(given)
+        return given
+    try:
+        cast = Cast(**given)
+    except TypeError:
+        raise InputError(
+            f"cast has options that do not exist: {sorted({*dict(given)} - {*vars(Cast())})}.",
+            remedy=f"It takes {', '.join(vars(Cast()))}.",
+        ) from None
+    _check_cast(cast)
+    return cast
+
+
+def _check_cast(cast: Cast) -> None:
+    check_fields(cast)
+    if len(cast.decimal) != 1 or len(cast.thousands) > 1 or cast.decimal == cast.thousands:
+        raise InputError(
+            f"decimal={cast.decimal!r} and thousands={cast.thousands!r} are no two marks.",
+            remedy="Give one character each, and two that differ.",
+        )
+    both = {each.casefold() for each in cast.true_values} & {each.casefold() for each in cast.false_values}
+    if both:
+        raise InputError(f"{sorted(both)} would be true and false.", remedy="Name each text once.")
+    if cast.time_zone is not None:
+        _check_zone(cast.time_zone)
+
+
+def _check_zone(name: str) -> None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(
+            f"There is no time zone {name!r}.", remedy="Give a name such as 'Europe/Berlin' or 'UTC'."
+        ) from None
+
+
+def mapping(properties: Properties | None) -> dict[str, str] | None:
+    """Property -> column; a list means columns named like their properties."""
+    if properties is None:
+        return None
+    if isinstance(properties, Mapping):
+        return {
+            name: each.column if isinstance(each, Property) else each for name, each in properties.items()
+        }
+    names = list(properties)
+    if len(set(names)) != len(names):
+        raise InputError(f"properties names a property twice: {names}.", remedy="Name each property once.")
+    return {name: name for name in names}
+
+
+def rules(properties: Properties | None) -> dict[str, Property]:
+    """The properties that have rules of their own."""
+    given = properties.items() if isinstance(properties, Mapping) else ()
+    return {name: each for name, each in given if isinstance(each, Property)}

@@ -1,0 +1,154 @@
+"""Text as values, as a column's `Cast` says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.table.check import INVALID_NUMBER, Code, Problem, problem
+from hubspot_batch_dagster.table.kernels import Array, by_value, emptied, pc
+from hubspot_batch_dagster.table.layout import Definition
+from hubspot_batch_dagster.table.mixed import Part, is_mixed, mixed, parts_of
+from hubspot_batch_dagster.table.rules import Cast
+from hubspot_batch_dagster.table.text import Text
+
+Encode = Callable[[Array], Text]
+
+_TRUTH = {"true", "false"}
+_NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
+
+
+def without_null_values(array: Array, cast: Cast) -> Array:
+    """The column with empty cells for the texts that mean nothing."""
+    if not cast.null_values:
+        return array
+    if is_mixed(array.type):
+        parts = [Part(without_null_values(part.cells, cast), part.places) for part in parts_of(array)]
+        return mixed(parts, len(array))
+    if not pa.types.is_string(array.type):
+        return array
+    nothing = pa.array([each.strip() for each in cast.null_values], pa.string())
+    return emptied(pc.is_in(pc.utf8_trim_whitespace(array), value_set=nothing), array)
+
+
+def casting(encode: Encode, cast: Cast, definition: Definition | None, *, given: bool) -> Encode:
+    """An encoder that reads text as `cast` says first.
+
+    Args:
+        encode: The property's own encoder.
+        cast: How text is read.
+        definition: The property. Where it is not known, the options themselves say what is meant.
+        given: Whether the cast was written for this column. A default says nothing of a property that is not known.
+    """
+    kind = _kind(definition, cast, given=given)
+    read = {"bool": _truths, "number": _numbers, "date": _dates, "datetime": _times}.get(kind)
+
+    def cast_and_encode(array: Array) -> Text:
+        if read is None:
+            return encode(array)
+        values, problems = read(array, cast)
+        text = encode(values)
+        return Text(text.values, [*problems, *text.problems], text.plain)
+
+    return cast_and_encode
+
+
+def _kind(definition: Definition | None, cast: Cast, *, given: bool) -> str:
+    if definition is not None:
+        truth = definition.type == "enumeration" and set(definition.options) == _TRUTH
+        return "bool" if truth else definition.type
+    if not given:
+        return ""
+    if cast.true_values or cast.false_values:
+        return "bool"
+    if cast.date_formats or cast.time_zone:
+        return "datetime" if cast.time_zone else "date"
+    return "number" if cast.thousands or cast.decimal != "." else ""
+
+
+_Read = tuple[Array, list[Problem]]
+
+
+def _truths(array: Array, cast: Cast) -> _Read:
+    named = {each.strip().casefold(): "true" for each in cast.true_values}
+    named |= {each.strip().casefold(): "false" for each in cast.false_values}
+    if not named:
+        return array, []
+    if pa.types.is_integer(array.type):
+        array = array.cast(pa.string())  # safe: digits
+    if not pa.types.is_string(array.type):
+        return array, []
+    return by_value(array, lambda cell: named.get(cell.strip().casefold(), cell)), []
+
+
+def _numbers(array: Array, cast: Cast) -> _Read:
+    if (cast.decimal == "." and not cast.thousands) or not pa.types.is_string(array.type):
+        return array, []
+    mark, between = re.escape(cast.decimal), re.escape(cast.thousands)
+    grouped = rf"|\d{{1,3}}({between}\d{{3}})+" if cast.thousands else ""
+    pattern = re.compile(rf"-?(\d+{grouped})?({mark}\d*)?")
+
+    def read(cell: str) -> str | None:
+        text = cell.strip()
+        if not pattern.fullmatch(text) or (text and not any(each.isdigit() for each in text)):
+            return None
+        plain = text.replace(cast.thousands, "") if cast.thousands else text
+        return plain.replace(cast.decimal, ".")
+
+    return _cells(array, read, INVALID_NUMBER)
+
+
+def _cells(array: Array, read: Callable[[str], str | None], code: Code) -> _Read:
+    values = by_value(array, read)
+    return values, list(problem(pc.and_(values.is_null(), array.is_valid()), code, array))
+
+
+def _dates(array: Array, cast: Cast) -> _Read:
+    if not cast.date_formats or not pa.types.is_string(array.type):
+        return array, []
+
+    def read(cell: str) -> str:
+        found = _by_format(cell, cast)
+        if found is None:
+            return cell
+        return found.date().isoformat() if found.time() == dt.time() else found.isoformat()
+
+    return by_value(array, read), []
+
+
+def _times(array: Array, cast: Cast) -> _Read:
+    if pa.types.is_timestamp(array.type) and array.type.tz is None and cast.time_zone is not None:
+        return pc.assume_timezone(array, cast.time_zone, ambiguous="earliest", nonexistent="latest"), []
+    if not pa.types.is_string(array.type) or not (cast.date_formats or cast.time_zone):
+        return array, []
+    zone = ZoneInfo(cast.time_zone) if cast.time_zone else dt.timezone.utc
+
+    def read(cell: str) -> str:
+        found = _by_format(cell, cast)
+        if found is None and cast.time_zone and _NAIVE.fullmatch(cell.strip()):
+            found = dt.datetime.fromisoformat(_with_microseconds(cell.strip()))
+        if found is None:
+            return cell
+        aware = found if found.tzinfo is not None else found.replace(tzinfo=zone)
+        return aware.astimezone(dt.timezone.utc).isoformat().replace("+00:00", "Z")
+
+    return by_value(array, read), []
+
+
+def _with_microseconds(text: str) -> str:
+    """ISO 8601 as Python 3.10 reads it: six places, which HubSpot's three lose nothing to."""
+    whole, dot, places = text.replace("t", "T").partition(".")
+    return f"{whole}.{places.ljust(6, '0')[:6]}" if dot else whole
+
+
+def _by_format(cell: str, cast: Cast) -> dt.datetime | None:
+    for each in cast.date_formats:
+        try:
+            return dt.datetime.strptime(cell.strip(), each)
+        except ValueError:
+            continue
+    return None

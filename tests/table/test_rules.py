@@ -1,0 +1,177 @@
+"""Rules for a column: how its text is read, and what becomes of a cell that cannot be sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+from table_helpers import encode, rejected_codes, sent
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.properties import Cast, Property, cast_of
+from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout
+from hubspot_batch_dagster.table.rules import Rule
+
+NUMBER, BOOL = Definition("p", "number"), Definition("p", "bool")
+TRUTH = Definition("p", "enumeration", "booleancheckbox", {"true": "Yes", "false": "No"})
+DATE, DATETIME, STRING = Definition("p", "date"), Definition("p", "datetime"), Definition("p", "string")
+YES_NO = Cast(true_values=("yes", "Y", "1"), false_values=("no", "n", "0"))
+GERMAN = Cast(decimal=",", thousands=".")
+SWISS = Cast(thousands="'")
+DAYS = Cast(date_formats=("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d/%m/%y"))
+BERLIN = Cast(date_formats=("%d.%m.%Y %H:%M",), time_zone="Europe/Berlin")
+
+CASTS = [
+    (
+        BOOL,
+        YES_NO,
+        ["yes", "NO", " y ", "1", "0", "true"],
+        ["true", "false", "true", "true", "false", "true"],
+    ),
+    (TRUTH, YES_NO, ["Yes", "n"], ["true", "false"]),
+    (BOOL, YES_NO, [1, 0], ["true", "false"]),
+    (STRING, YES_NO, ["yes", "1"], ["yes", "1"]),
+    (NUMBER, YES_NO, ["1", "0"], ["1", "0"]),
+    (NUMBER, GERMAN, ["1.234,5", "-12,75", "1.234.567", "7", ""], ["1234.5", "-12.75", "1234567", "7", ""]),
+    (NUMBER, SWISS, ["1'234.5", "1234.5"], ["1234.5", "1234.5"]),
+    (STRING, GERMAN, ["1.234,5"], ["1.234,5"]),
+    (NUMBER, GERMAN, [1234.5], ["1234.5"]),
+    (DATE, DAYS, ["29.02.2024", "2024-02-29", "29/02/24"], ["2024-02-29"] * 3),
+    (
+        DATETIME,
+        DAYS,
+        ["29.02.2024 12:30", "29.02.2024"],
+        ["2024-02-29T12:30:00.000Z", "2024-02-29T00:00:00.000Z"],
+    ),
+    (
+        DATETIME,
+        BERLIN,
+        [
+            "29.02.2024 12:30",
+            "2024-07-01 12:30:00.123456",
+            "2024-07-01T12:30:00Z",
+            "2024-07-01T12:30:00+05:00",
+        ],
+        [
+            "2024-02-29T11:30:00.000Z",
+            "2024-07-01T10:30:00.123Z",
+            "2024-07-01T12:30:00.000Z",
+            "2024-07-01T07:30:00.000Z",
+        ],
+    ),
+    (DATETIME, BERLIN, [dt.datetime(2024, 7, 1, 12)], ["2024-07-01T10:00:00.000Z"]),
+    (DATETIME, BERLIN, [dt.datetime(2024, 7, 1, 12, tzinfo=dt.timezone.utc)], ["2024-07-01T12:00:00.000Z"]),
+    (DATETIME, BERLIN, [dt.datetime(2024, 10, 27, 2, 30)], ["2024-10-27T00:30:00.000Z"]),
+    (STRING, Cast(null_values=("N/A", "-")), ["N/A", " - ", "a-b"], [None, None, "a-b"]),
+    (NUMBER, Cast(null_values=("n/a",)), ["n/a", "7"], [None, "7"]),
+    (None, YES_NO, ["yes", "no"], ["true", "false"]),
+    (None, GERMAN, ["1.234,5"], ["1234.5"]),
+    (None, DAYS, ["29.02.2024"], ["2024-02-29"]),
+]
+
+
+def table(values: object) -> pa.Table:
+    return pa.table({"id": range(len(values)), "x": values})
+
+
+def layout(definition: Definition | None, rule: Rule, **more: object) -> Layout:
+    return Layout((Field("p", "x", definition, rule),), ("id",), **more)
+
+
+@pytest.mark.parametrize(("definition", "cast", "values", "texts"), CASTS)
+def test_text_is_read_as_the_cast_says_where_the_property_is_of_that_type(definition, cast, values, texts):
+    encoded = encode(table(values), layout(definition, Rule(cast=cast)))
+    assert encoded.rejected.num_rows == 0, encoded.rejected["message"].to_pylist()
+    assert list(sent(encoded).values()) == texts
+
+
+@pytest.mark.parametrize(
+    ("definition", "cast", "cell", "code"),
+    [
+        (NUMBER, GERMAN, "1.5", "INVALID_NUMBER"),
+        (NUMBER, GERMAN, "12.34,5", "INVALID_NUMBER"),
+        (NUMBER, GERMAN, "1,2,3", "INVALID_NUMBER"),
+        (NUMBER, SWISS, "1'23", "INVALID_NUMBER"),
+        (NUMBER, GERMAN, "-", "INVALID_NUMBER"),
+        (BOOL, YES_NO, "maybe", "INVALID_BOOL"),
+        (DATE, DAYS, "31.02.2024", "INVALID_DATE"),
+        (DATETIME, BERLIN, "noon", "INVALID_DATETIME"),
+    ],
+)
+def test_what_the_cast_does_not_name_is_refused_and_never_guessed(definition, cast, cell, code):
+    encoded = encode(table([cell]), layout(definition, Rule(cast=cast)))
+    assert rejected_codes(encoded) == {0: code}
+    assert repr(cell) in encoded.rejected["message"][0].as_py()
+
+
+def test_a_default_says_nothing_of_a_property_that_is_not_known_but_which_text_is_empty():
+    cast = Cast(null_values=("N/A",), true_values=("1",), false_values=("0",), decimal=",")
+    encoded = encode(table(["1", "N/A", "1,5"]), layout(None, Rule(cast=cast, given=False)))
+    assert list(sent(encoded).values()) == ["1", None, "1,5"]
+
+
+def test_a_column_of_several_types_is_cast_cell_by_cell():
+    rows = [{"id": at, "x": value} for at, value in enumerate(["yes", True, "N/A", 0])]
+    rule = Rule(cast=Cast(null_values=("N/A",)).over(YES_NO))
+    assert list(sent(encode(rows, layout(BOOL, rule))).values()) == ["true", "true", None, "false"]
+
+
+@pytest.mark.parametrize("on_null", ["omit", "clear"])
+def test_a_cell_left_out_by_rule_does_not_cost_its_row_and_is_told(on_null):
+    rule = Rule(on_invalid="omit")
+    encoded = encode(table(["7", "seven", None]), layout(NUMBER, rule, on_null=on_null))
+    assert encoded.rejected.num_rows == 0
+    assert sent(encoded) == {0: "7", 1: None, 2: "" if on_null == "clear" else None}
+    omitted = encoded.omitted.to_pylist()
+    assert [
+        (each["row"], each["key"], each["column"], each["property"], each["code"]) for each in omitted
+    ] == [(1, "1", "x", "p", "INVALID_NUMBER")]
+    assert omitted[0]["message"].startswith("x: 'seven' is not a number")
+
+
+def test_a_cell_cleared_by_rule_empties_the_property():
+    encoded = encode(table(["7", "seven"]), layout(NUMBER, Rule(on_invalid="clear")))
+    assert sent(encoded) == {0: "7", 1: ""}
+    assert encoded.omitted.num_rows == 1
+
+
+def test_a_row_that_is_rejected_for_another_cell_has_no_cells_left_out():
+    rows = pa.table({"id": [1], "x": ["seven"], "y": ["eight"]})
+    fields = (Field("p", "x", NUMBER, Rule(on_invalid="omit")), Field("q", "y", Definition("q", "number")))
+    encoded = encode(rows, Layout(fields, ("id",)))
+    assert encoded.rejected["column"].to_pylist() == ["y"]
+    assert encoded.omitted.num_rows == 0
+
+
+def test_null_values_empty_a_key_too_and_on_invalid_is_refused_for_it():
+    cast = Cast(null_values=("N/A",))
+    rows = pa.table({"k": ["a", "N/A"]})
+    fields = (Field("ext", "k", None, Rule(cast=cast)),)
+    assert rejected_codes(encode(rows, Layout(fields, ("k",), id_property="ext"))) == {1: "MISSING_KEY"}
+    assert rejected_codes(encode(rows, Layout((), ("k",), cast=cast))) == {1: "MISSING_KEY"}
+    with pytest.raises(TableError, match="identifies the row"):
+        encode(rows, Layout((Field("p", "k", None, Rule(on_invalid="omit")),), ("k",)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"cast": {"nulls": ["-"]}}, "options that do not exist: \\['nulls'\\]"),
+        ({"cast": 7}, "cast is 7"),
+        ({"cast": {"null_values": 7}}, "null_values is 7: Cast takes"),
+        ({"cast": Cast(decimal=",", thousands=",")}, "no two marks"),
+        ({"cast": Cast(true_values=("1",), false_values=("1",))}, "true and false"),
+        ({"cast": Cast(time_zone="Mars/Olympus")}, "no time zone 'Mars/Olympus'"),
+        ({"on_invalid": "ignore"}, "on_invalid is 'ignore': Property takes"),
+        ({"column": ""}, "names no column"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_refused_where_it_is_written(wrong, says):
+    with pytest.raises(InputError, match=says):
+        Property(**{"column": "x", **wrong})
+
+
+def test_a_cast_may_be_a_mapping_and_one_text_is_a_list_of_one():
+    assert cast_of({"null_values": "N/A", "decimal": ","}) == Cast(null_values=("N/A",), decimal=",")
