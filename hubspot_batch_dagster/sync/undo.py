@@ -15,12 +15,19 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.records import Archive, Update
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.requests.stop_signal import stop_signal_for
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.staging.statements import REVERTED
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.undo_associations import (
+    AssociationUndo,
+    plan_association_undo,
+    undo_associations,
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Undo:
         restore: Records that the run changed, with the values that they had.
         archive: Record id -> row key of the records that the run made.
         kept: Changed records without a before-image: they stay as they are.
+        associations: The associations that it made and removed.
         lines: Record id -> row key and hash of the values sent last, of all that the run touched.
     """
 
@@ -43,6 +51,7 @@ class Undo:
     restore: list[dict[str, Any]] = field(repr=False)
     archive: dict[str, str] = field(repr=False)
     kept: int
+    associations: AssociationUndo = field(default_factory=AssociationUndo, repr=False)
     lines: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
@@ -51,8 +60,14 @@ class Undo:
         )
         return (
             f"{self.sync}, run {self.run}: {len(self.restore):,} {self.object_type} get their former values back, "
-            f"{len(self.archive):,} that the run made are archived.{kept}"
+            f"{len(self.archive):,} that the run made are archived.{kept}{self._associations()}"
         )
+
+    def _associations(self) -> str:
+        ended, restored = self.associations.ended, self.associations.restored
+        if not ended and not restored:
+            return ""
+        return f" {ended:,} associations that it made are ended, {restored:,} that it removed are made again."
 
 
 def sync_of_run(store: Store, run: str) -> str:
@@ -92,17 +107,19 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
     }
     changed = {row["hs_object_id"] for row in rows if row["outcome"] == "updated"}
     images = {image["id"]: image for image in _oldest_last(store.journal, sync, run)}
+    archive = {
+        row["hs_object_id"]: lines[row["hs_object_id"]][0]
+        for row in rows
+        if row["outcome"] == "created" and row["hs_object_id"] in lines
+    }
     return Undo(
         sync=sync,
         run=run,
         object_type=object_type,
         restore=[images[each] for each in sorted(changed & images.keys())],
-        archive={
-            row["hs_object_id"]: lines[row["hs_object_id"]][0]
-            for row in rows
-            if row["outcome"] == "created" and row["hs_object_id"] in lines
-        },
+        archive=archive,
         kept=len(changed - images.keys()),
+        associations=plan_association_undo(store, sync, run, set(archive)),
         lines={each: lines[each] for each in {row["hs_object_id"] for row in rows} if each in lines},
     )
 
@@ -112,7 +129,9 @@ def undo(
 ) -> tuple[SyncResult, SyncResult]:
     """Go back: journaled and within the budget like any run. Doing it twice does no harm.
 
-    The next runs of the sync leave what was undone as it is, until a row changes or ``full_refresh`` is asked for. A value that somebody else changed in HubSpot since the run is overwritten too.
+    The next runs of the sync leave what was undone as it is, until a row changes or ``full_refresh`` is asked for. A value
+    that somebody else changed in HubSpot since the run is overwritten too. Associations that the run made are ended; one
+    that was there before and that the run wrote again ends too, unless the operation had ``keep_before=True``.
 
     Returns:
         What became of the restored records, and of the archived ones.
@@ -132,6 +151,11 @@ def undo(
     restored = run_sync(
         rows, update, client=client, store=store, name=f"{name}/restore", options=options
     ).result
+    with stop_signal_for(client) as stop:
+        policy = (options or RunOptions()).retry_policy
+        undo_associations(
+            found.associations, found.object_type, Requester(client, stop=stop, retry_policy=policy)
+        )
     gone = [{"hs_object_id": each} for each in found.archive]
     archive = Archive(found.object_type, record_id="hs_object_id")
     archived = run_sync(

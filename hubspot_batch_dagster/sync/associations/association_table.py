@@ -16,35 +16,18 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import ConservationError
+from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 
 OUTCOMES = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
+REMOVED = "removed_associations.parquet"
 UNRESOLVED = "UNRESOLVED_ASSOCIATION"
 """The code of a row, or an association, that names a key without a record."""
 
 _WRITTEN = "('create', 'upsert', 'update')"
-
-
-@dataclass(frozen=True)
-class WantedAssociation:
-    """One association to write.
-
-    Attributes:
-        line: Its number in the table.
-        key: Key of its row.
-        record: The record that it starts from.
-        target: The record that it leads to; ``None`` for a row that wants none and shall lose the others (``replace``).
-        place: Which association of the operation it is; -1 without a target.
-    """
-
-    line: int
-    key: str
-    record: str
-    target: str | None
-    place: int
 
 
 def name_of(association: TypedAssociation) -> str:
@@ -198,12 +181,32 @@ class AssociationTable:
 
     def write(self, path: Path) -> None:
         """Write one line for each association of the run, with its outcome."""
-        keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in self.stage.key_columns)
+        names = self.stage.key_columns
+        keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in names)
+        record = "" if "hs_object_id" in names else "id AS hs_object_id, "
         self._copy(
-            f"""SELECT {keys}p."to", p.label, target_key, target_id, outcome, code AS error_code, message AS reason
+            f"""SELECT {keys}{record}p."to", p.label, target_key, target_id, outcome, code AS error_code,
+                message AS reason, p.label_type AS _label_type
             FROM association_lines JOIN association_places p USING (place) ORDER BY line""",
             path,
         )
+
+    def write_removed(self, path: Path) -> bool:
+        """Write what ``replace`` removed, for the way back. Returns whether there is anything."""
+        self._copy("FROM association_removed", path)
+        return bool(self.stage.count("SELECT count(*) FROM association_removed"))
+
+    def note_removed(self, to: str, removed: Sequence[RemovedAssociation]) -> None:
+        """Note what ``replace`` removed."""
+        if removed:
+            columns: dict[str, Any] = {
+                "record": [each.record for each in removed],
+                "to": [to] * len(removed),
+                "target_id": [each.target for each in removed],
+                "labels": [json.dumps(each.labels) for each in removed],
+                "whole": [each.whole for each in removed],
+            }
+            self.stage.insert("association_removed", pa.table(columns))
 
     def write_open(self, path: Path) -> bool:
         """Write the lines that the next run must know: unresolved and rejected ones. Returns whether there are any."""
@@ -233,9 +236,17 @@ class AssociationTable:
             "to": pa.array([each.to for each in self.associations], pa.string()),
             "label": pa.array([_label(each) for each in self.associations], pa.string()),
             "sync": pa.array([each.association.through for each in self.associations], pa.string()),
+            "label_type": pa.array(
+                [None if each.plain else json.dumps(each.type) for each in self.associations], pa.string()
+            ),
         }
         self.stage.db.execute(
-            'CREATE TABLE association_places (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR)'
+            """CREATE TABLE association_places
+            (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR, label_type VARCHAR)"""
+        )
+        self.stage.db.execute(
+            """CREATE TABLE association_removed
+            (record VARCHAR, "to" VARCHAR, target_id VARCHAR, labels VARCHAR, whole BOOLEAN)"""
         )
         self.stage.insert("association_places", pa.table(columns))
         self.stage.db.execute(

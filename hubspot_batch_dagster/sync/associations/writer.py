@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.association_requests import (
     AssociationRequests,
     CurrentAssociations,
     NewAssociation,
 )
-from hubspot_batch_dagster.sync.associations.association_table import WantedAssociation
+from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey, TypedAssociation
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
@@ -30,12 +31,12 @@ class WrittenAssociations:
 
     Attributes:
         verdicts: Line -> ``associated``, ``unchanged``, ``rejected`` or ``unknown``. What was not sent is missing.
-        dissociated: Associations that ``replace`` removed.
+        removed: What ``replace`` removed.
         whole: Whether every request was answered.
     """
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
-    dissociated: int = 0
+    removed: list[RemovedAssociation] = field(default_factory=list)
     whole: bool = True
 
     def is_missing(self, line: int) -> bool:
@@ -83,7 +84,7 @@ class AssociationWriter:
             if prune and current is not None and not self.requester.stop:
                 kept = {each.record for each in group if written.is_missing(each.line)}
                 done = {record: targets for record, targets in wanted.items() if record not in kept}
-                written.dissociated = self._remove(to, done, current)
+                written.removed = self._remove(to, done, current)
         except HubSpotError as error:
             written.whole = False
             self.requester.stop.set(error)
@@ -138,28 +139,7 @@ class AssociationWriter:
         association = self.associations[0]
         current = self._between(association.to).read([record for record, _ in named])
         wanted = {record: {each: {association.type} for each in targets} for record, targets in named}
-        return self._remove(association.to, wanted, current)
-
-    def remove(self, to: str, made: Iterable[tuple[str, str, AssociationTypeKey | None]]) -> int:
-        """End associations that a run made; one with a label loses that label alone.
-
-        Args:
-            to: The object type that they lead to.
-            made: Record, record at the other end, and the label's type; ``None`` for the whole association.
-
-        Raises:
-            HubSpotError: HubSpot refused, or could not be asked.
-        """
-        whole: dict[str, list[str]] = {}
-        labels: list[NewAssociation] = []
-        for record, target, label in made:
-            if label is None:
-                whole.setdefault(record, []).append(target)
-            else:
-                labels.append(NewAssociation(record, target, (label,)))
-        between = self._between(to)
-        ended = between.remove(whole) if whole else 0
-        return ended + (between.remove_labels(labels) if labels else 0)
+        return len(self._remove(association.to, wanted, current))
 
     def _between(self, to: str) -> AssociationRequests:
         return AssociationRequests(self.requester, self.object_type, to)
@@ -213,11 +193,12 @@ class AssociationWriter:
         labels = types - plain
         if not labels:
             return NewAssociation(record, target)
-        present = (current or {}).get(record, {}).get(target, ())
-        kept = {(each.category or "", each.type_id or 0) for each in present if each.label and each.type_id}
+        kept = set(_labels((current or {}).get(record, {}).get(target, ())))
         return NewAssociation(record, target, tuple(sorted(labels | kept)))
 
-    def _remove(self, to: str, wanted: Mapping[str, Targets], current: CurrentAssociations) -> int:
+    def _remove(
+        self, to: str, wanted: Mapping[str, Targets], current: CurrentAssociations
+    ) -> list[RemovedAssociation]:
         whole: dict[str, list[str]] = {}
         labels: list[NewAssociation] = []
         for record, targets in wanted.items():
@@ -226,8 +207,15 @@ class AssociationWriter:
                 whole[record] = ended
             labels += unlabelled
         between = self._between(to)
-        removed = between.remove(whole) if whole else 0
-        return removed + (between.remove_labels(labels) if labels else 0)
+        if whole:
+            between.remove(whole)
+        if labels:
+            between.remove_labels(labels)
+        return [
+            RemovedAssociation(record, target, _labels(current[record][target]), whole=True)
+            for record, targets in whole.items()
+            for target in targets
+        ] + [RemovedAssociation(*each, whole=False) for each in labels]
 
     def _extra(
         self, to: str, record: str, targets: Targets, current: CurrentAssociations
@@ -246,6 +234,10 @@ class AssociationWriter:
                 if has and not association.plain and target not in whole and not named:
                     labels.setdefault(target, []).append(association.type)
         return whole, [NewAssociation(record, target, tuple(types)) for target, types in labels.items()]
+
+
+def _labels(present: Sequence[LabelDefinition]) -> tuple[AssociationTypeKey, ...]:
+    return tuple((each.category or "", each.type_id or 0) for each in present if each.label and each.type_id)
 
 
 def _by_record(

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import HubSpotError
-from hubspot_batch_dagster.sync.associations.association_table import AssociationTable, WantedAssociation
+from hubspot_batch_dagster.sync.associations.association_table import AssociationTable
+from hubspot_batch_dagster.sync.associations.lines import WantedAssociation
 from hubspot_batch_dagster.sync.associations.writer import WrittenAssociations
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
@@ -125,7 +126,8 @@ def _write_all(run: RunContext, schema: Schema, table: AssociationTable) -> int:
 
             for written in in_parallel(write, table.to_write(to, size, prune=prune)):
                 table.note(written.verdicts)
-                dissociated += written.dissociated
+                table.note_removed(to, written.removed)
+                dissociated += len(written.removed)
     return dissociated
 
 

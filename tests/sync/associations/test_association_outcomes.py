@@ -15,6 +15,7 @@ from hubspot_batch_dagster import Associate, Association, Create, Upsert
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
+from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
 AT = "2026-01-01T09:00:00Z"
 PEOPLE = Upsert("contacts", id_property="email", properties=["email"])
@@ -205,6 +206,32 @@ def test_a_late_request_does_not_bring_back_what_replace_removed(bench: Bench) -
     requests = len(bench.emulator.books.requests())
     bench.run(people([second]), operation)
     assert len(bench.emulator.books.requests()) == requests
+
+
+def test_an_undo_ends_what_the_run_made_and_makes_what_it_removed(bench: Bench) -> None:
+    """With replace the former associations come back, labels included; what was there before the run stays."""
+    first, second, third = bench.companies(3)
+    bench.label("Billing")
+    plain = Association("companies", column="company", replace=True)
+    labelled = Association("companies", column="bill", type="Billing", replace=True)
+    operation = Upsert(
+        "contacts",
+        id_property="email",
+        properties=["email"],
+        associations=[plain, labelled],
+        keep_before=True,
+    )
+    row = {"email": "a@x.org", "company": [first, third], "bill": first}
+    bench.run([row], operation)
+    before = bench.graph()
+    run = bench.run([{**row, "company": [second, third], "bill": second}], operation)
+    assert (associated(run), run.dissociated) == ({"associated": 2, "unchanged": 1}, 1)
+    found = plan_undo(bench.store, "sync", run.run)
+    assert "2 associations that it made are ended, 1 that it removed are made again" in str(found)
+    options = RunOptions(retry_policy=QUICK)
+    for _ in range(2):
+        undo(found, client=bench.client, store=bench.store, options=options)
+        assert bench.graph() == before
 
 
 def test_rows_that_are_associations_tell_of_them_in_the_same_words(bench: Bench) -> None:
