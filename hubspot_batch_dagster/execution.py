@@ -18,6 +18,7 @@ from hubspot_batch_dagster.api.errors import (
     InputError,
     Locked,
     NotConnected,
+    NotSent,
     RateLimited,
     ServerTrouble,
 )
@@ -343,6 +344,6 @@ def worth_a_retry(error: HubSpotError) -> bool:
     that a retry cannot mend fails the check ``rows_accounted_for`` instead, which Dagster does not retry.
     """
     return (
-        isinstance(error, ServerTrouble | NotConnected | AnswerLost | Locked | BudgetTimeout)
+        isinstance(error, ServerTrouble | NotConnected | NotSent | AnswerLost | Locked | BudgetTimeout)
         or type(error) is RateLimited
     )

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 DAY_LIMIT = "day.limit"
 DAY_RESETS_AT = "day.resets_at"
-DAY_HEARD_AT = "day.heard_at"
+DAY_REPORTED_AT = "day.heard_at"
 _ASKED_AGAIN_SECONDS = 600.0
 _LONGEST_DAY = 2 * 24 * 3600.0
 _NEAR_THE_END = 64
@@ -36,13 +36,13 @@ class Day:
         limit: Requests that the account may make in a day.
         remaining: Left of them; every request we make since counts.
         resets_at: When the account's day ends.
-        heard_at: When HubSpot last said so, in seconds since 1970.
+        reported_at: When HubSpot last reported it, in seconds since 1970.
     """
 
     limit: int
     remaining: int
     resets_at: datetime
-    heard_at: float
+    reported_at: float
 
     def available(self, daily_share: float) -> int:
         """Requests that we may still make today when `daily_share` of the limit is ours."""
@@ -89,7 +89,7 @@ class DayBudget:
             limit=int(facts[DAY_LIMIT]),
             remaining=max(0, int(facts[DAY_REMAINING])),
             resets_at=datetime.fromtimestamp(resets_at, self.zone),
-            heard_at=facts.get(DAY_HEARD_AT, 0.0),
+            reported_at=facts.get(DAY_REPORTED_AT, 0.0),
         )
 
     def refuse_when_over(self, facts: Mapping[str, float]) -> None:
@@ -105,22 +105,22 @@ class DayBudget:
         day = self.read(self._log.facts())
         if day is None or day.available(self.share) > 0:
             return
-        if self._wall() - day.heard_at <= _ASKED_AGAIN_SECONDS:
+        if self._wall() - day.reported_at <= _ASKED_AGAIN_SECONDS:
             raise self._refusal(day)
-        self._log.merge({DAY_HEARD_AT: self._wall()})
+        self._log.merge({DAY_REPORTED_AT: self._wall()})
 
-    def note(self, limit: int, remaining: int, resets_at: datetime | None = None) -> None:
+    def record(self, limit: int, remaining: int, resets_at: datetime | None = None) -> None:
         """Write down what HubSpot says; the day ends at the next midnight in `zone` unless it is said."""
         self._log.merge(
             {
                 DAY_LIMIT: limit,
                 DAY_REMAINING: max(0, remaining),
                 DAY_RESETS_AT: (resets_at or self._next_midnight()).timestamp(),
-                DAY_HEARD_AT: self._wall(),
+                DAY_REPORTED_AT: self._wall(),
             }
         )
 
-    def hear(self, facts: Mapping[str, float], limit: int, remaining: int) -> bool:
+    def reconcile(self, facts: Mapping[str, float], limit: int, remaining: int) -> bool:
         """Compare an answer's headers with the count in `facts` and correct the log where they differ.
 
         Returns:
@@ -128,12 +128,12 @@ class DayBudget:
         """
         day = self.read(facts)
         if day is None or day.limit != limit or remaining > day.remaining + _SLACK:
-            self.note(limit, remaining)
+            self.record(limit, remaining)
             return True
         if remaining < day.remaining:
             # ForeignUsage use the day too. The log's own count may already be lower still: answers come late.
             self._log.merge({DAY_REMAINING: remaining}, "min")
-            self._log.merge({DAY_HEARD_AT: self._wall()})
+            self._log.merge({DAY_REPORTED_AT: self._wall()})
             return True
         return False
 

@@ -42,20 +42,20 @@ class SharedFacts:
 
     def read(self) -> None:
         """Read the facts again."""
-        self.take_in(self._log.facts())
+        self.replace(self._log.facts())
 
-    def take_in(self, facts: Mapping[str, float]) -> None:
-        """Keep what the log has just said, and notice when it is another log than before."""
+    def replace(self, facts: Mapping[str, float]) -> None:
+        """Keep what the log has just answered, and notice when it is another log than before."""
         before, self.known, self._read_at = self.known, facts, self._clock()
         if BORN in before and facts.get(BORN) != before[BORN]:
-            self._teach(before)
+            self._restore(before)
 
-    def learn(self, facts: Mapping[str, float]) -> None:
-        """Tell everybody."""
+    def publish(self, facts: Mapping[str, float]) -> None:
+        """Write facts for everybody."""
         self._log.merge(facts)
         self.known = {**self.known, **facts}
 
-    def hear(self, window: Window, headers: RateLimitHeaders, left_at: float | None) -> None:
+    def observe(self, window: Window, headers: RateLimitHeaders, left_at: float | None) -> None:
         """Take in the limits of one answer.
 
         Args:
@@ -67,11 +67,11 @@ class SharedFacts:
         seconds = headers.seconds or RULES[window].seconds
         known = (self.known.get(f"{window}.max"), self.known.get(f"{window}.seconds"))
         if known != (headers.maximum, seconds):
-            self.learn({f"{window}.max": headers.maximum, f"{window}.seconds": seconds})
+            self.publish({f"{window}.max": headers.maximum, f"{window}.seconds": seconds})
         if headers.remaining is not None and left_at is not None:
-            self._hear_others(window, headers.maximum, headers.remaining, left_at)
+            self._observe_foreign_usage(window, headers.maximum, headers.remaining, left_at)
 
-    def _hear_others(self, window: Window, maximum: int, remaining: int, left_at: float) -> None:
+    def _observe_foreign_usage(self, window: Window, maximum: int, remaining: int, left_at: float) -> None:
         seconds = self._allowance.seconds(window, self.known)
         own = self._log.count(window, left_at - seconds, left_at)
         others = self._others[window].add(maximum, remaining, own)
@@ -79,9 +79,9 @@ class SharedFacts:
             return
         until = self.known.get(f"{window}.others_until", 0.0)
         if others != self.known.get(f"{window}.others") or until < left_at + seconds:
-            self.learn({f"{window}.others": others, f"{window}.others_until": left_at + 2 * seconds})
+            self.publish({f"{window}.others": others, f"{window}.others_until": left_at + 2 * seconds})
 
-    def _teach(self, before: Mapping[str, float]) -> None:
+    def _restore(self, before: Mapping[str, float]) -> None:
         """Give a log that starts anew what the old one knew of the limits; the requests of the last window are lost.
 
         HubSpot has not forgotten them, so everybody waits until it has.
@@ -95,4 +95,4 @@ class SharedFacts:
             if name not in self.known and (name.startswith("day.") or name.endswith((".max", ".seconds")))
         }
         if lost:
-            self.learn(lost)
+            self.publish(lost)

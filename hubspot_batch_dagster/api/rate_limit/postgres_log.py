@@ -246,9 +246,11 @@ class PostgresLog:
                 yield connection
         except SQLAlchemyError as error:
             self._ready = False
-            said = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
-            final = _FINAL.search(said) is not None
-            raise LogUnavailable(f"Postgres at {self._place} does not answer ({said})", final=final) from None
+            reason = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
+            final = _FINAL.search(reason) is not None
+            raise LogUnavailable(
+                f"Postgres at {self._place} does not answer ({reason})", final=final
+            ) from None
 
     def _create(self) -> None:
         """Make tables and function where they are missing; a user who may not make any can use those that are there."""

@@ -179,6 +179,8 @@ class SharedBudget:
 
     def correct(self, window: Window, entry: Entry) -> None:
         """Count a request that has left later than it was counted at this moment, whether there is room or not."""
+        if self._outage.is_on:
+            return  # a request that is half out must not wait for the log
         try:
             result = self.log.acquire(self._requests(window), entry=entry, left=True)
         except LogUnavailable as error:
@@ -194,16 +196,16 @@ class SharedBudget:
             headers: The answer's headers, in any case.
             window: The window that the request was taken from. Search answers carry no limits.
         """
-        heard = read_headers(headers)
+        limits = read_headers(headers)
         left_at, self._mine.left_at = getattr(self._mine, "left_at", None), None
         if self._outage.is_on:
             return  # the next answer says the same, and nobody should wait for the log twice
         try:
-            if RULES[window].follows_headers and heard.maximum is not None:
-                self._facts.hear(window, heard, left_at)
-            limit, remaining = heard.daily_limit, heard.daily_remaining
+            if RULES[window].follows_headers and limits.maximum is not None:
+                self._facts.observe(window, limits, left_at)
+            limit, remaining = limits.daily_limit, limits.daily_remaining
             if limit is not None and remaining is not None:
-                corrected = self._day.hear(self._facts.known, limit, remaining)
+                corrected = self._day.reconcile(self._facts.known, limit, remaining)
                 if corrected:
                     self._facts.read()
         except LogUnavailable as error:
@@ -231,7 +233,7 @@ class SharedBudget:
             resets_at: When the day ends; by default the next midnight in `time_zone`.
         """
         try:
-            self._day.note(limit, remaining, resets_at)
+            self._day.record(limit, remaining, resets_at)
             self._facts.read()
         except LogUnavailable as error:
             logger.debug("the day's budget was not kept: %s", error)
@@ -273,7 +275,7 @@ class SharedBudget:
             return None
 
     def requests_per_second(self) -> float:
-        """What HubSpot allows at present, as far as this process has heard. Asks nobody."""
+        """What HubSpot allows at present, as far as this process knows. Asks nobody."""
         facts = self._facts.known
         seconds = self._allowance.seconds("burst", facts) + self._allowance.margin
         return self._allowance.ceiling("burst", facts) / seconds
@@ -304,7 +306,7 @@ class SharedBudget:
                 self._day.refuse_when_over(self._facts.known)
             born = self._facts.known.get(BORN)
             result = self.log.acquire(self._requests(window), entry=entry, born=born)
-            self._facts.take_in(result.facts)
+            self._facts.replace(result.facts)
         except LogUnavailable as error:
             return AcquireResult(self._outage.note(error), 0.0, {})
         self._outage.over()

@@ -50,7 +50,7 @@ _MERGE: Mapping[Merge, str] = {
 _BLOCKING = """
 SELECT at FROM requests WHERE window = ? AND NOT (rowid = ? AND at = ?) ORDER BY at DESC LIMIT 1 OFFSET ?
 """
-_NOBODY = (-1, -1.0)
+_NO_ENTRY = (-1, -1.0)
 
 
 class SqliteLog:
@@ -114,7 +114,7 @@ class SqliteLog:
     ) -> float:
         wait = facts.get(PAUSED_UNTIL, now) - now
         for number, request in enumerate(requests):
-            own = _NOBODY if entry is None else (entry.lines[number], entry.at)
+            own = _NO_ENTRY if entry is None else (entry.lines[number], entry.at)
             blocking = connection.execute(_BLOCKING, (request.window, *own, request.allowed - 1)).fetchone()
             if blocking is not None:
                 wait = max(wait, blocking[0] + request.seconds - now)
@@ -245,15 +245,15 @@ class SqliteLog:
     def _heal(self, error: Exception, attempt: int) -> None:
         text = str(error)
         # The words are SQLite's; an OSError's text holds a path, which may hold any word.
-        said = text if isinstance(error, sqlite3.Error) else ""
-        if "locked" in said or "busy" in said:
+        message = text if isinstance(error, sqlite3.Error) else ""
+        if "locked" in message or "busy" in message:
             raise LogUnavailable(f"another process holds the lock of the budget file {self.path}") from None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         if self.path is None:
             raise LogUnavailable(f"the budget in memory failed: {text}") from None
-        if _is_damage(said) and attempt == 1:
+        if _is_damage(message) and attempt == 1:
             self._replace(text)
         elif attempt > 1 or not self._is_gone():
             logger.warning(
@@ -283,7 +283,7 @@ class SqliteLog:
             logger.debug("could not replace %s", path, exc_info=True)
 
 
-def _is_damage(said: str) -> bool:
+def _is_damage(message: str) -> bool:
     """Whether SQLite's words mean that the file itself is broken, which a new one cures."""
     signs = ("not a database", "malformed", "no such", "no column", "disk I/O error")
-    return any(sign in said for sign in signs)
+    return any(sign in message for sign in signs)

@@ -25,7 +25,7 @@ _SECONDS_ALLOWED = (0.1, 3600.0)
 
 @dataclass(frozen=True)
 class Rule:
-    """How a window starts before HubSpot has said anything.
+    """How a window starts before HubSpot has reported anything.
 
     Attributes:
         requests: Allowed at first. Under the lowest documented tier, so that the first second cannot go over.
@@ -115,11 +115,11 @@ class Allowance:
 
     def ceiling(self, window: Window, facts: Mapping[str, float]) -> int:
         """What the whole window allows, as far as is known."""
-        said = facts.get(f"{window}.max", 0.0)
-        said = said if 1 <= said < _MOST_REQUESTS else 0.0
+        known = facts.get(f"{window}.max", 0.0)
+        known = known if 1 <= known < _MOST_REQUESTS else 0.0
         if window == "burst" and self.limit is not None:
-            return min(self.limit, int(said)) if said else self.limit
-        return int(said) if said else RULES[window].requests
+            return min(self.limit, int(known)) if known else self.limit
+        return int(known) if known else RULES[window].requests
 
     def request(self, window: Window, facts: Mapping[str, float], now: float) -> AcquireRequest:
         """What to ask the log for: our requests in a window that is longer by the margin."""
@@ -135,8 +135,8 @@ class Allowance:
 
     def seconds(self, window: Window, facts: Mapping[str, float]) -> float:
         """The window's length as HubSpot counts it."""
-        said = facts.get(f"{window}.seconds", 0.0)
-        return said if _SECONDS_ALLOWED[0] <= said <= _SECONDS_ALLOWED[1] else RULES[window].seconds
+        known = facts.get(f"{window}.seconds", 0.0)
+        return known if _SECONDS_ALLOWED[0] <= known <= _SECONDS_ALLOWED[1] else RULES[window].seconds
 
 
 class ForeignUsage:
@@ -164,7 +164,7 @@ class BudgetState:
 
     Attributes:
         limit: Requests that this process may make in a window, all processes on the budget counted together.
-        ceiling: What HubSpot allows in a window, or what we assume until it has said so.
+        ceiling: What HubSpot allows in a window, or what we assume until it has reported it.
         window_seconds: The window's length, with our margin.
         used: Requests in the window now.
         daily_limit: Requests that the account may make in a day; None where HubSpot does not say (OAuth).
