@@ -162,6 +162,9 @@ class _Answer(HTTPResponse):
             self.headers = self.msg = None  # type: ignore[assignment]
         if 100 <= self.status < 200:
             raise BadStatusLine(str(self.status))
+        # urllib3 would log what it could not read of them, and that may be anything that the server repeats.
+        self.headers.defects.clear()
+        self.headers.set_payload("")
         cast(AnswerReader, self.fp).allowance = LONGEST_BODY + _PIECE
 
 

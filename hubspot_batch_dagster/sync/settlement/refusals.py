@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import ErrorItem
@@ -55,16 +54,27 @@ def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
     return found
 
 
-def listed_reasons(message: str) -> list[dict[str, Any]]:
-    """The list of reasons that HubSpot puts, as JSON text, behind the words of a validation message."""
+def listed_reasons(message: str) -> list[dict[str, str]]:
+    """The list of reasons that HubSpot puts, as JSON text, behind the words of a validation message.
+
+    Of each reason only what is text counts, with what is no character taken out: it goes into the journal.
+    """
     start = message.find("[{")
     if start < 0:
         return []
     try:
         found, _ = json.JSONDecoder().raw_decode(message, start)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
-    return [each for each in found if isinstance(each, dict)]
+    return [
+        {name: _sound(value) for name, value in each.items() if isinstance(value, str)}
+        for each in found
+        if isinstance(each, dict)
+    ]
+
+
+def _sound(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _said(error: ErrorItem | HubSpotError) -> str:
@@ -93,7 +103,7 @@ def _repeated_rows(batch: Batch, ids: set[str]) -> list[int]:
     return again
 
 
-def _because(whole: Verdict, reason: dict[str, Any]) -> Verdict:
+def _because(whole: Verdict, reason: dict[str, str]) -> Verdict:
     """The verdict with the one reason of several that is about the row."""
     return whole._replace(
         code=reason.get("error") or whole.code,
@@ -102,9 +112,9 @@ def _because(whole: Verdict, reason: dict[str, Any]) -> Verdict:
     )
 
 
-def _rows_with_value(batch: Batch, reason: dict[str, Any]) -> list[int]:
+def _rows_with_value(batch: Batch, reason: dict[str, str]) -> list[int]:
     name, value = reason.get("name"), reason.get("propertyValue")
-    if not isinstance(name, str) or not isinstance(value, str):
+    if name is None or value is None:
         return []
     sent = f"{json.dumps(name, ensure_ascii=False)}:{json.dumps(value, ensure_ascii=False)}"
     return [i for i, properties in enumerate(batch.properties) if sent in properties]
