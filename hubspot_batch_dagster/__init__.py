@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.operations.associations import Associate
     from hubspot_batch_dagster.operations.properties import Cast, Property
     from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
+    from hubspot_batch_dagster.reconcile_check import hubspot_reconcile_check
     from hubspot_batch_dagster.resource import HubSpotResource
     from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.session_settings import SessionSettings
@@ -58,6 +59,7 @@ __all__ = [
     "hubspot_asset",
     "hubspot_object_specs",
     "hubspot_op",
+    "hubspot_reconcile_check",
     "prepare",
 ]
 
@@ -89,6 +91,7 @@ _HOME = {
     "hubspot_asset": "asset",
     "hubspot_object_specs": "objects",
     "hubspot_op": "op",
+    "hubspot_reconcile_check": "reconcile_check",
     "prepare": "sync.prepare",
 }
 

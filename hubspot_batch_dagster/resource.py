@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.session_settings import SessionSettings
     from hubspot_batch_dagster.sync.options import RunReport
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
+    from hubspot_batch_dagster.sync.reconcile import Reconciliation
     from hubspot_batch_dagster.sync.result import SyncResult
     from hubspot_batch_dagster.sync.schema.portal import Portal
     from hubspot_batch_dagster.sync.state.store import Store
@@ -392,6 +393,27 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             What became of the restored records, and of the archived ones.
         """
         return self.session.undo(sync, run)
+
+    @checked
+    def reconcile(
+        self,
+        sync: str,
+        *,
+        properties: Sequence[str] = (),
+        sample: int | None = None,
+        repair: bool = False,
+    ) -> "Reconciliation":
+        """Read the records that a sync knows, and tell what became of them: as sent, changed by others, archived, merged, gone.
+
+        Nothing is written to HubSpot. The command ``reconcile`` and :func:`hubspot_reconcile_check` do the same.
+
+        Args:
+            sync: The sync, such as the asset key joined by ``/``.
+            properties: Properties that nobody else should change; those alone are looked at.
+            sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
+            repair: Have the next run send the rows again whose records are not as they were sent.
+        """
+        return self.session.reconcile(sync, properties=properties, sample=sample, repair=repair)
 
     @checked
     def read(

@@ -21,6 +21,7 @@ from hubspot_batch_dagster.session_settings import SessionSettings, default_stor
 from hubspot_batch_dagster.sync.options import RunOptions, RunReport
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 from hubspot_batch_dagster.sync.read import read_records
+from hubspot_batch_dagster.sync.reconcile import Reconciliation, reconcile
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 from hubspot_batch_dagster.sync.result import SyncResult
@@ -265,6 +266,41 @@ class HubSpotSession:
             client=self.client,
             store=self.store,
             options=self._options(None),
+        )
+
+    @checked
+    def reconcile(
+        self,
+        sync: str,
+        *,
+        properties: Sequence[str] = (),
+        sample: int | None = None,
+        repair: bool = False,
+    ) -> Reconciliation:
+        """Read the records that a sync knows, and tell what became of them: as sent, changed by others, archived, merged, gone.
+
+        Nothing is written to HubSpot. The requests keep to the session's share of the budget.
+
+        Args:
+            sync: The sync, such as the asset key joined by ``/``.
+            properties: Properties that nobody else should change; those alone are looked at.
+            sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
+            repair: Have the next run send the rows again whose records are not as they were sent.
+
+        Raises:
+            InputError: The sync has no ids table, or it is of another account than the token.
+            HubSpotError: HubSpot could not be asked; nothing was marked.
+        """
+        account = self.portal.account()
+        self.store.portal_id = account.portal_id if account is not None else None
+        return reconcile(
+            self.store,
+            sync,
+            client=self.client,
+            retry_policy=self.settings.retry_policy,
+            properties=properties,
+            sample=sample,
+            repair=repair,
         )
 
     @checked

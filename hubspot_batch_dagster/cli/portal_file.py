@@ -12,7 +12,7 @@ import click
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, associations_path, definition_path
-from hubspot_batch_dagster.api.errors import InvalidBatch, MissingScopes, NotFound
+from hubspot_batch_dagster.api.errors import Forbidden, InvalidBatch, NotFound
 from hubspot_batch_dagster.api.object_types import BUILT_IN, ObjectType, object_type
 
 SENSITIVITIES = (None, "sensitive", "highly_sensitive")
@@ -94,7 +94,7 @@ def _results(
 ) -> list[dict[str, Any]]:
     try:
         answer = client.get(path, query)
-    except (MissingScopes, NotFound, InvalidBatch) as error:
+    except (Forbidden, NotFound, InvalidBatch) as error:
         if warn is not None:
             warn(f"{path} is left out: {error}")
         return []
@@ -121,7 +121,7 @@ def _owners(client: HubSpotClient, warn: Warn) -> list[dict[str, Any]]:
             query = {"limit": OWNERS_PAGE, "archived": archived or None, "after": after}
             try:
                 answer = client.get(base, query)
-            except (MissingScopes, NotFound) as error:
+            except (Forbidden, NotFound) as error:
                 warn(f"{base} is left out: {error}")
                 return owners
             owners += [{"id": str(each["id"]), "archived": archived} for each in answer.get("results", [])]

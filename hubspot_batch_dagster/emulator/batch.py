@@ -301,10 +301,10 @@ def shown(portal: Portal, table: Table, record: Record, wanted: list[str], histo
     if history:
         result["propertiesWithHistory"] = {
             name: [
-                {"value": record.properties[name], "timestamp": record.updated, "sourceType": "INTEGRATION"}
+                {"value": value, "timestamp": stamp, "sourceType": "INTEGRATION"} for value, stamp in versions
             ]
             for name in history
-            if name in record.properties
+            if (versions := record.history(name))
         }
     return result
 

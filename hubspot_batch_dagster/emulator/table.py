@@ -27,11 +27,24 @@ from hubspot_batch_dagster.emulator.values import (
     too_long,
 )
 
+MOST_FORMER = 20
+"""Former values of a record that are kept."""
+
 
 class Record:
     """One record. Its properties are replaced as a whole when they change, never altered in place."""
 
-    __slots__ = ("archived_at", "created", "id", "properties", "request", "stale", "updated", "visible_at")
+    __slots__ = (
+        "archived_at",
+        "created",
+        "former",
+        "id",
+        "properties",
+        "request",
+        "stale",
+        "updated",
+        "visible_at",
+    )
 
     def __init__(self, record_id: str, properties: dict[str, str], created: str, request: int) -> None:
         self.id = record_id
@@ -41,6 +54,22 @@ class Record:
         self.request = request
         self.visible_at = 0.0
         self.stale: tuple[dict[str, str], float] | None = None
+        self.former: tuple[tuple[dict[str, str], str], ...] = ()
+
+    def replace(self, properties: dict[str, str], stamp: str) -> None:
+        """Give it other values; the former ones stay known, as many as HubSpot shows."""
+        self.former = (*self.former, (self.properties, self.updated))[-MOST_FORMER:]
+        self.properties = properties
+        self.updated = stamp
+
+    def history(self, name: str) -> list[tuple[str, str]]:
+        """The values that a property had, each with when it got it, the newest first."""
+        versions: list[tuple[str, str]] = []
+        for properties, stamp in (*self.former, (self.properties, self.updated)):
+            value = properties.get(name, "")
+            if value != (versions[-1][0] if versions else ""):
+                versions.append((value, stamp))
+        return versions[::-1]
 
 
 class Table:
@@ -288,8 +317,7 @@ class Table:
             add_calculated(properties)
         self._unindex(record, before)
         record.stale = (before, now + self.account.settings.search_lag)
-        record.properties = properties
-        record.updated = stamp
+        record.replace(properties, stamp)
         self._index(record, properties)
         return {name: properties.get(name, "") for name in values}
 

@@ -163,6 +163,11 @@ def emulator_starts_with_a_portal_file(place: Place, command: str) -> None:
     emulator_starts_and_says_where(place, command)
 
 
+def reconcile_tells_what_hubspot_has(place: Place, command: str) -> None:
+    said = place.say(f"{command} --base-url {place.emulator.url} --store .hubspot")
+    assert "contacts: 1 of 1 contacts were read: 1 as sent." in said
+
+
 def shell_takes_it(place: Place, command: str) -> None:
     place.say(command)
 
@@ -179,6 +184,11 @@ RUN_HERE: dict[str, Callable[[Place, str], None]] = {
     "hubspot-batch-dagster emulator --port 8585 --burst-limit 190 --latency 0.3": emulator_starts_and_says_where,
     "hubspot-batch-dagster portal --out portal.json": portal_writes_a_file,
     "hubspot-batch-dagster emulator --port 8585 --portal portal.json": emulator_starts_with_a_portal_file,
+    "hubspot-batch-dagster reconcile contacts --property firstname": reconcile_tells_what_hubspot_has,
+    "hubspot-batch-dagster reconcile contacts --property firstname --sample 5000 --share 0.2": (
+        reconcile_tells_what_hubspot_has
+    ),
+    "hubspot-batch-dagster reconcile contacts --property firstname --repair": reconcile_tells_what_hubspot_has,
     "export HUBSPOT_ACCESS_TOKEN=pat-na1-...": shell_takes_it,
 }
 """Command -> how it is run, and what it must do."""

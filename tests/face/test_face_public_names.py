@@ -53,6 +53,7 @@ PUBLIC = {
     "hubspot_asset",
     "hubspot_object_specs",
     "hubspot_op",
+    "hubspot_reconcile_check",
     "prepare",
 }
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -124,31 +124,53 @@ class Requester:
             self.tally.add(retry=retry, seconds=time.perf_counter() - started)
 
     def read(
-        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None = None
+        self,
+        object_type: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        id_property: str | None = None,
+        *,
+        archived: bool = False,
+        history: bool = False,
     ) -> list[Record]:
-        """Read up to 100 records by id or unique property; those that do not exist are left out."""
-        try:
-            return self._read(object_type, ids, properties, id_property)
-        except AnswerTooLarge:
-            if len(ids) == 1:
-                raise
-        half = len(ids) // 2
-        return [
-            *self.read(object_type, ids[:half], properties, id_property),
-            *self.read(object_type, ids[half:], properties, id_property),
-        ]
+        """Read up to 100 records by id or unique property; those that do not exist are left out.
 
-    def _read(
-        self, object_type: str, ids: Sequence[str], properties: Sequence[str], id_property: str | None
-    ) -> list[Record]:
-        where = endpoint(object_type, "read", self.version)
-        inputs = [ObjectId(id=each) for each in ids]
-        request = ReadRequest(inputs=inputs, properties=list(properties), id_property=id_property)
+        Args:
+            object_type: What to read.
+            ids: Record ids, or values of ``id_property``.
+            properties: What to bring back.
+            id_property: The unique property that ``ids`` are values of.
+            archived: Read archived records, and none that live.
+            history: Bring the properties back with their former values; for up to 50 records.
+        """
+        if not ids:
+            return []
+        where = endpoint(object_type, "read", self.version, with_history=history)
+        if archived:
+            where = replace(where, path=f"{where.path}?archived=true")
+        request = ReadRequest(
+            inputs=[ObjectId(id=each) for each in ids],
+            properties=list(properties),
+            properties_with_history=list(properties) if history else [],
+            id_property=id_property,
+        )
         body = request.to_json()
         try:
             return self._with_retries(lambda: self.client.send(where, body).read(BatchAnswer)).results
         except RecordsNotFound:  # a 404 where all ids are absent, and a 207 otherwise: the same answer
             return []
+        except AnswerTooLarge:
+            if len(ids) == 1:
+                raise
+        again = partial(
+            self.read,
+            object_type,
+            properties=properties,
+            id_property=id_property,
+            archived=archived,
+            history=history,
+        )
+        return [*again(ids[: len(ids) // 2]), *again(ids[len(ids) // 2 :])]
 
     def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
         """Send what does no harm when it is sent twice, as often as the retry_policy allows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes
+from hubspot_batch_dagster.api.errors import Forbidden, HubSpotError, InputError
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.state.identity import Identity
 
@@ -16,7 +16,7 @@ def identify(run: RunContext) -> Identity:
 
     Raises:
         InputError: The state of this sync, or the token, is about something else; with both sides.
-        MissingScopes: A portal is asked for, and the token may not say which one it belongs to.
+        Forbidden: A portal is asked for, and the token may not say which one it belongs to.
     """
     anew = run.options.adopt or run.operation.adopts_on_first_run
     if anew and run.writes:
@@ -44,7 +44,7 @@ def _account(run: RunContext, *, said: bool) -> int | None:
     warn = (lambda _: None) if said else run.options.on_warning
     try:
         account = run.portal.account(run.requester.ask, warn)
-    except (InputError, MissingScopes):
+    except (InputError, Forbidden):
         raise
     except HubSpotError as error:
         run.stop.set(error)

@@ -1,0 +1,67 @@
+"""``hubspot-batch-dagster reconcile``: does HubSpot still have what a sync wrote?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
+from hubspot_batch_dagster.cli.output import output_options, show
+
+
+@click.command()
+@click.argument("sync")
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    help="A property that nobody else should change; more than one may be named.",
+)
+@click.option("--sample", type=click.IntRange(min=1), default=None, help="Read so many records, by chance.")
+@click.option(
+    "--share", type=float, default=0.5, show_default=True, help="Part of the request limit that it may use."
+)
+@click.option(
+    "--repair", is_flag=True, help="Have the next run send the rows again whose records are not as sent."
+)
+@output_options
+@account_options
+@store_options
+def reconcile(
+    sync: str,
+    properties: tuple[str, ...],
+    sample: int | None,
+    share: float,
+    repair: bool,
+    limit: int,
+    form: str,
+    out: Path | None,
+    token: str,
+    store: str | None,
+    journal: str | None,
+    **account: Any,
+) -> None:
+    """Read the records that SYNC knows and say what became of them; nothing is written to HubSpot.
+
+    As sent, changed by others (of the properties named), archived, merged into another record, or gone. A file, csv and
+    parquet have a line for each record, the terminal's table those that are not as they were sent.
+    """
+    import pyarrow.compute as pc
+
+    from hubspot_batch_dagster.session import HubSpotSession
+
+    opened = open_store(store, journal)
+    settings = session_settings(token, journal=journal, share=share, **account)
+    with HubSpotSession(replace(settings, store=opened.root)) as hubspot:
+        found = hubspot.reconcile(sync, properties=properties, sample=sample, repair=repair)
+    on_terminal = form == "table" and out is None
+    click.echo(str(found), err=not on_terminal)
+    table = found.amiss if on_terminal else found.table
+    if table.num_rows or not on_terminal:
+        names = pc.binary_join(table.column("changed"), " ")
+        at = table.column_names.index("changed")
+        show(table.set_column(at, "changed", names), limit=limit, form=form, out=out)

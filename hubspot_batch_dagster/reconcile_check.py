@@ -1,0 +1,91 @@
+"""A check for a weekly schedule: does HubSpot still have what an asset sent?"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from hubspot_batch_dagster.resource import HubSpotResource
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.reconcile import Reconciliation
+
+NAME = "still_in_hubspot"
+
+SHOWN = 20
+"""Records shown: Dagster renders every row of a table, without pages."""
+
+
+def hubspot_reconcile_check(
+    asset: dg.AssetsDefinition | dg.AssetKey | str,
+    *,
+    properties: Sequence[str] = (),
+    sample: int | None = None,
+    max_amiss: float = 0.0,
+    sync: str | None = None,
+    name: str = NAME,
+) -> dg.AssetChecksDefinition:
+    """Make a check that reads an asset's records in HubSpot and tells which are no longer as they were sent.
+
+    It is not part of the asset's own step: give it a schedule of its own. It warns, and never blocks. ``repair`` is a
+    command: ``hubspot-batch-dagster reconcile SYNC --repair``.
+
+    Args:
+        asset: The asset whose records are read.
+        properties: Properties that nobody else should change; those alone are looked at.
+        sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
+        max_amiss: The part of the records read, from 0 to 1, that may be changed, archived, merged or gone.
+        sync: Whose ids table is read; by default the asset's key joined by ``/``.
+        name: The check's name.
+
+    Examples:
+        >>> import dagster as dg
+        >>> from hubspot_batch_dagster import hubspot_reconcile_check
+        >>> check = hubspot_reconcile_check("contacts", properties=["lifecyclestage"], sample=5_000)
+        >>> weekly = dg.ScheduleDefinition(
+        ...     name="weekly", target=dg.AssetSelection.checks(check), cron_schedule="0 6 * * 0"
+        ... )
+    """
+    key = asset.key if isinstance(asset, dg.AssetsDefinition) else asset
+    named = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
+    whose = sync or "/".join(named.path)
+
+    @dg.asset_check(
+        asset=named, name=name, description="HubSpot still has the asset's records as they were sent."
+    )
+    def still_in_hubspot(hubspot: HubSpotResource) -> dg.AssetCheckResult:
+        found = hubspot.reconcile(whose, properties=properties, sample=sample)
+        return _result(found, max_amiss)
+
+    return still_in_hubspot
+
+
+def _result(found: "Reconciliation", max_amiss: float) -> dg.AssetCheckResult:
+    amiss, read = found.amiss.num_rows, found.table.num_rows
+    counts = {f"records_{state}": dg.MetadataValue.int(n) for state, n in found.counts.items()}
+    return dg.AssetCheckResult(
+        passed=amiss <= max_amiss * read,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=str(found),
+        metadata={
+            **counts,
+            "records_known": found.known,
+            "requests": found.requests,
+            **({"sample": _sample(found)} if amiss else {}),
+        },
+    )
+
+
+def _sample(found: "Reconciliation") -> dg.MetadataValue:
+    lines = found.sample(SHOWN)
+    columns = list(lines[0])
+    records = [dg.TableRecord({name: _cell(value) for name, value in line.items()}) for line in lines]
+    return dg.MetadataValue.table(
+        records, schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

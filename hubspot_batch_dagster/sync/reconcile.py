@@ -1,0 +1,328 @@
+"""Reconcile: does HubSpot still have what a sync wrote?
+
+The records of an ids table are read, 100 a request, and told apart: as they were sent, changed by others, archived, merged
+into another record, or gone. Nothing is written to HubSpot.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.models import HistoricalValue, Record
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.requests.parallel import in_parallel
+from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
+from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
+from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
+from hubspot_batch_dagster.sync.state.ids_table import described
+from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.table.kernels import pc
+
+STATES = ("as_sent", "changed", "archived", "merged", "gone")
+"""What can have become of a record, as it is told."""
+
+AT_ONCE = 100
+
+CLOSE = timedelta(seconds=2)
+"""A value that was written so soon after the row was settled is the row's own."""
+
+_MESSAGE = "reconcile found the record {}; the row is sent again."
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What became of the records of a sync.
+
+    Attributes:
+        sync: The sync.
+        object_type: The type of the records.
+        known: Records that the ids table has.
+        properties: The properties whose values were looked at.
+        table: A line for each record that was read: the key columns, ``hs_object_id``, ``state``, ``now_id`` (the record that it was
+            merged into) and ``changed`` (the properties that others changed).
+        requests: Requests that it took.
+        repaired: Rows that the next run sends again.
+    """
+
+    sync: str
+    object_type: str
+    known: int
+    properties: tuple[str, ...]
+    table: pa.Table = field(repr=False)
+    requests: int
+    repaired: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """State -> records; all states are there."""
+        found = Counter(self.table.column("state").to_pylist())
+        return {state: found[state] for state in STATES}
+
+    @property
+    def amiss(self) -> pa.Table:
+        """The lines of records that are not as they were sent."""
+        return self.table.filter(pc.not_equal(self.table.column("state"), "as_sent"))
+
+    def sample(self, lines: int = 20) -> list[dict[str, Any]]:
+        """A few lines of :attr:`amiss`."""
+        return self.amiss.slice(0, lines).to_pylist()
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.counts.items() if n)
+        read = f"{self.table.num_rows:,} of {self.known:,} {self.object_type} were read"
+        repaired = f" {self.repaired:,} rows are sent again by the next run." if self.repaired else ""
+        return f"{self.sync}: {read}: {told or 'nothing'}. {self.requests:,} requests.{repaired}"
+
+
+@dataclass(frozen=True)
+class _Line:
+    key: str
+    record_id: str
+    settled_at: datetime
+    keys: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Fate:
+    line: _Line
+    state: str
+    now_id: str | None = None
+    changed: tuple[str, ...] = ()
+
+
+def reconcile(
+    store: Store,
+    sync: str,
+    *,
+    client: HubSpotClient,
+    retry_policy: RetryPolicy,
+    properties: Sequence[str] = (),
+    sample: int | None = None,
+    repair: bool = False,
+) -> Reconciliation:
+    """Read the records of a sync's ids table and tell what became of them.
+
+    Args:
+        store: Where the ids table is.
+        sync: The sync.
+        client: Reads; its budget is kept to.
+        retry_policy: The waits.
+        properties: Properties that nobody else should change. A record is ``changed`` if one of them has another value than when
+            the row was settled; records that were not touched since cost no request more, the others one for 50.
+        sample: Read so many records, chosen by chance; ``None`` reads all.
+        repair: Have the next run send the rows again whose records are not as they were sent. It follows merged records,
+            and ``if_missing`` says what it does where there is none.
+
+    Raises:
+        InputError: The sync has no ids table, or ``properties`` or ``sample`` cannot be meant.
+        HubSpotError: HubSpot could not be asked; nothing was marked.
+    """
+    names = _checked(properties, sample)
+    with store.local_ids(sync) as path:
+        if path is None:
+            raise InputError(
+                f"{sync!r} has no ids table in {store.root}.",
+                remedy=f"There are: {', '.join(store.syncs()) or 'none'}.",
+            )
+        said = described(path)
+        key = [name for name in said["key"] if name != "hs_object_id"]
+        requester = Requester(client, stop=StopSignal(), retry_policy=retry_policy)
+        reader = _Reader(requester, said["object_type"], names)
+        amiss: list[_Fate] = []
+        with duckdb.connect() as db:
+            known = _count(db, path)
+            types = _key_types(db, path, key)
+            batches = []
+            for fates in in_parallel(reader.look, _lines(db, path, key, sample)):
+                batches.append(_batch(fates, types))
+                amiss += [each for each in fates if each.state != "as_sent"]
+    table = pa.Table.from_batches(batches, _schema(types))
+    found = Reconciliation(sync, said["object_type"], known, names, table, requester.tally.requests)
+    if not repair or not amiss:
+        return found
+    return replace(found, repaired=_repair(store, sync, amiss, client.server_time()))
+
+
+def _checked(properties: Sequence[str], sample: int | None) -> tuple[str, ...]:
+    if isinstance(properties, str):
+        raise InputError(
+            f"properties is a list, not the text {properties!r}.",
+            remedy=f"Write properties=[{properties!r}].",
+        )
+    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or sample < 1):
+        raise InputError(f"sample is {sample!r}.", remedy="Give a number of records, 1 or more.")
+    return tuple(dict.fromkeys(properties))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads records and tells what became of them.
+
+    Attributes:
+        requester: The requests.
+        object_type: What to read.
+        names: The properties to look at.
+    """
+
+    requester: Requester
+    object_type: str
+    names: tuple[str, ...]
+
+    def look(self, lines: list[_Line]) -> list[_Fate]:
+        """Tell what became of up to 100 records."""
+        unique = UniqueProperty.of(self.object_type, None)
+        wanted = {i: line.record_id for i, line in enumerate(lines)}
+        there = owned_records(
+            unique, wanted, lambda ids: self.requester.read(self.object_type, ids, unique.read_with)
+        )
+        absent = [lines[i].record_id for i in wanted if i not in there]
+        archived = {each.id for each in self.requester.read(self.object_type, absent, [], archived=True)}
+        touched = {i for i, record in there.items() if _is_touched(record, lines[i])}
+        changed = self._changed({i: lines[i] for i in touched if there[i].id == lines[i].record_id})
+        return [self._fate(line, there.get(i), archived, changed.get(i, ())) for i, line in enumerate(lines)]
+
+    @staticmethod
+    def _fate(line: _Line, record: Record | None, archived: set[str], changed: tuple[str, ...]) -> _Fate:
+        if record is None:
+            return _Fate(line, "archived" if line.record_id in archived else "gone")
+        if record.id != line.record_id:
+            return _Fate(line, "merged", now_id=record.id)
+        return _Fate(line, "changed" if changed else "as_sent", changed=changed)
+
+    def _changed(self, lines: dict[int, _Line]) -> dict[int, tuple[str, ...]]:
+        """Of records that somebody touched, the named properties that have another value now."""
+        if not self.names or not lines:
+            return {}
+        ids = {line.record_id: i for i, line in lines.items()}
+        found: dict[int, tuple[str, ...]] = {}
+        every = list(ids)
+        for at in range(0, len(every), AT_ONCE // 2):
+            part = every[at : at + AT_ONCE // 2]
+            for record in self.requester.read(self.object_type, part, self.names, history=True):
+                if record.id in ids:
+                    line = lines[ids[record.id]]
+                    former = record.properties_with_history
+                    found[ids[record.id]] = tuple(
+                        name for name in self.names if _has_changed(former.get(name, []), line.settled_at)
+                    )
+        return found
+
+
+def _is_touched(record: Record, line: _Line) -> bool:
+    return record.updated_at is None or record.updated_at > line.settled_at + CLOSE
+
+
+def _has_changed(versions: Sequence[HistoricalValue], settled_at: datetime) -> bool:
+    """Whether a property's value is another one than when the row was settled."""
+    dated = [(each.timestamp, each.value or "") for each in versions if each.timestamp is not None]
+    if not dated:
+        return False
+    now = max(dated, key=lambda each: each[0])
+    before = [each for each in dated if each[0] <= settled_at + CLOSE]
+    then = max(before, key=lambda each: each[0])[1] if before else ""
+    return now[1] != then
+
+
+_KNOWN = f"FROM read_parquet(?) WHERE hs_object_id IS NOT NULL AND outcome IN {LIVE}"
+
+
+def _count(db: duckdb.DuckDBPyConnection, path: Path) -> int:
+    (found,) = db.execute(f"SELECT count(*) {_KNOWN}", [str(path)]).fetchall()
+    return int(found[0])
+
+
+def _key_types(db: duckdb.DuckDBPyConnection, path: Path, key: Sequence[str]) -> pa.Schema:
+    columns = ", ".join(["hs_object_id", *map(quoted, key)])
+    found: Any = db.sql(f"SELECT {columns} {_KNOWN} LIMIT 0", params=[str(path)]).to_arrow_table()
+    return pa.schema([found.schema.field(name) for name in key])
+
+
+def _lines(
+    db: duckdb.DuckDBPyConnection, path: Path, key: Sequence[str], sample: int | None
+) -> Iterator[list[_Line]]:
+    columns = ", ".join(["_key", "hs_object_id", "synced_at", *map(quoted, key)])
+    chosen = f" ORDER BY random() LIMIT {sample}" if sample is not None else ""
+    found: Any = db.sql(f"SELECT {columns} {_KNOWN}{chosen}", params=[str(path)])
+    reader = found.to_arrow_reader(AT_ONCE * 50)
+    for batch in reader:
+        rows = batch.to_pylist()
+        lines = [
+            _Line(row["_key"], row["hs_object_id"], row["synced_at"], {name: row[name] for name in key})
+            for row in rows
+        ]
+        for at in range(0, len(lines), AT_ONCE):
+            yield lines[at : at + AT_ONCE]
+
+
+def _schema(types: pa.Schema) -> pa.Schema:
+    own = [pa.field(name, pa.string()) for name in ("hs_object_id", "state", "now_id")]
+    return pa.schema([*types, *own, pa.field("changed", pa.list_(pa.string()))])
+
+
+def _batch(fates: Sequence[_Fate], types: pa.Schema) -> pa.RecordBatch:
+    columns: dict[str, list[Any]] = {name: [each.line.keys[name] for each in fates] for name in types.names}
+    columns["hs_object_id"] = [each.line.record_id for each in fates]
+    columns["state"] = [each.state for each in fates]
+    columns["now_id"] = [each.now_id for each in fates]
+    columns["changed"] = [list(each.changed) for each in fates]
+    schema = _schema(types)
+    arrays = [pa.array(columns[each.name], each.type) for each in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _repair(store: Store, sync: str, amiss: Sequence[_Fate], at: float) -> int:
+    """Tell the sync that rows are to be sent again: their records are known, and their values are not.
+
+    Rows that a run has moved since they were read are left alone: it knows better, and may have made their records anew.
+    """
+    run = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"
+    with store.lock(sync), store.begin(sync, run, on_overtaken=lambda _: None):
+        still = _unmoved(store, sync, amiss)
+        intent = Intent(
+            id="",
+            action="update",
+            sent_at=at,
+            rows=[-1] * len(still),
+            keys=[each.line.key for each in still],
+            digests=[""] * len(still),
+            ids=[each.now_id or each.line.record_id for each in still],
+        )
+        verdicts = {
+            i: Verdict("unchanged", intent.ids[i], message=_MESSAGE.format(each.state), stale=True)
+            for i, each in enumerate(still)
+        }
+        if still:
+            store.journal.settle(sync, run, outcomes_of(intent, verdicts, at), intent_id=None)
+    return len(still)
+
+
+def _unmoved(store: Store, sync: str, amiss: Sequence[_Fate]) -> list[_Fate]:
+    moved = {key for outcomes in store.journal.outcomes(sync) for key in outcomes.keys}
+    moved |= {key for intent in store.journal.open_intents(sync) for key in intent.keys}
+    asked = pa.table({"key": [each.line.key for each in amiss]})  # noqa: F841 - DuckDB finds it by its name
+    with store.local_ids(sync) as path, duckdb.connect() as db:
+        if path is None:
+            return []
+        query = f"SELECT _key, hs_object_id, synced_at {_KNOWN} AND _key IN (SELECT key FROM asked)"
+        now = {key: (record, at) for key, record, at in db.execute(query, [str(path)]).fetchall()}
+    return [
+        each
+        for each in amiss
+        if each.line.key not in moved
+        and now.get(each.line.key) == (each.line.record_id, each.line.settled_at)
+    ]
