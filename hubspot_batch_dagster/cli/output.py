@@ -62,7 +62,7 @@ def show(table: pa.Table, *, limit: int, form: str, out: Path | None) -> None:
     elif form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is nothing for a terminal: name a file with --out.")
     else:
-        _write(table, form, click.get_binary_stream("stdout"))
+        _write(table, form, sys.stdout.buffer)
 
 
 def lines(table: pa.Table, limit: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 import dagster as dg
+from dagster_shared.check import CheckError
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
@@ -41,11 +42,26 @@ _VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
 _SECRETS = secret_fields(HubSpotResource)
 
 
-class Schedule(dg.Model, dg.Resolvable):
+class Schedule(Located, dg.Model):
     """When the asset is materialized."""
 
     cron: Annotated[str, explained("Cron expression, such as 0 2 * * *.")]
     timezone: Annotated[str | None, explained("Time zone of the cron expression; by default UTC.")] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Schedule":
+        for name, value in (("timezone", self.timezone), ("cron", self.cron)):
+            try:
+                dg.ScheduleDefinition(
+                    job_name="any",
+                    cron_schedule=self.cron if name == "cron" else "0 2 * * *",
+                    execution_timezone=self.timezone if name == "timezone" else None,
+                )
+            except (dg.DagsterError, CheckError):
+                kind = "cron expression" if name == "cron" else "time zone"
+                example = "0 2 * * *" if name == "cron" else "Europe/Berlin"
+                raise ValueError(f"{name} {value!r} is no {kind} such as {example!r}.") from None
+        return self
 
 
 class Retry(dg.Model, dg.Resolvable):

@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component.csv_rows import csv_rows
 from hubspot_batch_dagster.component.fields import CastFields, Located
 
 ROWS_AT_A_TIME = 10_000
-_DUCKDB_NAMES = re.compile(r"\$([A-Za-z_]\w*)")
+_LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
+"""Texts, quoted names and comments in SQL: what looks like a parameter in them is none."""
 _PATH_NAMES = re.compile(r"\{(\w+)\}")
 
 
@@ -29,13 +33,17 @@ class Source(Located, dg.Model):
 
     For a partitioned asset, ``sql`` and ``path`` may name ``partition_key``, and with time windows
     ``partition_start`` and ``partition_end``: ``$partition_key`` for DuckDB, ``:partition_key`` for SQLAlchemy,
-    ``{partition_key}`` in a path.
+    ``{partition_key}`` in a path. The two times are local times of the partitions' own time zone, and DuckDB and
+    PostgreSQL work in that zone while they read: so a date, a timestamp with or without zone, and a text are compared as they
+    are meant, wherever the step runs. A timestamp without zone is a local time of that zone. Texts are compared
+    with a text: a date where both ends are midnights.
 
     Args:
         asset: Key of an upstream asset. Its IO manager loads the value.
         sql: A query. Its rows are read in chunks.
         connection: What the query runs on: a DuckDB file, or a SQLAlchemy URL.
-        path: A Parquet, CSV or TSV file; local, or any URL that fsspec knows. Every CSV column is read as text, so
+        path: A Parquet, CSV or TSV file, or several by a pattern such as ``2026/*.parquet``, which are read in the order of
+            their names; local, or any URL that fsspec knows. Every CSV column is read as text, so
             that ``01234`` keeps its zero, and an empty cell is null.
         cast: How text becomes a value in every column, such as ``null_values: ["N/A"]`` and ``true_values: ["yes"]``; the
             fields are those of :class:`Cast`.
@@ -123,9 +131,33 @@ def partition_values(context: dg.AssetExecutionContext) -> dict[str, Any]:
     found: dict[str, Any] = {"partition_key": str(keys[0])} if len(keys) == 1 else {}
     partitions = context.assets_def.partitions_def
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        window = context.partition_time_window
-        found["partition_start"], found["partition_end"] = window.start, window.end
+        window, zone = context.partition_time_window, ZoneInfo(partitions.timezone or "UTC")
+        found["partition_start"] = window.start.astimezone(zone)
+        found["partition_end"] = window.end.astimezone(zone)
     return found
+
+
+def _zone(partition: Mapping[str, Any]) -> str | None:
+    """The time zone of the partitions, if they are windows of time."""
+    start = partition.get("partition_start")
+    return None if start is None else str(start.tzinfo)
+
+
+def _local(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Times as local times of their zone, which compare with dates, timestamps and texts alike."""
+    return {
+        name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+
+
+def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Times as texts that sort among dates and among times, for a database that has no times."""
+    times = [value for value in values.values() if isinstance(value, datetime)]
+    form = "%Y-%m-%d" if all(each.time() == time.min for each in times) else "%Y-%m-%d %H:%M:%S"
+    return {
+        name: value.strftime(form) if isinstance(value, datetime) else value for name, value in values.items()
+    }
 
 
 def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
@@ -133,9 +165,18 @@ def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Itera
 
     if database != ":memory:" and not Path(database).is_file():
         raise InputError(f"There is no DuckDB file {database}.", remedy="Check connection in source.")
-    values = _named(_DUCKDB_NAMES.findall(sql), partition)
+    try:
+        parameters = {name for each in duckdb.extract_statements(sql) for name in each.named_parameters}
+    except duckdb.Error as error:
+        raise InputError(f"The query in source cannot be read: {error}", remedy="Correct sql.") from None
+    values = _named(sorted(parameters), partition)
     with duckdb.connect(database, read_only=database != ":memory:") as connection:
-        found = connection.sql(sql, params=values or None)
+        if _zone(partition) is not None:
+            connection.execute(f"SET TimeZone = '{_zone(partition)}'")
+        try:
+            found = connection.sql(sql, params=_local(values) or None)
+        except duckdb.BinderException:  # a column of texts does not compare with times
+            found = connection.sql(sql, params=_as_text(values) or None)
         if found is None:
             raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
         read = getattr(found, "to_arrow_reader", None) or found.fetch_record_batch
@@ -146,7 +187,7 @@ def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterat
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-    query = sqlalchemy.text(sql)
+    query = sqlalchemy.text(_LITERAL.sub(_without_parameters, sql))
     try:
         engine = sqlalchemy.create_engine(url)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -157,7 +198,11 @@ def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterat
         ) from None
     try:
         with engine.connect() as connection:
-            values = _named(list(query.compile().params), partition)
+            named = _named(list(query.compile().params), partition)
+            values = _as_text(named) if engine.dialect.name == "sqlite" else _local(named)
+            if engine.dialect.name == "postgresql" and _zone(partition) is not None:
+                zone = sqlalchemy.text("SELECT set_config('TimeZone', :zone, false)")
+                connection.execute(zone, {"zone": _zone(partition)})
             found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(query, values)
             names = list(found.keys())
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -171,31 +216,43 @@ def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterat
         engine.dispose()
 
 
+def _without_parameters(literal: re.Match[str]) -> str:
+    return re.sub(r"(?<!\\):(?=\w)", r"\\:", literal.group())
+
+
 def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
     import fsspec
     import pyarrow.parquet as pq
 
     kind = _kind(path)
-    try:
-        with fsspec.open(path, "rb") as file:
-            if kind == "parquet":
-                yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
-            else:
-                yield from _csv_rows(file, "\t" if kind == "tsv" else ",")
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", remedy="Check path in source.") from None
+    for each in _files(path):
+        try:
+            with fsspec.open(each, "rb") as file:
+                if kind == "parquet":
+                    yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
+                else:
+                    yield from csv_rows(each, file, "\t" if kind == "tsv" else ",")
+        except FileNotFoundError:
+            raise InputError(f"There is no file {each}.", remedy="Check path in source.") from None
+        except pa.ArrowInvalid as error:
+            if kind != "parquet":
+                raise
+            raise InputError(
+                f"The file {each} is no Parquet file: {error}", remedy="Write it anew."
+            ) from None
 
 
-def _csv_rows(file: Any, delimiter: str) -> Iterator[pa.RecordBatch]:
-    from pyarrow import csv
+def _files(path: str) -> list[str]:
+    """The files that a pattern names, in the order of their names; the path itself if it is none."""
+    import fsspec
 
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    names = csv.open_csv(file, parse_options=parse).schema.names
-    file.seek(0)
-    convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    yield from csv.open_csv(file, parse_options=parse, convert_options=convert)
+    if not set("*?[") & set(path):
+        return [path]
+    filesystem, pattern = fsspec.core.url_to_fs(path)
+    found = sorted(str(filesystem.unstrip_protocol(each)) for each in filesystem.glob(pattern))
+    if not found:
+        raise InputError(f"No file matches {path}.", remedy="Check path in source.")
+    return found
 
 
 def _kind(path: str) -> str | None:

@@ -17,14 +17,18 @@ NAMES = [f"Firm {i}" for i in range(3000)]
 
 
 def test_a_step_that_met_server_trouble_is_retried_and_nothing_is_doubled(bench: Bench) -> None:
-    """The first attempt gives up after six tries of one batch; the second sends only what is missing."""
-    bench.emulator.faults.add(Fault.html(502, operation="upsert", nth=(3, 8)))
+    """Trouble outlasts the patience of the first attempt; the second sends only what is missing."""
+    bench.emulator.faults.add(Fault.html(502, operation="upsert", nth=(3, 100_000)))
+    attempts: list[int] = []
 
     @hubspot_asset(BY_EMAIL, retry_policy=dg.RetryPolicy(max_retries=2))
     def contacts():
+        attempts.append(1)
+        if len(attempts) == 2:
+            bench.emulator.faults.clear()
         return people(300)
 
-    ran = bench.materialize(contacts)
+    ran = bench.materialize(contacts, resources={"hubspot": bench.resource(patience=1.0)})
     assert ran.success
     events = [each for each in ran.step_events("contacts") if each != "STEP_OUTPUT"]
     assert events == ["STEP_START", "STEP_UP_FOR_RETRY", "STEP_RESTARTED", "STEP_SUCCESS"]
@@ -41,6 +45,7 @@ def test_a_step_that_met_server_trouble_is_retried_and_nothing_is_doubled(bench:
     metadata = ran.metadata("contacts")
     assert metadata["unchanged"] + metadata["created"] + metadata["updated"] == 300
     assert metadata["unchanged"] >= 100, "what the first attempt sent is known"
+    assert len(attempts) == 2
 
 
 def checks(ran: Ran, name: str) -> list[dg.AssetCheckEvaluation]:

@@ -1,0 +1,146 @@
+"""Files and queries as a source: patterns, days in every type of column, and mistakes that are told with their place."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy
+from component_helpers import refusal
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component.source import Source
+
+NEW_YORK = ZoneInfo("America/New_York")
+FIRST = {
+    "partition_start": datetime(2026, 1, 1, tzinfo=NEW_YORK),
+    "partition_end": datetime(2026, 1, 2, tzinfo=NEW_YORK),
+}
+BETWEEN = "SELECT id FROM t WHERE moment >= {0}partition_start AND moment < {0}partition_end ORDER BY id"
+
+
+def rows(source: Source, partition: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for each in source.read(partition or {}):
+        found += each.to_pylist() if isinstance(each, pa.RecordBatch) else [each]
+    return found
+
+
+@pytest.fixture(params=["UTC", "Asia/Tokyo"])
+def _host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A host in a time zone of its own."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+# Noon of the day before, of the day, and of the day after, in New York.
+TIMES = {
+    "DATE": ["2025-12-31", "2026-01-01", "2026-01-02"],
+    "TIMESTAMP": ["2025-12-31 23:59:59", "2026-01-01 00:00:00", "2026-01-02 00:00:00"],
+    "TIMESTAMPTZ": ["2026-01-01 04:59:59+00", "2026-01-01 05:00:00+00", "2026-01-02 05:00:00+00"],
+    "VARCHAR": ["2025-12-31 23:59:59", "2026-01-01 00:00:00", "2026-01-02 00:00:00"],
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sets the time zone of the process")
+@pytest.mark.usefixtures("_host")
+@pytest.mark.parametrize("kind", TIMES)
+def test_a_day_has_its_own_rows_whatever_the_column_and_the_host(tmp_path: Path, kind: str) -> None:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as database:
+        database.execute(f"CREATE TABLE t (id INTEGER, moment {kind})")
+        for number, at in enumerate(TIMES[kind]):
+            database.execute(f"INSERT INTO t VALUES ({number}, '{at}')")
+    source = Source(sql=BETWEEN.format("$"), connection=str(tmp_path / "w.duckdb"))
+    assert rows(source, FIRST) == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    "days", [TIMES["DATE"], TIMES["TIMESTAMP"], [f"{day}T12:00:00Z" for day in TIMES["DATE"]]]
+)
+def test_a_day_of_texts_in_sqlite_has_its_own_rows(tmp_path: Path, days: list[str]) -> None:
+    url = f"sqlite:///{tmp_path}/w.db"
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE t (id INTEGER, moment TEXT)"))
+        for number, at in enumerate(days):
+            connection.execute(sqlalchemy.text("INSERT INTO t VALUES (:n, :at)"), {"n": number, "at": at})
+    engine.dispose()
+    assert rows(Source(sql=BETWEEN.format(":"), connection=url), FIRST) == [{"id": 1}]
+
+
+def test_what_stands_in_a_text_or_a_comment_is_no_parameter(tmp_path: Path) -> None:
+    duckdb.connect(str(tmp_path / "w.duckdb")).close()
+    sql = "SELECT '5 $usd' AS price, $partition_key AS day -- $euro"
+    found = rows(Source(sql=sql, connection=str(tmp_path / "w.duckdb")), {"partition_key": "a"})
+    assert found == [{"price": "5 $usd", "day": "a"}]
+    sql = "SELECT 'at :noon, it''s :hot' AS said, :partition_key AS day /* :never */"
+    found = rows(Source(sql=sql, connection="sqlite://"), {"partition_key": "a"})
+    assert found == [{"said": "at :noon, it's :hot", "day": "a"}]
+
+
+def test_a_pattern_reads_the_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name, ids in (("b", [3]), ("a", [1, 2])):
+        pq.write_table(pa.table({"id": ids}), tmp_path / f"{name}.parquet")
+        (tmp_path / f"{name}.csv").write_text("id\n" + "".join(f"{each}\n" for each in ids))
+    assert [row["id"] for row in rows(Source(path=str(tmp_path / "*.parquet")))] == [1, 2, 3]
+    assert [row["id"] for row in rows(Source(path=str(tmp_path / "*.csv")))] == ["1", "2", "3"]
+    with pytest.raises(InputError, match="No file matches"):
+        rows(Source(path=str(tmp_path / "none" / "*.csv")))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "people.csv, line 1: the file is empty."),
+        (
+            b"email,name\na@x.org,Ada\nb@x.org,Bob,Bobby\n",
+            "people.csv, line 3: 3 cells, and the header has 2.",
+        ),
+        (b"email,name\na@x.org,Ada\nb@x.org,\xe9mile\n", "people.csv, line 3: the text is not UTF-8."),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_told_with_file_and_line(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / "people.csv").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        rows(Source(path=str(tmp_path / "people.csv")))
+    assert said in str(caught.value)
+    assert "Bob" not in str(caught.value)
+
+
+def test_a_csv_with_a_header_alone_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("email,name\n")
+    [batch] = Source(path=str(tmp_path / "people.csv")).read({})
+    assert (batch.num_rows, batch.schema.names) == (0, ["email", "name"])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ({"cron": "every night"}, "cron 'every night' is no cron expression"),
+        ({"cron": "0 2 * * *", "timezone": "Europe/Berlyn"}, "timezone 'Europe/Berlyn' is no time zone"),
+    ],
+)
+def test_a_wrong_schedule_is_told_with_its_place(schedule: dict[str, str], said: str) -> None:
+    told = refusal(schedule=schedule)
+    assert said in told
+    assert "defs.yaml:" in told
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAREHOUSE_OF_NOBODY", raising=False)
+    source = {"sql": "SELECT 1", "connection": "{{ env.WAREHOUSE_OF_NOBODY }}"}
+    assert "WAREHOUSE_OF_NOBODY" in refusal(source=source)
