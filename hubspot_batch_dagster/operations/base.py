@@ -162,6 +162,16 @@ class Operation:
         return {}
 
     @property
+    def has_conditional_properties(self) -> bool:
+        """Whether some properties are not written to every record, so that new records and others are told apart."""
+        return any(each.write != "always" for each in self.rules.values())
+
+    @property
+    def reads_new_rows(self) -> bool:
+        """Whether rows that the ids table does not know are looked for in the portal first, in every run."""
+        return False
+
+    @property
     def repeatable(self) -> bool:
         """Whether sending a row twice leaves the same record as sending it once."""
         return True
@@ -177,9 +187,14 @@ class Operation:
         return None
 
     @property
+    def found_by(self) -> str | None:
+        """The unique property by which a record that should be created is found where it is there already."""
+        return self.creation_key
+
+    @property
     def unique_property(self) -> str | None:
         """The property by which the records can be found in the portal, whichever way the operation uses it."""
-        return self.id_property_name or self.creation_key
+        return self.id_property_name or self.found_by
 
     @property
     def is_association(self) -> bool:
@@ -301,7 +316,9 @@ class Operation:
             parts["cast"] = str(self.cast)
         ruled = {name: each for name, each in self.rules.items() if each != Property(each.column)}
         if ruled:
-            parts["rules"] = {name: [each.on_invalid, str(each.cast)] for name, each in ruled.items()}
+            parts["rules"] = {
+                name: [each.on_invalid, str(each.cast), each.write] for name, each in ruled.items()
+            }
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hubspot_batch_dagster.api.arguments import check_fields
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.table.rules import Cast, OnInvalid
+from hubspot_batch_dagster.table.rules import Cast, OnInvalid, Write
 
 __all__ = ["Cast", "Properties", "Property", "mapping", "rules"]
 
@@ -23,6 +23,11 @@ class Property:
             it, so that HubSpot keeps what it has. ``"clear"`` empties the property. Cells left out or cleared are counted in
             ``cells_omitted`` and listed in ``SyncResult.omitted``, and the check ``rows_rejected`` warns of them.
             Key columns take only ``"reject"``.
+        write: ``"always"``; or ``"on_create"``, to new records only; or ``"if_empty"``, to new records and to those that have no
+            value. HubSpot has no conditional write: the record is read just before its batch is sent, and a value that
+            somebody else writes in that moment is written over. With ``id_property`` rows that the ids table does not know
+            are looked for in HubSpot first: records that are there are updated by id, the others are created, so no blind
+            upsert is sent.
         cast: How text becomes a value: ``Cast(true_values=["yes"], false_values=["no"])``.
 
     Examples:
@@ -41,6 +46,7 @@ class Property:
 
     column: str
     on_invalid: OnInvalid = "reject"
+    write: Write = "always"
     cast: Cast | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:

@@ -208,7 +208,7 @@ class Upsert(Operation):
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        verbs: tuple[Action, ...] = ("upsert",) if self.id_property else ("create", "update")
+        verbs: tuple[Action, ...] = ("create", "update") if self.updates_by_known_id else ("upsert",)
         return (*verbs, "archive") if self.when_gone == "archive" else verbs
 
     @property
@@ -219,7 +219,15 @@ class Upsert(Operation):
 
     @property
     def id_property_name(self) -> str | None:
-        return self.id_property
+        return None if self.updates_by_known_id else self.id_property
+
+    @property
+    def found_by(self) -> str | None:
+        return self.id_property if self.reads_new_rows else self.creation_key
+
+    @property
+    def reads_new_rows(self) -> bool:
+        return self.id_property is not None and self.has_conditional_properties
 
     @property
     def property_columns(self) -> dict[str, str] | None:
@@ -231,7 +239,7 @@ class Upsert(Operation):
 
     @property
     def updates_by_known_id(self) -> bool:
-        return self.key is not None
+        return self.key is not None or self.has_conditional_properties
 
     @property
     def updates_found_records(self) -> bool:
@@ -239,7 +247,7 @@ class Upsert(Operation):
 
     @property
     def recreates_missing(self) -> bool:
-        return self.if_missing == "recreate"
+        return self.if_missing == "recreate" or self.reads_new_rows
 
     @property
     def archives_gone(self) -> bool:
@@ -358,6 +366,12 @@ class Update(_ByRecord):
     property_group: str = PROPERTY_GROUP
 
     def _check(self) -> None:
+        never = [name for name, each in self.rules.items() if each.write == "on_create"]
+        if never:
+            raise InputError(
+                f"Update makes no record, so {never[0]} with write='on_create' would never be sent.",
+                remedy="Leave write away, or use Upsert(...).",
+            )
         super()._check()
         check_associations(self.object_type, self.associations)
         known_property("id_property", self.id_property, self.property_columns)

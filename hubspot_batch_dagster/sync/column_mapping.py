@@ -78,7 +78,8 @@ def _rule(given: Property | None, default: Cast | None) -> Rule:
     if given is None:
         return Rule(cast=default, given=False) if default is not None else PLAIN
     own = cast_of(given.cast)
-    return Rule(given.on_invalid, default if own is None else own.over(default), given=own is not None)
+    cast = default if own is None else own.over(default)
+    return Rule(given.on_invalid, cast, given.write, given=own is not None)
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 OnInvalid = Literal["reject", "omit", "clear"]
+Write = Literal["always", "on_create", "if_empty"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ class Rule:
     Attributes:
         on_invalid: A cell that cannot be sent rejects its row, is left out, or clears the property.
         cast: How text becomes a value.
+        write: Whether it is written to every record; what is written only to new ones does not make a row a changed one.
         given: Whether the user wrote the cast for this column, and not as the default of all.
     """
 
     on_invalid: OnInvalid = "reject"
     cast: Cast | None = None
+    write: Write = "always"
     given: bool = True
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from bench.sync_bench import Bench, shown
 
-from hubspot_batch_dagster import Cast, Property, Upsert, prepare
+from hubspot_batch_dagster import Cast, Property, Update, Upsert, prepare
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.emulator.faults import Fault
 
 ROWS = [
     {"email": "a@x.org", "employees": "7", "note": "N/A"},
@@ -94,3 +95,91 @@ def test_the_id_property_takes_no_on_invalid(bench: Bench) -> None:
     )
     with pytest.raises(InputError, match="identifies the row"):
         bench.run(ROWS, operation)
+
+
+def born(write: str, **finds: str) -> Upsert:
+    properties = {"email": "email", "firstname": "name", "jobtitle": Property("title", write=write)}
+    return Upsert("contacts", properties=properties, **(finds or {"id_property": "email"}))
+
+
+FINDS = [{"id_property": "email"}, {"key": "email", "creation_key": "email"}]
+
+
+@pytest.mark.parametrize("finds", FINDS, ids=["id_property", "key"])
+def test_what_is_written_on_create_reaches_new_records_only_and_no_blind_upsert_is_sent(
+    bench: Bench, finds: dict[str, str]
+) -> None:
+    bench.emulator.seed_records("contacts", [{"email": "old@x.org", "jobtitle": "theirs"}])
+    rows = [{"email": f"{name}@x.org", "name": name, "title": "ours"} for name in ("old", "new")]
+    result = bench.run(rows, born("on_create", **finds))
+    assert shown(result) == {"created": 1, "updated": 1}
+    stored = {each["email"]: each for each in bench.emulator.records("contacts").values()}
+    assert [stored[f"{name}@x.org"]["jobtitle"] for name in ("old", "new")] == ["theirs", "ours"]
+    assert [stored[f"{name}@x.org"]["firstname"] for name in ("old", "new")] == ["old", "new"]
+    assert bench.emulator.books.requests("upsert", "contacts") == []
+    again = [{**row, "title": "changed"} for row in rows]
+    assert shown(bench.run(again, born("on_create", **finds))) == {"unchanged": 2}, "nothing to send"
+    renamed = [{**row, "title": "changed", "name": "x"} for row in rows]
+    assert shown(bench.run(renamed, born("on_create", **finds))) == {"updated": 2}
+    stored = {each["email"]: each for each in bench.emulator.records("contacts").values()}
+    assert [stored[f"{name}@x.org"]["jobtitle"] for name in ("old", "new")] == ["theirs", "ours"]
+    assert bench.nothing_doubled()
+
+
+@pytest.mark.parametrize("finds", FINDS, ids=["id_property", "key"])
+def test_what_is_written_if_empty_never_goes_over_a_value_that_was_there(
+    bench: Bench, finds: dict[str, str]
+) -> None:
+    seeded = [{"email": "full@x.org", "jobtitle": "theirs"}, {"email": "empty@x.org"}]
+    bench.emulator.seed_records("contacts", seeded)
+    rows = [{"email": f"{name}@x.org", "name": name, "title": "ours"} for name in ("full", "empty", "new")]
+    assert shown(bench.run(rows, born("if_empty", **finds))) == {"created": 1, "updated": 2}
+    titles = {each["email"]: each["jobtitle"] for each in bench.emulator.records("contacts").values()}
+    assert titles == {"full@x.org": "theirs", "empty@x.org": "ours", "new@x.org": "ours"}
+    changed = [{**row, "title": "newer"} for row in rows]
+    bench.run(changed, born("if_empty", **finds))
+    titles = {each["email"]: each["jobtitle"] for each in bench.emulator.records("contacts").values()}
+    assert titles == {"full@x.org": "theirs", "empty@x.org": "ours", "new@x.org": "ours"}
+
+
+def test_a_record_that_is_gone_is_made_anew_with_all_of_its_properties(bench: Bench) -> None:
+    rows = [{"email": "a@x.org", "name": "a", "title": "ours"}]
+    bench.run(rows, born("on_create"))
+    (record,) = bench.emulator.records("contacts")
+    bench.client.batch_archive("contacts", [record])
+    result = bench.run([{**rows[0], "name": "b"}], born("on_create"))
+    assert shown(result) == {"created": 1}
+    (stored,) = bench.emulator.records("contacts").values()
+    assert (stored["firstname"], stored["jobtitle"]) == ("b", "ours")
+
+
+def test_a_contact_that_somebody_makes_meanwhile_is_updated_without_what_is_for_new_ones(
+    bench: Bench,
+) -> None:
+    """The row is looked for and not found; then the create meets a conflict."""
+    bench.emulator.faults.add(Fault.answer(207, _NOTHING, operation="read", times=1))
+    bench.emulator.seed_records("contacts", [{"email": "a@x.org", "jobtitle": "theirs"}])
+    result = bench.run([{"email": "a@x.org", "name": "a", "title": "ours"}], born("on_create"))
+    assert shown(result) == {"updated": 1}
+    (stored,) = bench.emulator.records("contacts").values()
+    assert (stored["firstname"], stored["jobtitle"]) == ("a", "theirs")
+
+
+_NOTHING = {
+    "status": "COMPLETE",
+    "results": [],
+    "errors": [],
+    "startedAt": "2026-01-01T00:00:00Z",
+    "completedAt": "2026-01-01T00:00:00Z",
+}
+
+
+def test_an_update_takes_if_empty_and_no_on_create(bench: Bench) -> None:
+    (record,) = bench.emulator.seed_records("contacts", [{"email": "a@x.org", "jobtitle": "theirs"}])
+    rows = [{"record": record, "title": "ours", "name": "a"}]
+    fields = {"firstname": "name", "jobtitle": Property("title", write="if_empty")}
+    assert shown(bench.run(rows, Update("contacts", record_id="record", properties=fields))) == {"updated": 1}
+    (stored,) = bench.emulator.records("contacts").values()
+    assert (stored["firstname"], stored["jobtitle"]) == ("a", "theirs")
+    with pytest.raises(InputError, match="Update makes no record"):
+        Update("contacts", record_id="record", properties={"jobtitle": Property("title", write="on_create")})

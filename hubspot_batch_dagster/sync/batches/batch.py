@@ -25,6 +25,7 @@ class Batch:
         associations: JSON text of each row's associations, or ``None``.
         id_property: The unique property that ``ids`` are values of; ``None`` for record ids.
         again: How often its rows were handed back to be sent in another way.
+        full: The texts of all properties, where an update goes without some of them.
     """
 
     action: Action
@@ -37,6 +38,7 @@ class Batch:
     associations: list[str | None] = field(repr=False)
     id_property: str | None = None
     again: int = 0
+    full: list[str] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,11 +61,20 @@ class Batch:
             ids=[self.ids[i] for i in indexes],
             properties=[self.properties[i] for i in indexes],
             associations=[self.associations[i] for i in indexes],
+            full=None if self.full is None else [self.full[i] for i in indexes],
         )
 
     def as_new(self) -> Batch:
         """Rows whose record is gone, as rows to create."""
-        return replace(self, action="create", ids=[None] * len(self), id_property=None, again=self.again + 1)
+        return replace(
+            self,
+            action="create",
+            ids=[None] * len(self),
+            properties=self.full or self.properties,
+            full=None,
+            id_property=None,
+            again=self.again + 1,
+        )
 
     def without(self, indexes: Sequence[int]) -> Batch:
         """The same batch without the rows at ``indexes``."""

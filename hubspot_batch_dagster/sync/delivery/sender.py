@@ -15,6 +15,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, Packe
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
+from hubspot_batch_dagster.sync.delivery.conditional_properties import ConditionalProperties
 from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.outage import Outage, is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import RefusalTrials
@@ -40,6 +41,7 @@ class Sender:
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
+        conditional: Leaves properties out of updates, if the operation asks for it.
         perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
         owners: The keys of the rows of this run that have some records.
         trials: Finds out whether refusals are about rows or about the run.
@@ -58,6 +60,7 @@ class Sender:
     updates: bool = False
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
+    conditional: ConditionalProperties | None = None
     perhaps_archived: Set[str] = frozenset()
     owners: Callable[[Sequence[str]], dict[str, str]] = lambda _ids: {}
     trials: RefusalTrials = field(default_factory=RefusalTrials)
@@ -97,7 +100,10 @@ class Sender:
     def _opened(self, batch: Batch | PackedBatch, now: float) -> Batch | PackedBatch:
         if not isinstance(batch, PackedBatch):
             return batch
-        return batch.unpack() if self.before is not None else replace(batch, sent_at=now, own_at=time.time())
+        conditional = self.conditional is not None and self.conditional.concerns(batch.action)
+        if self.before is not None or conditional:
+            return batch.unpack()
+        return replace(batch, sent_at=now, own_at=time.time())
 
     def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Send the batch and settle every row that can be settled now.
@@ -115,12 +121,14 @@ class Sender:
             batch = self._by_record_id(batch, found)
             if not len(batch):
                 return DeliveredBatch(outcomes=found)
-        if self.before is not None:
-            try:
+        try:
+            if self.before is not None:
                 self.before.keep(batch)
-            except HubSpotError as error:
-                self.requester.stop.set(error)
-                return DeliveredBatch(outcomes=found)
+            if self.conditional is not None:
+                batch = self.conditional.applied(batch)
+        except HubSpotError as error:
+            self.requester.stop.set(error)
+            return DeliveredBatch(outcomes=found)
         intent = batch.intent(self.clock(), time.time())
         self.journal.intend(self.sync, self.run, intent)
         delivery = BatchDelivery(self, batch, intent).run()

@@ -28,6 +28,7 @@ def by_unique_property(
     numbers: Set[str] = frozenset(),
     *,
     reverted: bool = True,
+    new: bool = False,
 ) -> Iterator[Outcomes]:
     """The records that rows have in the portal already, found by a property with unique values.
 
@@ -39,6 +40,7 @@ def by_unique_property(
         size: Rows in a request.
         numbers: Properties whose values are numbers: 1.10 is 1.1 there, and nowhere else.
         reverted: Look at rows too that an undo took back and that have not changed since.
+        new: Look only at rows that the ids table does not know.
 
     Yields:
         Outcomes ``unchanged`` with the record id. The hash is the row's if HubSpot has all its values, and
@@ -54,7 +56,7 @@ def by_unique_property(
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
         return _compared(batch, matched, gone, numbers)
 
-    yield from in_parallel(look, stage.staged(size, reverted=reverted))
+    yield from in_parallel(look, stage.staged(size, reverted=reverted, new=new))
 
 
 def by_record_id(

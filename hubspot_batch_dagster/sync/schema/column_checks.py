@@ -61,7 +61,7 @@ def check_unique(operation: Operation, definitions: Definitions, to_make: Collec
     """
     given = {
         "id_property": operation.id_property_name,
-        "creation_key": operation.creation_key,
+        "id_property" if operation.reads_new_rows else "creation_key": operation.found_by,
     }
     for what, name in given.items():
         if name is None or name in to_make or definitions.is_unique(name):

@@ -40,7 +40,7 @@ def planned_properties(
     Raises:
         InputError: A name or a column's type does not fit a property.
     """
-    unique = {operation.id_property_name, operation.creation_key}
+    unique = {operation.id_property_name, operation.found_by}
     return [
         _planned(name, mapping[name], schema.field(mapping[name]).type, group, unique=name in unique)
         for name in names

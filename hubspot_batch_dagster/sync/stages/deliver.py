@@ -11,6 +11,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.delivery.association_sender import AssociationSender, prune
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
+from hubspot_batch_dagster.sync.delivery.conditional_properties import ConditionalProperties
 from hubspot_batch_dagster.sync.delivery.dispatcher import Dispatcher
 from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
@@ -98,12 +99,23 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         updates=operation.updates_found_records,
         known_ids=area.known_ids,
         before=_before_images(run, schema) if operation.keeps_before_images else None,
+        conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
         owners=area.owners,
     )
     if not operation.is_association:
         return sender
     return AssociationSender(**vars(sender), association_writer=schema.associations)
+
+
+def _conditional(run: RunContext) -> ConditionalProperties:
+    rules = run.operation.rules
+    return ConditionalProperties(
+        run.requester,
+        run.object_type,
+        on_create=[name for name, each in rules.items() if each.write == "on_create"],
+        if_empty=[name for name, each in rules.items() if each.write == "if_empty"],
+    )
 
 
 def _before_images(run: RunContext, schema: Schema) -> BeforeImages:

@@ -58,7 +58,12 @@ def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
     Raises:
         HubSpotError: HubSpot could not be asked; nothing was sent.
     """
-    lookup = Lookup(run.object_type, run.requester, run.operation.creation_key, area.claimed)
+    lookup = Lookup(
+        run.object_type,
+        run.requester,
+        run.operation.found_by,
+        area.claimed,
+    )
     recovery = Recovery(run.store.journal, run.name, run.definition.id, run.requester, lookup, run.clock)
     recovery.look_up_by_value()
     attach_known(run, area, path)
@@ -78,7 +83,11 @@ def read_records(run: RunContext, schema: Schema, area: StagingArea, path: Path 
     reverted = run.options.adopt or run.options.full_refresh
     adopts = run.options.adopt or (path is None and operation.adopts_on_first_run)
     compares = operation.compares_with_portal
-    if unique is not None and (adopts or (compares and operation.id_property_name is not None)):
+    if unique is not None and operation.reads_new_rows and not adopts and not compares:
+        found = adoption.by_unique_property(*reads, unique, size, schema.number_properties, new=True)
+    elif unique is not None and (
+        adopts or (compares and (operation.id_property_name is not None or operation.reads_new_rows))
+    ):
         found = adoption.by_unique_property(*reads, unique, size, schema.number_properties, reverted=reverted)
     elif compares:
         found = adoption.by_record_id(*reads, size, schema.number_properties, reverted=reverted)

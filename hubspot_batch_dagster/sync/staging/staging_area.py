@@ -6,6 +6,8 @@ hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +34,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
 from hubspot_batch_dagster.sync.staging import spill_file
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 from hubspot_batch_dagster.table.layout import Layout
 
@@ -221,13 +223,16 @@ class StagingArea:
             ready = packed(rows, action, run, id_property, size)
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
 
-    def staged(self, size: int, *, known: bool = False, reverted: bool = True) -> Iterator[Batch]:
+    def staged(
+        self, size: int, *, known: bool = False, reverted: bool = True, new: bool = False
+    ) -> Iterator[Batch]:
         """All rows, to look them up.
 
         Args:
             size: Rows in a batch.
             known: Only those with a record, with the record id that the ids table has; else with the id they came with.
             reverted: Those too that an undo took back and that have not changed since.
+            new: Only those without a record that is known.
         """
         query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged s"
         some = (
@@ -237,6 +242,8 @@ class StagingArea:
                 f"NOT EXISTS (FROM known u WHERE u.key = s.key AND u.digest = s.digest AND u.code = '{REVERTED}')"
             ]
         )
+        if new:
+            some.append("NOT EXISTS (FROM known n WHERE n.key = s.key AND n.id IS NOT NULL)")
         if known:
             query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
                 FROM staged s JOIN known k USING (key)"""
@@ -413,7 +420,12 @@ def _digest(layout: Layout) -> str:
         return "md5(id || chr(31) || associations)"
     if layout.targets and not layout.fields:
         return "md5(properties || coalesce(chr(31) || associations, ''))"
-    return "md5(properties)"
+    text = "properties"
+    for each in layout.fields:
+        if each.rule.write == "on_create":  # a change of it alone is nothing to send
+            member = rf'{re.escape(json.dumps(each.property, ensure_ascii=False))}:"(?:[^"\\]|\\.)*",?'
+            text = f"regexp_replace({text}, {literal(member)}, '')"
+    return f"md5({text})"
 
 
 def release_memory() -> None:
