@@ -65,6 +65,10 @@ class HubSpotRunConfig(CheckedModel, dg.Config):
     limit_rows: int | None = Field(
         default=None, description="A trial: only the first so many rows are looked at, sent and counted."
     )
+    first_run: bool = Field(
+        default_factory=lambda: False,
+        description="Nothing that is remembered of earlier runs counts: after a store was lost for good, or a portal was reset.",
+    )
     show_values: bool = Field(
         default_factory=lambda: False,
         description="Show the values of a dry run's sample instead of masking them; they are people's data.",
@@ -210,7 +214,11 @@ def plan(
     """Say what sending the rows would do, as the run config says."""
     with no_retry():
         return hubspot.plan(
-            rows, operation, name=name, context=context, **settings(config, "full_refresh", "show_values")
+            rows,
+            operation,
+            name=name,
+            context=context,
+            **settings(config, "full_refresh", "show_values", "first_run"),
         )
 
 
@@ -229,7 +237,7 @@ def run(
             operation,
             name=name,
             context=context,
-            **settings(config, "full_refresh", "approve"),
+            **settings(config, "full_refresh", "approve", "first_run"),
         )
 
 

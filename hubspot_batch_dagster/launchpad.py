@@ -2,11 +2,11 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from hubspot_batch_dagster.api.errors import InputError
 
@@ -14,6 +14,16 @@ _Definition = TypeVar("_Definition", bound=dg.ResourceDefinition)
 
 MASK = "********"
 """What the launchpad writes for a field with ``dagster__is_secret``; a run that is launched with it gets this text."""
+
+
+def secret_field(description: str, default: Callable[[], Any] = str) -> Any:
+    """A field that neither prints nor shows in the UI."""
+    return seldom_field(default, description, repr=False, json_schema_extra={"dagster__is_secret": True})
+
+
+def seldom_field(default: Callable[[], Any], description: str, **more: Any) -> Any:
+    """A field that few people change: the launchpad offers it, and does not fill it in, as it does with a plain default."""
+    return Field(default_factory=default, description=description, **more)
 
 
 def plainly_described(definition: _Definition) -> _Definition:

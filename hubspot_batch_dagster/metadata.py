@@ -7,6 +7,7 @@ import dagster as dg
 
 from hubspot_batch_dagster.checks import in_order
 from hubspot_batch_dagster.definition import property_schema
+from hubspot_batch_dagster.event_log import result_metadata
 from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 
@@ -39,6 +40,7 @@ def materialization_metadata(
         "ids_path": dg.MetadataValue.path(result.ids_path),
         **({"omitted_path": dg.MetadataValue.path(result.omitted_path)} if result.omitted_path else {}),
         "sync_run": result.run,
+        **result_metadata(result),
         "seconds": round(seconds, 3),
         "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
         "requests": result.requests,

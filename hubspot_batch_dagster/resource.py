@@ -1,6 +1,6 @@
 """HubSpotResource: one HubSpot account for Dagster, and for scripts."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib.metadata import version
@@ -13,14 +13,14 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from hubspot_batch_dagster.api.arguments import CheckedModel, checked
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.launchpad import plainly_described, unmasked
+from hubspot_batch_dagster.event_log import EventLog
+from hubspot_batch_dagster.launchpad import plainly_described, secret_field, seldom_field, unmasked
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.session_checks import check_values
+from hubspot_batch_dagster.step_context import log_of, name_from
 
 # Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
 if TYPE_CHECKING:
-    import logging
-
     import pyarrow as pa
 
     from hubspot_batch_dagster.api.client import HubSpotClient
@@ -36,16 +36,6 @@ if TYPE_CHECKING:
 DagsterLibraryRegistry.register(
     "hubspot-batch-dagster", version("hubspot-batch-dagster"), is_dagster_package=False
 )
-
-
-def _secret(description: str, default: Callable[[], Any] = str) -> Any:
-    """A field that neither prints nor shows in the UI."""
-    return _seldom(default, description, repr=False, json_schema_extra={"dagster__is_secret": True})
-
-
-def _seldom(default: Callable[[], Any], description: str, **more: Any) -> Any:
-    """A field that few people change: the launchpad offers it, and does not fill it in, as it does with a plain default."""
-    return Field(default_factory=default, description=description, **more)
 
 
 class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
@@ -69,22 +59,22 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    access_token: str = _secret("Access token of a private app or a service key.")
-    client_id: str = _seldom(str, "Client id of an OAuth app, instead of access_token.")
-    client_secret: str = _secret("Client secret of the OAuth app.")
-    refresh_token: str = _secret("Refresh token that installing the OAuth app in the account gave.")
+    access_token: str = secret_field("Access token of a private app or a service key.")
+    client_id: str = seldom_field(str, "Client id of an OAuth app, instead of access_token.")
+    client_secret: str = secret_field("Client secret of the OAuth app.")
+    refresh_token: str = secret_field("Refresh token that installing the OAuth app in the account gave.")
     portal_id: int | None = Field(
         default=None,
         description="The account that the token must belong to. A token of another one is refused before anything is sent.",
     )
-    check_portal: bool = _seldom(
+    check_portal: bool = seldom_field(
         lambda: True, "Check columns and rows against the portal's own definitions before the first write."
     )
     base_url: str = Field(
         default="https://api.hubapi.com",
         description="Where HubSpot is; the emulator's URL in tests and demos.",
     )
-    version: str = _seldom(
+    version: str = seldom_field(
         lambda: DEFAULT_VERSION,
         f"API version of every request: v3, 2025-09, 2026-03 or 2026-09. By default {DEFAULT_VERSION}.",
     )
@@ -92,7 +82,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         default="",
         description="Folder or fsspec URL of the ids tables. By default hubspot/ in DAGSTER_HOME, else .hubspot/.",
     )
-    journal: str | None = _secret(
+    journal: str | None = secret_field(
         "SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several hosts.",
         lambda: None,
     )
@@ -102,51 +92,51 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
     share: float = Field(
         default=1.0, description="Part of the limit that this deployment may use; the rest is for other apps."
     )
-    daily_share: float = _seldom(
+    daily_share: float = seldom_field(
         lambda: 1.0, "Part of the day's requests that this deployment may use. By default 1.0, all of them."
     )
-    budget_url: str | None = _secret(
+    budget_url: str | None = secret_field(
         "Redis or Postgres URL of the request budget, where steps run on several hosts. By default a file on this host.",
         lambda: None,
     )
-    memory: str = _seldom(
+    memory: str = seldom_field(
         lambda: "512MB", "Memory for keys and hashes of a run; more rows go to disk. By default 512MB."
     )
-    timeout: float = _seldom(
+    timeout: float = seldom_field(
         lambda: 110.0,
         "Seconds that a request and its answer may take, by default 110. HubSpot itself gives up after 100 s.",
     )
-    patience: float = _seldom(
+    patience: float = seldom_field(
         lambda: 600.0,
         "Seconds that one batch may take with all its retries, and that the server of the budget may be away, before the run stops. By default 600.",
     )
-    index_lag: float = _seldom(
+    index_lag: float = seldom_field(
         lambda: 30.0,
         "Seconds after which HubSpot's search shows a new record, by default 30: for creates whose answer was lost.",
     )
-    certain_after: float = _seldom(
+    certain_after: float = seldom_field(
         lambda: 300.0,
         "Age in seconds at which a create that search does not show was never carried out and may be sent again. "
         "By default 300.",
     )
-    wait_for_unknown: bool = _seldom(
+    wait_for_unknown: bool = seldom_field(
         lambda: True,
         "Wait at the end of a run until creates without an answer are as old as certain_after, and settle them. "
         "False leaves them unknown until the next run.",
     )
-    backoff: float = _seldom(
+    backoff: float = seldom_field(
         lambda: 1.0,
         "Seconds of the first pause after server trouble, by default 1; it doubles, with jitter.",
     )
-    trust_env: bool = _seldom(
+    trust_env: bool = seldom_field(
         lambda: False,
         "Take the proxy (HTTPS_PROXY, NO_PROXY) and the CA bundle (REQUESTS_CA_BUNDLE) from the environment. By default not.",
     )
-    allow_http: bool = _seldom(
+    allow_http: bool = seldom_field(
         lambda: False,
         "Send the token without TLS to a host that is not this one, such as an emulator's. By default refused.",
     )
-    lock_wait: float = _seldom(
+    lock_wait: float = seldom_field(
         lambda: 900.0,
         "Seconds to wait while another run of the same sync is at work, by default 900; then the run fails.",
     )
@@ -250,6 +240,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = ...,
         full_refresh: bool = ...,
         approve: str | None = ...,
+        first_run: bool = ...,
         dry_run: Literal[False] = ...,
     ) -> "SyncResult": ...
 
@@ -263,6 +254,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = ...,
         full_refresh: bool = ...,
         approve: str | None = ...,
+        first_run: bool = ...,
         dry_run: Literal[True],
     ) -> "SyncPlan": ...
 
@@ -276,6 +268,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = None,
         full_refresh: bool = False,
         approve: str | None = None,
+        first_run: bool = False,
         dry_run: bool = False,
     ) -> "SyncResult | SyncPlan":
         """Bring rows to HubSpot, once each, inside any asset, op or script.
@@ -287,6 +280,8 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             context: Dagster's context, for the default name and for progress in its log.
             full_refresh: Send unchanged and formerly rejected rows too.
             approve: Carry out this plan (the ``hash`` of a dry run) and no other.
+            first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost for good, or a
+                portal was reset, and for a second sync of the same rows that is meant.
             dry_run: As :meth:`plan`: say what would be done, and do nothing.
 
         Returns:
@@ -298,14 +293,23 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             StoreError: The ids table or the journal cannot be read or written.
         """
         if dry_run:
-            return self.plan(rows, operation, name=name, context=context, full_refresh=full_refresh)
+            return self.plan(
+                rows,
+                operation,
+                name=name,
+                context=context,
+                full_refresh=full_refresh,
+                first_run=first_run,
+            )
         return self.session.sync(
             rows,
             operation,
-            name=name or _name_from(context),
+            name=name or name_from(context),
             full_refresh=full_refresh,
             approve=approve,
-            log=_log_of(context),
+            first_run=first_run,
+            trace_log=EventLog.of(context),
+            log=log_of(context),
         )
 
     @checked
@@ -318,15 +322,18 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = None,
         full_refresh: bool = False,
         approve: str | None = None,
+        first_run: bool = False,
     ) -> "RunReport":
         """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
         return self.session.run(
             rows,
             operation,
-            name=name or _name_from(context),
+            name=name or name_from(context),
             full_refresh=full_refresh,
             approve=approve,
-            log=_log_of(context),
+            first_run=first_run,
+            trace_log=EventLog.of(context),
+            log=log_of(context),
         )
 
     @checked
@@ -339,6 +346,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         context: Any = None,
         full_refresh: bool = False,
         show_values: bool = False,
+        first_run: bool = False,
     ) -> "SyncPlan":
         """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
 
@@ -349,14 +357,17 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             context: As for :meth:`sync`.
             full_refresh: As for :meth:`sync`.
             show_values: Show the values of the sample of changes instead of masking them.
+            first_run: As for :meth:`sync`.
         """
         return self.session.plan(
             rows,
             operation,
-            name=name or _name_from(context),
+            name=name or name_from(context),
             full_refresh=full_refresh,
             show_values=show_values,
-            log=_log_of(context),
+            first_run=first_run,
+            trace_log=EventLog.of(context),
+            log=log_of(context),
         )
 
     @checked
@@ -365,8 +376,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
     ) -> "SyncResult":
         """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
 
-        For a lost ids table, or records that were made by other means. Rows that HubSpot has as they are become
-        ``unchanged``; the next sync sends the others.
+        Rows that HubSpot has as they are become ``unchanged``; the next sync sends the others.
 
         Args:
             rows: The rows, as for :meth:`sync`.
@@ -377,20 +387,24 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         Raises:
             InputError: The operation has no unique property.
         """
-        return self.session.adopt(rows, operation, name=name or _name_from(context), log=_log_of(context))
+        return self.session.adopt(
+            rows,
+            operation,
+            name=name or name_from(context),
+            trace_log=EventLog.of(context),
+            log=log_of(context),
+        )
 
     @checked
     def undo(self, sync: str, run: str) -> "tuple[SyncResult, SyncResult]":
         """Go back from a run: what it changed gets its former values (with ``keep_before=True``), what it made is archived.
-
-        Look first with the command ``revert``, which does nothing without ``--yes``. Doing it twice does no harm.
 
         Args:
             sync: The sync, such as the asset key joined by ``/``.
             run: ``sync_run`` in the metadata of the materialization, or ``SyncResult.run``.
 
         Returns:
-            What became of the restored records, and of the archived ones.
+            What became of the restored records, and of the archived ones. Doing it twice does no harm.
         """
         return self.session.undo(sync, run)
 
@@ -439,10 +453,6 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
         Returns:
             A line for each record, in the order of ``ids``: ``requested``, ``hs_object_id``, the properties,
             ``created_at``, ``updated_at``, ``archived``, and with history ``<property>_history``.
-
-        Raises:
-            InputError: An id is none, or the object type cannot be read.
-            HubSpotError: HubSpot refused, or did not answer.
         """
         return self.session.read(
             object_type,
@@ -452,23 +462,3 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             history=history,
             missing=missing,
         )
-
-
-def _log_of(context: Any) -> "logging.Logger | None":
-    if context is None:
-        return None
-    if not hasattr(type(context), "log"):
-        raise InputError(
-            f"context is a value of type {type(context).__name__}.",
-            remedy="Pass the context that Dagster gives to the asset or op.",
-        )
-    return context.log  # type: ignore[no-any-return]
-
-
-def _name_from(context: Any) -> str:
-    if context is not None and getattr(context, "has_assets_def", False):
-        return "/".join(context.asset_key.path)
-    raise InputError(
-        "The sync has no name.",
-        remedy="Pass context=context inside an asset, or name='...': the name says whose ids table is used.",
-    )

@@ -28,6 +28,7 @@ from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync, run_sync
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.trace_log import TraceLog
 from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class HubSpotSession:
         name: str,
         full_refresh: bool = False,
         approve: str | None = None,
+        first_run: bool = False,
+        trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> SyncResult:
         """Bring rows to HubSpot, once each.
@@ -151,6 +154,9 @@ class HubSpotSession:
             name: The sync, that is whose ids table and journal are used.
             full_refresh: Send unchanged and formerly rejected rows too.
             approve: Carry out this plan (the ``hash`` of :meth:`plan`) and no other.
+            first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost for good, or a portal
+                was reset, and for a second sync of the same rows that is meant.
+            trace_log: Where runs are remembered outside the store, so that its loss is noticed.
             log: Where progress and warnings go.
 
         Returns:
@@ -160,7 +166,16 @@ class HubSpotSession:
             InputError: The rows or the operation cannot be meant; nothing was sent.
             StoreError: The ids table or the journal cannot be read or written.
         """
-        report = self.run(rows, operation, name=name, full_refresh=full_refresh, approve=approve, log=log)
+        report = self.run(
+            rows,
+            operation,
+            name=name,
+            full_refresh=full_refresh,
+            approve=approve,
+            first_run=first_run,
+            trace_log=trace_log,
+            log=log,
+        )
         if report.interruption is not None:
             raise report.interruption
         return report.result
@@ -174,6 +189,8 @@ class HubSpotSession:
         name: str,
         full_refresh: bool = False,
         approve: str | None = None,
+        first_run: bool = False,
+        trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> RunReport:
         """As :meth:`sync`, but an interruption is handed back together with what was done before it.
@@ -184,9 +201,13 @@ class HubSpotSession:
             name: As for :meth:`sync`.
             full_refresh: As for :meth:`sync`.
             approve: As for :meth:`sync`.
+            first_run: As for :meth:`sync`.
+            trace_log: As for :meth:`sync`.
             log: As for :meth:`sync`.
         """
-        options = replace(self._options(log), full_refresh=full_refresh, approve=approve)
+        options = replace(
+            self._options(log, trace_log), full_refresh=full_refresh, approve=approve, first_run=first_run
+        )
         return self._run(rows, operation, name, options)
 
     @checked
@@ -198,6 +219,8 @@ class HubSpotSession:
         name: str,
         full_refresh: bool = False,
         show_values: bool = False,
+        first_run: bool = False,
+        trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> SyncPlan:
         """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
@@ -208,6 +231,8 @@ class HubSpotSession:
             name: As for :meth:`sync`.
             full_refresh: As for :meth:`sync`.
             show_values: Show the values of the sample of changes instead of masking them.
+            first_run: As for :meth:`sync`.
+            trace_log: As for :meth:`sync`.
             log: As for :meth:`sync`.
         """
         return plan_sync(
@@ -217,13 +242,19 @@ class HubSpotSession:
             portal=self.portal,
             store=self.store,
             name=name,
-            options=replace(self._options(log), full_refresh=full_refresh),
+            options=replace(self._options(log, trace_log), full_refresh=full_refresh, first_run=first_run),
             show_values=show_values,
         )
 
     @checked
     def adopt(
-        self, rows: object, operation: Operation, *, name: str, log: logging.Logger | None = None
+        self,
+        rows: object,
+        operation: Operation,
+        *,
+        name: str,
+        trace_log: TraceLog | None = None,
+        log: logging.Logger | None = None,
     ) -> SyncResult:
         """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
 
@@ -235,6 +266,7 @@ class HubSpotSession:
             rows: The rows, as for :meth:`sync`.
             operation: The operation that will be used.
             name: As for :meth:`sync`.
+            trace_log: As for :meth:`sync`.
             log: As for :meth:`sync`.
 
         Raises:
@@ -245,7 +277,7 @@ class HubSpotSession:
                 "Records can be adopted only by a property with unique values.",
                 remedy="Give the operation id_property= or creation_key=.",
             )
-        return self._run(rows, operation, name, replace(self._options(log), adopt=True)).result
+        return self._run(rows, operation, name, replace(self._options(log, trace_log), adopt=True)).result
 
     @checked
     def undo(self, sync: str, run: str) -> tuple[SyncResult, SyncResult]:
@@ -355,12 +387,18 @@ class HubSpotSession:
             options=options,
         )
 
-    def _options(self, log: logging.Logger | None) -> RunOptions:
+    def _options(self, log: logging.Logger | None, trace_log: TraceLog | None = None) -> RunOptions:
         options = RunOptions(
             memory=self.settings.memory,
             retry_policy=self.settings.retry_policy,
             wait_for_unknown=self.settings.wait_for_unknown,
+            trace_log=trace_log,
         )
         if log is None:
             return options
-        return replace(options, on_progress=lambda progress: log.info(str(progress)), on_warning=log.warning)
+        return replace(
+            options,
+            on_progress=lambda progress: log.info(str(progress)),
+            on_notice=log.info,
+            on_warning=log.warning,
+        )

@@ -16,6 +16,7 @@ from hubspot_batch_dagster.cli.plan import plan
 from hubspot_batch_dagster.cli.portal_file import portal
 from hubspot_batch_dagster.cli.reconcile import reconcile
 from hubspot_batch_dagster.cli.rejected import rejected
+from hubspot_batch_dagster.cli.rename import rename
 from hubspot_batch_dagster.cli.revert import revert
 from hubspot_batch_dagster.cli.runs import runs
 
@@ -36,7 +37,20 @@ def cli() -> None:
     """Look after tables that go to HubSpot."""
 
 
-for _command in (check, plan, rejected, runs, ids, journal, reconcile, revert, models, portal, emulator):
+for _command in (
+    check,
+    plan,
+    rejected,
+    runs,
+    ids,
+    journal,
+    reconcile,
+    rename,
+    revert,
+    models,
+    portal,
+    emulator,
+):
     cli.add_command(_command)
 
 

@@ -212,6 +212,11 @@ class Operation:
         return not {"create", "upsert"}.isdisjoint(self.actions)
 
     @property
+    def relies_on_ids_table(self) -> bool:
+        """Whether the ids table alone says which rows have a record: without it every record would be made again."""
+        return "create" in self.actions and self.creation_key is None
+
+    @property
     def sends_properties(self) -> bool:
         """Whether the columns that are sent are values to write, and not only to find records by."""
         return True
@@ -376,6 +381,16 @@ def known_property(what: str, name: str | None, properties: dict[str, str] | Non
         raise InputError(
             f"{what}={name!r} is not among the properties that are sent: {sorted(properties)}.",
             remedy=f"Add {name!r} to properties, with the column that holds it.",
+        )
+
+
+def filled_from_key(name: str | None, key: tuple[str, ...], properties: dict[str, str] | None) -> None:
+    """Refuse a unique property that is not sent where several columns are the key: one column can fill it."""
+    if name is not None and properties is not None and name not in properties and len(key) > 1:
+        raise InputError(
+            f"creation_key={name!r} is not among the properties that are sent, and the key has {len(key)} columns: "
+            "only a key of one column fills it.",
+            remedy=f"Add a column that is unique for each row to the table, and name it in properties: {{{name!r}: '<column>'}}.",
         )
 
 

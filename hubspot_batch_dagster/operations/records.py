@@ -21,6 +21,7 @@ from hubspot_batch_dagster.operations.base import (
     check_associations,
     columns,
     exactly_one,
+    filled_from_key,
     known_property,
     refuse_record_id_property,
 )
@@ -46,8 +47,9 @@ class Create(Operation):
         properties: Which columns to send: a list of columns named like their property, or a mapping of
             property to column, or to a :class:`Property` with rules for the column. By default every column except the key and the association columns.
         associations: Links to existing records, made together with the record.
-        creation_key: A property with unique values in HubSpot that ``properties`` sends. With it a create
-            can be repeated safely: HubSpot refuses the second record and its id is read back.
+        creation_key: A property with unique values in HubSpot. One that ``properties`` does not send is filled from the
+            key, and made first with ``missing_properties="create"``. With it a create can be repeated safely: HubSpot
+            refuses the second record and its id is read back; and ``adopt`` finds the records of a lost ids table.
             Without it, a row whose answer was lost is looked up by search before it may be sent again.
         on_null: ``"omit"`` leaves a null out; ``"clear"`` sends an empty text, which clears the property.
         on_duplicate: What to do with rows that share a key: send the ``"first"``, the ``"last"``, or
@@ -89,7 +91,7 @@ class Create(Operation):
 
     def _check(self) -> None:
         columns("key", self.key)
-        known_property("creation_key", self.creation_key, self.property_columns)
+        filled_from_key(self.creation_key, self.key_columns, self.property_columns)
         check_associations(self.object_type, self.associations)
 
     @property
@@ -191,7 +193,7 @@ class Upsert(Operation):
         exactly_one(self, "id_property", "key")
         check_number("Upsert", "max_gone", self.max_gone, above=0, most=1)
         known_property("id_property", self.id_property, self.property_columns)
-        known_property("creation_key", self.creation_key, self.property_columns)
+        filled_from_key(self.creation_key, self.key_columns, self.property_columns)
         check_associations(self.object_type, self.associations)
         if self.id_property is not None:
             refuse_record_id_property(self.id_property)

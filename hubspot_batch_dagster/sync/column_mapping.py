@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.base import Operation, filled_from_key
 from hubspot_batch_dagster.operations.properties import Property, cast_of
 from hubspot_batch_dagster.sync.associations.types import (
     TypedAssociation,
@@ -83,11 +83,17 @@ def _rule(given: Property | None, default: Cast | None) -> Rule:
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
-    """Property -> column: what the operation names, else every column that is not a key and names no other record."""
+    """Property -> column: what the operation names, else every column that is not a key and names no other record; and the
+    creation key.
+    """
     given = operation.property_columns
-    if given is not None:
+    if given is None:
+        given = {name: name for name in schema.names if name not in _not_sent(operation)}
+    unique = operation.creation_key
+    if unique is None or unique in given:
         return given
-    return {name: name for name in schema.names if name not in _not_sent(operation)}
+    filled_from_key(unique, operation.key_columns, given)
+    return {**given, unique: operation.key_columns[0]}
 
 
 @contextmanager

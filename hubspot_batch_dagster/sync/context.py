@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.trace_log import check_traces
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 
@@ -125,6 +126,11 @@ class RunContext:
         return self.client.server_time
 
 
+def rebuilds(operation: Operation, options: RunOptions) -> bool:
+    """Whether the run takes its state from the portal, or was told that there is none: then a lost one is no reason to refuse it."""
+    return options.adopt or options.first_run or operation.adopts_on_first_run
+
+
 @contextmanager
 def open_run(
     rows: object,
@@ -151,11 +157,13 @@ def open_run(
 
     Raises:
         InputError: There is no such API version, or the rows are no table.
-        StoreError: Another run of the sync does not end, or the store cannot be written.
+        StoreError: Another run of the sync does not end, the store cannot be written, or state of the sync is lost.
     """
     for each in operation.undocumented(client.version):
         options.on_warning(each)
     with store.lock(name), store.scratch(name) as folder:
+        if not rebuilds(operation, options):
+            check_traces(store, name, options.trace_log)
         if writes:
             store.check_writable(name)
         with stop_signal_for(client) as stop:

@@ -11,6 +11,7 @@ from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.schema.drift import Drift
+from hubspot_batch_dagster.sync.trace_log import TraceLog
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +26,15 @@ class RunOptions:
         retry_policy: The waits.
         approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
         adopt: Read the rows' records from the portal into the ids table, and send nothing.
+        first_run: Nothing that is remembered of earlier runs counts: not what Dagster or ``runs/`` know, not another ids table with the
+            same keys, and not an ids table of which HubSpot has no record any more.
+        trace_log: Where runs are remembered outside the store.
         batch_size: Rows in a request; HubSpot takes 100.
         wait_for_unknown: Wait until creates without an answer are certain to be over, settle them, and send what was not made,
             instead of leaving that to the next run.
         on_progress: Called every few seconds with how far the run is.
-        on_warning: Called with what the portal does not let the token read.
+        on_notice: Called with what is worth knowing.
+        on_warning: Called with what is worth a look, such as what the portal does not let the token read.
     """
 
     full_refresh: bool = False
@@ -37,9 +42,12 @@ class RunOptions:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     approve: str | None = None
     adopt: bool = False
+    first_run: bool = False
+    trace_log: TraceLog | None = None
     batch_size: int = 100
     wait_for_unknown: bool = True
     on_progress: Callable[[Progress], None] | None = None
+    on_notice: Callable[[str], None] = logger.info
     on_warning: Callable[[str], None] = logger.warning
 
 

@@ -35,6 +35,8 @@ class SyncResult:
         omitted_path: The cells that were left out or cleared because of ``on_invalid``, as a Parquet file; ``None`` where
             there are none.
         cells_omitted: ``"column: CODE"`` -> cells that were left out or cleared. Their rows count as what became of them.
+        store: Id of the store that was used.
+        generation: Which run of the sync it was, as the store counts them.
 
     Examples:
         >>> import tempfile
@@ -69,6 +71,8 @@ class SyncResult:
     dissociated: int = 0
     omitted_path: str | None = None
     cells_omitted: Mapping[str, int] = field(default_factory=dict)
+    store: str = ""
+    generation: int = 0
 
     @property
     def ids(self) -> pa.Table:

@@ -19,20 +19,23 @@ from hubspot_batch_dagster.sync.planning.planner import not_sent_again
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan, preview
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.stages.associate import associate, planned_associations
-from hubspot_batch_dagster.sync.stages.decide import decide, prepare_writing
+from hubspot_batch_dagster.sync.stages.decide import decide, note_start, prepare_writing
 from hubspot_batch_dagster.sync.stages.deliver import Delivery, deliver
 from hubspot_batch_dagster.sync.stages.find_known import (
     attach_known,
     check_interrupted_first_run,
     ids_file,
+    other_ids_table,
     read_records,
     recover,
 )
+from hubspot_batch_dagster.sync.stages.first_run import meet_other_syncs, start_over
 from hubspot_batch_dagster.sync.stages.identify import identify
+from hubspot_batch_dagster.sync.stages.look_at_records import look_at_records
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema, resolve_schema
 from hubspot_batch_dagster.sync.stages.save import save
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows, stage_rows
-from hubspot_batch_dagster.sync.staging import conclusion
+from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.store import Store
 
@@ -132,8 +135,21 @@ class _Ready:
 def _made_ready(run: RunContext) -> Iterator[_Ready]:
     identity = identify(run)
     schema = resolve_schema(run)
-    with stage_rows(run, schema) as staged, ids_file(run) as path:
+    with (
+        stage_rows(run, schema) as staged,
+        ids_file(run) as path,
+        other_ids_table(run, staged.area),
+    ):
         check_interrupted_first_run(run, schema, path)
+        attach_known(run, staged.area, path)
+        if not run.options.adopt and not look_at_records(run, staged.area):
+            path = None
+            if run.writes:
+                start_over(run)
+            known_rows.detach(staged.area)
+            known_rows.attach(staged.area, None, ())
+        if not run.options.adopt:
+            meet_other_syncs(run, identity, staged.area)
         yield _Ready(identity, schema, staged, path)
 
 
@@ -145,6 +161,7 @@ def _carry_out(run: RunContext) -> RunReport:
         plan = decide(run, schema, area, held=recovery.held, at_large=recovery.at_large)
         delivery = Delivery()
         if not run.options.adopt:
+            note_start(run, ready.identity, plan)
             prepare_writing(run, schema, ready.identity, plan, ready.ids_path)
             delivery = deliver(run, schema, area, plan, recovery)
         if delivery.strangers:
@@ -162,7 +179,6 @@ def _carry_out(run: RunContext) -> RunReport:
 def _look(run: RunContext, show_values: bool) -> SyncPlan:
     with _made_ready(run) as ready:
         schema, area = ready.schema, ready.staged.area
-        attach_known(run, area, ready.ids_path)
         intents = run.store.journal.open_intents(run.name)
         of_associations = [each for each in intents if each.is_of_associations]
         held = [each for each in intents if each.action == "create"]

@@ -191,6 +191,11 @@ class Requester:
             with suppress(HubSpotError):
                 self.read(object_type, ["1"], [])
 
+    def count(self, object_type: str) -> int | None:
+        """How many records of a type the portal has, as far as the search index knows; one request."""
+        where = search_endpoint(object_type, self.version)
+        return self._with_retries(partial(self._search, where, SearchRequest(limit=1).to_json())).total
+
     def created_since(self, object_type: str, since: float, properties: Sequence[str]) -> Iterator[Record]:
         """Records made at or after ``since`` (seconds since 1970), as far as the search index knows them, oldest first."""
         where = search_endpoint(object_type, self.version)

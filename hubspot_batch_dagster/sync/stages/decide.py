@@ -11,10 +11,10 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.planning.planner import Plan, doubts, make_plan, plan_hash
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
-from hubspot_batch_dagster.sync.staging import known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.trace_log import Trace
 
 
 def decide(
@@ -37,7 +37,15 @@ def decide(
     Raises:
         InputError: A guard of the operation, or the plan is not the approved one.
     """
-    plan = _plan(run, schema, area, held, at_large)
+    plan = make_plan(
+        area,
+        run.operation,
+        definition=schema.definition(run),
+        held=held,
+        at_large=at_large,
+        full_refresh=run.options.full_refresh,
+        size=run.definition.batch_size,
+    )
     plan = replace(plan, warnings=(*_reverted(run, plan), *_doubts(run, schema, area)))
     for each in plan.warnings:
         run.options.on_warning(each)
@@ -65,6 +73,12 @@ def _doubts(run: RunContext, schema: Schema, area: StagingArea) -> tuple[str, ..
     return () if rules is None else doubts(area, rules.doubts, rules.doubts_about_all, run.object_type)
 
 
+def note_start(run: RunContext, identity: Identity, plan: Plan) -> None:
+    """Leave a trace outside the store that the run is about to send."""
+    if plan.requests and run.options.trace_log is not None and run.generation is not None:
+        run.options.trace_log.note(Trace(run.name, identity.store, run.generation))
+
+
 def prepare_writing(
     run: RunContext, schema: Schema, identity: Identity, plan: Plan, path: Path | None
 ) -> None:
@@ -83,31 +97,3 @@ def prepare_writing(
         run.store.put(run.name, written, ids_table.IN_PROGRESS)
     if run.portal is not None:
         schema.preflight.make_missing(run.portal, run.operation, run.requester.ask)
-
-
-def _plan(
-    run: RunContext,
-    schema: Schema,
-    area: StagingArea,
-    held: Iterable[Intent],
-    at_large: Iterable[Intent],
-) -> Plan:
-    operation = run.operation
-
-    def plan() -> Plan:
-        return make_plan(
-            area,
-            operation,
-            definition=schema.definition(run),
-            held=held,
-            at_large=at_large,
-            full_refresh=run.options.full_refresh,
-            size=run.definition.batch_size,
-        )
-
-    other = operation.looks_up_keys_in
-    if other is None:
-        return plan()
-    with run.store.local_ids(other) as path:
-        known_rows.attach_other(area, path, other, operation.key_columns)
-        return plan()

@@ -30,6 +30,22 @@ def ids_file(run: RunContext) -> Iterator[Path | None]:
         yield path
 
 
+@contextmanager
+def other_ids_table(run: RunContext, area: StagingArea) -> Iterator[None]:
+    """Make ``others``: keys and record ids of the sync that the operation looks its keys up in.
+
+    Raises:
+        InputError: That sync has no ids table, or one with another number of key columns.
+    """
+    other = run.operation.looks_up_keys_in
+    if other is None:
+        yield
+        return
+    with run.store.local_ids(other) as path:
+        known_rows.attach_other(area, path, other, run.operation.key_columns)
+        yield
+
+
 def check_interrupted_first_run(run: RunContext, schema: Schema, path: Path | None) -> None:
     """Refuse another key than that of a first run that was killed: it left no ids table to tell what its keys are.
 
@@ -53,7 +69,7 @@ def attach_known(
 
 
 def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
-    """Settle what earlier runs left open, and make ``known``.
+    """Settle what earlier runs left open, and add it to ``known``.
 
     Raises:
         HubSpotError: HubSpot could not be asked; nothing was sent.
@@ -66,7 +82,8 @@ def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
     )
     recovery = Recovery(run.store.journal, run.name, run.definition.id, run.requester, lookup, run.clock)
     recovery.look_up_by_value()
-    attach_known(run, area, path)
+    if recovery.settled:
+        attach_known(run, area, path)
     if recovery.held:
         recovery.search()
         attach_known(run, area, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hubspot_batch_dagster.api.errors import Forbidden, HubSpotError, InputError
-from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.context import RunContext, rebuilds
 from hubspot_batch_dagster.sync.state.identity import Identity
 
 
@@ -18,7 +18,7 @@ def identify(run: RunContext) -> Identity:
         InputError: The state of this sync, or the token, is about something else; with both sides.
         Forbidden: A portal is asked for, and the token may not say which one it belongs to.
     """
-    anew = run.options.adopt or run.operation.adopts_on_first_run
+    anew = rebuilds(run.operation, run.options)
     if anew and run.writes:
         run.store.accept_loss(run.name, run.definition.id)
     schema, key = run.definition.source.schema, run.operation.key_columns
@@ -29,6 +29,7 @@ def identify(run: RunContext) -> Identity:
         key=key,
         key_types=tuple(str(schema.field(name).type) for name in key) if known else (),
         store=run.store.id if run.writes else "",
+        makes_records=run.operation.makes_records,
     )
     before = run.store.check(run.name, wanted, anew=anew)
     portal = _account(run, said=before.unknown_portal)

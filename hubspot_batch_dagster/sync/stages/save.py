@@ -64,6 +64,8 @@ def save(
         dissociated=delivery.dissociated + associated.dissociated,
         omitted_path=omitted_path,
         cells_omitted=omitted,
+        store=identity.store,
+        generation=generation,
     )
     history.add_run(store, result, run.folder)
     return result

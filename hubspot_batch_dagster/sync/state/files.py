@@ -170,6 +170,7 @@ class LocalFiles(Files):
             raise cannot("write", str(target), error) from None
 
     def copy(self, source: Place, target: Place) -> None:
+        make_folder(self._base.joinpath(*target).parent, base=self._base)
         try:
             link_file(self._base.joinpath(*source), self._base.joinpath(*target), base=self._base)
         except OSError as error:

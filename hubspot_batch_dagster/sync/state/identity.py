@@ -21,6 +21,7 @@ class Identity:
         key_types: Their types in the table of the last run, as Arrow writes them; empty where they are not known.
         portal: The account; ``None`` where it could not be read.
         store: The store's id; empty where it is not known.
+        makes_records: Whether its rows become records; ``None`` where the state does not say.
         unknown_portal: An earlier run tried to read the account, and could not.
     """
 
@@ -31,6 +32,7 @@ class Identity:
     portal: int | None = None
     store: str = ""
     unknown_portal: bool = False
+    makes_records: bool | None = None
 
     def to_json(self) -> str:
         """As it is kept in the journal."""
@@ -48,6 +50,7 @@ class Identity:
             portal=int(portal) if portal is not None else None,
             store=str(found.get("store", "")),
             unknown_portal=bool(found.get("unknown_portal", False)),
+            makes_records=found.get("makes_records"),
         )
 
     @classmethod
@@ -62,6 +65,12 @@ class Identity:
         return replace(
             self, portal=before.portal, unknown_portal=self.unknown_portal or before.unknown_portal
         )
+
+
+def renamed(identity: str, new: str) -> str:
+    """What the journal says a sync is about, under another name."""
+    found = Identity.from_json(identity)
+    return replace(found, sync=new).to_json() if found is not None else ""
 
 
 def check_portal(what: str, found: int | None, wanted: int | None) -> None:

@@ -104,6 +104,15 @@ def described(path: Path, file: Any = None) -> dict[str, Any]:
     return found
 
 
+def generation_in(file: Any) -> int:
+    """The generation that wrote a table; 0 for one of the first version, or one that cannot be read."""
+    try:
+        found = json.loads((pq.read_metadata(file).metadata or {}).get(META, b"{}"))
+        return int(found.get("generation", 0))
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
+        return 0
+
+
 def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
     """Refuse an ids table that is not of this key and this object type.
 

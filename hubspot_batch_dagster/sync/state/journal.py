@@ -163,6 +163,16 @@ class Journal(ABC):
         """
 
     @abstractmethod
+    def rename(self, sync: str, new: str, run: str) -> None:
+        """Give all that is known of a sync another name: all or nothing.
+
+        Args:
+            sync: Its name.
+            new: Its name from now on, which nothing is known of.
+            run: In which run.
+        """
+
+    @abstractmethod
     def summary(self) -> list[tuple[str, int, int]]:
         """For each sync: its name, its open intents and the outcome batches not yet in the ids table."""
 

@@ -27,6 +27,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import (
 )
 from hubspot_batch_dagster.sync.state import sql_schema as schema
 from hubspot_batch_dagster.sync.state.fenced_commits import FencedCommits
+from hubspot_batch_dagster.sync.state.identity import renamed
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.locks import database_lock, file_lock
 from hubspot_batch_dagster.sync.state.sql_database import Database
@@ -277,6 +278,25 @@ class SqlJournal(Journal):
                     if keys != entry.keys:
                         payload = pack(replace(entry, keys=keys), columns)
                         connection.execute(sa.update(table).where(name == line[0]).values(payload=payload))
+
+        self._commit(sync, run, work)
+
+    def rename(self, sync: str, new: str, run: str) -> None:
+        def work(connection: sa.Connection) -> None:
+            identity = connection.execute(
+                sa.select(schema.generations.c.identity).where(schema.generations.c.sync == sync)
+            ).scalar()
+            connection.execute(sa.delete(schema.generations).where(schema.generations.c.sync == new))
+            for table in (
+                schema.generations,
+                schema.intents,
+                schema.outcomes,
+                schema.before,
+                schema.testimony,
+            ):
+                connection.execute(sa.update(table).where(table.c.sync == sync).values(sync=new))
+            line = sa.update(schema.generations).where(schema.generations.c.sync == new)
+            connection.execute(line.values(identity=renamed(identity or "", new), holder=""))
 
         self._commit(sync, run, work)
 

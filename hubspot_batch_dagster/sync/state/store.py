@@ -22,7 +22,7 @@ from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.files import open_files
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal
-from hubspot_batch_dagster.sync.state.ids_table import described
+from hubspot_batch_dagster.sync.state.ids_table import described, generation_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.names import folders_of, name_of
 from hubspot_batch_dagster.sync.state.scratch import scratch_folder
@@ -50,6 +50,7 @@ class Store:
         patience: Seconds for which a journal's server that is away is tried again.
 
     Attributes:
+        files: The files of the store.
         portal_id: The account that the token belongs to, once it is known: ids tables of another one are refused.
 
     Raises:
@@ -67,8 +68,8 @@ class Store:
         self.root = os.fspath(root)
         self.portal_id: int | None = None
         self._lock_wait = lock_wait
-        self._files, self._here = open_files(self.root)
-        if journal_url is None and not self._files.local:
+        self.files, self._here = open_files(self.root)
+        if journal_url is None and not self.files.local:
             raise StoreError(
                 f"The store {self.root} is not a local folder, and the journal has no place.",
                 remedy="Give journal= a database URL that all hosts reach, such as postgresql+psycopg://…",
@@ -86,17 +87,50 @@ class Store:
     @property
     def id(self) -> str:
         """The store's own id, which is made with its first run and kept in ``store.json``."""
-        found = self._files.read(("store.json",))
+        found = self.files.read(("store.json",))
         if found is None:
-            self._files.write_once(("store.json",), json.dumps({"store": uuid.uuid4().hex}).encode())
-            found = self._files.read(("store.json",)) or b""
+            self.files.write_once(("store.json",), json.dumps({"store": uuid.uuid4().hex}).encode())
+            found = self.files.read(("store.json",)) or b""
         try:
             return str(json.loads(found)["store"])
         except (ValueError, KeyError, TypeError):
             raise StoreError(
-                f"The file {self._files.path(('store.json',))} is damaged.",
+                f"The file {self.files.path(('store.json',))} is damaged.",
                 remedy="Restore it, or delete it if no other store uses the same journal.",
             ) from None
+
+    @property
+    def known_id(self) -> str | None:
+        """The store's own id, if it has one by now: asking does not make it."""
+        return self.id if self.files.exists(("store.json",)) else None
+
+    @property
+    def place(self) -> str:
+        """Where the store is: an absolute path, or its URL."""
+        return self.files.path(())
+
+    def has_state(self, sync: str) -> bool:
+        """Whether anything is known of the rows of a sync; a run that was refused leaves nothing."""
+        line = self.journal.generation(sync)
+        if line is not None and line.current is not None:
+            return True
+        return self.files.exists((*folders_of(sync), IDS)) or any(
+            each == sync for each, _, _ in self.journal.summary()
+        )
+
+    def latest_generation(self, sync: str) -> int:
+        """The latest run of a sync that the journal or the ids table knows; 0 for state of the first version and for none."""
+        line = self.journal.generation(sync)
+        return line.number if line is not None else int((self._said(sync) or {}).get("generation", 0))
+
+    def generation_of_runs(self, sync: str) -> int | None:
+        """The generation of the newest run whose tables are kept; 0 if it is of the first version, ``None`` if there is none."""
+        for run in reversed(self.runs(sync)):
+            place = (*folders_of(sync), "runs", run, IDS)
+            with self.files.opened(place) as file:
+                if file is not None:
+                    return generation_in(file)
+        return None
 
     def path(self, sync: str, *parts: str) -> str:
         """Path or URL of a file of the sync.
@@ -104,7 +138,7 @@ class Store:
         Raises:
             InputError: The name cannot be that of a sync.
         """
-        return self._files.path((*folders_of(sync), *parts))
+        return self.files.path((*folders_of(sync), *parts))
 
     @contextlib.contextmanager
     def local_ids(self, sync: str) -> Iterator[Path | None]:
@@ -125,7 +159,7 @@ class Store:
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
         """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
         name = self._current(sync, parts[0]) if len(parts) == 1 and parts[0] in _VERSIONED else parts[-1]
-        with self._files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
+        with self.files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
             yield path
 
     def check(self, sync: str, wanted: Identity, *, anew: bool = False) -> Identity:
@@ -164,10 +198,7 @@ class Store:
         Raises:
             Overtaken: Another run began at the same moment.
         """
-        after = 0
-        if self.journal.generation(sync) is None:
-            after = int((self._said(sync) or {}).get("generation", 0))
-        made = self.journal.begin(sync, run, after=after, holder=locks.this_process())
+        made = self.journal.begin(sync, run, after=self.latest_generation(sync), holder=locks.this_process())
         with locks.alive(self.journal, sync, run, on_overtaken=on_overtaken):
             try:
                 yield made
@@ -179,12 +210,12 @@ class Store:
         line = self.journal.generation(sync)
         if line is None or line.current is None:
             return
-        if not self._files.exists((*folders_of(sync), _VERSIONED[IDS].format(line.current))):
+        if not self.files.exists((*folders_of(sync), _VERSIONED[IDS].format(line.current))):
             self.journal.conclude(sync, run, current=None, forget=False)
 
     def put(self, sync: str, written: Path, *parts: str) -> str:
         """Move a local file into the store, atomically; returns its path or URL."""
-        return self._files.put(written, (*folders_of(sync), *parts))
+        return self.files.put(written, (*folders_of(sync), *parts))
 
     def put_version(self, sync: str, generation: int, written: Path, name: str) -> None:
         """Keep a file for a generation of the sync; it counts from :meth:`conclude` on."""
@@ -209,19 +240,26 @@ class Store:
         self.put_version(sync, generation, ids, IDS)
         kept = self.runs(sync)[-KEEP_RUNS:]
         self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept)
-        self._publish(sync)
+        self.publish(sync)
         self._forget_old(sync, generation, set(kept))
 
     def runs(self, sync: str) -> list[str]:
         """Ids of the runs whose tables are kept, oldest first: run ids sort by time."""
-        return sorted(self._files.names((*folders_of(sync), "runs")))
+        return sorted(self.files.names((*folders_of(sync), "runs")))
 
     def syncs(self) -> list[str]:
         """Names of the syncs that have an ids table here."""
         found = {
-            name_of("/".join(folders)) for folders in self._files.folders_with(IDS) if "runs" not in folders
+            name_of("/".join(folders)) for folders in self.files.folders_with(IDS) if "runs" not in folders
         }
         return sorted(found)
+
+    def identities(self) -> Iterator[tuple[str, Identity]]:
+        """The syncs that have an ids table here, and what each is about; those that undo others are left out."""
+        for sync in self.syncs():
+            found = self._identity_of_file(sync) if "/undo/" not in sync else None
+            if found is not None:
+                yield sync, found
 
     @contextlib.contextmanager
     def lock(self, sync: str) -> Iterator[None]:
@@ -251,7 +289,7 @@ class Store:
         """
         with scratch_folder(self._here) as folder:
             probe = folder / "probe"
-            self._files.probe(probe, (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
+            self.files.probe(probe, (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
 
     def _current(self, sync: str, name: str) -> str:
         """The file that counts of those that are kept once a generation; of a store of the first version the only one."""
@@ -260,7 +298,7 @@ class Store:
             return name
         if name == IDS:
             current = _VERSIONED[IDS].format(line.current)
-            if not self._files.exists((*folders_of(sync), current)):
+            if not self.files.exists((*folders_of(sync), current)):
                 raise StoreError(
                     f"The ids table {self.path(sync, current)} is gone, though the journal knows that it was written.",
                     remedy="Restore the store. If it is lost, adopt the records from the portal.",
@@ -271,10 +309,10 @@ class Store:
 
     def _generations(self, sync: str, name: str) -> list[int]:
         pattern = re.compile(re.escape(_VERSIONED[name]).replace(r"\{\}", r"(\d+)"))
-        found = (pattern.fullmatch(each) for each in self._files.names(folders_of(sync)))
+        found = (pattern.fullmatch(each) for each in self.files.names(folders_of(sync)))
         return [int(each[1]) for each in found if each is not None]
 
-    def _publish(self, sync: str) -> None:
+    def publish(self, sync: str) -> None:
         """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
         for _ in range(10):
             line = self.journal.generation(sync)
@@ -283,7 +321,7 @@ class Store:
             for name in _VERSIONED:
                 source = self._current(sync, name)
                 if source != name:
-                    self._files.copy((*folders_of(sync), source), (*folders_of(sync), name))
+                    self.files.copy((*folders_of(sync), source), (*folders_of(sync), name))
             now = self.journal.generation(sync)
             if now is not None and now.current == line.current:
                 return
@@ -292,10 +330,10 @@ class Store:
         for name, pattern in _VERSIONED.items():
             # Who opened the one before this may still read it.
             for old in sorted(n for n in self._generations(sync, name) if n < generation)[:-1]:
-                self._files.delete((*folders_of(sync), pattern.format(old)))
+                self.files.delete((*folders_of(sync), pattern.format(old)))
         for run in self.runs(sync):
             if kept and run not in kept and run < max(kept):
-                self._files.delete((*folders_of(sync), "runs", run))
+                self.files.delete((*folders_of(sync), "runs", run))
 
     def _identity_of_file(self, sync: str) -> Identity | None:
         """What the ids table that counts says of itself; one of the first version has its portal in the definitions beside it."""
@@ -310,11 +348,11 @@ class Store:
 
     def _said(self, sync: str) -> dict[str, Any] | None:
         place = (*folders_of(sync), self._current(sync, IDS))
-        with self._files.opened(place) as file:
-            return None if file is None else described(Path(self._files.path(place)), file)
+        with self.files.opened(place) as file:
+            return None if file is None else described(Path(self.files.path(place)), file)
 
     def _portal_in_definitions(self, sync: str) -> int | None:
-        with self._files.opened((*folders_of(sync), "portal.json")) as file:
+        with self.files.opened((*folders_of(sync), "portal.json")) as file:
             if file is None:
                 return None
             try:

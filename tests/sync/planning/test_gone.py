@@ -46,7 +46,7 @@ def test_rows_that_left_the_source_are_archived_when_asked_and_made_again_when_t
     )
     third = bench.run(rows[:18], operation)
     assert shown(third) == {"unchanged": 18}
-    assert third.requests == 0
+    assert third.requests == 1  # a look at the known records
     fourth = bench.run(rows, operation)
     assert shown(fourth) == {"unchanged": 18, "created": 2}
     assert bench.once_each(kind, name, [str(each[name]) for each in rows])
@@ -59,7 +59,7 @@ def test_more_than_the_allowed_share_stops_the_run_before_anything_is_sent(bench
     with pytest.raises(InputError, match=r"3 rows left the source .* max_gone=0.1 of the 20 known") as caught:
         bench.run(changed, MIRROR)
     assert "max_gone" in caught.value.remedy
-    assert len(bench.emulator.books.requests()) == before
+    assert [each.operation for each in bench.emulator.books.requests()[before:]] == ["read"]
     assert shown(bench.run(changed, replace(MIRROR, max_gone=0.2))) == {"updated": 17, "archived": 3}
 
 
@@ -114,7 +114,7 @@ def test_a_contact_whose_email_changed_is_not_archived_under_its_old_one(bench: 
     assert set(bench.emulator.records("contacts")) == set(ids.values())
     third = bench.run(rows, MIRROR_ALL)
     assert shown(third) == {"unchanged": 3}
-    assert third.requests == 0
+    assert third.requests == 1  # a look at the known records
 
 
 def test_two_rows_for_one_record_are_reported_once_and_the_record_stays(bench: Bench) -> None:

@@ -1,0 +1,121 @@
+"""A first run, and syncs that send the same rows: what is likely to make records twice is said, or refused, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hubspot_batch_dagster.api.errors import HubSpotError, InputError
+from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
+from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.state.identity import Identity
+
+LOOKED_AT = 1000
+"""Rows whose keys are looked for in other ids tables."""
+
+MOSTLY = 0.5
+"""The share of them from which two syncs send the same rows."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Another sync that knows the keys of this one's rows.
+
+    Attributes:
+        sync: The other one.
+        rows: How many of the rows that were looked at it has a record for.
+        of: How many were looked at.
+    """
+
+    sync: str
+    rows: int
+    of: int
+
+
+def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> None:
+    """Refuse a first run whose rows have records under another name, and warn of two syncs with the same rows.
+
+    Raises:
+        InputError: The ids table is the only memory of the operation, nothing is known yet, and another sync of the store knows the rows.
+    """
+    operation = run.operation
+    if not operation.makes_records:
+        return
+    first = _nothing_known(area)
+    found = next(_overlaps(run, identity, area), None)
+    if found is not None:
+        said = (
+            f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were looked at by the same "
+            f"keys, and sends them to {run.object_type} too"
+        )
+        if first and operation.relies_on_ids_table and not run.options.first_run:
+            raise InputError(
+                f"{said}; the sync {run.name!r} knows none of them, and would make every record a second time. Nothing was sent.",
+                remedy=f"If the sync was renamed, let it keep its state: hubspot-batch-dagster rename {found.sync} {run.name}. If "
+                "both are meant, run once with first_run=True.",
+            )
+        run.options.on_warning(
+            f"{run.name}: {said}. Two syncs for one set of records undo each other's changes."
+        )
+    if first and area.rows_in:
+        _announce(run)
+
+
+def start_over(run: RunContext) -> None:
+    """Drop what is known of records that HubSpot does not have: the user said that nothing earlier counts."""
+    journal, name, run_id = run.store.journal, run.name, run.definition.id
+    for intent in journal.open_intents(name):
+        journal.settle(name, run_id, Outcomes(), intent_id=intent.id)
+    journal.conclude(name, run_id, current=None, forget=True)
+
+
+def _announce(run: RunContext) -> None:
+    """Say loudly that a run is the first one: it is what a lost or a wrong store looks like."""
+    there = _records_of_the_type(run)
+    said = f"First run of the sync {run.name!r}: the store {run.store.place} knows nothing of it, so every row counts as new."
+    if there is not None:
+        said += f" The portal has {there:,} {run.object_type} already."
+    if not there or not run.operation.relies_on_ids_table:
+        run.options.on_notice(said)
+        return
+    run.options.on_warning(
+        f"{said} Rows that are among them are made a second time: key= compares with the ids table alone. A property with "
+        "unique values prevents that: creation_key='...' with missing_properties='create' makes one and fills it from the key. "
+        "HubSpot then refuses a second record itself, and adopt finds the records again."
+    )
+
+
+def _records_of_the_type(run: RunContext) -> int | None:
+    if run.portal is None or not run.portal.check or run.stop:
+        return None
+    try:
+        return run.requester.count(run.object_type)
+    except HubSpotError:
+        return None  # not worth stopping for
+
+
+def _nothing_known(area: StagingArea) -> bool:
+    return area.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0
+
+
+def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterator[Overlap]:
+    of = area.count(f"SELECT count(*) FROM (FROM staged LIMIT {LOOKED_AT})")
+    if not of:
+        return
+    for other, about in run.store.identities():
+        same = about.object_type == identity.object_type and len(about.key) == len(identity.key)
+        portals = {about.portal, identity.portal} - {None}
+        if other == run.name or not same or len(portals) > 1 or about.makes_records is False:
+            continue
+        with run.store.local_ids(other) as path:
+            if path is None:
+                continue
+            rows = area.count(
+                f"""SELECT count(*) FROM (SELECT key FROM staged LIMIT {LOOKED_AT}) s SEMI JOIN (
+                    SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'
+                ) o USING (key)""",
+                [str(path)],
+            )
+        if rows > MOSTLY * of:
+            yield Overlap(other, rows, of)

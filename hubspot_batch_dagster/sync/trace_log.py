@@ -1,0 +1,74 @@
+"""What is remembered of a sync's runs outside its store: a store that was lost is not a store that never was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.store import Store
+
+
+@dataclass(frozen=True)
+class Trace:
+    """That a run of a sync was about to send.
+
+    Attributes:
+        sync: The sync.
+        store: Id of the store that it used.
+        generation: Which run of the sync it was, as that store counts them.
+    """
+
+    sync: str
+    store: str
+    generation: int
+
+
+class TraceLog(Protocol):
+    """Where traces are kept, such as the event log of an orchestrator."""
+
+    def traces(self, sync: str) -> Sequence[Trace]:
+        """The last traces of a sync, newest first."""
+
+    def note(self, trace: Trace) -> None:
+        """Keep a trace; when this returns, the run may send."""
+
+
+def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
+    """Refuse a run whose sync has traces of runs that neither the ids table nor the journal knows.
+
+    Args:
+        store: Where the sync's state should be.
+        sync: The sync.
+        log: What is remembered elsewhere; ``None`` where nothing is.
+
+    Raises:
+        StoreError: The state of the sync is lost, or older than its traces.
+    """
+    known = store.latest_generation(sync)
+    state = store.has_state(sync)
+    own = store.generation_of_runs(sync)
+    if own is not None and (not state or own > known):
+        raise _lost(store, sync, f"its folder {store.path(sync, 'runs')} has tables of later runs")
+    traces = log.traces(sync) if log is not None else ()
+    of_this_store = [each for each in traces if each.store == store.known_id]
+    newest = max((each.generation for each in of_this_store), default=0)
+    if newest > known:
+        raise _lost(store, sync, f"Dagster's event log has run {newest} of it")
+    if traces and not of_this_store and not state:
+        last = traces[0]
+        raise _lost(
+            store, sync, f"Dagster's event log has run {last.generation} of it, in the store {last.store}"
+        )
+
+
+def _lost(store: Store, sync: str, trace: str) -> StoreError:
+    known = store.latest_generation(sync)
+    knows = f"knows it up to run {known}" if store.has_state(sync) else "knows nothing of it"
+    return StoreError(
+        f"The store {store.place} {knows}, and {trace}: the state of the sync {sync!r} is lost or out of date. Without "
+        "it records would be made twice. Nothing was sent.",
+        remedy="Restore the store. Or rebuild it with adopt, where the operation has id_property or creation_key. If nothing "
+        "of the earlier runs counts, run once with first_run=True.",
+    )

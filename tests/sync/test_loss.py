@@ -1,0 +1,301 @@
+"""State that is lost, stale or of other records is noticed before anything is sent."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from hubspot_batch_dagster import Archive, Associate, Create, HubSpotResource, HubSpotSession, Update, Upsert
+from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.cli import cli
+from hubspot_batch_dagster.emulator import Emulator, Fault
+from hubspot_batch_dagster.sync.trace_log import Trace
+
+FIRMS = Upsert("companies", key="k", properties=["name"])
+WRITES = ("create", "upsert", "update", "archive")
+
+
+def firms(count: int = 5, name: str = "n") -> list[dict[str, Any]]:
+    return [{"k": i, "name": f"{name}{i}"} for i in range(count)]
+
+
+class Notes:
+    """Traces in memory."""
+
+    def __init__(self, *traces: Trace) -> None:
+        self.kept = list(traces)
+
+    def traces(self, sync: str) -> list[Trace]:
+        return [each for each in reversed(self.kept) if each.sync == sync]
+
+    def note(self, trace: Trace) -> None:
+        self.kept.append(trace)
+
+
+def writes(emulator: Emulator) -> int:
+    return sum(each.operation in WRITES for each in emulator.books.requests())
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_portal_that_forgot_the_records_is_refused_in_the_run_and_in_its_plan(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, changed: bool
+) -> None:
+    hubspot.sync(firms(), FIRMS, name="s")
+    hubspot_emulator.reset()
+    rows = firms(name="new" if changed else "n")
+    for go in (hubspot.sync, hubspot.plan):
+        with pytest.raises(InputError, match=r"none of the 5 records.*first_run=True"):
+            go(rows, FIRMS, name="s")
+    assert writes(hubspot_emulator) == 0
+    assert hubspot.sync(rows, FIRMS, name="s", first_run=True).counts["created"] == 5
+    assert hubspot.sync(rows, FIRMS, name="s").counts["unchanged"] == 5
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Update("companies", key="k", through="s", properties=["name"]),
+        Archive("companies", key="k", through="s"),
+    ],
+    ids=["update", "archive"],
+)
+def test_records_of_another_sync_are_looked_at_too(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, operation: Any
+) -> None:
+    hubspot.sync(firms(), FIRMS, name="s")
+    hubspot_emulator.reset()
+    with pytest.raises(InputError, match="none of the 5 records"):
+        hubspot.sync(firms(name="new"), operation, name="other")
+    assert writes(hubspot_emulator) == 0
+
+
+def test_associations_that_are_known_are_looked_at_by_their_records(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    people = hubspot_emulator.seed_records("contacts", [{"email": "a@example.com"}])
+    places = hubspot_emulator.seed_records("companies", [{"name": "Acme"}])
+    seats = Associate("contacts", to_type="companies", from_column="a", to_column="b")
+    rows = [{"a": people[0], "b": places[0]}]
+    assert hubspot.sync(rows, seats, name="seats").counts["created"] == 1
+    hubspot_emulator.reset()
+    with pytest.raises(InputError, match="none of the 1 records"):
+        hubspot.sync(rows, seats, name="seats")
+
+
+def test_records_in_the_bin_show_that_the_portal_is_the_right_one(
+    hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = hubspot.sync(firms(), FIRMS, name="s").ids["hs_object_id"].to_pylist()
+    hubspot.client.batch_archive("companies", ids)
+    result = hubspot.sync(firms(name="new"), FIRMS, name="s")
+    assert result.counts["rejected"] == 5
+    assert (
+        "of 5 known records that were looked at before sending, HubSpot has 0, 5 are in the portal's bin"
+        in caplog.text
+    )
+
+
+def test_few_records_are_a_warning_and_one_request_is_all_that_a_night_costs(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = hubspot.sync(firms(300), FIRMS, name="s").ids["hs_object_id"].to_pylist()
+    before = len(hubspot_emulator.books.requests())
+    assert hubspot.sync(firms(300), FIRMS, name="s").counts["unchanged"] == 300
+    asked = [each.operation for each in hubspot_emulator.books.requests()[before:]]
+    assert asked.count("read") == 1
+    assert "looked at" not in caplog.text
+
+    hubspot.client.batch_archive("companies", ids[:90])
+    changed = [{**each, "name": "x"} if i < 100 else each for i, each in enumerate(firms(300))]
+    hubspot.sync(changed, FIRMS, name="s")
+    assert "of 100 known records that were looked at before sending, HubSpot has 10" in caplog.text
+
+
+def test_a_token_that_may_not_read_records_is_told_and_may_write(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    hubspot.sync(firms(), FIRMS, name="s")
+    hubspot_emulator.faults.add(
+        Fault.answer(
+            403, operation="read", body={"status": "error", "category": "MISSING_SCOPES", "message": "x"}
+        )
+    )
+    assert hubspot.sync(firms(name="new"), FIRMS, name="s").counts["updated"] == 5
+    assert "could not be looked at" in caplog.text
+
+
+def test_a_store_that_is_gone_is_no_first_run_where_runs_are_remembered(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    notes = Notes()
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(), FIRMS, name="s", trace_log=notes)
+    assert [(each.sync, each.generation) for each in notes.kept] == [("s", 1)]
+    shutil.rmtree(hubspot.settings().store)
+    for _ in range(2):  # a refused run leaves nothing that the next one takes for state
+        with HubSpotSession(hubspot.settings()) as session:
+            with pytest.raises(StoreError, match=r"knows nothing of it.*run 1 of it.*first_run=True"):
+                session.sync(firms(), FIRMS, name="s", trace_log=notes)
+            with pytest.raises(StoreError, match="knows nothing of it"):
+                session.plan(firms(), FIRMS, name="s", trace_log=notes)
+    assert len(hubspot_emulator.records("companies")) == 5
+    with HubSpotSession(hubspot.settings()) as session:
+        assert session.sync(firms(), FIRMS, name="s", trace_log=notes, first_run=True).counts["created"] == 5
+        assert session.sync(firms(name="b"), FIRMS, name="s", trace_log=notes).counts["updated"] == 5
+
+
+def test_an_older_copy_of_the_store_is_refused(hubspot: HubSpotResource, tmp_path: Path) -> None:
+    notes, store = Notes(), hubspot.settings().store
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(), FIRMS, name="s", trace_log=notes)
+    shutil.copytree(store, tmp_path / "backup")
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(7), FIRMS, name="s", trace_log=notes)
+    shutil.rmtree(store)
+    shutil.move(tmp_path / "backup", store)
+    with (
+        HubSpotSession(hubspot.settings()) as session,
+        pytest.raises(StoreError, match=r"knows it up to run 1.*run 2 of it"),
+    ):
+        session.sync(firms(7), FIRMS, name="s", trace_log=notes)
+
+
+def test_another_store_of_its_own_state_is_not_held_against_this_one(hubspot: HubSpotResource) -> None:
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(), FIRMS, name="s")
+        elsewhere = Notes(Trace("s", "another store", 9))
+        assert session.sync(firms(), FIRMS, name="s", trace_log=elsewhere).counts["unchanged"] == 5
+
+
+@pytest.mark.parametrize(
+    "lost", [["ids.parquet", "ids-1.parquet"], ["ids.parquet", "ids-1.parquet", "../journal.db"]]
+)
+def test_tables_of_runs_without_an_ids_table_are_a_loss(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, lost: list[str]
+) -> None:
+    folder = Path(hubspot.settings().store) / "s"
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(), FIRMS, name="s")
+    for name in lost:
+        (folder / name).unlink()
+    with HubSpotSession(hubspot.settings()) as session:
+        for go in (session.sync, session.plan):
+            with pytest.raises(StoreError, match="adopt"):
+                go(firms(), FIRMS, name="s")
+    assert len(hubspot_emulator.records("companies")) == 5
+
+
+def test_a_run_that_adopts_needs_no_state(hubspot: HubSpotResource) -> None:
+    people = Upsert("contacts", id_property="email")
+    rows = [{"email": "a@example.com", "firstname": "A"}]
+    notes = Notes()
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(rows, people, name="p", trace_log=notes)
+    shutil.rmtree(hubspot.settings().store)
+    with HubSpotSession(hubspot.settings()) as session:
+        with pytest.raises(StoreError):
+            session.sync(rows, people, name="p", trace_log=notes)
+        assert session.adopt(rows, people, name="p", trace_log=notes).counts["unchanged"] == 1
+        assert session.sync(rows, people, name="p", trace_log=notes).counts["unchanged"] == 1
+
+
+def test_a_renamed_sync_is_refused_until_its_state_has_the_new_name(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    first = hubspot.sync(firms(), FIRMS, name="crm/customers")
+    with pytest.raises(InputError, match=r"crm/customers.*rename crm/customers crm/clients.*first_run=True"):
+        hubspot.sync(firms(), FIRMS, name="crm/clients")
+    assert len(hubspot_emulator.records("companies")) == 5
+    store = hubspot.settings().store
+
+    done = CliRunner().invoke(
+        cli, ["rename", "crm/customers", "crm/clients", "--store", store], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    assert hubspot.ids.syncs() == ["crm/clients"]
+    assert hubspot.sync(firms(name="b"), FIRMS, name="crm/clients").counts["updated"] == 5
+    hubspot.undo("crm/clients", first.run)
+    assert hubspot_emulator.records("companies") == {}
+    again = CliRunner().invoke(cli, ["rename", "crm/customers", "x", "--store", store])
+    assert again.exit_code == 1
+    assert "knows no sync 'crm/customers'" in again.output
+
+
+def test_a_name_with_state_of_its_own_is_not_taken(hubspot: HubSpotResource) -> None:
+    hubspot.sync(firms(), FIRMS, name="a")
+    hubspot.sync([{"k": 99, "name": "other"}], FIRMS, name="b")
+    done = CliRunner().invoke(cli, ["rename", "a", "b", "--store", hubspot.settings().store])
+    assert done.exit_code == 1
+    assert "state of its own" in done.output
+
+
+def test_two_syncs_of_the_same_rows_warn_of_each_other_and_first_run_allows_a_second(
+    hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    hubspot.sync(firms(), FIRMS, name="a")
+    hubspot.sync(
+        firms(name="x"), Update("companies", key="k", through="a", properties=["name"]), name="patch"
+    )
+    hubspot.sync(firms(), FIRMS, name="a", full_refresh=True)
+    assert "knows" not in caplog.text
+    assert hubspot.sync(firms(), FIRMS, name="b", first_run=True).counts["created"] == 5
+    assert "The sync 'a' of this store knows 5 of 5 rows" in caplog.text
+    caplog.clear()
+    hubspot.sync(firms(), FIRMS, name="a")
+    assert "The sync 'b' of this store knows 5 of 5 rows" in caplog.text
+
+
+def test_syncs_with_a_unique_property_are_warned_and_not_refused(
+    hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = Upsert("contacts", id_property="email")
+    hubspot.sync([{"email": "a@example.com"}], people, name="crm")
+    assert hubspot.sync([{"email": "a@example.com"}], people, name="mail").counts["updated"] == 1
+    assert "The sync 'crm' of this store knows 1 of 1 rows" in caplog.text
+
+
+def test_a_first_run_over_records_that_are_there_is_loud_and_names_the_cure(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    hubspot_emulator.seed_records("companies", [{"name": f"there {i}"} for i in range(80)])
+    hubspot.sync(firms(), FIRMS, name="s")
+    [said] = [each.message for each in caplog.records if "First run" in each.message]
+    store = hubspot.settings().store
+    assert Path(store).is_absolute()
+    assert store in said
+    assert "80 companies already" in said
+    assert "creation_key" in said
+    caplog.clear()
+    hubspot.sync(firms(), FIRMS, name="s")
+    assert "First run" not in caplog.text
+
+
+def test_a_creation_key_is_made_and_filled_from_the_key_and_rebuilds_a_lost_store(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    operation = Upsert(
+        "companies", key="k", properties=["name"], creation_key="firm_key", missing_properties="create"
+    )
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(), operation, name="s")
+    assert {each["firm_key"] for each in hubspot_emulator.records("companies").values()} == {
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+    }
+    shutil.rmtree(hubspot.settings().store)
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(firms(), operation, name="s")  # even without being told
+        assert len(hubspot_emulator.records("companies")) == 5
+    shutil.rmtree(hubspot.settings().store)
+    with HubSpotSession(hubspot.settings()) as session:
+        assert session.adopt(firms(), operation, name="s").counts["unchanged"] == 5
+        assert session.sync(firms(name="b"), operation, name="s").counts["updated"] == 5
+    with pytest.raises(InputError, match="creation_key"):
+        Create("companies", key=["a", "b"], properties=["name"], creation_key="firm_key")
