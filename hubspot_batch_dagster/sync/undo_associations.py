@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from hubspot_batch_dagster.sync.associations.association_files import REMOVED
 from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests, NewAssociation
-from hubspot_batch_dagster.sync.associations.association_table import REMOVED
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.requests.requester import Requester

@@ -20,10 +20,9 @@ from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, Wa
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, literal
 
 OUTCOMES = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
-REMOVED = "removed_associations.parquet"
 UNRESOLVED = "UNRESOLVED_ASSOCIATION"
 """The code of a row, or an association, that names a key without a record."""
 
@@ -179,23 +178,6 @@ class AssociationTable:
                 requests += -(-self.stage.count(f"SELECT count(DISTINCT key) {some}") // read_at_once)
         return requests
 
-    def write(self, path: Path) -> None:
-        """Write one line for each association of the run, with its outcome."""
-        names = self.stage.key_columns
-        keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in names)
-        record = "" if "hs_object_id" in names else "id AS hs_object_id, "
-        self._copy(
-            f"""SELECT {keys}{record}p."to", p.label, target_key, target_id, outcome, code AS error_code,
-                message AS reason, p.label_type AS _label_type
-            FROM association_lines JOIN association_places p USING (place) ORDER BY line""",
-            path,
-        )
-
-    def write_removed(self, path: Path) -> bool:
-        """Write what ``replace`` removed, for the way back. Returns whether there is anything."""
-        self._copy("FROM association_removed", path)
-        return bool(self.stage.count("SELECT count(*) FROM association_removed"))
-
     def note_removed(self, to: str, removed: Sequence[RemovedAssociation]) -> None:
         """Note what ``replace`` removed."""
         if removed:
@@ -207,23 +189,6 @@ class AssociationTable:
                 "whole": [each.whole for each in removed],
             }
             self.stage.insert("association_removed", pa.table(columns))
-
-    def write_open(self, path: Path) -> bool:
-        """Write the lines that the next run must know: unresolved and rejected ones. Returns whether there are any."""
-        self._copy(
-            """SELECT key, keys, p.name, target_key, target_id, outcome, code, message
-            FROM association_lines JOIN association_places p USING (place)
-            WHERE outcome IN ('unresolved', 'rejected') ORDER BY line""",
-            path,
-        )
-        return bool(
-            self.stage.count(
-                "SELECT count(*) FROM association_lines WHERE outcome IN ('unresolved', 'rejected')"
-            )
-        )
-
-    def _copy(self, query: str, path: Path) -> None:
-        self.stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
     def _places_to(self, to: str) -> str:
         return ", ".join(str(i) for i, each in enumerate(self.associations) if each.to == to)
@@ -388,38 +353,6 @@ class AssociationTable:
                     AND o.target_id = l.target_id) d
             WHERE d.line = association_lines.line"""
         )
-
-
-def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) -> dict[str, int]:
-    """The same lines where the rows are associations themselves: their outcomes, in the words of associations.
-
-    Called when the run is concluded.
-
-    Returns:
-        Outcome -> associations.
-    """
-    keys = "".join(f"f.keys.{quoted(name)} AS {quoted(name)}, " for name in stage.key_columns)
-    to_column = quoted(stage.key_columns[1])
-    target_key = f"f.keys.{to_column}::VARCHAR" if association.association.through else "NULL::VARCHAR"
-    label = (
-        "NULL::VARCHAR"
-        if association.association.type is None
-        else literal(str(association.association.type))
-    )
-    with stage.texts("association_texts"):
-        stage.db.execute(
-            f"""CREATE TABLE association_lines AS
-            SELECT f.row AS line, {keys}{literal(association.to)} AS "to", {label} AS label, {target_key} AS target_key,
-                json_extract_string(t.associations, '$[0].to.id') AS target_id,
-                CASE WHEN f.outcome = 'created' THEN 'associated' WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
-                    ELSE f.outcome END AS outcome,
-                coalesce(f.code, f.category) AS error_code, f.message AS reason
-            FROM final f LEFT JOIN association_texts t USING (row)"""
-        )
-    query = "SELECT * EXCLUDE (line) FROM association_lines ORDER BY line"
-    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
-    query = "SELECT outcome, count(*) FROM association_lines GROUP BY outcome"
-    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
 
 
 def _label(association: TypedAssociation) -> str | None:

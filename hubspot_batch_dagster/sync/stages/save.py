@@ -5,8 +5,14 @@ from __future__ import annotations
 import time
 
 from hubspot_batch_dagster.sync import history
+from hubspot_batch_dagster.sync.associations.association_files import (
+    REMOVED,
+    write_lines,
+    write_open,
+    write_removed,
+    write_rows,
+)
 from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES as ASSOCIATION_OUTCOMES
-from hubspot_batch_dagster.sync.associations.association_table import REMOVED, write_rows
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.stages.associate import Associated
@@ -95,10 +101,10 @@ def _save_associations(
     if table is None:
         return None, {}
     still_open = run.folder / OPEN_ASSOCIATIONS
-    table.write_open(still_open)
+    write_open(area, still_open)
     run.store.put_version(run.name, run.generation or 0, still_open, OPEN_ASSOCIATIONS)
     removed = run.folder / REMOVED
-    if table.write_removed(removed):
+    if write_removed(area, removed):
         run.store.put(run.name, removed, "runs", run.definition.id, REMOVED)
-    table.write(written)
+    write_lines(area, written)
     return run.store.put(run.name, written, "runs", run.definition.id, written.name), associated.counts

@@ -1,0 +1,82 @@
+"""The associations of a run as files: one line each with its outcome, those that are open, those that were removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
+from hubspot_batch_dagster.sync.associations.types import TypedAssociation
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.staging.statements import literal, quoted
+
+REMOVED = "removed_associations.parquet"
+
+
+def write_lines(stage: StagingArea, path: Path) -> None:
+    """Write one line for each association of the run, with its outcome."""
+    names = stage.key_columns
+    keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in names)
+    record = "" if "hs_object_id" in names else "id AS hs_object_id, "
+    _copy(
+        stage,
+        f"""SELECT {keys}{record}p."to", p.label, target_key, target_id, outcome, code AS error_code,
+            message AS reason, p.label_type AS _label_type
+        FROM association_lines JOIN association_places p USING (place) ORDER BY line""",
+        path,
+    )
+
+
+def write_open(stage: StagingArea, path: Path) -> bool:
+    """Write the lines that the next run must know: unresolved and rejected ones. Returns whether there are any."""
+    _copy(
+        stage,
+        """SELECT key, keys, p.name, target_key, target_id, outcome, code, message
+        FROM association_lines JOIN association_places p USING (place)
+        WHERE outcome IN ('unresolved', 'rejected') ORDER BY line""",
+        path,
+    )
+    return bool(
+        stage.count("SELECT count(*) FROM association_lines WHERE outcome IN ('unresolved', 'rejected')")
+    )
+
+
+def write_removed(stage: StagingArea, path: Path) -> bool:
+    """Write what ``replace`` removed, for the way back. Returns whether there is anything."""
+    _copy(stage, "FROM association_removed", path)
+    return bool(stage.count("SELECT count(*) FROM association_removed"))
+
+
+def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) -> dict[str, int]:
+    """The same lines where the rows are associations themselves: their outcomes, in the words of associations.
+
+    Called when the run is concluded.
+
+    Returns:
+        Outcome -> associations.
+    """
+    keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in stage.key_columns)
+    to_column = quoted(stage.key_columns[1])
+    target_key = f"f.keys.{to_column}::VARCHAR" if association.association.through else "NULL::VARCHAR"
+    label = (
+        "NULL::VARCHAR"
+        if association.association.type is None
+        else literal(str(association.association.type))
+    )
+    with stage.texts("association_texts"):
+        stage.db.execute(
+            f"""CREATE TABLE row_associations AS
+            SELECT f.row AS line, f.keys, {literal(association.to)} AS "to", {label} AS label, {target_key} AS target_key,
+                json_extract_string(t.associations, '$[0].to.id') AS target_id,
+                CASE WHEN f.outcome = 'created' THEN 'associated' WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
+                    ELSE f.outcome END AS outcome,
+                coalesce(f.code, f.category) AS error_code, f.message AS reason
+            FROM final f LEFT JOIN association_texts t USING (row)"""
+        )
+    query = f"SELECT {keys}* EXCLUDE (line, keys) FROM row_associations ORDER BY line"
+    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    query = "SELECT outcome, count(*) FROM row_associations GROUP BY outcome"
+    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+
+
+def _copy(stage: StagingArea, query: str, path: Path) -> None:
+    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
