@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 
 from hubspot_batch_dagster.api.rate_limit.budget import Window
 from hubspot_batch_dagster.api.rate_limit.log import BORN, PAUSED_UNTIL, Log
-from hubspot_batch_dagster.api.rate_limit.windows import RULES, Allowance, ForeignUsage, RateLimitHeaders
+from hubspot_batch_dagster.api.rate_limit.windows import (
+    RULES,
+    Allowance,
+    ForeignUsage,
+    RateLimitHeaders,
+    widened,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +76,12 @@ class SharedFacts:
             self.publish({f"{window}.max": headers.maximum, f"{window}.seconds": seconds})
         if headers.remaining is not None and left_at is not None:
             self._observe_foreign_usage(window, headers.maximum, headers.remaining, left_at)
+
+    def widen(self, window: Window, now: float) -> None:
+        """Take in a 429: the margin was too small, or others use the window, which the headers show."""
+        found = widened(window, self.known, now)
+        if found:
+            self.publish(found)
 
     def _observe_foreign_usage(self, window: Window, maximum: int, remaining: int, left_at: float) -> None:
         seconds = self._allowance.seconds(window, self.known)

@@ -114,6 +114,7 @@ class SharedBudget:
         self._day = DayBudget(log, daily_share, wall)
         self._facts = SharedFacts(log, self._allowance, clock)
         self._outage = Outage(patience, clock)
+        self._log_ahead: float | None = None
         self._turns: Mapping[Window, threading.Lock] = {window: threading.Lock() for window in RULES}
         self._mine = threading.local()
 
@@ -192,7 +193,7 @@ class SharedBudget:
         """Learn the limits from an answer, for every process on the log.
 
         Args:
-            status: The answer's HTTP status. A refused request counts for nothing else here: call `pause` after a 429.
+            status: The answer's HTTP status. A 429 widens the margin for a while; call `pause` after it, too.
             headers: The answer's headers, in any case.
             window: The window that the request was taken from. Search answers carry no limits.
         """
@@ -203,6 +204,8 @@ class SharedBudget:
         try:
             if RULES[window].follows_headers and limits.maximum is not None:
                 self._facts.observe(window, limits, left_at)
+            if status == 429:
+                self._facts.widen(window, self._log_time())
             limit, remaining = limits.daily_limit, limits.daily_remaining
             if limit is not None and remaining is not None:
                 corrected = self._day.reconcile(self._facts.known, limit, remaining)
@@ -310,16 +313,21 @@ class SharedBudget:
         except LogUnavailable as error:
             return AcquireResult(self._outage.note(error), 0.0, {})
         self._outage.over()
+        self._log_ahead = result.at - self._clock()
         self._mine.left_at = result.at if result.entry is not None else None
         return result
 
     def _requests(self, window: Window) -> list[AcquireRequest]:
         both = window == "associations" and self._associations_in_burst
         windows: tuple[Window, ...] = ("associations", "burst") if both else (window,)
-        facts = self._facts.known
-        others_are_known = any(f"{name}.others" in facts for name in windows)
-        now = self.log.now() if others_are_known else 0.0
-        return [self._allowance.request(name, facts, now) for name in windows]
+        now = self._log_time()
+        return [self._allowance.request(name, self._facts.known, now) for name in windows]
+
+    def _log_time(self) -> float:
+        """The log's clock, without asking for it: it goes on as this process's does."""
+        if self._log_ahead is None:
+            self._log_ahead = self.log.now() - self._clock()
+        return self._clock() + self._log_ahead
 
     def _nap(self, seconds: float, deadline: float) -> None:
         left = deadline - self._clock()

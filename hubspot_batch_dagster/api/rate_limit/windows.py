@@ -131,12 +131,35 @@ class Allowance:
             # Never down to nothing: only our own requests bring the headers that say when the others are gone.
             others = int(min(max(0.0, facts.get(f"{window}.others", 0.0)), ceiling))
             ours = max(min(ours, usable - others), ours // 10)
-        return AcquireRequest(window, max(1, ours), self.seconds(window, facts) + self.margin)
+        seconds = self.seconds(window, facts) + self.margin + extra_margin(window, facts, now)
+        return AcquireRequest(window, max(1, ours), seconds)
 
     def seconds(self, window: Window, facts: Mapping[str, float]) -> float:
         """The window's length as HubSpot counts it."""
         known = facts.get(f"{window}.seconds", 0.0)
         return known if _SECONDS_ALLOWED[0] <= known <= _SECONDS_ALLOWED[1] else RULES[window].seconds
+
+
+_FIRST_EXTRA, _MOST_EXTRA, _EXTRA_LASTS = 0.2, 0.8, 600.0
+
+
+def extra_margin(window: Window, facts: Mapping[str, float], now: float) -> float:
+    """Seconds beyond the margin, for as long as requests were lately seen to need them."""
+    widened_at = facts.get(f"{window}.widened_at", -math.inf)
+    extra = facts.get(f"{window}.extra", 0.0)
+    return extra if widened_at > now - _EXTRA_LASTS and 0 <= extra <= _MOST_EXTRA else 0.0
+
+
+def widened(window: Window, facts: Mapping[str, float], now: float) -> dict[str, float]:
+    """What to remember after a 429 that the log did not expect: some requests were slower on their way than the margin.
+
+    The extra margin doubles with each window in which that happens. It is forgotten after 10 minutes: a host that is short
+    of processors, or a network that stutters, mostly is so for a while.
+    """
+    if facts.get(f"{window}.widened_at", -math.inf) > now - RULES[window].seconds:
+        return {}
+    extra = max(_FIRST_EXTRA, 2 * extra_margin(window, facts, now))
+    return {f"{window}.extra": min(extra, _MOST_EXTRA), f"{window}.widened_at": now}
 
 
 class ForeignUsage:

@@ -297,6 +297,23 @@ def test_others_in_the_same_window_are_given_room() -> None:
     assert budget.state().limit == 189
 
 
+def test_requests_that_are_slower_than_the_margin_are_given_more_for_a_while() -> None:
+    """A server that counts late refuses what the log had room for: the window gets longer, once in each window, and
+    short again after 10 minutes."""
+    clock = Clock()
+    budget = budget_on(clock, limit=100)
+    lengths = []
+    for _ in range(5):
+        budget.take()
+        for _ in range(10):
+            budget.observe(429, limits(100, 0))
+        lengths.append(budget.state().window_seconds)
+        clock.sleep(11)
+    assert lengths == pytest.approx([10.3, 10.5, 10.9, 10.9, 10.9])
+    clock.sleep(600)
+    assert budget.state().window_seconds == pytest.approx(10.1)
+
+
 def test_one_overtaken_request_is_not_taken_for_others() -> None:
     """A single odd answer among many does not slow us down."""
     others = ForeignUsage(answers=5)
