@@ -66,6 +66,7 @@ bench: $(VENV)/.installed-bench
 
 torture: $(STAMP)
 	$(BIN)/python -m tests.torture
+	HUBSPOT_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q --no-header tests/api/test_answer_fuzz.py
 
 docs: $(STAMP)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

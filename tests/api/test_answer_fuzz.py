@@ -10,7 +10,7 @@ from bench.answer_fuzz import WAYS, AnswerReader, answers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("HUBSPOT_FUZZ_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("HUBSPOT_FUZZ_EXAMPLES", "200"))
 
 
 @pytest.fixture(scope="module")

@@ -92,22 +92,34 @@ class DayBudget:
             reported_at=facts.get(DAY_REPORTED_AT, 0.0),
         )
 
-    def refuse_when_over(self, facts: Mapping[str, float]) -> None:
+    def refuse_when_over(self, facts: Mapping[str, float]) -> bool:
         """Raise `DailyLimitReached` when the app's part of the day is used up.
 
         What HubSpot said is believed for 10 minutes. Then one request may go and bring a new answer, because the
         limit may have been raised meanwhile.
+
+        Returns:
+            Whether this request is the one that goes to ask.
         """
         day = self.read(facts)
         if day is None or day.available(self.share) > _NEAR_THE_END:
-            return
+            return False
         # Each process reads the facts with its last request; near the end that is not fresh enough.
         day = self.read(self._log.facts())
         if day is None or day.available(self.share) > 0:
-            return
+            return False
         if self._wall() - day.reported_at <= _ASKED_AGAIN_SECONDS:
             raise self._refusal(day)
         self._log.merge({DAY_REPORTED_AT: self._wall()})
+        return True
+
+    def doubt(self) -> None:
+        """Let the next request go and ask, although the day is used up as far as is known."""
+        self._log.merge({DAY_REPORTED_AT: 0.0})
+
+    def forget(self) -> None:
+        """Know nothing of the day any more: HubSpot took a request, and did not say how many are left."""
+        self._log.merge({DAY_RESETS_AT: 0.0})
 
     def record(self, limit: int, remaining: int, resets_at: datetime | None = None) -> None:
         """Write down what HubSpot says; the day ends at the next midnight in `zone` unless it is said."""

@@ -199,6 +199,7 @@ class SharedBudget:
         """
         limits = read_headers(headers)
         left_at, self._mine.left_at = getattr(self._mine, "left_at", None), None
+        asked, self._mine.asks = getattr(self._mine, "asks", False), False
         if self._outage.is_on:
             return  # the next answer says the same, and nobody should wait for the log twice
         try:
@@ -211,6 +212,9 @@ class SharedBudget:
                 corrected = self._day.reconcile(self._facts.known, limit, remaining)
                 if corrected:
                     self._facts.read()
+            elif asked and status < 400:
+                self._day.forget()
+                self._facts.read()
         except LogUnavailable as error:
             logger.debug("the limits of a %s answer were not kept: %s", status, error)
 
@@ -240,6 +244,14 @@ class SharedBudget:
             self._facts.read()
         except LogUnavailable as error:
             logger.debug("the day's budget was not kept: %s", error)
+
+    def doubt_day(self) -> None:
+        """Let one request go and ask whether the day is used up: quotas grow, and clocks err. Its answer is believed."""
+        try:
+            self._day.doubt()
+            self._facts.read()
+        except LogUnavailable as error:
+            logger.debug("the day could not be doubted: %s", error)
 
     def state(self) -> BudgetState:
         """Look at the burst window and the day.
@@ -306,7 +318,7 @@ class SharedBudget:
         try:
             self._facts.refresh()
             if entry is None:
-                self._day.refuse_when_over(self._facts.known)
+                self._mine.asks = self._day.refuse_when_over(self._facts.known)
             born = self._facts.known.get(BORN)
             result = self.log.acquire(self._requests(window), entry=entry, born=born)
             self._facts.replace(result.facts)

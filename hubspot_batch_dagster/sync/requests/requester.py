@@ -86,6 +86,8 @@ class Requester:
         self.retry_policy = retry_policy
         self.version = version or client.version
         self.tally = Tally()
+        self._asking = threading.Lock()
+        self._asked = False
 
     def requests_per_second(self) -> float | None:
         """What the budget allows at present; ``None`` if nothing limits."""
@@ -116,10 +118,7 @@ class Requester:
         where = endpoint(object_type, action, self.version)
         started = time.perf_counter()
         try:
-            return self.client.send(where, body, leaving=leaving)
-        except DailyLimitReached as error:
-            self._note_day(error)
-            raise
+            return self._within_day(lambda: self.client.send(where, body, leaving=leaving))
         finally:
             self.tally.add(retry=retry, seconds=time.perf_counter() - started)
 
@@ -239,12 +238,33 @@ class Requester:
         """Make a read of definitions, as often as the retry_policy allows."""
         return self._with_retries(read)
 
-    def _note_day(self, error: DailyLimitReached) -> None:
-        """Tell every process of the app that HubSpot's day is over."""
+    def _within_day(self, ask: Callable[[], T]) -> T:
+        """Make a request. Where the budget says that the day is used up, HubSpot is asked once a run, with one request."""
         budget = self.client.budget
-        if error.status == 429 and isinstance(budget, SharedBudget):
-            state = budget.known_state()
-            budget.note_daily((state and state.daily_limit) or 1, 0)
+        try:
+            return ask()
+        except DailyLimitReached as error:
+            if not isinstance(budget, SharedBudget):
+                raise
+            if error.status is not None:
+                self._note_day(budget)
+                raise
+        with self._asking:  # who is refused meanwhile waits for what HubSpot says
+            if not self._asked:
+                self._asked = True
+                budget.doubt_day()
+            try:
+                return ask()
+            except DailyLimitReached as error:
+                if error.status is not None:
+                    self._note_day(budget)
+                raise
+
+    @staticmethod
+    def _note_day(budget: SharedBudget) -> None:
+        """Tell every process of the app that HubSpot's day is over."""
+        state = budget.known_state()
+        budget.note_daily((state and state.daily_limit) or 1, 0)
 
     def _whole(
         self, object_type: str, records: Sequence[Record], properties: Sequence[str]
@@ -256,11 +276,7 @@ class Requester:
             yield from (read[each.id] for each in part if each.id in read)
 
     def _once(self, where: Endpoint, body: bytes, model: type[M]) -> M:
-        try:
-            answer = self.client.send(where, body)
-        except DailyLimitReached as error:
-            self._note_day(error)
-            raise
+        answer = self.client.send(where, body)
         return model() if answer.status == 204 else answer.read(model)
 
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
@@ -272,7 +288,7 @@ class Requester:
         while True:
             self.tally.add(retry=retries.attempt > 0)
             try:
-                return ask()
+                return self._within_day(ask)
             except HubSpotError as error:
                 # An earlier try may have been carried out, whatever HubSpot says of the last one.
                 perhaps = error.may_have_acted = perhaps or error.may_have_acted
