@@ -27,6 +27,7 @@ from hubspot_batch_dagster.api.definitions import (
     AccountDetails,
     DailyUsage,
     ObjectSchema,
+    Owner,
     Pipeline,
     PropertyBatchAnswer,
     PropertyCreate,
@@ -57,6 +58,9 @@ from hubspot_batch_dagster.api.search import SearchAnswer, SearchRequest
 
 S = TypeVar("S", bound=Sent)
 M = TypeVar("M", bound=Received)
+
+OWNERS_PER_PAGE = 500
+MOST_PAGES_OF_OWNERS = 200
 
 Type = str | ObjectType
 """An object type, as `endpoints.object_type` takes it."""
@@ -269,6 +273,23 @@ class HubSpotClient(Connection):
         """The pipelines of an object type, with their stages."""
         path = definition_path("pipelines", self.version, object_type(kind).segment)
         return results_of(self.get(path), Pipeline)
+
+    def owners(self, *, archived: bool = False) -> list[Owner]:
+        """Everybody who may own records, or (``archived``) who did; 500 in a request.
+
+        Raises:
+            MissingScopes: The token may not read owners.
+        """
+        path = definition_path("owners", self.version)
+        found: list[Owner] = []
+        after: str | None = None
+        for _ in range(MOST_PAGES_OF_OWNERS):
+            page = self.get(path, {"limit": OWNERS_PER_PAGE, "archived": archived or None, "after": after})
+            found += results_of(page, Owner)
+            after = ((page.get("paging") or {}).get("next") or {}).get("after")
+            if not after:
+                break
+        return found
 
     def account_details(self) -> AccountDetails:
         """Which account the token belongs to, and in which time zone its day begins."""

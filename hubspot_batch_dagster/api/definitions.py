@@ -87,6 +87,23 @@ class PropertyDefinition(Received):
         return self.calculated or self.modification_metadata.read_only_value
 
 
+class Owner(Received):
+    """Somebody who may own records.
+
+    Attributes:
+        id: What `hubspot_owner_id` holds; not the user's id.
+        email: The address that the person signs in with.
+        archived: The user was removed; HubSpot takes no archived owner.
+    """
+
+    id: str
+    email: OptionalText = None
+    first_name: OptionalText = None
+    last_name: OptionalText = None
+    user_id: Count = None
+    archived: Truth = False
+
+
 Sensitivity = Literal["sensitive", "highly_sensitive"]
 """What HubSpot's default list of properties leaves out."""
 

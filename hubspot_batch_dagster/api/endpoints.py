@@ -191,13 +191,13 @@ def associations_path(from_type: str | ObjectType, to_type: str | ObjectType, ve
 
 
 def definition_path(noun: str, version: str, rest: str = "") -> str:
-    """The path of a kind of definition: `properties` and `pipelines` under `/crm`, and the account's own.
+    """The path of a kind of definition: `properties`, `pipelines` and `owners` under `/crm`, and the account's own.
 
     v3 has the version before the noun under `/crm` and after it elsewhere; dated versions have it after the noun
     everywhere.
     """
     known = check_version(version)
-    if noun in ("properties", "pipelines"):
+    if noun in ("properties", "pipelines", "owners"):
         base = f"/crm/v3/{noun}" if known == "v3" else f"/crm/{noun}/{known}"
     else:
         base = f"/{noun}/{known}"

@@ -46,7 +46,9 @@ INVALID_DATETIME = Code(
 )
 INVALID_OPTION = Code("INVALID_OPTION", "is not an option", "Use an internal value or its label.")
 INVALID_OWNER = Code(
-    "INVALID_OWNER", "is not the id of an owner", "Use the owner's id (digits), not a user id, email or name."
+    "INVALID_OWNER",
+    "is not the id of an owner",
+    "Use the owner's id (digits) or email, not a user id or a name.",
 )
 INVALID_EMAIL = Code("INVALID_EMAIL", "is not an email address", "Correct it, or leave it empty.")
 TOO_LONG = Code("TOO_LONG", "is longer than the property holds", "Shorten it.")

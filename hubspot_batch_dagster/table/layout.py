@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.rules import PLAIN, Cast, Rule
+
+
+class OwnerLookUp(Protocol):
+    """Finds owners."""
+
+    def id_of(self, email: str) -> str | None:
+        """The id of the owner with an email address."""
+
+    def complaint(self, email: str) -> str:
+        """Why there is none."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,7 @@ class Definition:
         calculated: HubSpot computes it; refused likewise.
         unique: HubSpot keeps its values unique (`hasUniqueValue`).
         owner: The values are ids of HubSpot owners.
+        owners: Finds an owner's id by email; None where only ids are taken.
         max_length: The longest text in characters; None means HubSpot's general limit of 65,536.
     """
 
@@ -34,6 +45,7 @@ class Definition:
     calculated: bool = False
     unique: bool = False
     owner: bool = False
+    owners: OwnerLookUp | None = field(default=None, repr=False, compare=False)
     max_length: int | None = None
 
 

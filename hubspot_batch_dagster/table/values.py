@@ -21,14 +21,17 @@ from hubspot_batch_dagster.table.check import (
 from hubspot_batch_dagster.table.dates import date_property_text, datetime_property_text
 from hubspot_batch_dagster.table.kernels import (
     Array,
+    anywhere,
     by_value,
     cells,
+    emptied,
     ends,
     everywhere,
     pc,
     trimmed_and_lowered,
 )
-from hubspot_batch_dagster.table.layout import Definition
+from hubspot_batch_dagster.table.layout import Definition, OwnerLookUp
+from hubspot_batch_dagster.table.messages import quoted
 from hubspot_batch_dagster.table.mixed import is_mixed, is_unreadable
 from hubspot_batch_dagster.table.options import Options
 from hubspot_batch_dagster.table.text import Text, by_type, list_text, text_of, unsupported
@@ -99,7 +102,7 @@ def _by_type(definition: Definition | None) -> Encode:
         return text_of
     if definition.owner:
         several = definition.field_type == "checkbox"
-        return partial(_owner, pattern=_OWNERS if several else _OWNER)
+        return partial(_owner, pattern=_OWNERS if several else _OWNER, owners=definition.owners)
     if definition.type == "enumeration" and definition.options:
         return _enumeration(definition)
     by_type: dict[str, Encode] = {
@@ -120,10 +123,33 @@ def _number(array: Array) -> Text:
     return _refused(array, INVALID_NUMBER)
 
 
-def _owner(array: Array, *, pattern: str) -> Text:
+def _owner(array: Array, *, pattern: str, owners: OwnerLookUp | None) -> Text:
     text = text_of(array)
-    ids = _matching(pc.utf8_trim_whitespace(text.values), pattern, INVALID_OWNER, text.values)
-    return Text(ids.values, [*text.problems, *ids.problems])
+    values = pc.utf8_trim_whitespace(text.values)
+    addressed = pc.fill_null(pc.match_substring(values, "@"), False)
+    if owners is None or not anywhere(addressed):
+        ids = _matching(values, pattern, INVALID_OWNER, text.values)
+        return Text(ids.values, [*text.problems, *ids.problems])
+    found = by_value(values, lambda cell: _owner_ids(cell, owners))
+    unknown = [
+        Problem(each.mask, each.code, partial(_no_owner, values, owners))
+        for each in problem(pc.and_(addressed, found.is_null()), INVALID_OWNER)
+    ]
+    rest = emptied(pc.and_(addressed, found.is_null()), text.values)
+    ids = _matching(found, pattern, INVALID_OWNER, rest)
+    return Text(ids.values, [*text.problems, *unknown, *ids.problems])
+
+
+def _owner_ids(cell: str, owners: OwnerLookUp) -> str | None:
+    """The ids for a cell of ids or emails, separated by `;`; None if one of them is no owner's address."""
+    parts = [owners.id_of(part) if "@" in part else part.strip() for part in cell.split(";")]
+    return None if None in parts else ";".join(part or "" for part in parts)
+
+
+def _no_owner(values: Array, owners: OwnerLookUp, at: int) -> str:
+    parts = [part for part in cells(values.slice(at, 1))[0].split(";") if "@" in part]
+    wrong = next(part for part in parts if owners.id_of(part) is None)
+    return f"{quoted(wrong)} is not an owner: {owners.complaint(wrong)}."
 
 
 def _bool(array: Array) -> Text:

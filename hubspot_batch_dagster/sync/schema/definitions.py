@@ -10,6 +10,7 @@ from typing import Any
 
 from hubspot_batch_dagster.api.definitions import Pipeline, PropertyDefinition
 from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.sync.schema.owners import Owners
 from hubspot_batch_dagster.table.layout import Definition
 
 OWNER = "OWNER"
@@ -33,6 +34,7 @@ class Definitions:
         required: What the schema of a custom object requires of every record.
         complete: Whether the sensitive properties are among them, as far as they were asked for. The token may not be
             allowed to see them.
+        owners: Finds owners by email.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Definitions:
     pipelines: tuple[Pipeline, ...] = field(default=(), repr=False)
     required: tuple[str, ...] = ()
     complete: bool = True
+    owners: Owners | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return (
@@ -62,6 +65,7 @@ class Definitions:
             calculated=found.calculated,
             unique=found.has_unique_value,
             owner=_is_owner(found),
+            owners=self.owners if _is_owner(found) else None,
         )
 
     def options(self, name: str) -> dict[str, str]:

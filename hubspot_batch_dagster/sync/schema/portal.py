@@ -30,6 +30,7 @@ from hubspot_batch_dagster.api.errors import (
     NotFound,
 )
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+from hubspot_batch_dagster.sync.schema.owners import Owners
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Portal:
         self._lock = threading.RLock()
         self._account: AccountDetails | None = None
         self._properties: dict[str, dict[str, PropertyDefinition]] = {}
+        self.owners = Owners(client)
         self._hidden: dict[str, tuple[Mapping[str, PropertyDefinition], bool]] = {}
         self._pipelines: dict[str, tuple[Pipeline, ...]] = {}
         self._schemas: dict[str, ObjectSchema] | None = None

@@ -169,6 +169,7 @@ class Inquiry:
             pipelines=portal.pipelines(kind, self.ask) if staged else (),
             required=tuple(schema.required_properties) if schema is not None else (),
             complete=complete,
+            owners=portal.owners,
         )
 
     def _completed(
