@@ -59,7 +59,7 @@ def _has_primary(associations: Associations, kind: AssociationType, source_id: s
 
 
 def inline_problem(portal: Portal, table: Table, given: Any) -> Json | None:
-    """What is wrong with the associations of one create input, as an error item; None if nothing is."""
+    """Return what is wrong with the associations of one input, as an error item; None if nothing is."""
     if not given:
         return _lead_problem(portal, table, [])
     if not isinstance(given, list):
@@ -96,7 +96,7 @@ def _lead_problem(portal: Portal, table: Table, associated: list[str]) -> Json |
 
 
 def read_type(portal: Portal, asked: Any) -> AssociationType | str:
-    """The type that `{associationCategory, associationTypeId}` names, or what is wrong with it."""
+    """Return the type that `{associationCategory, associationTypeId}` names, or what is wrong with it."""
     if not isinstance(asked, dict) or "associationTypeId" not in asked or "associationCategory" not in asked:
         return "Some required fields were not set: [associationCategory, associationTypeId]"
     category, type_id = str(asked["associationCategory"]), str(asked["associationTypeId"])
@@ -107,7 +107,7 @@ def read_type(portal: Portal, asked: Any) -> AssociationType | str:
 
 
 def wrong_direction(portal: Portal, kind: AssociationType, source: str) -> str:
-    """The message for a type that belongs to another pair or the other direction."""
+    """Return the message for a type that belongs to another pair or the other direction."""
     asked = portal.tables[source].definition.type_id
     expected = portal.tables[kind.source].definition.type_id
     return f"Association type {kind.type_id}: invalid from object type {asked}, expected {expected}"
@@ -137,7 +137,7 @@ def associate_inline(portal: Portal, table: Table, record_id: str, given: list[J
 def note_association(
     portal: Portal, change: str, kind: AssociationType, source_id: str, target_id: str, request: int
 ) -> None:
-    """Writes an association, or its end, into the books."""
+    """Write an association, or its end, into the books."""
     details = {
         "from": source_id,
         "to": target_id,

@@ -55,7 +55,7 @@ def create_default(portal: Portal, request: Request) -> Answer:
 
 
 def read(portal: Portal, request: Request) -> Answer:
-    """What records are associated with, 500 a page."""
+    """Return what records are associated with, 500 a page."""
     source, target, inputs = start(portal, request, portal.settings.max_association_reads)
     results: list[Json] = []
     errors: list[Json] = []
@@ -77,7 +77,7 @@ def read(portal: Portal, request: Request) -> Answer:
 
 
 def archive(portal: Portal, request: Request) -> Answer:
-    """Takes every type off pairs. 204 in v4, 200 with a body in the dated versions."""
+    """Take every type off pairs. 204 in v4, 200 with a body in the dated versions."""
     source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
     if len({_id(item.get("from")) for item in inputs}) > MAX_ARCHIVE_SOURCES:
         raise too_many(MAX_ARCHIVE_SOURCES, "a batch of associations to archive")
@@ -91,7 +91,7 @@ def archive(portal: Portal, request: Request) -> Answer:
 
 
 def archive_labels(portal: Portal, request: Request) -> Answer:
-    """Takes types off pairs; taking the plain type off takes all."""
+    """Take types off pairs; taking the plain type off takes all."""
     source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
     typed = [(item, _types(portal, source, target, item)) for item in inputs]
     results = []
@@ -108,7 +108,7 @@ def archive_labels(portal: Portal, request: Request) -> Answer:
 
 
 def list_one(portal: Portal, request: Request) -> Answer:
-    """What one record is associated with."""
+    """Return what one record is associated with."""
     source = portal.table_of_path(request.parameters["type"])
     target = portal.table_of_path(request.parameters["to"])
     source_id = living_id(source, request.parameters["id"])
@@ -140,7 +140,7 @@ def put_labels(portal: Portal, request: Request) -> Answer:
 
 
 def delete_one(portal: Portal, request: Request) -> Answer:
-    """Takes every type off one pair."""
+    """Take every type off one pair."""
     source = portal.table_of_path(request.parameters["type"])
     target = portal.table_of_path(request.parameters["to"])
     ends = {"from": request.parameters["id"], "to": request.parameters["to_id"]}
@@ -184,7 +184,7 @@ def _ids(item: Json) -> tuple[str, str]:
 
 
 def living_ids(source: Table, target: Table, item: Json) -> tuple[str, str]:
-    """The two ids of a pair; those of merged records are led to the records that are left."""
+    """Return the two ids of a pair; those of merged records are led to the records that are left."""
     source_id, target_id = _ids(item)
     return living_id(source, source_id), living_id(target, target_id)
 
@@ -300,7 +300,7 @@ def _archived(portal: Portal, request: Request, results: list[Json]) -> Answer:
 
 
 def shown_id(portal: Portal, request: Request, record_id: str) -> int | str:
-    """An id as a version shows it in association answers: a number in v4, text in the dated versions."""
+    """Return an id as a version shows it in association answers: a number in v4, text elsewhere."""
     return int(record_id) if request.version == "v4" and portal.settings.v4_number_ids else record_id
 
 

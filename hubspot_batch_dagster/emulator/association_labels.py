@@ -26,7 +26,7 @@ def list_labels(portal: Portal, request: Request) -> Answer:
 
 
 def create_label(portal: Portal, request: Request) -> Answer:
-    """Makes a label; both directions get a type id of their own. The 51st of a pair gets status 437."""
+    """Make a label; both directions get a type id of their own. The 51st of a pair gets status 437."""
     source, target = _ends(portal, request)
     return Answer(
         200, {"results": [_shown(kind) for kind in define_label(portal, source, target, request.json)]}
@@ -64,7 +64,7 @@ def define_label(portal: Portal, source: str, target: str, body: Json) -> list[A
 
 
 def update_label(portal: Portal, request: Request) -> Answer:
-    """Renames a label."""
+    """Rename a label."""
     source, target = _ends(portal, request)
     found = _own(portal, source, target, str(request.json.get("associationTypeId")))
     portal.associations.replace_type(found, replace(found, label=str(request.json.get("label"))))
@@ -72,7 +72,7 @@ def update_label(portal: Portal, request: Request) -> Answer:
 
 
 def delete_label(portal: Portal, request: Request) -> Answer:
-    """Takes a label away in both directions."""
+    """Take a label away in both directions."""
     source, target = _ends(portal, request)
     found = _own(portal, source, target, request.parameters["label"])
     inverse = portal.associations.find(found.category, found.inverse)

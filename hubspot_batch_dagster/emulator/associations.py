@@ -35,7 +35,7 @@ class Associations:
         inverse_label: str | None = None,
         name: str = "",
     ) -> list[AssociationType]:
-        """Adds a type; both directions of it unless they are the same."""
+        """Add a type; both directions of it unless they are the same."""
         made = [AssociationType(first, second, forward, backward, category, label, name)]
         if backward != forward:
             made.append(
@@ -56,43 +56,43 @@ class Associations:
             self._last_id = max(self._last_id, kind.type_id)
 
     def new_type_id(self) -> int:
-        """A type id for a label of the portal's own."""
+        """Return a type id for a label of the portal's own."""
         self._last_id += 1
         return self._last_id
 
     def pairs_from(self, source: str) -> list[tuple[str, str]]:
-        """The pairs of object types that begin with one and have associations."""
+        """Return the pairs of object types that begin with one and have associations."""
         return [pair for pair in self._held if pair[0] == source]
 
     def types(self, source: str, target: str) -> list[AssociationType]:
-        """The types between two object types in one direction."""
+        """Return the types between two object types in one direction."""
         return self._by_pair.get((source, target), [])
 
     def types_from(self, source: str) -> list[AssociationType]:
-        """The types from one object type to all others."""
+        """Return the types from one object type to all others."""
         return [found for (first, _), types in self._by_pair.items() if first == source for found in types]
 
     def remove_type(self, kind: AssociationType) -> None:
-        """Takes a type away, in one direction."""
+        """Take a type away, in one direction."""
         self._types.pop((kind.category, kind.type_id), None)
         self._by_pair[kind.source, kind.target].remove(kind)
 
     def replace_type(self, old: AssociationType, new: AssociationType) -> None:
-        """Puts a relabelled type in the place of the old one."""
+        """Put a relabelled type in the place of the old one."""
         self._types[new.category, new.type_id] = new
         known = self._by_pair[old.source, old.target]
         known[known.index(old)] = new
 
     def plain(self, source: str, target: str) -> AssociationType | None:
-        """The unlabelled type between two object types."""
+        """Return the unlabelled type between two object types."""
         return next((known for known in self.types(source, target) if known.label is None), None)
 
     def find(self, category: str, type_id: int) -> AssociationType | None:
-        """A type by category and id."""
+        """Return a type by category and id."""
         return self._types.get((category, type_id))
 
     def of(self, source: str, source_id: str, target: str) -> dict[str, set[tuple[str, int]]]:
-        """What a record is associated to: target id to the types, as pairs of category and type id."""
+        """Return what a record is associated to: target id to the types, as pairs of category and type id."""
         return self._held.get((source, target), {}).get(source_id, {})
 
     def add(self, kind: AssociationType, source_id: str, target_id: str) -> None:
@@ -116,7 +116,7 @@ class Associations:
             self.remove(kind, source_id, target_id)
 
     def remove(self, kind: AssociationType, source_id: str, target_id: str) -> None:
-        """Takes one type off a pair, in both directions."""
+        """Take one type off a pair, in both directions."""
         self._discard(kind, source_id, target_id)
         inverse = self.find(kind.category, kind.inverse)
         if inverse is not None:
@@ -130,7 +130,7 @@ class Associations:
             targets.pop(target_id, None)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The pairs of object types between which there are types."""
+        """Return the pairs of object types between which there are types."""
         return list(self._by_pair)
 
     def forget(self, object_type: str, record_id: str) -> None:
@@ -140,7 +140,7 @@ class Associations:
                 self.remove_all(source, record_id, target, other_id)
 
     def remove_all(self, source: str, source_id: str, target: str, target_id: str) -> bool:
-        """Takes every type off a pair; whether there was any."""
+        """Take every type off a pair; return whether there was any."""
         ways = (source, source_id, target, target_id), (target, target_id, source, source_id)
         gone = [self._held.get((a, b), {}).get(a_id, {}).pop(b_id, None) for a, a_id, b, b_id in ways]
         return any(types for types in gone)

@@ -26,7 +26,7 @@ from hubspot_batch_dagster.emulator.table import Record, Table
 
 
 def create(portal: Portal, request: Request) -> Answer:
-    """Creates records. All or nothing, unless every input has a trace id of its own."""
+    """Create records. All or nothing, unless every input has a trace id of its own."""
     table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     partial = traced(portal, inputs)
@@ -37,7 +37,7 @@ def create(portal: Portal, request: Request) -> Answer:
 
 
 def upsert(portal: Portal, request: Request) -> Answer:
-    """Creates or changes records by a unique property. All or nothing without trace ids, like create."""
+    """Create or change records by a unique property. All or nothing without trace ids, like create."""
     table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     identify(portal, table, inputs, "upsert")
@@ -83,7 +83,7 @@ def update(portal: Portal, request: Request) -> Answer:
 
 
 def read(portal: Portal, request: Request) -> Answer:
-    """Reads records by id, or by one unique property for the whole request."""
+    """Read records by id, or by one unique property for the whole request."""
     table = portal.table_of_path(request.parameters["type"])
     inputs = request.inputs_json
     request.inputs = len(inputs)
@@ -113,7 +113,7 @@ def read(portal: Portal, request: Request) -> Answer:
 
 
 def archive(portal: Portal, request: Request) -> Answer:
-    """Archives records. Ids that are unknown or archived already are passed over in silence."""
+    """Archive records. Ids that are unknown or archived already are passed over in silence."""
     table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     now = portal.now()
@@ -167,7 +167,7 @@ def _find_for_read(
 def _failed(
     portal: Portal, table: Table, inputs: list[Input], request: Request, *, partial: bool
 ) -> list[Json]:
-    """The error items of a partial success, or the refusal of the whole batch."""
+    """Return the error items of a partial success, or the refusal of the whole batch."""
     settings = portal.settings
     bad = [item for item in inputs if not item.fine]
     if not bad:
@@ -283,7 +283,7 @@ def _touched(table: Table, record: Record, values: dict[str, str]) -> dict[str, 
 
 
 def shown(portal: Portal, table: Table, record: Record, wanted: list[str], history: list[str]) -> Json:
-    """A record as a read shows it: what was asked for, null where empty, and the three system properties."""
+    """Return a record as a read shows it: what was asked for, null where empty, and three of the system."""
     definition = table.definition
     names = dict.fromkeys(
         (*wanted, definition.created_property, definition.modified_property, "hs_object_id")

@@ -114,7 +114,7 @@ class Books:
     def requests(
         self, operation: str | None = None, object_type: str | None = None, status: int | None = None
     ) -> list[RequestEntry]:
-        """The requests of one operation, object type or status; all of them without arguments."""
+        """Return the requests of one operation, object type or status; all of them without arguments."""
         self._refuse_incomplete()
         return [
             entry
@@ -125,7 +125,7 @@ class Books:
         ]
 
     def commits(self, kind: str | None = None, object_type: str | None = None) -> list[Commit]:
-        """The changes of one kind or object type; all of them without arguments."""
+        """Return the changes of one kind or object type; all of them without arguments."""
         self._refuse_incomplete()
         return [
             commit
@@ -135,7 +135,7 @@ class Books:
         ]
 
     def records(self, object_type: str) -> dict[str, Mapping[str, Any]]:
-        """The records that live now: id to properties, as the commits left them."""
+        """Return the records that live now: id to properties, as the commits left them."""
         living: dict[str, Mapping[str, Any]] = {}
         for commit in self.commits(object_type=object_type):
             if commit.kind in ("archived", "purged"):
@@ -171,7 +171,7 @@ class Books:
         return len(self.requests(status=429))
 
     def max_in_window(self, seconds: float = 10.0, *, with_refused: bool = False) -> int:
-        """The most requests that arrived in any rolling window.
+        """Return the most requests that arrived in any rolling window.
 
         Args:
             seconds: Length of the window; a request exactly this much later is outside it.

@@ -74,7 +74,7 @@ class PropertyDefinition:
     extra: tuple[tuple[str, Any], ...] = ()
 
     def as_json(self, created_at: str) -> dict[str, Any]:
-        """The definition as the properties API shows it."""
+        """Return the definition as the properties API shows it."""
         options = [
             {"label": label, "value": value, "displayOrder": place, "hidden": False}
             for place, (value, label) in enumerate(self.options)
@@ -145,7 +145,7 @@ class ObjectTypeDefinition:
 
 
 def parse_properties(table: str, group: str) -> tuple[PropertyDefinition, ...]:
-    """Reads a table of properties, one a line."""
+    """Read a table of properties, one a line."""
     text = table.replace("\n+ ", "")
     return tuple(_parse_line(line, group) for line in text.strip().splitlines() if line.strip())
 
@@ -175,7 +175,7 @@ def _parse_line(line: str, group: str) -> PropertyDefinition:
 def system_properties(
     created: str, modified: str, created_is_writable: bool, group: str
 ) -> tuple[PropertyDefinition, ...]:
-    """The properties every record of a type has: its id, its times, where it came from, its owner."""
+    """Return the properties every record of a type has: its id, its times, where it came from, its owner."""
     flags = "" if created_is_writable else "readonly"
     times = (
         f"{created} | datetime | date | Create date | {flags}\n"
@@ -186,7 +186,7 @@ def system_properties(
 
 @cache
 def standard_object_types() -> tuple[ObjectTypeDefinition, ...]:
-    """The object types of a fresh portal."""
+    """Return the object types of a fresh portal."""
     return tuple(_object_type(row) for row in OBJECT_TYPES)
 
 

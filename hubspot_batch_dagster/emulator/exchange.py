@@ -54,7 +54,7 @@ class Request:
         return self._parsed
 
     def set_json(self, parsed: Json) -> None:
-        """Puts another body in the place of the one that was sent."""
+        """Put another body in the place of the one that was sent."""
         self._parsed = parsed
 
     @property
@@ -83,7 +83,7 @@ class Request:
         return inputs
 
     def count_inputs(self) -> None:
-        """Counts the inputs of a request that was turned away before its operation could."""
+        """Count the inputs of a request that was turned away before its operation could."""
         try:
             inputs = self.inputs_json
         except Refused:
@@ -98,7 +98,7 @@ class Request:
         return parse_qs(self.query_string, keep_blank_values=True).get(name, [])
 
     def query(self, name: str, default: str = "") -> str:
-        """The last value of a query parameter."""
+        """Return the last value of a query parameter."""
         if not self.query_string:
             return default
         return parse_qs(self.query_string, keep_blank_values=True).get(name, [default])[-1]
@@ -148,7 +148,7 @@ def _place(body: bytes) -> str:
 
 
 def error_body(message: str, category: str | None = None, **more: Any) -> Json:
-    """The body of an error answer; the correlation id is added when it is sent."""
+    """Return the body of an error answer; the correlation id is added when it is sent."""
     body: Json = {"status": "error", "message": message}
     if category:
         body["category"] = category
@@ -178,7 +178,7 @@ def object_not_found(message: str) -> Refused:
 
 
 def whole(value: Any, name: str) -> int:
-    """A parameter as a whole number.
+    """Return a parameter as a whole number.
 
     Raises:
         Refused: It is none.
@@ -190,6 +190,6 @@ def whole(value: Any, name: str) -> int:
 
 
 def iso(seconds: float) -> str:
-    """A time as HubSpot writes it in envelopes: UTC with three digits of a second."""
+    """Return a time as HubSpot writes it in envelopes: UTC with three digits of a second."""
     moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

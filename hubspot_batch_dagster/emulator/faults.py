@@ -82,12 +82,12 @@ class Fault:
 
     @classmethod
     def drop(cls, **fields: Any) -> Fault:
-        """Closes the connection without an answer; `after_commit=True` does the work first."""
+        """Close the connection without an answer; with `after_commit=True` after the work."""
         return cls("drop", **{"name": "drop", **fields})
 
     @classmethod
     def truncate(cls, **fields: Any) -> Fault:
-        """Does the work, sends half of the answer and closes the connection."""
+        """Do the work, send half of the answer and close the connection."""
         return cls("truncate", **{"name": "truncate", "after_commit": True, **fields})
 
     @classmethod
@@ -97,7 +97,7 @@ class Fault:
 
     @classmethod
     def slow(cls, seconds: float, **fields: Any) -> Fault:
-        """Takes its time before the work, or after it with `after_commit=True`, and then answers as usual."""
+        """Take time before the work, or after it with `after_commit=True`, and then answer as usual."""
         return cls("slow", **{"name": "slow", "seconds": seconds, **fields})
 
     @classmethod
@@ -149,7 +149,7 @@ class Fault:
 
     @classmethod
     def omit(cls, rows: int = 1, **fields: Any) -> Fault:
-        """Does the work and leaves some results out of the answer."""
+        """Do the work and leave some results out of the answer."""
         return cls("omit", **{"name": "omit", "rows": rows, "after_commit": True, **fields})
 
     @classmethod
@@ -197,7 +197,7 @@ class Fault:
         )
 
     def made_answer(self, request: Request) -> Answer:
-        """The answer that it gives in place of HubSpot's."""
+        """Return the answer that it gives in place of HubSpot's."""
         if self.action == "empty":
             status = 201 if request.operation == "create" else 200
             return Answer(status, {"status": "COMPLETE", "results": []})
@@ -205,12 +205,12 @@ class Fault:
         return Answer(self.status or 200, body, dict(self.headers or {}), self.content_type)
 
     def as_json(self) -> dict[str, Any]:
-        """The rule as plain JSON values."""
+        """Return the rule as plain JSON values."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Fault:
-        """A rule from what `as_json` gave.
+        """Return a rule from what `as_json` gave.
 
         Raises:
             ValueError: A field is unknown or missing.
@@ -232,11 +232,11 @@ class Faults:
         return f"Faults({', '.join(f'{rule.fault.name}: {rule.struck}x' for rule in self._rules)})"
 
     def add(self, *faults: Fault) -> None:
-        """Adds rules."""
+        """Add rules."""
         self._rules.extend(_Rule(fault) for fault in faults)
 
     def clear(self) -> None:
-        """Takes all rules away."""
+        """Take all rules away."""
         self._rules = []
 
     def struck(self) -> list[tuple[Fault, int]]:
@@ -244,7 +244,7 @@ class Faults:
         return [(rule.fault, rule.struck) for rule in self._rules[:]]
 
     def match(self, request: Request) -> Fault | None:
-        """The rule that strikes a request, if any does."""
+        """Return the rule that strikes a request, if any does."""
         for rule in self._rules[:]:
             if rule.strikes(request):
                 return rule.fault

@@ -55,7 +55,7 @@ class Input:
         return self.record is not None and self.id_property is None and self.key in table.merged
 
     def error_item(self, table: Table, names_id: bool) -> Json:
-        """What is wrong with it, as one item of a 207's `errors`."""
+        """Return what is wrong with it, as one item of a 207's `errors`."""
         context: dict[str, list[str]] = {"objectWriteTraceId": [self.trace_id or ""]}
         if self.value_errors:
             return _item("VALIDATION_ERROR", values_message(self.value_errors), context)
@@ -83,7 +83,7 @@ def values_message(errors: Iterable[Json]) -> str:
 
 
 def read_inputs(portal: Portal, request: Request) -> list[Input]:
-    """The inputs of a batch request, counted.
+    """Return the inputs of a batch request, counted.
 
     Raises:
         Refused: The body is not readable or holds more inputs than a batch may.
@@ -115,7 +115,7 @@ def traced(portal: Portal, inputs: list[Input]) -> bool:
 
 
 def identify(portal: Portal, table: Table, inputs: list[Input], operation: str) -> None:
-    """Finds the record of each input by its `id` and `idProperty`.
+    """Find the record of each input by its `id` and `idProperty`.
 
     Raises:
         Refused: An input has no id, an `idProperty` is not unique, or two inputs name one record.
@@ -174,7 +174,7 @@ def check_id_property(
 def find(
     portal: Portal, table: Table, key: str, id_property: str | None, *, upserting: bool = False
 ) -> Record | None:
-    """The living record that a key names; an archived one only where its keys stay taken."""
+    """Return the living record that a key names; an archived one only where its keys stay taken."""
     if id_property is None or id_property == "hs_object_id":
         return table.living(key)
     record = table.unique[id_property].get(key)
@@ -193,7 +193,7 @@ def conflict(table: Table, existing_id: str | None, names_id: bool) -> Refused:
 
 
 def check_values(portal: Portal, table: Table, inputs: list[Input], version: str) -> None:
-    """Checks every input's property values, required properties and inline associations."""
+    """Check every input's property values, required properties and inline associations."""
     settings = portal.settings
     normalise = version in settings.normalise_dates
     requires = version in settings.required_properties
@@ -275,7 +275,7 @@ def _misplaced_stage(table: Table, item: Input) -> list[Json]:
 
 
 def check_unique(portal: Portal, table: Table, inputs: list[Input]) -> None:
-    """Finds inputs whose unique values another record or an earlier input already has."""
+    """Find inputs whose unique values another record or an earlier input already has."""
     pending: dict[tuple[str, str], Input] = {}
     duplicating = portal.settings.concurrent_upsert == "duplicate"
     for item in inputs:

@@ -51,7 +51,7 @@ class Limits:
         return told
 
     def take(self, window: Window, arrived: float) -> None:
-        """Counts one request.
+        """Count one request.
 
         Raises:
             Refused: 429: the window or the day is full. A refused request is not counted.
@@ -76,12 +76,12 @@ class Limits:
             taken.append(arrived)
 
     def used(self) -> int:
-        """Requests counted today."""
+        """Return how many requests were counted today."""
         self._turn_day()
         return self.used_today
 
     def headers(self, window: Window, arrived: float, *, oauth: bool) -> dict[str, str]:
-        """The rate limit headers of an answer: none on search, no daily ones for OAuth tokens."""
+        """Return the rate limit headers of an answer: none on search, no daily ones for OAuth tokens."""
         window = self._counted_in(window)
         settings = self.portal.settings
         limit, seconds = self._limit(window)
@@ -139,7 +139,7 @@ class Limits:
 
 
 def burst_body(app_id: int, portal_id: int) -> dict[str, object]:
-    """The body of a 429 for the rolling window, as it was seen live."""
+    """Return the body of a 429 for the rolling window, as it was seen live."""
     group = f"publicapi:private_app-api-calls-ten-secondly:{app_id}:{portal_id}"
     return error_body(
         "You have reached your ten_secondly_rolling limit.",
@@ -156,6 +156,6 @@ def secondly_body(policy_name: str | None) -> dict[str, object]:
 
 
 def daily_body() -> dict[str, object]:
-    """The body of a 429 for the day, as HubSpot documents it."""
+    """Return the body of a 429 for the day, as HubSpot documents it."""
     message = "You have reached your daily limit."
     return error_body(message, errorType="RATE_LIMIT", policyName="DAILY")

@@ -63,7 +63,7 @@ class Credentials:
                 self._tokens[value] = Token(value, True, now - 7, token.scopes)
 
     def check(self, request: Request, scopes: tuple[str, ...]) -> Token:
-        """The token of a request.
+        """Return the token of a request.
 
         Args:
             request: The request.
@@ -92,7 +92,7 @@ class Credentials:
         return Refused(401, error_body(message, "EXPIRED_AUTHENTICATION", context=context))
 
     def grant(self, request: Request) -> Answer:
-        """The token endpoint: a refresh token or an authorization code for an access token."""
+        """Give an access token for a refresh token or an authorization code."""
         form = {
             name: values[-1] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()
         }
@@ -206,7 +206,7 @@ class Credentials:
         return sorted(granted or ())
 
     def revoke(self, request: Request) -> Answer:
-        """Takes a token back."""
+        """Take a token back."""
         form = parse_qs(request.body.decode("utf-8", "replace"))
         self._withdraw((form.get("token") or [""])[-1])
         return Answer(204)

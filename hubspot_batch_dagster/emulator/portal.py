@@ -102,7 +102,7 @@ class Portal:
         return self.account.now()
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Changes settings while it runs.
+        """Change settings while it runs.
 
         Raises:
             ValueError: A name is not a setting.
@@ -110,13 +110,13 @@ class Portal:
         self.settings = self.settings.changed(changes)
 
     def add_table(self, table: Table) -> None:
-        """Adds an object type."""
+        """Add an object type."""
         self.tables[table.name] = table
         for name in (table.name, *table.definition.names):
             self._by_name[name.lower()] = table
 
     def remove_table(self, table: Table) -> None:
-        """Takes an object type away."""
+        """Take an object type away."""
         self.tables.pop(table.name, None)
         self._by_name = {name: known for name, known in self._by_name.items() if known is not table}
 
@@ -157,12 +157,12 @@ class Portal:
         return None
 
     def next_id(self) -> str:
-        """A new record id: eleven digits, never in sequence, never given twice."""
+        """Return a new record id: eleven digits, never in sequence, never given twice."""
         self._ids += 1
         return str(_ID_FIRST + self._ids * _ID_STEP % _ID_SPAN)
 
     def correlation_id(self) -> str:
-        """A made-up UUID from the portal's own seed."""
+        """Return a made-up UUID from the portal's own seed."""
         digits = f"{self.random.getrandbits(128):032x}"
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -171,7 +171,7 @@ class Portal:
         self.account.note(commit)
 
     def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
-        """Puts records into the portal without a request, unchecked and at once visible to search.
+        """Put records into the portal without a request, unchecked and at once visible to search.
 
         Args:
             object_type: Any name of the type.
@@ -196,6 +196,6 @@ class Portal:
         return {record_id: record.properties for record_id, record in list(table.records.items())}
 
     def archive_record(self, table: Table, record: Record, now: float, request: int) -> None:
-        """Archives one record and notes it."""
+        """Archive one record and note it."""
         table.archive(record, now, keep_keys=not self.settings.email_reuse_after_archive)
         self.note(Commit(record.id, table.name, "archived", None, record.properties, now, request))

@@ -46,7 +46,7 @@ class RemoteEmulator:
         self.url = address.rstrip("/")
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Calls the admin API.
+        """Call the admin API.
 
         Raises:
             ValueError: The emulator did not like the call; the message says why.
@@ -69,7 +69,7 @@ class RemoteEmulator:
         return Books.from_json(self.call("GET", "books"))
 
     def change(self, **settings: Any) -> None:
-        """Changes settings while it runs."""
+        """Change settings while it runs."""
         changes = {k: sorted(v) if isinstance(v, (set, frozenset)) else v for k, v in settings.items()}
         self.call("POST", "settings", changes)
 
@@ -83,7 +83,7 @@ class RemoteEmulator:
         return found
 
     def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
-        """Puts records into the account without a request; returns their ids."""
+        """Put records into the account without a request; return their ids."""
         ids: list[str] = self.call("POST", f"records/{object_type}", [dict(row) for row in rows])
         return ids
 
@@ -126,17 +126,17 @@ class RemoteEmulator:
         required: Iterable[str] = (),
         associated: Iterable[str] = ("contacts", "companies"),
     ) -> str:
-        """Defines a custom object type without a request; returns its object type id."""
+        """Define a custom object type without a request; return its object type id."""
         schema = schema_for(name, properties, required, associated)
         type_id: str = self.call("POST", "types", schema)
         return type_id
 
     def set_rules(self, object_type: str, rules: list[dict[str, Any]]) -> None:
-        """Sets the admin rules of an object type; see `Emulator.set_rules`."""
+        """Set the admin rules of an object type; see `Emulator.set_rules`."""
         self.call("POST", f"rules/{object_type}", rules)
 
     def skew_clock(self, seconds: float) -> None:
-        """Moves the account's clock by so many seconds."""
+        """Move the account's clock by so many seconds."""
         self.call("PUT", "clock", {"skew": seconds})
 
     def expire_tokens(self) -> None:
@@ -151,11 +151,11 @@ class RemoteFaults:
         self._emulator = emulator
 
     def add(self, *faults: Fault) -> None:
-        """Adds rules."""
+        """Add rules."""
         self._emulator.call("POST", "faults", [fault.as_json() for fault in faults])
 
     def clear(self) -> None:
-        """Takes all rules away."""
+        """Take all rules away."""
         self._emulator.call("DELETE", "faults")
 
     def struck(self) -> list[tuple[Fault, int]]:
@@ -208,7 +208,7 @@ class EmulatorProcess(RemoteEmulator):
         self.stop()
 
     def start(self) -> EmulatorProcess:
-        """Starts the process; returns when it listens.
+        """Start the process; return when it listens.
 
         Raises:
             RuntimeError: It ended, or did not come up within 20 seconds.
@@ -240,7 +240,7 @@ class EmulatorProcess(RemoteEmulator):
         raise RuntimeError("the emulator process did not start")
 
     def stop(self) -> None:
-        """Ends the process. Stopping twice is fine."""
+        """End the process. Stopping twice is fine."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -53,13 +53,13 @@ def read_property(portal: Portal, request: Request) -> Answer:
 
 
 def create_property(portal: Portal, request: Request) -> Answer:
-    """Makes a property. An archived name comes back to life; an active one is a 409."""
+    """Make a property. An archived name comes back to life; an active one is a 409."""
     table = portal.table_of_path(request.parameters["type"])
     return Answer(201, shown(table, make(portal, table, request.json)))
 
 
 def update_property(portal: Portal, request: Request) -> Answer:
-    """Changes a definition. `hasUniqueValue` cannot be changed: it answers 200 and stays as it is."""
+    """Change a definition. `hasUniqueValue` cannot be changed: it answers 200 and stays as it is."""
     table = portal.table_of_path(request.parameters["type"])
     prop = _known(table, request.parameters["name"], False)
     body = request.json
@@ -76,14 +76,14 @@ def update_property(portal: Portal, request: Request) -> Answer:
 
 
 def archive_property(portal: Portal, request: Request) -> Answer:
-    """Archives a property of the portal's own."""
+    """Archive a property of the portal's own."""
     table = portal.table_of_path(request.parameters["type"])
     _archive(table, request.parameters["name"])
     return Answer(204)
 
 
 def batch_create(portal: Portal, request: Request) -> Answer:
-    """Makes properties, each for itself."""
+    """Make properties, each for itself."""
     table = portal.table_of_path(request.parameters["type"])
     _refuse_many(portal, request)
     results: list[Json] = []
@@ -97,7 +97,7 @@ def batch_create(portal: Portal, request: Request) -> Answer:
 
 
 def batch_read(portal: Portal, request: Request) -> Answer:
-    """Reads definitions by name."""
+    """Read definitions by name."""
     table = portal.table_of_path(request.parameters["type"])
     _refuse_many(portal, request)
     names = [str(item.get("name")) for item in request.inputs_json]
@@ -109,7 +109,7 @@ def batch_read(portal: Portal, request: Request) -> Answer:
 
 
 def batch_archive(portal: Portal, request: Request) -> Answer:
-    """Archives properties; 204 whatever their state."""
+    """Archive properties; 204 whatever their state."""
     table = portal.table_of_path(request.parameters["type"])
     for item in request.inputs_json:
         prop = table.properties.get(str(item.get("name")))
@@ -126,7 +126,7 @@ def _refuse_many(portal: Portal, request: Request) -> None:
 
 
 def list_groups(portal: Portal, request: Request) -> Answer:
-    """The groups that properties are sorted into."""
+    """Return the groups that properties are sorted into."""
     table = portal.table_of_path(request.parameters["type"])
     return Answer(200, {"results": [_group(name, label) for name, label in table.groups.items()]})
 
@@ -140,7 +140,7 @@ def read_group(portal: Portal, request: Request) -> Answer:
 
 
 def create_group(portal: Portal, request: Request) -> Answer:
-    """Makes a group."""
+    """Make a group."""
     table = portal.table_of_path(request.parameters["type"])
     name, label = request.json.get("name"), request.json.get("label")
     if not name or not label:
@@ -174,7 +174,7 @@ def _group(name: str, label: str) -> Json:
 
 
 def shown(table: Table, prop: PropertyDefinition) -> Json:
-    """A definition as the API shows it; pipelines and stages appear as options."""
+    """Return a definition as the API shows it; pipelines and stages appear as options."""
     pipelines = table.pipelines
     if prop.rule == "pipeline":
         prop = replace(prop, options=tuple((pipeline.id, pipeline.label) for pipeline in pipelines))
@@ -185,7 +185,7 @@ def shown(table: Table, prop: PropertyDefinition) -> Json:
 
 
 def make(portal: Portal, table: Table, body: Json) -> PropertyDefinition:
-    """Makes a property from its definition.
+    """Make a property from its definition.
 
     Raises:
         Refused: The definition is not complete or not possible, or the name is taken.

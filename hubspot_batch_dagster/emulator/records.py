@@ -13,13 +13,13 @@ MAX_PAGE = 100
 
 
 def create_one(portal: Portal, request: Request) -> Answer:
-    """Creates one record; 201 with the record."""
+    """Create one record; 201 with the record."""
     single = _single(request, dict(request.json))
     return Answer(201, batch.create(portal, single).body["results"][0])
 
 
 def update_one(portal: Portal, request: Request) -> Answer:
-    """Changes one record; 404 if there is none."""
+    """Change one record; 404 if there is none."""
     table = portal.table_of_path(request.parameters["type"])
     record = _one(portal, table, request)
     if portal.settings.update_of_merged == "not_found" and request.parameters["id"] in table.merged:
@@ -29,14 +29,14 @@ def update_one(portal: Portal, request: Request) -> Answer:
 
 
 def read_one(portal: Portal, request: Request) -> Answer:
-    """Reads one record by id or, with the query parameter `idProperty`, by a unique property."""
+    """Read one record by id or, with the query parameter `idProperty`, by a unique property."""
     table = portal.table_of_path(request.parameters["type"])
     record = _one(portal, table, request)
     return Answer(200, _shown(portal, table, record, request, wanted(table, request)))
 
 
 def archive_one(portal: Portal, request: Request) -> Answer:
-    """Archives one record; 204 whether it was there or not."""
+    """Archive one record; 204 whether it was there or not."""
     table = portal.table_of_path(request.parameters["type"])
     record = batch.to_archive(portal, table, request.parameters["id"])
     if record is not None:
@@ -77,12 +77,12 @@ def _listed(request: Request, name: str) -> list[str]:
 
 
 def wanted(table: Table, request: Request) -> list[str]:
-    """The properties that the query asks for, or the type's defaults."""
+    """Return the properties that the query asks for, or the type's defaults."""
     return _listed(request, "properties") or list(table.definition.default_properties)
 
 
 def _single(request: Request, item: Json) -> Request:
-    """The same request as a batch of one; errors then come as they do without trace ids."""
+    """Return the same request as a batch of one; errors then come as they do without trace ids."""
     item.pop("objectWriteTraceId", None)
     request.set_json({"inputs": [item]})
     return request

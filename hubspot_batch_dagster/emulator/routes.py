@@ -49,7 +49,7 @@ class Found:
 
 
 def batch_routes() -> tuple[Route, ...]:
-    """The five batch operations."""
+    """Return the five batch operations."""
     return tuple(
         Route(
             "POST",
@@ -70,7 +70,7 @@ class Router:
         self._known: dict[tuple[str, str], Found | None] = {}
 
     def find(self, portal: Portal, method: str, path: str) -> Found | None:
-        """The route of a request, or None if HubSpot has no such path."""
+        """Return the route of a request, or None if HubSpot has no such path."""
         key = (method, path)
         if key not in self._known:
             if len(self._known) > 5000:

@@ -29,7 +29,7 @@ ACTIVITIES = ("calls", "emails", "meetings", "notes", "tasks", "communications",
 
 
 def list_schemas(portal: Portal, _: Request) -> Answer:
-    """The portal's custom object types."""
+    """Return the portal's custom object types."""
     custom = [table for table in portal.tables.values() if table.definition.custom]
     return Answer(200, {"results": [schema(portal, table) for table in custom]})
 
@@ -51,12 +51,12 @@ def batch_read(portal: Portal, request: Request) -> Answer:
 
 
 def create_schema(portal: Portal, request: Request) -> Answer:
-    """Makes a custom object type."""
+    """Make a custom object type."""
     return Answer(201, schema(portal, define_object_type(portal, request.json)))
 
 
 def update_schema(portal: Portal, request: Request) -> Answer:
-    """Changes labels or required properties of a custom object type."""
+    """Change labels or required properties of a custom object type."""
     table = portal.table_of_path(request.parameters["schema"])
     body, old = request.json, table.definition
     labels = body.get("labels") or {}
@@ -71,7 +71,7 @@ def update_schema(portal: Portal, request: Request) -> Answer:
 
 
 def delete_schema(portal: Portal, request: Request) -> Answer:
-    """Takes a custom object type away, which is only possible while it has no records."""
+    """Take a custom object type away, which is only possible while it has no records."""
     table = portal.table_of_path(request.parameters["schema"])
     if not table.definition.custom:
         raise validation("HubSpot's own object types cannot be deleted")
@@ -82,7 +82,7 @@ def delete_schema(portal: Portal, request: Request) -> Answer:
 
 
 def define_object_type(portal: Portal, body: Json, *, type_id: str = "") -> Table:
-    """Makes a custom object type from its schema.
+    """Make a custom object type from its schema.
 
     Raises:
         Refused: The schema is not complete, or the name is taken.
@@ -132,7 +132,7 @@ def schema_for(
     required: Iterable[str] = (),
     associated: Iterable[str] = ("contacts", "companies"),
 ) -> Json:
-    """A schema in short form.
+    """Return a schema in short form.
 
     Args:
         name: Internal name.
@@ -172,7 +172,7 @@ def _associate(portal: Portal, table: Table, target: str) -> None:
 
 
 def schema(portal: Portal, table: Table) -> Json:
-    """An object type as the schemas API shows it."""
+    """Return an object type as the schemas API shows it."""
     definition = table.definition
     stamp = iso(1_500_000_000.0)
     full_name = definition.fully_qualified_name or definition.singular.upper()

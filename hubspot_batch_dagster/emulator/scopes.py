@@ -6,7 +6,7 @@ from hubspot_batch_dagster.emulator.portal import Portal
 
 
 def needed_scopes(portal: Portal, access: str, object_type: str) -> tuple[str, ...]:
-    """The scopes of which one is needed.
+    """Return the scopes of which one is needed.
 
     Args:
         portal: The portal.

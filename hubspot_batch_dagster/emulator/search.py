@@ -21,7 +21,7 @@ Test = Callable[[dict[str, str]], bool]
 
 
 def search(portal: Portal, request: Request) -> Answer:
-    """Searches records; limits are those of HubSpot's search guide."""
+    """Search records; limits are those of HubSpot's search guide."""
     table = portal.table_of_path(request.parameters["type"])
     body = request.json
     limit, start = _page(body, request.body)
@@ -47,7 +47,7 @@ def search(portal: Portal, request: Request) -> Answer:
 
 
 def indexed(record: Record, now: float) -> dict[str, str] | None:
-    """A record's properties as the index knows them; None if it does not know the record yet."""
+    """Return a record's properties as the index knows them; None if it does not know the record yet."""
     if record.visible_at > now:
         return None
     if record.stale is not None and record.stale[1] > now:

@@ -143,7 +143,7 @@ class AnswerSender:
         await _disconnected(receive, CLOSING_SECONDS)
 
     def _transport(self, scope: Scope) -> asyncio.Transport | None:
-        """The connection a request came by; None if the client has closed it."""
+        """Return the connection a request came by; None if the client has closed it."""
         return self.connections.get(tuple(scope["client"]))
 
 

@@ -125,7 +125,7 @@ class Emulator:
         return self.portal.books
 
     def start(self) -> Emulator:
-        """Starts listening; returns when it does. Starting twice is fine.
+        """Start listening; return when it does. Starting twice is fine.
 
         Raises:
             OSError: The port is taken.
@@ -145,7 +145,7 @@ class Emulator:
         return self
 
     def stop(self) -> None:
-        """Stops listening and cuts what is still open. Stopping twice is fine."""
+        """Stop listening and cut what is still open. Stopping twice is fine."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
@@ -154,7 +154,7 @@ class Emulator:
         self._server = self._thread = None
 
     def serve(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Serves in this thread until SIGINT or SIGTERM.
+        """Serve in this thread until SIGINT or SIGTERM.
 
         Args:
             ready: Called once it listens.
@@ -179,7 +179,7 @@ class Emulator:
         return listener
 
     def change(self, **settings: Any) -> None:
-        """Changes settings while it runs.
+        """Change settings while it runs.
 
         Raises:
             ValueError: A name is not a setting.
@@ -197,7 +197,7 @@ class Emulator:
         return self.portal.records(object_type)
 
     def seed_records(self, object_type: str, rows: Iterable[Mapping[str, str]]) -> list[str]:
-        """Puts records into the account without a request; returns their ids."""
+        """Put records into the account without a request; return their ids."""
         return self.portal.seed_records(object_type, rows)
 
     def merge(self, object_type: str, primary_id: str, other_id: str) -> str:
@@ -255,7 +255,7 @@ class Emulator:
         required: Iterable[str] = (),
         associated: Iterable[str] = ("contacts", "companies"),
     ) -> str:
-        """Defines a custom object type without a request.
+        """Define a custom object type without a request.
 
         Args:
             name: Internal name.
@@ -271,7 +271,7 @@ class Emulator:
         return table.definition.type_id
 
     def set_rules(self, object_type: str, rules: list[dict[str, Any]]) -> None:
-        """Sets the admin rules of an object type, enforced on the versions in `required_properties`.
+        """Set the admin rules of an object type, enforced on the versions in `required_properties`.
 
         Args:
             object_type: Any name of the type.
@@ -282,7 +282,7 @@ class Emulator:
         self.portal.admin_rules[self.portal.table(object_type).name] = list(rules)
 
     def skew_clock(self, seconds: float) -> None:
-        """Moves the account's clock by so many seconds against its settings' clock."""
+        """Move the account's clock by so many seconds against its settings' clock."""
         self.portal.skew = seconds
 
     def expire_tokens(self) -> None:

@@ -115,7 +115,7 @@ class Table:
         return self.definition.singular.upper()
 
     def define(self, prop: PropertyDefinition) -> None:
-        """Adds or replaces a property."""
+        """Add or replace a property."""
         self.properties[prop.name] = prop
         (self._emails.add if prop.rule == "email" else self._emails.discard)(prop.name)
         self.archived_properties.pop(prop.name, None)
@@ -129,7 +129,7 @@ class Table:
             self.unique.setdefault(prop.name, {})
 
     def undefine(self, name: str) -> None:
-        """Archives a property: it can no longer be written."""
+        """Archive a property: it can no longer be written."""
         prop = self.properties.pop(name, None)
         if prop is not None:
             self.archived_properties[name] = prop
@@ -192,13 +192,13 @@ class Table:
                 self.define(prop)
 
     def fold(self, property_name: str, value: str) -> str:
-        """A key as it is compared: emails trimmed and in lower case, everything else as it is."""
+        """Return a key as it is compared: emails trimmed and in lower case, everything else as it is."""
         return value.strip().lower() if property_name in self._emails else value
 
     def checked(
         self, given: Any, *, normalise: bool
     ) -> tuple[dict[str, str], list[Json], list[dict[str, Any]]]:
-        """Checks the property values of one input.
+        """Check the property values of one input.
 
         Args:
             given: What the input had under `properties`.
@@ -293,7 +293,7 @@ class Table:
         return record
 
     def change(self, record: Record, values: dict[str, str], now: float, stamp: str) -> dict[str, str]:
-        """Changes a record.
+        """Change a record.
 
         Returns:
             The values as they now are, for the properties that were sent.
@@ -352,7 +352,7 @@ class Table:
         return merged
 
     def archive(self, record: Record, now: float, *, keep_keys: bool) -> None:
-        """Archives a record; its keys become free unless they are kept."""
+        """Archive a record; its keys become free unless they are kept."""
         record.archived_at = record.updated = iso(now)
         self.records.pop(record.id, None)
         self.archived[record.id] = record

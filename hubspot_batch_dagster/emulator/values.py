@@ -38,7 +38,7 @@ class ValueRefused(Exception):
 
 
 def check_for(prop: PropertyDefinition, allowed: Collection[str] | None = None) -> Check | None:
-    """The check for one property's values; None if any text of bearable length will do.
+    """Return the check for one property's values; None if any text of bearable length will do.
 
     Args:
         prop: The property.
@@ -61,7 +61,7 @@ def check_for(prop: PropertyDefinition, allowed: Collection[str] | None = None) 
 
 
 def too_long(value: str) -> ValueRefused:
-    """The refusal of a text over HubSpot's 65,536 characters."""
+    """Return the refusal of a text over HubSpot's 65,536 characters."""
     return ValueRefused(
         "INVALID_STRING_LENGTH", f"Property value was {len(value)} characters long, {MAX_STRING} is the most"
     )
