@@ -123,11 +123,9 @@ class Batch:
         middle = f',"objectWriteTraceId":"{self.run}-'
         rows = zip(self.rows, self.ids, self.properties, self.associations, strict=True)
         if self.action == "create":
-            return (
-                f'{{"associations":{links},"properties":{properties}{middle}{row}"}}'
-                if links
-                else f'{{"properties":{properties}{middle}{row}"}}'
-                for row, _, properties, links in rows
+            return (  # the contract requires associations, also where there are none
+                f'{{"associations":{associations or "[]"},"properties":{properties}{middle}{row}"}}'
+                for row, _, properties, associations in rows
             )
         by = f'"idProperty":{_json(self.id_property)},' if self.id_property else ""
         return (

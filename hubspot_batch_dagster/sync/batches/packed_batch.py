@@ -202,10 +202,8 @@ def _inputs(
     """The JSON object of each row, as the requester wants it. The properties were encoded column by column and are put in as they are."""
     trace = f',"objectWriteTraceId":"{run}-'
     if action == "create":
-        links = pc.binary_join_element_wise(
-            '"associations":', column["associations"], ",", "", null_handling="emit_null"
-        )
-        head = pc.binary_join_element_wise("{", pc.fill_null(links, ""), '"properties":', "")
+        associations = pc.fill_null(column["associations"], "[]")  # the contract requires them
+        head = pc.binary_join_element_wise('{"associations":', associations, ',"properties":', "")
     else:
         by = f'"idProperty":{json.dumps(id_property, ensure_ascii=False)},' if id_property else ""
         head = pc.binary_join_element_wise('{"id":', lines["ids"], f',{by}"properties":', "")

@@ -65,6 +65,7 @@ def test_a_packed_body_is_what_its_rows_give_one_by_one(
         batch = each.unpack()
         if action == "create":
             assert [i for i in batch.ids if i is not None] in ([], batch.keys)  # never sent
+            assert all("associations" in sent for sent in json.loads(each.body)["inputs"])
         assert json.loads(each.body) == json.loads(batch.body())
         assert each.body == batch.body()
 
