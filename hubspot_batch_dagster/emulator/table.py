@@ -25,6 +25,8 @@ from hubspot_batch_dagster.emulator.values import (
     follow,
     owner,
     too_long,
+    value_error,
+    warning,
 )
 
 MOST_FORMER = 20
@@ -222,7 +224,7 @@ class Table:
             check = checks[name]
             if value == "" or check is None:
                 if len(value) > MAX_STRING:
-                    errors.append(_value_error(name, value, too_long(value)))
+                    errors.append(value_error(name, value, too_long(value)))
                 if value and rules:
                     errors += self._broken(name, value)
                 kept[name] = value
@@ -234,40 +236,40 @@ class Table:
             except ValueRefused as refused:
                 if normalise and refused.corrected is not None:
                     kept[name] = refused.corrected
-                    warnings.append(_warning(name, value, refused.corrected))
+                    warnings.append(warning(name, value, refused.corrected))
                 else:
-                    errors.append(_value_error(name, value, refused))
+                    errors.append(value_error(name, value, refused))
         return kept, errors, warnings
 
     def _broken(self, name: str, value: str) -> list[Json]:
         try:
             follow(self.rules.get(name, {}).values(), name, value)
         except ValueRefused as refused:
-            return [_value_error(name, value, refused)]
+            return [value_error(name, value, refused)]
         return []
 
     def _text(self, name: str, raw: Any, errors: list[Json]) -> str | None:
         if raw is None:
             choice = self.account.settings.null_value
             if choice == "refuse":
-                errors.append(_value_error(name, "null", ValueRefused("INVALID_NULL", "null is not a value")))
+                errors.append(value_error(name, "null", ValueRefused("INVALID_NULL", "null is not a value")))
             return "" if choice == "clear" else None
         if isinstance(raw, bool):
             return "true" if raw else "false"
         if isinstance(raw, (int, float)):
             return str(raw)
         refused = ValueRefused("INVALID_VALUE", "A property value must be a string, a number or a boolean")
-        errors.append(_value_error(name, str(raw)[:100], refused))
+        errors.append(value_error(name, str(raw)[:100], refused))
         return None
 
     def _not_writable(self, name: str, value: str) -> Json:
         prop = self.properties.get(name)
         if prop is None:
             message = f'Property "{name}" does not exist'
-            return _value_error(name, value, ValueRefused("PROPERTY_DOESNT_EXIST", message))
+            return value_error(name, value, ValueRefused("PROPERTY_DOESNT_EXIST", message))
         kind = "calculated" if prop.calculated else "read only"
         message = f'"{name}" is a {kind} property; its value cannot be set.'
-        return _value_error(name, value, ValueRefused("READ_ONLY_VALUE", message))
+        return value_error(name, value, ValueRefused("READ_ONLY_VALUE", message))
 
     def insert(self, record_id: str, values: dict[str, str], now: float, stamp: str, request: int) -> Record:
         """Create a record with its system properties."""
@@ -380,21 +382,3 @@ class Table:
             for key in self._keys(properties, name):
                 if index.get(key) is record:
                     del index[key]
-
-
-def _value_error(name: str, value: str, refused: ValueRefused) -> Json:
-    return {
-        "isValid": False,
-        "message": refused.message,
-        "error": refused.code,
-        "name": name,
-        "propertyValue": value[:200],
-    }
-
-
-def _warning(name: str, raw: str, kept: str) -> dict[str, Any]:
-    return {
-        "category": "PROPERTY_VALUE_NORMALIZED",
-        "message": f"The value of {name} was normalized from {raw} to {kept}.",
-        "context": {"rawValue": raw, "normalizedValue": kept, "propertyName": name},
-    }

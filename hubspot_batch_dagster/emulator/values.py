@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from typing import Any
 
 from hubspot_batch_dagster.emulator.definitions import PropertyDefinition
+from hubspot_batch_dagster.emulator.exchange import Json
 from hubspot_batch_dagster.emulator.owners import Owner
 
 Check = Callable[[str], str]
@@ -256,3 +258,23 @@ def _written(moment: datetime) -> str:
     text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
     millis = moment.microsecond // 1000
     return f"{text}.{millis:03d}Z" if millis else f"{text}Z"
+
+
+def value_error(name: str, value: str, refused: ValueRefused) -> Json:
+    """Return a refused value as an item of an error\'s list."""
+    return {
+        "isValid": False,
+        "message": refused.message,
+        "error": refused.code,
+        "name": name,
+        "propertyValue": value[:200],
+    }
+
+
+def warning(name: str, raw: str, kept: str) -> dict[str, Any]:
+    """Return the warning for a value that was corrected."""
+    return {
+        "category": "PROPERTY_VALUE_NORMALIZED",
+        "message": f"The value of {name} was normalized from {raw} to {kept}.",
+        "context": {"rawValue": raw, "normalizedValue": kept, "propertyName": name},
+    }
