@@ -27,6 +27,8 @@ from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync, run_sync
 from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.state.identity import check_portal
+from hubspot_batch_dagster.sync.state.ids_table import portal_of
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import TraceLog
 from hubspot_batch_dagster.sync.undo import plan_undo, undo
@@ -292,7 +294,11 @@ class HubSpotSession:
 
         Returns:
             What became of the restored records, and of the archived ones.
+
+        Raises:
+            InputError: The sync is of another account than the token, or the store has no such run.
         """
+        self._ask_for_account()
         return undo(
             plan_undo(self.store, sync, run),
             client=self.client,
@@ -366,6 +372,10 @@ class HubSpotSession:
         Source: HubSpot, "Using object APIs" (batch read).
         """
         requester = Requester(self.client, stop=StopSignal(), retry_policy=self.settings.retry_policy)
+        portal = portal_of(ids)
+        if portal is not None:
+            self._ask_for_account()
+            check_portal("The ids table", portal, self.store.portal_id)
         return read_records(
             requester,
             object_type,
@@ -375,6 +385,12 @@ class HubSpotSession:
             history=history,
             missing=missing,
         )
+
+    def _ask_for_account(self) -> None:
+        """Let the store know which account the token belongs to: state of another one is refused."""
+        requester = Requester(self._client, stop=StopSignal(), retry_policy=self.settings.retry_policy)
+        account = self.portal.account(requester.ask)
+        self.store.portal_id = account.portal_id if account is not None else None
 
     def _run(self, rows: object, operation: Operation, name: str, options: RunOptions) -> RunReport:
         return run_sync(

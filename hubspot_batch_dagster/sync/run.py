@@ -24,10 +24,12 @@ from hubspot_batch_dagster.sync.stages.deliver import Delivery, deliver
 from hubspot_batch_dagster.sync.stages.find_known import (
     attach_known,
     check_interrupted_first_run,
+    check_keys,
     ids_file,
     other_ids_table,
     read_records,
     recover,
+    respell_journal,
 )
 from hubspot_batch_dagster.sync.stages.first_run import meet_other_syncs, start_over
 from hubspot_batch_dagster.sync.stages.identify import identify
@@ -141,7 +143,9 @@ def _made_ready(run: RunContext) -> Iterator[_Ready]:
         other_ids_table(run, staged.area),
     ):
         check_interrupted_first_run(run, schema, path)
+        respell_journal(run)
         attach_known(run, staged.area, path)
+        check_keys(run, identity, staged.area, path)
         if not run.options.adopt and not look_at_records(run, staged.area):
             path = None
             if run.writes:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import INVALID_KEY, MISSING_KEY, Code, Problem, problem
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import (
     Array,
+    anywhere,
     emptied,
     is_blank,
     nowhere_null,
@@ -19,6 +23,9 @@ from hubspot_batch_dagster.table.kernels import (
 from hubspot_batch_dagster.table.messages import shown
 from hubspot_batch_dagster.table.mixed import is_mixed, joined_parts, parts_of
 from hubspot_batch_dagster.table.text import Text, by_type, exact_below, text_of, unsupported, without
+
+_INSTANT = r"^\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]00:?00)?| \d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]00:?00))$"
+"""A point in time in UTC as ISO 8601 and Python write it."""
 
 _RECORD_ID = "^[0-9]{1,20}$"
 _TRAILING_ZEROS = r"^(-?[0-9]+)\.0*$|^(-?[0-9]+\.[0-9]*[1-9])0*$"
@@ -33,7 +40,8 @@ def key_text(array: Array, *, fold: bool) -> Text:
     """One key column as canonical text: the same value gives the same text whatever type carried it.
 
     The integer 7, the float 7.0 and the decimal 7.00 are one key; so are timestamps of any unit, to the
-    nanosecond. Empty keys and floats that are not whole are problems.
+    nanosecond, a UTC timestamp and its ISO text, a date and its midnight, a UUID and its text. Text is never read as a
+    number: '007', '7.0' and '7' are three keys. Empty keys and floats that are not whole are problems.
     """
     text = _canonical(array)
     values = folded_email(text.values) if fold else text.values
@@ -49,8 +57,11 @@ def _canonical(array: Array) -> Text:
     if is_mixed(array.type):
         return by_type(array, _canonical)
     if types.is_timestamp(array.type):
-        return _exact_timestamps(array)
+        exact = _exact_timestamps(array)
+        return Text(one_spelling(exact.values), exact.problems)
     text = text_of(array)
+    if types.is_string(array.type) or types.is_large_string(array.type):
+        return Text(one_spelling(text.values), text.problems)
     if types.is_floating(array.type):
         doubtful = pc.greater_equal(pc.abs(array), exact_below(array.type))
         broken = pc.and_(pc.or_(pc.match_substring(text.values, "."), doubtful), text.values.is_valid())
@@ -58,6 +69,39 @@ def _canonical(array: Array) -> Text:
     if types.is_decimal(array.type):
         return Text(pc.replace_substring_regex(text.values, _TRAILING_ZEROS, r"\1\2"), text.problems)
     return text
+
+
+def one_spelling(text: Array) -> Array:
+    """Points in time, in UTC, in one of their ISO spellings; midnight as the date alone. Other texts stay as they are.
+
+    A point in time without a zone counts as UTC, as a timestamp without one does.
+    """
+    found = nowhere_null(pc.match_substring_regex(text, _INSTANT))
+    if not anywhere(found):
+        return text
+    spelt = pc.replace_substring_regex(text, r"^(.{10})[ Tt]", r"\1T")
+    spelt = pc.replace_substring_regex(spelt, r"([Zz]|[+-]00:?00)$", "")
+    spelt = pc.replace_substring_regex(spelt, r"T(\d\d:\d\d)$", r"T\1:00")
+    spelt = pc.replace_substring_regex(spelt, r"(:\d\d)$", r"\1.0")
+    spelt = pc.replace_substring_regex(spelt, r"\.(\d)$", r".\100")  # group 1, and two zeros
+    spelt = pc.replace_substring_regex(spelt, r"\.(\d\d)$", r".\10")
+    spelt = pc.replace_substring_regex(spelt, r"(\.\d{3}\d*?)0*$", r"\1Z")
+    spelt = pc.replace_substring_regex(spelt, r"T00:00:00\.000Z$", "")
+    return pc.if_else(found, spelt, text)
+
+
+def respelt(keys: Array, columns: int) -> Array:
+    """Row keys that an earlier version wrote, as this one writes them.
+
+    Args:
+        keys: Texts that :func:`joined_keys` gave.
+        columns: How many columns a key has.
+    """
+    if columns == 1:
+        return one_spelling(keys)
+    parts: list[Any] = [json.loads(str(each)) for each in keys.to_pylist()]
+    flat = one_spelling(pa.array([part for each in parts for part in each], pa.string())).to_pylist()
+    return joined_keys([pa.array(flat[at::columns], pa.string()) for at in range(columns)])
 
 
 def _exact_timestamps(array: Array) -> Text:

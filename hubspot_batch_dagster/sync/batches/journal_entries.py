@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pydantic_core
 
+from hubspot_batch_dagster.api.departure import Moment
 from hubspot_batch_dagster.operations.records import Action
 
 
@@ -20,7 +21,8 @@ class Intent:
     ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
     recognise a record, and is empty otherwise. ``settled`` says that the fate of every row is known, and that an earlier
     request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones. ``noted`` says that
-    a later run wrote outcomes ``unknown`` of its rows.
+    a later run wrote outcomes ``unknown`` of its rows. ``written`` is the moment from which on this process counts how long a
+    request of it may leave; the journal does not keep it.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Intent:
     settled: bool = False
     noted: bool = False
     own_at: float = 0.0
+    written: Moment | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pydantic_core import to_json
 
 from hubspot_batch_dagster.api.batch_results import traced_records
+from hubspot_batch_dagster.api.departure import Moment
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch, intent_id
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, payload_of
@@ -47,6 +48,7 @@ class PackedBatch:
         id_property: The unique property that the ids are values of; ``None`` for record ids.
         sent_at: When its request may leave, by HubSpot's clock; 0 until its intent is durable.
         own_at: The same moment by this host's clock.
+        written: The same moment, to count from how long it may leave.
     """
 
     action: Action
@@ -59,6 +61,7 @@ class PackedBatch:
     id_property: str | None = None
     sent_at: float = 0.0
     own_at: float = 0.0
+    written: Moment | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,7 +83,7 @@ class PackedBatch:
 
     def intent(self, batch: Batch) -> Intent:
         """The intent of the unpacked batch, as it is in the journal."""
-        return batch.intent(self.sent_at, self.own_at)
+        return replace(batch.intent(self.sent_at, self.own_at), written=self.written)
 
     def accept(self, body: bytes, settled_at: float) -> AcceptedBatch | None:
         """Settle an answer in which all went well for every row; ``None`` if it says anything else."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hubspot_batch_dagster.api.departure import LeaveBy
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
@@ -46,10 +47,11 @@ class BatchSettlement:
             return Kind.REPEATABLE
         return Kind.UNIQUE if row in self.keyed else Kind.BARE
 
-    def _note_time(self) -> None:
+    def _note_time(self) -> LeaveBy:
         """A request is about to leave. If it had to wait, the journal is told."""
         rows: Sequence[int] = range(len(self.intent)) if self.at_large else self.states.unsettled()
         self.intent = self.sender.leaving_at(self.intent, rows)
+        return self.sender.leave_by(self.intent)
 
     def _settle(self, verdicts: dict[int, Verdict], event: Event) -> None:
         """Make verdicts durable. ``event`` is what happened to the rows that were not refused."""

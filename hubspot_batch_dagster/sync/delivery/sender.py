@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.connection import Answer
+from hubspot_batch_dagster.api.departure import LeaveBy, Moment
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch
@@ -22,6 +23,8 @@ from hubspot_batch_dagster.sync.delivery.refusal_trials import RefusalTrials
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.state.journal import Journal
+
+SHORTEST_TIME_TO_LEAVE = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Sender:
         conditional = self.conditional is not None and self.conditional.concerns(batch.action)
         if self.before is not None or conditional:
             return batch.unpack()
-        return replace(batch, sent_at=now, own_at=time.time())
+        return replace(batch, sent_at=now, own_at=time.time(), written=Moment.now())
 
     def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
         """Send the batch and settle every row that can be settled now.
@@ -129,7 +132,7 @@ class Sender:
         except HubSpotError as error:
             self.requester.stop.set(error)
             return DeliveredBatch(outcomes=found)
-        intent = batch.intent(self.clock(), time.time())
+        intent = replace(batch.intent(self.clock(), time.time()), written=Moment.now())
         self.journal.intend(self.sync, self.run, intent)
         delivery = BatchDelivery(self, batch, intent).run()
         delivery.outcomes += found
@@ -139,10 +142,12 @@ class Sender:
         """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled row by row."""
         late = None
 
-        def leaving() -> None:
+        def leaving() -> LeaveBy:
             nonlocal late
-            if self._is_late(packed.sent_at):
-                late = self.leaving_at(packed.intent(packed.unpack()), range(len(packed)))
+            if late is None and not self._is_late(packed.written):
+                return self._leave_by(packed.written)
+            late = self.leaving_at(late or packed.intent(packed.unpack()), range(len(packed)))
+            return self._leave_by(late.written)
 
         first = None
         if not self.requester.stop:
@@ -156,7 +161,7 @@ class Sender:
         return BatchDelivery(self, batch, late or packed.intent(batch), first).run()
 
     def post(
-        self, action: Action, body: bytes, *, leaving: Callable[[], None], retry: bool = False
+        self, action: Action, body: bytes, *, leaving: Callable[[], LeaveBy], retry: bool = False
     ) -> Answer | HubSpotError:
         """Send a batch once, when its turn has come: not while all requests of the run meet trouble.
 
@@ -177,20 +182,33 @@ class Sender:
         self.outage.answered()
         return answer
 
+    def leave_by(self, intent: Intent) -> LeaveBy:
+        """Until when a request of an intent may leave: until then no other run can take it for one that is long over."""
+        return self._leave_by(intent.written)
+
     def leaving_at(self, intent: Intent, open_rows: Sequence[int]) -> Intent:
-        """The intent of a create that leaves now. If it had to wait, the journal must know: its age decides later.
+        """The intent of a request that leaves now. If it had to wait, it is written anew: its age decides later, and a run that was
+        overtaken meanwhile finds that out before it sends.
 
         Raises:
             StoreError: The journal could not be written; the request must not leave.
         """
-        if not self._is_late(intent.newest):
+        if not self._is_late(intent.written):
             return intent
-        intent = replace(intent, last_at=self.clock(), own_at=time.time())
+        intent = replace(intent, last_at=self.clock(), own_at=time.time(), written=Moment.now())
         self.journal.settle(self.sync, self.run, Outcomes(), intent_id=None, left=intent.pick(open_rows))
         return intent
 
-    def _is_late(self, written: float) -> bool:
-        return self.clock() - written > self.requester.retry_policy.index_lag / 10
+    def _leave_by(self, written: Moment | None) -> LeaveBy:
+        return LeaveBy(written or Moment.now(), self._time_to_leave)
+
+    def _is_late(self, written: Moment | None) -> bool:
+        return written is None or written.age() > self._time_to_leave
+
+    @property
+    def _time_to_leave(self) -> float:
+        """Seconds within which a request must leave once its intent is written; a second at least, for a busy host needs it."""
+        return max(SHORTEST_TIME_TO_LEAVE, self.requester.retry_policy.index_lag / 10)
 
     def _by_record_id(self, batch: Batch, settled: list[Outcomes]) -> Batch:
         """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""

@@ -13,7 +13,7 @@ from typing import TypeVar
 from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.client import HubSpotClient
-from hubspot_batch_dagster.api.connection import Answer, results_of
+from hubspot_batch_dagster.api.connection import Answer, Leaving, results_of
 from hubspot_batch_dagster.api.endpoints import Endpoint, associations_path, endpoint, search_endpoint
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
@@ -107,9 +107,9 @@ class Requester:
         body: bytes,
         *,
         retry: bool = False,
-        leaving: Callable[[], None] | None = None,
+        leaving: Leaving | None = None,
     ) -> Answer:
-        """Send a batch once; ``leaving`` is called when its turn has come.
+        """Send a batch once; ``leaving`` is called when its turn has come, and says until when it may leave.
 
         Raises:
             HubSpotError: The answer was not a success, or there was none.

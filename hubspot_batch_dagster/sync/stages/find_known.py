@@ -14,8 +14,10 @@ from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging import known_rows
+from hubspot_batch_dagster.sync.staging.respelling import new_keys
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
+from hubspot_batch_dagster.sync.state.identity import Identity
 
 
 @contextmanager
@@ -88,6 +90,29 @@ def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
         recovery.search()
         attach_known(run, area, path)
     return recovery
+
+
+def respell_journal(run: RunContext) -> None:
+    """In the first run of this version: what an earlier one left in the journal has the row keys of that version."""
+    if run.generation != 1:
+        return
+    journal, columns = run.store.journal, len(run.operation.key_columns)
+    open_keys = (key for intent in journal.open_intents(run.name) for key in intent.keys)
+    settled_keys = (key for outcomes in journal.outcomes(run.name) for key in outcomes.keys)
+    new = new_keys(chain(open_keys, settled_keys), columns)
+    if new:
+        journal.rewrite_keys(run.name, run.definition.id, new)
+
+
+def check_keys(run: RunContext, identity: Identity, area: StagingArea, path: Path | None) -> None:
+    """Refuse keys of another type than before, of which none is known.
+
+    Raises:
+        InputError: With both types.
+    """
+    if path is not None:
+        before = Identity.from_mapping(ids_table.described(path)).key_types
+        known_rows.check_key_types(area, path, before, identity.key_types, run.name)
 
 
 def read_records(run: RunContext, schema: Schema, area: StagingArea, path: Path | None) -> None:

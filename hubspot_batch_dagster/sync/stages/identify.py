@@ -33,8 +33,10 @@ def identify(run: RunContext) -> Identity:
     )
     before = run.store.check(run.name, wanted, anew=anew)
     portal = _account(run, said=before.unknown_portal)
-    wanted = replace(wanted, portal=portal, unknown_portal=run.portal is not None and portal is None)
-    run.store.portal_id = wanted.portal
+    if portal is not None:
+        run.store.portal_id = portal
+    unknown = run.portal is not None and portal is None
+    wanted = replace(wanted, portal=run.store.portal_id, unknown_portal=unknown)
     return run.store.check(run.name, wanted, anew=anew)
 
 

@@ -6,7 +6,7 @@ and writes it anew when it is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,12 +15,16 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
+from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
-from hubspot_batch_dagster.sync.state.ids_table import META, described, unreadable
+from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 
 _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
     category, code, property, message, correlation_id, warning, associations, former"""
+
+
+_NEEDED = {"_key", "_digest", "_definition", *RESERVED}
 
 
 def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes]) -> None:
@@ -49,7 +53,7 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
             for table in ("staged", "rejected"):
                 db.execute(f"ALTER TABLE {table} ALTER COLUMN keys TYPE {struct} USING NULL::{struct}")
         keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
-        location = str(path).replace("'", "''")
+        location = str(in_this_spelling(stage, path)).replace("'", "''")
         db.execute(
             f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
             hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
@@ -82,6 +86,44 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
     )
 
 
+def check_key_types(
+    stage: StagingArea, path: Path, before: Sequence[str], now: Sequence[str], sync: str
+) -> None:
+    """Refuse keys of another type of which none is known: all rows would be taken for new ones.
+
+    Args:
+        stage: The stage, with ``known``.
+        path: The ids table.
+        before: The types of the key columns in the run that wrote it; empty where they are not known.
+        now: Their types in this run's table.
+        sync: Name of the sync.
+
+    Raises:
+        InputError: With both types.
+    """
+    before = before or [str(pq.read_schema(path).field(name).type) for name in stage.key_columns]
+    if not now or list(before) == list(now) or stage.rows_in == 0:
+        return
+    known = stage.count("SELECT count(*) FROM (FROM known WHERE id IS NOT NULL LIMIT 1)")
+    staged = stage.count("SELECT count(*) FROM (FROM staged LIMIT 1)")
+    if (
+        known
+        and staged
+        and not stage.count("SELECT count(*) FROM (FROM staged JOIN known USING (key) LIMIT 1)")
+    ):
+        changed = ", ".join(
+            f"{name!r} was {old} and is {new}"
+            for name, old, new in zip(stage.key_columns, before, now, strict=True)
+            if old != new
+        )
+        raise InputError(
+            f"The key column {changed}, and none of the table's keys is known to the sync {sync!r}: "
+            "all rows would be taken for new ones. Nothing was sent.",
+            column=stage.key_columns[0],
+            remedy="Cast the key to the type and the spelling that it had. If the rows are other ones, give the sync another name.",
+        )
+
+
 def detach(stage: StagingArea) -> None:
     """Take the view ``known`` away, to attach it anew with what was found out since."""
     for name, kind in stage.db.execute(
@@ -106,7 +148,7 @@ def attach_other(stage: StagingArea, path: Path | None, sync: str, key_columns: 
             f"The ids table of {sync!r} has the key {found}, and this operation gives {list(key_columns)}.",
             remedy="Give key= as many columns, in the same order.",
         )
-    location = str(path).replace("'", "''")
+    location = str(in_this_spelling(stage, path)).replace("'", "''")
     stage.db.execute(
         f"""CREATE VIEW others AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
         WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
@@ -134,7 +176,7 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
             f"The ids table of {sync!r} has the key {found['key']}, and a cell holds one value.",
             remedy="Join its ids table to your rows, and give the column with the record ids without through=.",
         )
-    location = str(path).replace("'", "''")
+    location = str(in_this_spelling(stage, path)).replace("'", "''")
     stage.db.execute(
         f"""CREATE TABLE {table} AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
         WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
@@ -200,6 +242,9 @@ def damage_explained(path: Path | None) -> Iterator[None]:
             ) from error
         if path is not None and isinstance(error, duckdb.Error):
             _read_through(path)
+            lacking = sorted(_NEEDED - set(pq.read_schema(path).names))
+            if lacking:
+                raise unreadable(path, ValueError(f"it has no column {lacking[0]!r}")) from None
         raise
 
 

@@ -61,6 +61,8 @@ class StagingArea:
     """
 
     def __init__(self, encoder: Encoder, folder: Path, *, memory: str = "512MB") -> None:
+        self.folder = folder
+        self.respelt: dict[Path, Path] = {}
         self.db = _database(folder, memory)
         self._writer = self.db.cursor()
         self.key_columns = encoder.layout.key

@@ -7,7 +7,7 @@ it says of itself; :mod:`hubspot_batch_dagster.sync.staging.known_rows` makes ta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,17 @@ def write_in_progress(path: Path, identity: Identity) -> None:
 def metadata_of(identity: Identity, generation: int) -> str:
     """What an ids table says of itself, as it is written into the file."""
     return json.dumps({"format": FORMAT, "generation": generation, **asdict(identity)})
+
+
+def portal_of(table: Any) -> int | None:
+    """The account that an ids table in memory is about; ``None`` for anything else, and where it does not say so."""
+    metadata = getattr(getattr(table, "schema", None), "metadata", None)
+    said = metadata.get(META) if isinstance(metadata, Mapping) else None
+    try:
+        portal = json.loads(said).get("portal") if said is not None else None
+        return int(portal) if portal is not None else None
+    except (ValueError, AttributeError, TypeError):
+        return None
 
 
 def unreadable(path: Path, error: Exception) -> StoreError:

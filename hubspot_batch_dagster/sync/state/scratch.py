@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,11 +40,17 @@ def scratch_folder(here: Path) -> Iterator[Path]:
         delete_folder(folder, base=here)
 
 
+_MADE_WITHIN = 3600.0
+"""Seconds after which a folder without that file is none that is being made: an earlier version left it."""
+
+
 def _clear(place: Path, here: Path) -> None:
     """Delete the folders that no living process holds. One that is being made at this moment has no such file yet, and stays."""
     for folder in place.iterdir():
         check_inside(folder, base=here)
         if not (folder / _HELD).is_file():
+            if time.time() - folder.stat().st_mtime > _MADE_WITHIN:
+                delete_folder(folder, base=here)
             continue
         held = FileLock(folder / _HELD, mode=0o600)
         with contextlib.suppress(OSError, Timeout):

@@ -172,10 +172,16 @@ def test_an_interruption_while_lost_creates_are_searched_for_keeps_them_open(ben
     bench.emulator.faults.add(Fault.drop(operation="create", times=1, after_commit=True))
     main = threading.main_thread().ident
     assert main is not None
-    timer = threading.Timer(2.5, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
+
+    def strike() -> None:
+        assert bench.wait_for(lambda: bench.writes("create") == 1)
+        time.sleep(1.0)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    striking = threading.Thread(target=strike)
+    striking.start()
     finished = bench.finish(firms(5), COMPANIES, retry_policy=replace(QUICK, index_lag=9.0))
-    timer.join()
+    striking.join()
     assert isinstance(finished.interruption, KeyboardInterrupt)
     assert shown(finished.result) == {"unknown": 5}
     assert shown(bench.run(firms(5), COMPANIES)) == {"unchanged": 5}
