@@ -27,7 +27,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "put": (Store, "put"),
     "put_version": (Store, "put_version"),
     "close": (SqlJournal, "conclude"),
-    "publish": (Store, "_publish"),
+    "publish": (Store, "publish"),
     "fsync": (os, "fsync"),
 }
 """Step -> where it is. ``fsync`` is inside the replacement of a file: before it is renamed, and after."""

@@ -179,7 +179,7 @@ def test_a_run_whose_lock_was_taken_away_sends_nothing_more_and_replaces_nothing
         "before the intent": (journal, "record", 2),
         "before the answer": (journal, "record", 3),
         "before the ids table": (store, "conclude", 1),
-        "before the copy": (store, "_publish", 1),
+        "before the copy": (store, "publish", 1),
     }
     owner, name, nth = places[moment]
     slow.start(rows, operation, owner, name, nth=nth)
@@ -235,9 +235,7 @@ def test_answers_that_come_after_the_take_over_are_not_lost(bench: Bench) -> Non
     assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(5)])
 
 
-def test_a_lock_without_a_sign_of_life_is_not_waited_for_and_one_with_it_is(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_a_lock_without_a_sign_of_life_is_not_waited_for_and_one_with_it_is(tmp_path: Path) -> None:
     store, other = Store(tmp_path / "s", lock_wait=3.0), Store(tmp_path / "s", lock_wait=3.0)
     with store.lock("sync"), store.begin("sync", "one", on_overtaken=print):
         began = time.monotonic()

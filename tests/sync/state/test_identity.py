@@ -89,6 +89,7 @@ def test_a_store_of_the_first_version_takes_its_account_from_the_definitions_bes
         as_of_the_first_version(path, folder / "ids.parquet")
     for each in [*folder.glob("ids-*"), *folder.glob("portal-*"), *Path(bench.root).glob("journal.db*")]:
         each.unlink()
+    shutil.rmtree(folder / "runs")
     made = Bench(another, bench.root)
     made.reopen()
     with pytest.raises(InputError, match=rf"portal {bench.emulator.portal_id}"):
