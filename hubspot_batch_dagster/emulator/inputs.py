@@ -197,6 +197,7 @@ def check_values(portal: Portal, table: Table, inputs: list[Input], version: str
     settings = portal.settings
     normalise = version in settings.normalise_dates
     requires = version in settings.required_properties
+    leads = table.name == "leads"
     for item in inputs:
         given = item.given.get("properties", {})
         if not isinstance(given, dict):
@@ -207,8 +208,9 @@ def check_values(portal: Portal, table: Table, inputs: list[Input], version: str
                 _take_key(table, item, normalise)
             if requires:
                 item.value_errors += _missing(portal, table, item.values)
-            if not item.value_errors:
-                item.problem = inline_problem(portal, table, item.given.get("associations"))
+            associations = item.given.get("associations")
+            if (associations or leads) and not item.value_errors:
+                item.problem = inline_problem(portal, table, associations)
         elif requires:
             item.value_errors += _conditionally_missing(
                 portal, table, {**item.record.properties, **item.values}, item.values
