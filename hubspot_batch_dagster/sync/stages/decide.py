@@ -9,6 +9,7 @@ from pathlib import Path
 from hubspot_batch_dagster.api.errors import GuardStopped
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.planning.near_keys import near_keys
 from hubspot_batch_dagster.sync.planning.planner import Plan, doubts, make_plan, plan_hash
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -46,7 +47,7 @@ def decide(
         full_refresh=run.options.full_refresh,
         size=run.definition.batch_size,
     )
-    plan = replace(plan, warnings=(*_reverted(run, plan), *_doubts(run, schema, area)))
+    plan = replace(plan, warnings=(*_reverted(run, plan), *_doubts(run, schema, area), *near_keys(area)))
     for each in plan.warnings:
         run.options.on_warning(each)
     approved = run.options.approve
