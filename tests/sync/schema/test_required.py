@@ -59,7 +59,7 @@ def test_what_a_page_lists_and_others_contradict_is_warned_of_and_sent(
     for at, row in enumerate((without_column, empty)):
         bench.emulator.books.clear()
         bench.warnings.clear()
-        bench.run([{"id": 1, **row}], Create(kind, key="id"), str(at))
+        bench.run([{"id": at, **row}], Create(kind, key="id"), str(at))
         assert any(f"1 new {kind} lack {lacks}, which" in each for each in bench.warnings), bench.warnings
         assert len(bench.emulator.books.requests("create", kind)) >= 1
 
