@@ -37,6 +37,8 @@ class SyncResult:
         cells_omitted: ``"column: CODE"`` -> cells that were left out or cleared. Their rows count as what became of them.
         store: Id of the store that was used.
         generation: Which run of the sync it was, as the store counts them.
+        waiting: Rejected rows whose reason may pass (another record is in the way, or one is missing), and which this run did not
+            look at again: a run spends 2 % of its requests on them, the oldest first.
 
     Examples:
         >>> import tempfile
@@ -73,6 +75,7 @@ class SyncResult:
     cells_omitted: Mapping[str, int] = field(default_factory=dict)
     store: str = ""
     generation: int = 0
+    waiting: int = 0
 
     @property
     def ids(self) -> pa.Table:

@@ -35,6 +35,7 @@ from hubspot_batch_dagster.sync.stages.first_run import meet_other_syncs, start_
 from hubspot_batch_dagster.sync.stages.identify import identify
 from hubspot_batch_dagster.sync.stages.look_at_records import look_at_records
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema, resolve_schema
+from hubspot_batch_dagster.sync.stages.retry_refused import retry_refused
 from hubspot_batch_dagster.sync.stages.save import save
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows, stage_rows
 from hubspot_batch_dagster.sync.staging import conclusion, known_rows
@@ -167,7 +168,8 @@ def _carry_out(run: RunContext) -> RunReport:
         if not run.options.adopt:
             note_start(run, ready.identity, plan)
             prepare_writing(run, schema, ready.identity, plan, ready.ids_path)
-            delivery = deliver(run, schema, area, plan, recovery)
+            waiting = retry_refused(run, area, plan, recovery.lookup)
+            delivery = deliver(run, schema, area, plan, recovery, waiting=waiting)
         if delivery.strangers:
             attach_known(run, area, ready.ids_path)
         associated = associate(run, schema, ready.staged, delivery, recovery.associations_at_large)

@@ -13,7 +13,8 @@ from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
-from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.batches.verdict import outcomes_of
+from hubspot_batch_dagster.sync.delivery.archive_guard import archivable
 from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
 from hubspot_batch_dagster.sync.delivery.conditional_properties import ConditionalProperties
@@ -120,8 +121,8 @@ class Sender:
         if self.requester.stop:
             return DeliveredBatch()
         found: list[Outcomes] = []
-        if batch.action == "archive" and batch.id_property is not None:
-            batch = self._by_record_id(batch, found)
+        if batch.action == "archive":
+            batch = self._may_be_archived(batch, found)
             if not len(batch):
                 return DeliveredBatch(outcomes=found)
         try:
@@ -210,31 +211,15 @@ class Sender:
         """Seconds within which a request must leave once its intent is written; a second at least, for a busy host needs it."""
         return max(SHORTEST_TIME_TO_LEAVE, self.requester.retry_policy.index_lag / 10)
 
-    def _by_record_id(self, batch: Batch, settled: list[Outcomes]) -> Batch:
-        """HubSpot archives by record id alone: read the ids first, and reject the rows that have no record."""
-        name = batch.id_property
-        assert name is not None
-        values = {i: each for i, each in enumerate(batch.ids) if each}
+    def _may_be_archived(self, batch: Batch, settled: list[Outcomes]) -> Batch:
+        """HubSpot archives by record id alone, and whatever the id leads to: read the records first, and reject what must stay."""
         try:
-            records = self.lookup.records(values, name)
+            found = archivable(batch, self.lookup, self.owners, self.known_ids)
         except HubSpotError as error:
             self.requester.stop.set(error)
             return batch.pick([])
-        ids = [records[i].id if i in records else None for i in range(len(batch))]
-        missing = [i for i, each in enumerate(ids) if each is None]
-        # A row whose former archive lost its answer has no live record any more; its id is known, and archiving repeats.
-        before = self.known_ids([batch.keys[i] for i in missing]) if missing else {}
-        ids = [before.get(batch.keys[i]) if each is None else each for i, each in enumerate(ids)]
-        missing = [i for i, each in enumerate(ids) if each is None]
-        if missing:
-            verdict = Verdict(
-                outcome="rejected",
-                category="OBJECT_NOT_FOUND",
-                code="NO_RECORD",
-                property=name,
-                message=f"No record has this {name}.",
-            )
-            outcomes = outcomes_of(batch, dict.fromkeys(missing, verdict), self.clock())
+        if found.rejected:
+            outcomes = outcomes_of(batch, found.rejected, self.clock())
             self.journal.settle(self.sync, self.run, outcomes, intent_id=None)
             settled.append(outcomes)
-        return replace(batch, ids=ids, id_property=None).without(missing)
+        return replace(batch, ids=found.ids, id_property=None).without(list(found.rejected))

@@ -16,7 +16,9 @@ from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.settlement.value_comparison import holds
+from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.staging.statements import REVERTED
 
 
 def by_unique_property(
@@ -52,11 +54,11 @@ def by_unique_property(
         wanted = {i: value for i, value in values.items() if value}
         matched = _records(batch, requester, UniqueProperty.of(object_type, name), object_type, wanted)
         left = [i for i in wanted if i not in matched]
-        known = stage.known_ids([batch.keys[i] for i in left], archived=False) if left else {}
+        known = RecordOwners(stage).known_ids([batch.keys[i] for i in left], archived=False) if left else {}
         gone = {i: known[batch.keys[i]] for i in left if batch.keys[i] in known}
         return _compared(batch, matched, gone, numbers)
 
-    yield from in_parallel(look, stage.staged(size, reverted=reverted, new=new))
+    yield from in_parallel(look, _rows(stage, size, known=False, reverted=reverted, new=new))
 
 
 def by_record_id(
@@ -76,7 +78,33 @@ def by_record_id(
         gone = {i: each for i, each in ids.items() if i not in matched}
         return _compared(batch, matched, gone, numbers)
 
-    yield from in_parallel(look, stage.staged(size, known=True, reverted=reverted))
+    yield from in_parallel(look, _rows(stage, size, known=True, reverted=reverted))
+
+
+def _rows(
+    stage: StagingArea, size: int, *, known: bool, reverted: bool, new: bool = False
+) -> Iterator[Batch]:
+    """The rows to look up: all with the id they came with, or (``known``) those with a record, with the id that the ids table has.
+
+    Those that an undo took back and that have not changed since are among them only with ``reverted``; with ``new`` only those
+    without a record that is known.
+    """
+    query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged s"
+    some = (
+        []
+        if reverted
+        else [
+            f"NOT EXISTS (FROM known u WHERE u.key = s.key AND u.digest = s.digest AND u.code = '{REVERTED}')"
+        ]
+    )
+    if new:
+        some.append("NOT EXISTS (FROM known n WHERE n.key = s.key AND n.id IS NOT NULL)")
+    if known:
+        query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
+            FROM staged s JOIN known k USING (key)"""
+        some += ["k.id IS NOT NULL", "k.outcome <> 'archived'"]
+    query += (f" WHERE {' AND '.join(some)}" if some else "") + " ORDER BY row"
+    yield from stage.looked_at(query, size)
 
 
 def _compared(

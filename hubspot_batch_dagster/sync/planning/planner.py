@@ -73,13 +73,16 @@ def make_plan(
     through = "" if operation.looks_up_keys_in is None else " LEFT JOIN others o USING (key)"
     db.execute(
         f"""CREATE TABLE plan AS
-        SELECT row, key, digest, action,
+        SELECT row, key, digest, action, retry,
+            CASE WHEN retry = 'update' THEN {_id_to_update(operation)} WHEN retry <> 'create' THEN {_id_to_send(operation)} END AS retry_id,
             CASE WHEN action = 'reverted' AND NOT there THEN NULL ELSE known_id END AS known_id, synced_at,
             CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
         FROM (
             SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at,
                 coalesce(k.outcome <> 'archived', false) AS there, {"o.id" if through else "NULL"} AS other_id,
-                {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action
+                {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action,
+                CASE WHEN k.outcome = 'rejected' AND {PASSING}
+                    THEN {_action(operation, definition, True, waiting=waiting, written_late=written_late, freed=freed)} END AS retry
             FROM staged s LEFT JOIN known k USING (key){through})"""
     )
     plan_same_records(stage, by_send_id=operation.looks_up_keys_in is not None)
@@ -96,7 +99,8 @@ def make_plan(
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
-    requests = sum(-(-n // size) for n in [*sent, gone])
+    read_before = [actions.get("archive", 0), gone]
+    requests = sum(-(-n // size) for n in [*sent, gone, *read_before])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 
 
@@ -233,6 +237,11 @@ def _note_freed(stage: StagingArea) -> str:
                 WHERE h.id IS NOT NULL AND h.code IS DISTINCT FROM 'SAME_RECORD'), false)"""
     )
     return "s.key IN (FROM freed)"
+
+
+PASSING = """(k.category IN ('CONFLICT', 'OBJECT_NOT_FOUND') OR k.code IN
+    ('CONFLICT', 'ALREADY_EXISTS', 'OBJECT_ALREADY_EXISTS', 'CONFLICTING_UNIQUE_VALUE', 'SAME_RECORD', 'AMBIGUOUS_MATCH'))"""
+"""Whether a refusal is about another record or a passing state and not about the row, as SQL. Such rows are tried again."""
 
 
 def not_sent_again(stage: StagingArea) -> set[tuple[str, str]]:

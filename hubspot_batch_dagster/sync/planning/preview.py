@@ -165,7 +165,10 @@ def _rejected(stage: StagingArea) -> pa.Table:
 def _changes(
     stage: StagingArea, requester: Requester, object_type: str, show_values: bool
 ) -> tuple[Change, ...]:
-    batch = next(stage.changed(SAMPLE), None)
+    # Rows whose known record would change.
+    query = """SELECT row, key, digest, 'update' AS action, known_id AS send_id FROM plan
+            WHERE action IN ('update', 'upsert') AND known_id IS NOT NULL ORDER BY row"""
+    batch = next(stage.looked_at(query, SAMPLE), None)
     if batch is None:
         return ()
     names = sorted({name for text in batch.properties for name in json.loads(text)})

@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
+from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.shared_records import settle_shared_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
@@ -32,6 +33,7 @@ class Delivery:
         dissociated: Associations that ``Associate(..., replace=True)`` removed.
         found_rows: Rows to create whose record was there already.
         interruption: What the caller must raise once the result is put away.
+        waiting: Rows refused for a reason that may pass, which this run did not look at again.
         strangers: Whether records were found whose keys are not in this run's table.
     """
 
@@ -40,16 +42,26 @@ class Delivery:
     found_rows: Sequence[int] = ()
     interruption: BaseException | None = None
     strangers: bool = False
+    waiting: int = 0
 
 
-def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, recovery: Recovery) -> Delivery:
+def deliver(
+    run: RunContext,
+    schema: Schema,
+    area: StagingArea,
+    plan: Plan,
+    recovery: Recovery,
+    *,
+    waiting: int = 0,
+) -> Delivery:
     """Send what the plan says, and settle every answer.
 
     Raises:
         StoreError: The journal cannot be written.
     """
     sender = _sender(run, schema, area, recovery)
-    if plan.actions.get("create") and recovery.lookup.unique_property is None:
+    creates = plan.actions.get("create") or plan.actions.get("rejected")
+    if creates and recovery.lookup.unique_property is None:
         run.requester.learn_server_time(run.object_type)
     progress = Progress.begin(plan, run.options.on_progress)
 
@@ -77,13 +89,14 @@ def deliver(run: RunContext, schema: Schema, area: StagingArea, plan: Plan, reco
         recovery.hold(dispatcher.lost)
         area.lost(recovery.held)
         gone = area.count(f"SELECT count(*) FROM staged WHERE row >= {area.rows_in}")
-        return Delivery(gone, dissociated, dispatcher.found_rows, interruption)
+        return Delivery(gone, dissociated, dispatcher.found_rows, interruption, waiting=waiting)
     area.lost(recovery.held)
-    return Delivery(gone, dissociated, dispatcher.found_rows, strangers=strangers)
+    return Delivery(gone, dissociated, dispatcher.found_rows, strangers=strangers, waiting=waiting)
 
 
 def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recovery) -> Sender:
-    for key, looked_at in area.suspects():
+    owners = RecordOwners(area)
+    for key, looked_at in owners.suspects():
         recovery.suspects.setdefault(key, looked_at)
     operation = run.operation
     sender = Sender(
@@ -97,11 +110,11 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         clock=run.clock,
         suspects=recovery.suspects,
         updates=operation.updates_found_records,
-        known_ids=area.known_ids,
+        known_ids=owners.known_ids,
         before=_before_images(run, schema) if operation.keeps_before_images else None,
         conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
-        owners=area.owners,
+        owners=owners.keys,
     )
     if not operation.is_association:
         return sender

@@ -14,6 +14,7 @@ from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging import known_rows
+from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.respelling import new_keys
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
@@ -80,7 +81,7 @@ def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
         run.object_type,
         run.requester,
         run.operation.found_by,
-        area.claimed,
+        RecordOwners(area).claimed,
     )
     recovery = Recovery(run.store.journal, run.name, run.definition.id, run.requester, lookup, run.clock)
     recovery.look_up_by_value()

@@ -72,6 +72,7 @@ def save(
         cells_omitted=omitted,
         store=identity.store,
         generation=generation,
+        waiting=delivery.waiting,
     )
     history.add_run(store, result, run.folder)
     return result

@@ -34,7 +34,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
 from hubspot_batch_dagster.sync.staging import spill_file
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
+from hubspot_batch_dagster.sync.staging.statements import literal
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 from hubspot_batch_dagster.table.layout import Layout
 
@@ -176,38 +176,12 @@ class StagingArea:
         keys = [key for intent in intents for key in intent.keys]
         self.db.execute("INSERT INTO lost SELECT row FROM staged WHERE key IN (SELECT unnest(?))", [keys])
 
-    def claimed(self, ids: Sequence[str]) -> set[str]:
-        """Which of some record ids belong to a row already, by the ids table or by this run."""
-        query = (
-            "SELECT id FROM known WHERE id IN (SELECT unnest(?)) AND outcome <> 'archived' "
-            "UNION SELECT id FROM settled WHERE id IN (SELECT unnest(?))"
-        )
+    def ask(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The lines of a small query, with all outcomes so far; safe for threads."""
         with self._lock:
             self._flush()
-            return {each for (each,) in self.db.execute(query, [list(ids), list(ids)]).fetchall()}
-
-    def owners(self, ids: Sequence[str]) -> dict[str, str]:
-        """The keys of the rows of this run that have some records, by the ids table or by this run."""
-        query = f"""SELECT k.id, k.key FROM known k JOIN staged USING (key)
-            WHERE k.id IN (SELECT unnest(?)) AND k.outcome IN {LIVE}
-            UNION ALL SELECT t.id, s.key FROM settled t JOIN staged s USING (row)
-            WHERE t.id IN (SELECT unnest(?)) AND t.outcome IN {LIVE}"""
-        with self._lock:
-            self._flush()
-            return dict(self.db.execute(query, [list(ids), list(ids)]).fetchall())
-
-    def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
-        """The record ids that the ids table has for some keys, those of archived records among them or not."""
-        some = "" if archived else " AND outcome <> 'archived'"
-        query = f"SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?)){some}"
-        with self._lock:
-            return dict(self.db.execute(query, [list(keys)]).fetchall())
-
-    def suspects(self) -> list[tuple[str, float]]:
-        """Keys to create that an earlier run perhaps sent, and when HubSpot was last seen without their record."""
-        query = """SELECT p.key, epoch(k.synced_at) FROM plan p JOIN known k USING (key)
-            WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
-        return self.db.execute(query).fetchall()
+            found: list[tuple[Any, ...]] = self.db.execute(query, list(parameters)).fetchall()
+            return found
 
     def batches(
         self, run: str, size: int, *, reopened: bool = False, by_record_id: bool = False
@@ -225,45 +199,12 @@ class StagingArea:
             ready = packed(rows, action, run, id_property, size)
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
 
-    def staged(
-        self, size: int, *, known: bool = False, reverted: bool = True, new: bool = False
-    ) -> Iterator[Batch]:
-        """All rows, to look them up.
-
-        Args:
-            size: Rows in a batch.
-            known: Only those with a record, with the record id that the ids table has; else with the id they came with.
-            reverted: Those too that an undo took back and that have not changed since.
-            new: Only those without a record that is known.
-        """
-        query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged s"
-        some = (
-            []
-            if reverted
-            else [
-                f"NOT EXISTS (FROM known u WHERE u.key = s.key AND u.digest = s.digest AND u.code = '{REVERTED}')"
-            ]
-        )
-        if new:
-            some.append("NOT EXISTS (FROM known n WHERE n.key = s.key AND n.id IS NOT NULL)")
-        if known:
-            query = """SELECT s.row, s.key, s.digest, 'update' AS action, k.id AS send_id
-                FROM staged s JOIN known k USING (key)"""
-            some += ["k.id IS NOT NULL", "k.outcome <> 'archived'"]
-        query += (f" WHERE {' AND '.join(some)}" if some else "") + " ORDER BY row"
-        yield from self._looked_at(query, size)
-
-    def changed(self, size: int) -> Iterator[Batch]:
-        """Rows whose known record would change, with its id; then rows that are new."""
-        query = """SELECT row, key, digest, 'update' AS action, known_id AS send_id FROM plan
-            WHERE action IN ('update', 'upsert') AND known_id IS NOT NULL ORDER BY row"""
-        yield from self._looked_at(query, size)
-
     def table(self, query: str) -> pa.Table:
         """The rows of a query, all at once."""
         return self.stream(query, 65_536).read_all()
 
-    def _looked_at(self, query: str, size: int) -> Iterator[Batch]:
+    def looked_at(self, query: str, size: int) -> Iterator[Batch]:
+        """The rows of a query (row, key, digest, action, send_id; ordered by row) with their texts, in batches of one action each."""
         for action, rows in self._grouped(iter(self.stream(query, READ_AT_ONCE)), size):
             for start in range(0, rows.num_rows, size):
                 yield batch_of(rows.slice(start, size), action, "", self._id_property)

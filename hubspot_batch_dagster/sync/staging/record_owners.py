@@ -1,0 +1,46 @@
+"""Whose the records are: which rows have which, by the ids table and by this run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.staging.statements import LIVE
+
+
+class RecordOwners:
+    """Answers whose records are, while a run sends; safe for threads.
+
+    Args:
+        stage: The rows, with ``known``.
+    """
+
+    def __init__(self, stage: StagingArea) -> None:
+        self._stage = stage
+
+    def claimed(self, ids: Sequence[str]) -> set[str]:
+        """Which of some record ids belong to a row already, of this table or not."""
+        query = """SELECT id FROM known WHERE id IN (SELECT unnest(?)) AND outcome <> 'archived'
+            UNION SELECT id FROM settled WHERE id IN (SELECT unnest(?))"""
+        return {str(found) for (found,) in self._stage.ask(query, [list(ids), list(ids)])}
+
+    def keys(self, ids: Sequence[str]) -> dict[str, str]:
+        """Record id -> key of the row of this table that has it."""
+        mine = f"row < {self._stage.rows_in}"
+        query = f"""SELECT k.id, k.key FROM known k JOIN staged USING (key)
+            WHERE k.id IN (SELECT unnest(?)) AND k.outcome IN {LIVE} AND {mine}
+            UNION ALL SELECT t.id, s.key FROM settled t JOIN staged s USING (row)
+            WHERE t.id IN (SELECT unnest(?)) AND t.outcome IN {LIVE} AND {mine}"""
+        return {str(record): str(key) for record, key in self._stage.ask(query, [list(ids), list(ids)])}
+
+    def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
+        """The record ids that the ids table has for some keys, those of archived records among them or not."""
+        some = "" if archived else " AND outcome <> 'archived'"
+        query = f"SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?)){some}"
+        return {str(key): str(record) for key, record in self._stage.ask(query, [list(keys)])}
+
+    def suspects(self) -> list[tuple[str, float]]:
+        """Keys to create that an earlier run perhaps sent, and when HubSpot was last seen without their record."""
+        query = """SELECT p.key, epoch(k.synced_at) FROM plan p JOIN known k USING (key)
+            WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
+        return [(str(key), float(seen)) for key, seen in self._stage.ask(query)]

@@ -1,0 +1,103 @@
+"""What is remembered of a refusal: it is about the row, about another record, or about the run."""
+
+from __future__ import annotations
+
+import pytest
+from bench.sync_bench import CONTACTS, Bench, firms, people, shown
+
+from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.models import ArchiveInput
+from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
+
+
+def archive(bench: Bench, object_type: str, *ids: str) -> None:
+    client: HubSpotClient = bench.client
+    client.batch_archive(object_type, [ArchiveInput(id=each) for each in ids])
+
+
+def test_a_conflict_is_looked_up_each_run_and_sent_once_the_other_record_is_gone(bench: Bench) -> None:
+    ids = bench.seed_old("contacts", [{"email": f"p{i}@x.org", "firstname": "Other"} for i in range(5)])
+    assert shown(bench.run(people(5), CONTACTS)) == {"rejected": 5}
+    before = bench.writes()
+    again = bench.run(people(5), CONTACTS)
+    assert (shown(again), again.requests, bench.writes() - before) == ({"rejected": 5}, 1, 0)
+    archive(bench, "contacts", *ids[:2])
+    assert shown(bench.run(people(5), CONTACTS)) == {"created": 2, "rejected": 3}
+
+
+def test_swapped_addresses_are_sorted_out_by_the_next_runs(bench: Bench) -> None:
+    bench.emulator.add_property("companies", "ext", unique=True)
+    keyed = Upsert("companies", key="id", properties=["name", "ext"])
+    rows = [{"id": i, "name": f"Firm {i}", "ext": f"e{i}"} for i in range(2)]
+    bench.run(rows, keyed)
+    rows[0]["ext"] = "e1"
+    assert bench.run(rows, keyed).counts["rejected"] == 1
+    rows[1]["ext"] = "free"
+    bench.run(rows, keyed)
+    assert bench.run(rows, keyed).counts["rejected"] == 0
+    assert bench.once_each("companies", "ext", ["e1", "free"])
+
+
+def test_a_record_that_was_missing_is_updated_once_it_is_back(bench: Bench) -> None:
+    ids = bench.seed_old("companies", [{"name": "A"}, {"name": "B"}])
+    table = bench.emulator.portal.table("companies")
+    gone = table.records.pop(ids[0])
+    by_id = Update("companies", record_id="company", properties=["city"])
+    rows = [{"company": each, "city": "Ulm"} for each in ids]
+    assert shown(bench.run(rows, by_id)) == {"updated": 1, "rejected": 1}
+    again = bench.run(rows, by_id)
+    assert (shown(again), again.requests) == ({"unchanged": 1, "rejected": 1}, 1)
+    table.records[ids[0]] = gone
+    assert shown(bench.run(rows, by_id)) == {"updated": 1, "unchanged": 1}
+
+
+def test_of_many_such_rows_a_run_takes_the_oldest_and_says_how_many_wait(bench: Bench) -> None:
+    bench.seed_old("contacts", [{"email": f"p{i}@x.org"} for i in range(60)])
+    assert shown(bench.run(people(60), CONTACTS)) == {"rejected": 60}
+    seen = []
+    for _ in range(3):
+        result = bench.run(people(60), CONTACTS, batch_size=10)
+        seen.append((result.waiting, result.requests))
+    assert seen == [(40, 2)] * 3
+    asked = [each for each in bench.emulator.books.requests() if each.operation == "read"]
+    assert sum(each.inputs for each in asked) == 60
+
+
+@pytest.mark.parametrize("size", [100, 1])
+def test_nothing_is_archived_while_a_living_row_has_the_record(bench: Bench, size: int) -> None:
+    from hubspot_batch_dagster.emulator.merges import merge_records
+
+    mirror = Upsert("companies", key="id", properties=["name", "city"], when_gone="archive", max_gone=1.0)
+    ids = bench.run(firms(3), mirror).ids["hs_object_id"].to_pylist()
+    portal = bench.emulator.portal
+    left = merge_records(portal, portal.table("companies"), ids[0], ids[1]).id
+    result = bench.run(firms(3)[:1], mirror, batch_size=size)
+    assert set(bench.emulator.records("companies")) == {left}
+    assert result.counts["archived"] == 1
+    assert result.reasons == {"SAME_RECORD": 1}
+    again = bench.run(firms(3)[:1], mirror)
+    assert (shown(again), again.requests) == ({"unchanged": 1}, 0)
+
+
+def test_a_record_that_another_one_was_merged_into_is_archived_by_its_own_id_only(bench: Bench) -> None:
+    from hubspot_batch_dagster.emulator.merges import merge_records
+
+    ids = bench.seed_old("companies", [{"name": "A"}, {"name": "B"}])
+    portal = bench.emulator.portal
+    left = merge_records(portal, portal.table("companies"), *ids).id
+    by_id = Archive("companies", record_id="company")
+    kept = bench.run([{"company": ids[0]}], by_id, "one")
+    assert kept.reasons == {"SAME_RECORD": 1}
+    assert left in str(kept.rejected["error_message"].to_pylist())
+    assert shown(bench.run([{"company": left}], by_id, "own")) == {"archived": 1}
+    assert not bench.emulator.records("companies")
+
+
+def test_what_is_about_the_row_is_remembered_until_the_row_or_the_operation_changes(bench: Bench) -> None:
+    operation = Create("companies", key="id", properties=["name", "annualrevenue"])
+    bad = [{"id": i, "name": f"F{i}", "annualrevenue": "much" if i == 1 else "1999"} for i in range(3)]
+    assert shown(bench.run(bad, operation)) == {"created": 2, "rejected": 1}
+    again = bench.run(bad, operation)
+    assert (shown(again), again.requests) == ({"unchanged": 2, "rejected": 1}, 0)
+    bad[1]["annualrevenue"] = "2001"
+    assert shown(bench.run(bad, operation)) == {"created": 1, "unchanged": 2}
