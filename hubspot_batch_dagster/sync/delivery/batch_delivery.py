@@ -268,19 +268,16 @@ class BatchDelivery(BatchSettlement):
         return about
 
     def _take_apart(self, rows: list[int]) -> None:
-        """One of the rows at least is refused. Those that were tried alone and refused are known."""
+        """One of the rows at least is refused. Those that were tried alone and refused are asked about once more: it may have passed."""
         known = [row for row in rows if row in self.alone]
-        for row in known:
-            error = self.alone.pop(row)
-            verdict = rejection(error, error.correlation_id)._replace(stale=not self.sender.trials.taken)
-            self.reasons[verdict.message or ""] += 1
-            self._settle({row: verdict}, Event.TAKEN)
-            self.groups.found()
-        rest = [row for row in rows if self.states[row] not in FINAL]
+        rest = [row for row in rows if row not in self.alone and self.states[row] not in FINAL]
+        self.alone = {}
         if not known and len(rest) > 1:
             self.groups.halve(Group(rest))
-        elif rest:
-            self.groups.add(rest)
+            return
+        self.groups.add(rest)
+        for row in known:
+            self.groups.add([row], refused=True)
 
     def _same_records(self, error: HubSpotError, rows: list[int]) -> dict[int, Verdict]:
         """The rows that HubSpot calls duplicates though nothing in the batch is there twice: two values lead to one record."""

@@ -50,10 +50,10 @@ class Groups:
             self.halve(group)
         return None
 
-    def add(self, rows: Iterable[int]) -> None:
-        """Rows to send, of which nothing is known."""
+    def add(self, rows: Iterable[int], *, refused: bool = False) -> None:
+        """Rows to send, of which nothing is known, or (``refused``) that HubSpot refused before."""
         if found := list(rows):
-            self._waiting.append(Group(found))
+            self._waiting.append(Group(found, refused))
 
     def halve(self, group: Group) -> None:
         """A group was refused, and HubSpot did not say for which row."""

@@ -123,8 +123,8 @@ TABLES = {
     ),
     "plan": _table(
         "what becomes of a row: its action, its record, the id that is sent",
-        "row key digest action known_id synced_at send_id",
-        "planning/planner",
+        "row key digest action retry retry_id known_id synced_at send_id",
+        "planning/planner stages/retry_refused staging/reopened_rows staging/shared_records",
         "staging/staging_area staging/conclusion planning/preview associations/association_table",
     ),
     "gone": _table(
@@ -168,6 +168,12 @@ TABLES = {
         "row id",
         "staging/shared_records staging/reopened_rows",
         "staging/staging_area",
+    ),
+    "retried": _table(
+        "a row that was refused for a passing reason and that this run looks at again",
+        f"row id {_REASON}",
+        "stages/retry_refused",
+        "stages/retry_refused",
     ),
     "verdicts": _table("the last outcome of a row", _SETTLED, "staging/conclusion", "staging/conclusion"),
     "final": _table(
