@@ -15,4 +15,6 @@ class Roles(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring is not None:
             text = _ROLE.sub(r"`\1`", obj.docstring.value)
-            obj.docstring.value = re.sub(r"::$", ":", _CODE_BLOCK.sub("", text), flags=re.M)
+            obj.docstring.value = re.sub(
+                r"::$", ":", _CODE_BLOCK.sub("", text), flags=re.M
+            )

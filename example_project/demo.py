@@ -11,7 +11,7 @@ import dagster as dg
 
 from example_project import report, warehouse
 from example_project.local_hubspot import EmulatorProcess, local_hubspot
-from example_project.places import LISTS, STORE, VALUES, WAREHOUSE
+from example_project.paths import LISTS, STORE, VALUES, WAREHOUSE
 
 RED = "vehicles"  # the asset that fails on purpose
 OBJECT_TYPES = ("calls", "companies", "contacts", "deals", "leads", "vehicles", "meetings")

@@ -4,7 +4,7 @@ import os
 
 import dagster as dg
 
-from example_project.places import STORE, VALUES
+from example_project.paths import STORE, VALUES
 from hubspot_batch_dagster import ArrowParquetIOManager, HubSpotResource
 
 # The rows are made up, so unless you say otherwise they go to a HubSpot on this machine and never to a real account.

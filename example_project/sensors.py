@@ -6,7 +6,7 @@ import dagster as dg
 
 from example_project.alerts import failed_step, post
 from example_project.jobs import CallsToRemove, day_of_meetings, tables
-from example_project.places import LISTS
+from example_project.paths import LISTS
 
 _ON = dg.DefaultSensorStatus.RUNNING
 

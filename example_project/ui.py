@@ -13,7 +13,7 @@ import dagster as dg
 
 from example_project.demo import materialize, materialize_days, nice, point_at, say, start_afresh
 from example_project.local_hubspot import local_hubspot
-from example_project.places import DAGSTER_HOME, LISTS
+from example_project.paths import DAGSTER_HOME, LISTS
 
 ROOT = Path(__file__).parent.parent
 HUBSPOT_PORT = 8585

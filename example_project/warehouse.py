@@ -11,18 +11,18 @@ from example_project.data import (
     accounts,
     appointments,
     customers,
-    fair_leads,
     phone_log,
     price_list,
     sales_sheet,
+    trade_show_leads,
 )
-from example_project.places import WAREHOUSE
+from example_project.paths import WAREHOUSE
 
 TABLES = {
     "accounts": accounts,
     "customers": customers,
     "sales_sheet": sales_sheet,
-    "fair_leads": fair_leads,
+    "trade_show_leads": trade_show_leads,
     "phone_log": phone_log,
     "price_list": price_list,
     "appointments": appointments,

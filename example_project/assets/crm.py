@@ -92,9 +92,9 @@ def deals(sales_sheet: pd.DataFrame, companies: pa.Table) -> pa.Table:
     ),
     group_name="crm",
 )
-def leads(fair_leads: pa.Table, contacts: pa.Table) -> pa.Table:
-    """The fair's leads, each with its contact."""
-    return with_record_id(fair_leads, contacts, on="mail", name="contact_id")
+def leads(trade_show_leads: pa.Table, contacts: pa.Table) -> pa.Table:
+    """The trade show's leads, each with its contact."""
+    return with_record_id(trade_show_leads, contacts, on="mail", name="contact_id")
 
 
 # Calls have no unique property, and HubSpot would gladly store the same call twice.

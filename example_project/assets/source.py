@@ -26,9 +26,9 @@ def sales_sheet() -> pd.DataFrame:
 
 
 @dg.asset(group_name="warehouse", kinds={"duckdb", "arrow"})
-def fair_leads() -> pa.Table:
-    """Leads from the trade fair."""
-    return warehouse.read("fair_leads")
+def trade_show_leads() -> pa.Table:
+    """Leads from the trade show."""
+    return warehouse.read("trade_show_leads")
 
 
 @dg.asset(group_name="warehouse", kinds={"duckdb", "arrow"})

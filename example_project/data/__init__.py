@@ -1,1 +1,1 @@
-"""Made-up tables, one module each. Every module has ``ROWS``, ``DIRT``, ``SCHEMA`` and ``table()``."""
+"""Made-up tables, one module each. Every module has ``ROWS``, ``FAULTS``, ``SCHEMA`` and ``table()``."""

@@ -6,7 +6,7 @@ from random import Random
 import pyarrow as pa
 
 from example_project.data import words
-from example_project.data.dirt import Dirt, Row, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, put
 
 ROWS = 2_400
 SCHEMA = pa.schema(
@@ -23,13 +23,13 @@ SCHEMA = pa.schema(
         "about": pa.string(),
     }
 )
-DIRT = (
-    Dirt("no domain", 180, put(domain=None), refused=False),
-    Dirt("no industry", 240, put(industry=None), refused=False),
-    Dirt("number of employees unknown", 300, put(employees=None), refused=False),
-    Dirt("spaces around the name", 120, lambda row, _: row.update(company_name=f"  {row['company_name']} "), refused=False),
-    Dirt("quotes, a new line, a backslash", 60, put(about='They said:\n\t"C:\\new" is fine; really.'), refused=False),
-    Dirt("an emoji", 40, lambda row, _: row.update(about=f"{row['about']} 🚚✨"), refused=False),
+FAULTS = (
+    Fault("no domain", 180, put(domain=None), refused=False),
+    Fault("no industry", 240, put(industry=None), refused=False),
+    Fault("number of employees unknown", 300, put(employees=None), refused=False),
+    Fault("spaces around the name", 120, lambda row, _: row.update(company_name=f"  {row['company_name']} "), refused=False),
+    Fault("quotes, a new line, a backslash", 60, put(about='They said:\n\t"C:\\new" is fine; really.'), refused=False),
+    Fault("an emoji", 40, lambda row, _: row.update(about=f"{row['about']} 🚚✨"), refused=False),
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def rows() -> list[Row]:
     """The accounts as dicts, the same ones every time."""
     random = Random("accounts")
     made = [_company(number, random) for number in range(1, ROWS + 1)]
-    sprinkle(made, DIRT, random)
+    inject_faults(made, FAULTS, random)
     return made
 
 

@@ -6,7 +6,7 @@ from random import Random
 import pyarrow as pa
 
 from example_project.data import customers, words
-from example_project.data.dirt import Dirt, Row, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, put
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DAYS = 730
@@ -23,10 +23,10 @@ SCHEMA = pa.schema(
         "outcome": pa.string(),
     }
 )
-DIRT = (
-    Dirt("an outcome that HubSpot does not have", 60, put(outcome="it rained")),
-    Dirt("a person without a contact", 90, put(mail="who.is.this@nowhere.example.com"), refused=False),
-    Dirt("an end that nobody wrote down", 200, put(ends_at=None), refused=False),
+FAULTS = (
+    Fault("an outcome that HubSpot does not have", 60, put(outcome="it rained")),
+    Fault("a person without a contact", 90, put(mail="who.is.this@nowhere.example.com"), refused=False),
+    Fault("an end that nobody wrote down", 200, put(ends_at=None), refused=False),
 )
 
 
@@ -35,7 +35,7 @@ def rows() -> list[Row]:
     random = Random("appointments")
     mails = customers.mails_of_contacts()
     made = [_appointment(number, mails, random) for number in range(ROWS)]
-    sprinkle(made, DIRT, random)
+    inject_faults(made, FAULTS, random)
     return made
 
 

@@ -6,7 +6,7 @@ from random import Random
 import pyarrow as pa
 
 from example_project.data import accounts, words
-from example_project.data.dirt import Dirt, Row, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, put
 
 ROWS = 10_500
 ACTIVE = 10_000
@@ -51,19 +51,19 @@ def _register_again(row: Row, random: Random) -> None:
     row["mail"] = _mail(first + 1).upper()
 
 
-DIRT = (
-    Dirt("no e-mail", 90, put(mail=None)),
-    Dirt("an e-mail without @", 70, _no_at),
-    Dirt("registered twice, shouting the second time", 110, _register_again),
-    Dirt("a stage that HubSpot does not have", 60, put(stage="on the phone")),
-    Dirt("a role that HubSpot does not have", 40, put(roles=["DECISION_MAKER", "TEA_MAKER"])),
-    Dirt("e-mail in capitals", 400, _shout, refused=False),
-    Dirt("spaces around the e-mail", 150, _pad, refused=False),
-    Dirt("no first name", 200, put(first_name=None), refused=False),
-    Dirt("an emoji for a surname", 30, put(last_name="🌻 \"Sunny\""), refused=False),
-    Dirt("no roles", 300, put(roles=None), refused=False),
-    Dirt("an empty list of roles", 300, put(roles=[]), refused=False),
-    Dirt("never ordered", 500, put(last_order=None), refused=False),
+FAULTS = (
+    Fault("no e-mail", 90, put(mail=None)),
+    Fault("an e-mail without @", 70, _no_at),
+    Fault("registered twice, shouting the second time", 110, _register_again),
+    Fault("a stage that HubSpot does not have", 60, put(stage="on the phone")),
+    Fault("a role that HubSpot does not have", 40, put(roles=["DECISION_MAKER", "TEA_MAKER"])),
+    Fault("e-mail in capitals", 400, _shout, refused=False),
+    Fault("spaces around the e-mail", 150, _pad, refused=False),
+    Fault("no first name", 200, put(first_name=None), refused=False),
+    Fault("an emoji for a surname", 30, put(last_name="🌻 \"Sunny\""), refused=False),
+    Fault("no roles", 300, put(roles=None), refused=False),
+    Fault("an empty list of roles", 300, put(roles=[]), refused=False),
+    Fault("never ordered", 500, put(last_order=None), refused=False),
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def rows() -> list[Row]:
     """The customers as dicts, the same ones every time."""
     random = Random("customers")
     made = [_customer(number, random) for number in range(1, ROWS + 1)]
-    sprinkle(made[:ACTIVE], DIRT, random, clean=_CLEAN)
+    inject_faults(made[:ACTIVE], FAULTS, random, clean=_CLEAN)
     return made
 
 

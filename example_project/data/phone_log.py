@@ -6,7 +6,7 @@ from random import Random
 import pyarrow as pa
 
 from example_project.data import customers
-from example_project.data.dirt import Dirt, Row, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, put
 
 ROWS = 20_000
 DIRECTIONS = ("INBOUND", "OUTBOUND")
@@ -30,13 +30,13 @@ SCHEMA = pa.schema(
         "notes": pa.string(),
     }
 )
-DIRT = (
-    Dirt("a status that HubSpot does not have", 240, put(status="HUNG UP")),
-    Dirt("a direction that HubSpot does not have", 130, put(direction="SIDEWAYS")),
-    Dirt("notes longer than HubSpot stores", 30, put(notes="bla " * 17_500)),
-    Dirt("an unknown caller", 2_600, put(mail=None), refused=False),
-    Dirt("a caller without a contact", 300, put(mail="who.is.this@nowhere.example.com"), refused=False),
-    Dirt("length unknown", 900, put(seconds=None), refused=False),
+FAULTS = (
+    Fault("a status that HubSpot does not have", 240, put(status="HUNG UP")),
+    Fault("a direction that HubSpot does not have", 130, put(direction="SIDEWAYS")),
+    Fault("notes longer than HubSpot stores", 30, put(notes="bla " * 17_500)),
+    Fault("an unknown caller", 2_600, put(mail=None), refused=False),
+    Fault("a caller without a contact", 300, put(mail="who.is.this@nowhere.example.com"), refused=False),
+    Fault("length unknown", 900, put(seconds=None), refused=False),
 )
 
 
@@ -45,7 +45,7 @@ def rows() -> list[Row]:
     random = Random("calls")
     mails = customers.mails_of_contacts()
     made = [_call(number, mails, random) for number in range(1, ROWS + 1)]
-    sprinkle(made, DIRT, random)
+    inject_faults(made, FAULTS, random)
     return made
 
 

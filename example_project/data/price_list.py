@@ -5,7 +5,7 @@ from random import Random
 
 import pyarrow as pa
 
-from example_project.data.dirt import Dirt, Row, one_of, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, one_of, put
 
 ROWS = 600
 COLOURS = ("red", "blue", "white", "black")
@@ -26,12 +26,12 @@ def _copy_and_paste(row: Row, random: Random) -> None:
     row["vin"] = _vin(random.randint(1, _CLEAN))
 
 
-DIRT = (
-    Dirt("no VIN", 30, put(vin=None)),
-    Dirt("a VIN pasted twice", 30, _copy_and_paste),
-    Dirt("a year that is no number", 25, one_of("model_year", "n/a", "2024/25", "new")),
-    Dirt("a colour that nobody set up in HubSpot", 45, one_of("colour", "mauve", "rust")),
-    Dirt("no price yet", 60, put(price=None), refused=False),
+FAULTS = (
+    Fault("no VIN", 30, put(vin=None)),
+    Fault("a VIN pasted twice", 30, _copy_and_paste),
+    Fault("a year that is no number", 25, one_of("model_year", "n/a", "2024/25", "new")),
+    Fault("a colour that nobody set up in HubSpot", 45, one_of("colour", "mauve", "rust")),
+    Fault("no price yet", 60, put(price=None), refused=False),
 )
 
 
@@ -39,7 +39,7 @@ def rows() -> list[Row]:
     """The vehicles as dicts, the same ones every time."""
     random = Random("vehicles")
     made = [_vehicle(number, random) for number in range(1, ROWS + 1)]
-    sprinkle(made, DIRT, random, clean=_CLEAN)
+    inject_faults(made, FAULTS, random, clean=_CLEAN)
     return made
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pyarrow as pa
 
 from example_project.data import accounts
-from example_project.data.dirt import Dirt, Row, one_of, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, one_of, put
 
 ROWS = 1_500
 STAGES = (
@@ -29,15 +29,15 @@ SCHEMA = pa.schema(
         "closes_on": pa.string(),
     }
 )
-DIRT = (
-    Dirt("a date that never was", 22, one_of("closes_on", "2026-02-30", "2025-13-01", "0000-00-00")),
-    Dirt("a date in another order", 13, put(closes_on="31.12.2026")),
-    Dirt("a stage that HubSpot does not have", 15, put(stage="almost signed")),
-    Dirt("no amount", 60, put(amount=None), refused=False),
-    Dirt("chance unknown", 90, put(chance=None), refused=False),
-    Dirt("no date", 50, put(closes_on=None), refused=False),
-    Dirt("an amount of nothing", 20, put(amount=Decimal("0.00")), refused=False),
-    Dirt("an account that nobody knows", 25, put(account_id="A-99999"), refused=False),
+FAULTS = (
+    Fault("a date that never was", 22, one_of("closes_on", "2026-02-30", "2025-13-01", "0000-00-00")),
+    Fault("a date in another order", 13, put(closes_on="31.12.2026")),
+    Fault("a stage that HubSpot does not have", 15, put(stage="almost signed")),
+    Fault("no amount", 60, put(amount=None), refused=False),
+    Fault("chance unknown", 90, put(chance=None), refused=False),
+    Fault("no date", 50, put(closes_on=None), refused=False),
+    Fault("an amount of nothing", 20, put(amount=Decimal("0.00")), refused=False),
+    Fault("an account that nobody knows", 25, put(account_id="A-99999"), refused=False),
 )
 
 
@@ -45,7 +45,7 @@ def rows() -> list[Row]:
     """The deals as dicts, the same ones every time."""
     random = Random("deals")
     made = [_deal(number, random) for number in range(1, ROWS + 1)]
-    sprinkle(made, DIRT, random)
+    inject_faults(made, FAULTS, random)
     return made
 
 

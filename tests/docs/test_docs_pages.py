@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import docs_pages
 import pytest
@@ -16,9 +17,19 @@ OUTSIDE = ("https://", "http://", "mailto:")
 PYTHON_TAG = re.compile(r"!!python/name:\S+")
 
 
-def nav_of(text: str) -> set[str]:
-    loaded = yaml.safe_load(PYTHON_TAG.sub("", text))
-    return {page for entry in loaded["nav"] for page in entry.values()}
+def nav_of(config: str) -> set[str]:
+    """The pages in the navigation of mkdocs.yml, of all its sections."""
+    listed = re.search(r"^nav:\n((?:[ -].*\n)+)", config, re.M)
+    assert listed is not None
+    return _pages_in(yaml.safe_load(listed[1]))
+
+
+def _pages_in(entries: list[dict[str, Any]]) -> set[str]:
+    found: set[str] = set()
+    for entry in entries:
+        for target in entry.values():
+            found |= {target} if isinstance(target, str) else _pages_in(target)
+    return found
 
 
 @pytest.mark.parametrize("page", docs_pages.PAGES, ids=docs_pages.page_name)
@@ -102,3 +113,15 @@ def test_the_files_of_the_example_that_a_page_names_exist() -> None:
     }
     assert len(named) >= 8
     assert [file for file in sorted(named) if not (docs_pages.ROOT / file).is_file()] == []
+
+
+def test_code_fits_its_column() -> None:
+    """A command that is typed in one line may be longer."""
+    wide = [
+        f"{block}: {line}"
+        for block in docs_pages.blocks("python", "yaml", "text")
+        if block.page.startswith("docs/")
+        for line in block.code.splitlines()
+        if len(line) > 88
+    ]
+    assert wide == []

@@ -15,7 +15,7 @@ import pytest
 
 from example_project import warehouse
 from example_project.data import appointments, customers
-from example_project.data.dirt import refused
+from example_project.data.faults import refused
 from example_project.demo import DAYS, WRONG_CALLS
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ SOURCE = {
     "companies": "accounts",
     "contacts": "customers",
     "deals": "sales_sheet",
-    "leads": "fair_leads",
+    "leads": "trade_show_leads",
     "vehicles": "price_list",
 }
 
@@ -119,8 +119,8 @@ def test_every_row_is_accounted_for_and_every_fault_is_found(demo: Run) -> None:
         module = warehouse.TABLES[SOURCE[asset]]
         rows = customers.ACTIVE if asset == "contacts" else module.ROWS
         assert number(counts["rows"]) == rows
-        assert number(counts["rejected"]) == refused(module.DIRT)
-        assert number(counts["created"]) == rows - refused(module.DIRT)
+        assert number(counts["rejected"]) == refused(module.FAULTS)
+        assert number(counts["created"]) == rows - refused(module.FAULTS)
         assert counts["unknown"] == counts["updated"] == counts["unchanged"] == "0"
 
 
@@ -181,7 +181,7 @@ def test_leads_calls_deals_and_meetings_hang_on_their_records(demo: Run) -> None
     }
     log, leads, deals = (
         warehouse.read(name, demo.home / "warehouse.duckdb").to_pylist()
-        for name in ("phone_log", "fair_leads", "sales_sheet")
+        for name in ("phone_log", "trade_show_leads", "sales_sheet")
     )
     linked = sum(row["call_id"] in made["calls"] and (row["mail"] or "").lower() in contacts for row in log)
     linked += sum(row["lead_id"] in made["leads"] for row in leads)

@@ -13,7 +13,7 @@ import pytest
 
 from example_project import warehouse
 from example_project.data import appointments, customers, phone_log
-from example_project.data.dirt import refused
+from example_project.data.faults import refused
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def test_the_warehouse_holds_what_was_made_up(name: str, built: Path) -> None:
     [
         ("accounts", 2_000),
         ("customers", 10_000),
-        ("fair_leads", 3_000),
+        ("trade_show_leads", 3_000),
         ("phone_log", 20_000),
         ("sales_sheet", 1_000),
         ("appointments", 4_000),
@@ -49,7 +49,7 @@ def test_the_tables_are_of_a_size_that_shows_something(name: str, least: int) ->
 
 def test_one_table_is_clean_one_is_a_mess_and_the_others_are_between() -> None:
     """So the example's assets are green, red and yellow at the default max_rejected of 5 %."""
-    shares = {name: refused(module.DIRT) / module.ROWS for name, module in warehouse.TABLES.items()}
+    shares = {name: refused(module.FAULTS) / module.ROWS for name, module in warehouse.TABLES.items()}
     assert shares.pop("accounts") == 0
     assert shares.pop("price_list") > 0.05
     assert all(0 < share < 0.05 for share in shares.values())
@@ -91,7 +91,7 @@ def test_rows_between_two_times_are_those_of_a_day_and_each_row_is_of_one(built:
 
 def test_a_lead_a_call_and_a_meeting_name_people_who_become_contacts(built: Path) -> None:
     known = pa.array(customers.mails_of_contacts())
-    for name in ("fair_leads", "phone_log", "appointments"):
+    for name in ("trade_show_leads", "phone_log", "appointments"):
         mails = pc.utf8_lower(warehouse.read(name, built)["mail"])
         assert pc.sum(pc.is_in(mails, known)).as_py() > 0.8 * len(mails)
 

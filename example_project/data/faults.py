@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Dirt:
+class Fault:
     """One kind of fault.
 
     Args:
@@ -25,22 +25,22 @@ class Dirt:
     refused: bool = True
 
 
-def sprinkle(
-    rows: Sequence[Row], dirt: Sequence[Dirt], random: Random, clean: int = 0
+def inject_faults(
+    rows: Sequence[Row], faults: Sequence[Fault], random: Random, clean: int = 0
 ) -> dict[str, list[Row]]:
     """Spoil rows in place, no row twice, and leave the first ``clean`` rows alone. Returns the rows by fault."""
-    victims = random.sample(rows[clean:], sum(each.rows for each in dirt))
+    faulty = random.sample(rows[clean:], sum(each.rows for each in faults))
     spoiled: dict[str, list[Row]] = {}
-    for each in dirt:
-        spoiled[each.name], victims = victims[: each.rows], victims[each.rows :]
+    for each in faults:
+        spoiled[each.name], faulty = faulty[: each.rows], faulty[each.rows :]
         for row in spoiled[each.name]:
             each.spoil(row, random)
     return spoiled
 
 
-def refused(dirt: Sequence[Dirt]) -> int:
+def refused(faults: Sequence[Fault]) -> int:
     """How many rows of a table cannot become records."""
-    return sum(each.rows for each in dirt if each.refused)
+    return sum(each.rows for each in faults if each.refused)
 
 
 def put(**values: Any) -> Callable[[Row, Random], None]:

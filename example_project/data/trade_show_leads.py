@@ -1,23 +1,23 @@
-"""Leads from the trade fair: each names a person by e-mail, as scribbled down."""
+"""Leads from the trade show: each names a person by e-mail, as scribbled down."""
 
 from random import Random
 
 import pyarrow as pa
 
 from example_project.data import customers, words
-from example_project.data.dirt import Dirt, Row, one_of, put, sprinkle
+from example_project.data.faults import Fault, Row, inject_faults, one_of, put
 
 ROWS = 3_000
 LABELS = ("HOT", "WARM", "COLD")
 SCHEMA = pa.schema({"lead_id": pa.string(), "mail": pa.string(), "title": pa.string(), "label": pa.string()})
 
-DIRT = (
-    Dirt("a person who left", 30, one_of("mail", *customers.mails_without_contact())),
-    Dirt("a person that nobody knows", 25, put(mail="who.is.this@nowhere.example.com")),
-    Dirt("no person", 15, put(mail=None)),
-    Dirt("a label that HubSpot does not have", 35, put(label="lukewarm")),
-    Dirt("e-mail in capitals", 200, lambda row, _: row.update(mail=row["mail"].upper()), refused=False),
-    Dirt("no label", 100, put(label=None), refused=False),
+FAULTS = (
+    Fault("a person who left", 30, one_of("mail", *customers.mails_without_contact())),
+    Fault("a person that nobody knows", 25, put(mail="who.is.this@nowhere.example.com")),
+    Fault("no person", 15, put(mail=None)),
+    Fault("a label that HubSpot does not have", 35, put(label="lukewarm")),
+    Fault("e-mail in capitals", 200, lambda row, _: row.update(mail=row["mail"].upper()), refused=False),
+    Fault("no label", 100, put(label=None), refused=False),
 )
 
 
@@ -26,7 +26,7 @@ def rows() -> list[Row]:
     random = Random("leads")
     mails = customers.mails_of_contacts()
     made = [_lead(number, mails, random) for number in range(1, ROWS + 1)]
-    sprinkle(made, DIRT, random)
+    inject_faults(made, FAULTS, random)
     return made
 
 
