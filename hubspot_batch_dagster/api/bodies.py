@@ -27,12 +27,17 @@ class Sent(BaseModel):
     )
 
     def to_json(self) -> bytes:
-        """The body's bytes: wire names, fields without a value left out."""
+        """The body's bytes: HubSpot's names, fields without a value left out."""
         return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
 
 
+def batch_body(*inputs: bytes) -> bytes:
+    """Write the body of a batch request, of inputs that are JSON already. Every batch is written here."""
+    return b'{"inputs":[' + b",".join(inputs) + b"]}"
+
+
 class Received(BaseModel):
-    """A body that we read: frozen, and deaf to fields that we do not use."""
+    """A body that we read: frozen, and without the fields that we do not use."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
@@ -55,13 +60,13 @@ class Repaired:
     Python objects first.
     """
 
-    def __init__(self, mend: Any) -> None:
-        self.mend = mend
+    def __init__(self, repair: Any) -> None:
+        self.repair = repair
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         plain = handler(source)
-        mended = core_schema.no_info_before_validator_function(self.mend, plain)
-        return core_schema.union_schema([plain, mended], mode="left_to_right")
+        repaired = core_schema.no_info_before_validator_function(self.repair, plain)
+        return core_schema.union_schema([plain, repaired], mode="left_to_right")
 
 
 def _as_text(value: Any) -> str | None:

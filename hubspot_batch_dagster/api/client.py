@@ -21,7 +21,7 @@ from hubspot_batch_dagster.api.associations import (
     LabelDefinition,
     ReadAnswer,
 )
-from hubspot_batch_dagster.api.bodies import Received, Sent
+from hubspot_batch_dagster.api.bodies import Received, Sent, batch_body
 from hubspot_batch_dagster.api.connection import Connection, results_of
 from hubspot_batch_dagster.api.definitions import (
     AccountDetails,
@@ -154,9 +154,9 @@ class HubSpotClient(Connection):
             properties_with_history=list(properties_with_history),
             id_property=id_property,
         )
-        path = f"{found.path}?archived=true" if archived else found.path
-        answer = self._request("POST", path, request.to_json(), found.window, found.ok, writes=False)
-        return answer.read(BatchAnswer)
+        if archived:
+            found = found.of_archived()
+        return self.send(found, request.to_json()).read(BatchAnswer)
 
     @checked
     def batch_archive(self, kind: Type, ids: Iterable[str | int | ArchiveInput | Mapping[str, Any]]) -> None:
@@ -329,7 +329,7 @@ def _as_id_input(one: Any) -> Any:
 
 
 def _body(inputs: Sequence[Sent]) -> bytes:
-    return b'{"inputs":[' + b",".join(entry.to_json() for entry in inputs) + b"]}"
+    return batch_body(*(entry.to_json() for entry in inputs))
 
 
 def as_model(kind: type[S], entry: Any, row: int | None = None) -> S:

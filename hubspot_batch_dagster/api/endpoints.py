@@ -6,7 +6,7 @@ for a read with history is what HubSpot's own refusal says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from hubspot_batch_dagster.api.errors import InputError
@@ -73,6 +73,10 @@ class Endpoint:
     ok: tuple[int, ...] = _WITH_BODY
     scopes: tuple[str, ...] = ()
     window: Window = "burst"
+
+    def of_archived(self) -> Endpoint:
+        """The same for archived records instead of living ones."""
+        return replace(self, path=f"{self.path}?archived=true")
 
     @property
     def writes(self) -> bool:

@@ -6,12 +6,13 @@ an answer does not speak of is sent again.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from pydantic_core import to_json
 
 from hubspot_batch_dagster.api.association_types import plain_association
 from hubspot_batch_dagster.api.associations import (
@@ -22,6 +23,7 @@ from hubspot_batch_dagster.api.associations import (
     LabelDefinition,
     ReadAnswer,
 )
+from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
 from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
@@ -305,7 +307,7 @@ def _input(pair: NewAssociation) -> dict[str, object]:
 
 
 def _body(inputs: Iterable[object]) -> bytes:
-    return json.dumps({"inputs": list(inputs)}, separators=(",", ":")).encode()
+    return batch_body(*map(to_json, inputs))
 
 
 def _portions(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring
 
+from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 
@@ -83,7 +84,7 @@ class Batch:
 
     def body(self) -> bytes:
         """The request body. The properties were encoded column by column and are put in as they are."""
-        return ('{"inputs":[' + ",".join(self._inputs()) + "]}").encode()
+        return batch_body(",".join(self._inputs()).encode())
 
     def size(self) -> int:
         """About how many bytes the body has."""

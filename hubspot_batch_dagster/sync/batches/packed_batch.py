@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pydantic_core import to_json
 
 from hubspot_batch_dagster.api.batch_results import traced_records
+from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.departure import Moment
 from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch, intent_id
@@ -181,7 +182,7 @@ def _pack(
     bodies = _joined(_inputs(action, run, id_property, column, lines), groups)
     numbers = _numbers(column["row"])
     for i, start in enumerate(starts):
-        body = b'{"inputs":[' + bodies[i] + b"]}"
+        body = batch_body(bodies[i])
         few = numbers[start : start + size]
         if len(body) > MAX_BYTES and len(few) > 1:
             half = rows.slice(start, size).combine_chunks()

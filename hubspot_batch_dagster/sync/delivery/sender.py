@@ -22,6 +22,7 @@ from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.outage import Outage, is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import RefusalTrials
 from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.settlement.echoes import contradicts
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.state.journal import Journal
 
@@ -153,7 +154,7 @@ class Sender:
         first = None
         if not self.requester.stop:
             first = self.post(packed.action, packed.body, leaving=leaving)
-            if isinstance(first, Answer):
+            if isinstance(first, Answer) and not contradicts(packed, first.body):
                 accepted = packed.accept(first.body, self.clock())
                 if accepted is not None:
                     self.trials.row_taken()

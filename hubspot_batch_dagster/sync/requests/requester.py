@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -146,7 +146,7 @@ class Requester:
             return []
         where = endpoint(object_type, "read", self.version, with_history=history)
         if archived:
-            where = replace(where, path=f"{where.path}?archived=true")
+            where = where.of_archived()
         request = ReadRequest(
             inputs=[ObjectId(id=each) for each in ids],
             properties=list(properties),

@@ -11,9 +11,12 @@ from bench.sync_bench import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubspot_batch_dagster.api.bodies import Sent, batch_body
+from hubspot_batch_dagster.api.client import as_model
+from hubspot_batch_dagster.api.models import ArchiveInput, CreateInput, UpdateInput, UpsertInput
 from hubspot_batch_dagster.sync.batches import packed_batch as packing
 from hubspot_batch_dagster.sync.batches.journal_entries import Line
-from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch, packed
+from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch, batch_of, packed
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 TEXTS = st.text(max_size=12).filter(lambda text: not any("\ud800" <= each <= "\udfff" for each in text))
@@ -68,6 +71,40 @@ def test_a_packed_body_is_what_its_rows_give_one_by_one(
             assert all("associations" in sent for sent in json.loads(each.body)["inputs"])
         assert json.loads(each.body) == json.loads(batch.body())
         assert each.body == batch.body()
+
+
+MODELS: dict[str, type[Sent]] = {"create": CreateInput, "upsert": UpsertInput, "update": UpdateInput}
+
+
+@EXAMPLES
+@given(
+    values=st.lists(st.tuples(TEXTS.filter(bool), TEXTS, st.booleans()), min_size=1, max_size=9),
+    action=st.sampled_from([*MODELS, "archive"]),
+)
+def test_a_packed_body_is_what_the_clients_typed_inputs_give(
+    values: list[tuple[str, str, bool]], action: Any
+) -> None:
+    """Two writers of one body: the engine's, which is quick, and the client's, which checks each input."""
+    by = None if action in ("create", "archive") else "email"
+    rows = batch_of(table(values), action, "run", by)
+    inputs: list[dict[str, Any]] = []
+    for i, (key, value, linked) in enumerate(values):
+        one: dict[str, Any] = {"id": key} if action != "create" else {}
+        if action != "archive":
+            one |= {"properties": {"name": value}, "objectWriteTraceId": f"run-{i}"}
+        if by:
+            one["idProperty"] = by
+        if action == "create":
+            links = [{"to": {"id": "7"}, "types": [{"associationTypeId": 1}]}] if linked else []
+            one["associations"] = links
+        inputs.append(one)
+    kind = MODELS.get(action, ArchiveInput)
+    typed = json.loads(batch_body(*(as_model(kind, one).to_json() for one in inputs)))
+    written = json.loads(rows.body())
+    for one in (*typed["inputs"], *written["inputs"]):
+        for association in one.pop("associations", []):
+            association.pop("types")  # the table's are empty, which no model takes
+    assert written == typed
 
 
 @EXAMPLES
