@@ -73,5 +73,5 @@ def traced_records(body: bytes) -> list[TracedRecord] | None:
     """
     try:
         return _SMOOTH.decode(body).results
-    except (DecodeError, UnicodeDecodeError):
+    except (DecodeError, UnicodeDecodeError, RecursionError):
         return None
