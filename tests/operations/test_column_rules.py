@@ -183,3 +183,45 @@ def test_an_update_takes_if_empty_and_no_on_create(bench: Bench) -> None:
     assert (stored["firstname"], stored["jobtitle"]) == ("a", "theirs")
     with pytest.raises(InputError, match="Update makes no record"):
         Update("contacts", record_id="record", properties={"jobtitle": Property("title", write="on_create")})
+
+
+@pytest.mark.parametrize("on_invalid", ["omit", "clear"])
+@pytest.mark.parametrize("operation", ["upsert", "create"])
+def test_a_value_that_only_hubspot_refuses_is_left_out_too_and_its_row_is_sent_once_more(
+    bench: Bench, operation: str, on_invalid: str
+) -> None:
+    """Nothing is known of the portal here, so the value reaches HubSpot, which refuses the batch and names the value."""
+    bench.emulator.add_property("contacts", "numemployees", type="number")
+    fields = {
+        "email": "email",
+        "numemployees": Property("employees", on_invalid=on_invalid),
+        "jobtitle": "note",
+    }
+    rows = [{"email": f"p{at}@x.org", "employees": str(at), "note": "n"} for at in range(30)]
+    rows[7]["employees"], rows[20]["employees"] = "seven", "twenty"
+    wanted = Upsert("contacts", id_property="email", properties=fields)
+    if operation == "create":
+        wanted = Upsert("contacts", key="email", properties=fields)
+    result = bench.run(rows, wanted)
+    assert shown(result) == {"created": 30}
+    assert sum(result.cells_omitted.values()) == 2
+    assert [each["row"] for each in result.omitted.to_pylist()] == [7, 20]
+    assert {each["column"] for each in result.omitted.to_pylist()} == {"employees"}
+    stored = {each["email"]: each for each in bench.emulator.records("contacts").values()}
+    assert len(stored) == 30
+    assert not stored["p7@x.org"].get("numemployees")
+    assert stored["p7@x.org"]["jobtitle"] == "n"
+    assert stored["p8@x.org"]["numemployees"] == "8"
+    assert bench.nothing_doubled()
+    assert shown(bench.run(rows, wanted)) == {"unchanged": 30}
+
+
+def test_a_value_without_a_rule_that_hubspot_refuses_rejects_its_row(bench: Bench) -> None:
+    bench.emulator.add_property("contacts", "numemployees", type="number")
+    fields = {"email": "email", "numemployees": "employees", "jobtitle": Property("note", on_invalid="omit")}
+    rows = [
+        {"email": f"p{at}@x.org", "employees": value, "note": "n"} for at, value in enumerate(["1", "two"])
+    ]
+    result = bench.run(rows, Upsert("contacts", id_property="email", properties=fields))
+    assert shown(result) == {"created": 1, "rejected": 1}
+    assert result.cells_omitted == {}

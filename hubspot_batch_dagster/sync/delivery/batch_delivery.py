@@ -6,6 +6,7 @@ answer is durable before the next request.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from dataclasses import replace
@@ -92,6 +93,42 @@ class BatchDelivery(BatchSettlement):
         self._close()
         self._follow_up()
         return self.delivery
+
+    def _settle(self, verdicts: dict[int, Verdict], event: Event) -> None:
+        super()._settle(self._without_bad_cells(verdicts), event)
+
+    def _without_bad_cells(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
+        """The verdicts that stand. A row refused for a property that it may go without is sent once more without it."""
+        rules = self.sender.on_invalid
+        if not rules:
+            return verdicts
+        again = {
+            row: verdict
+            for row, verdict in verdicts.items()
+            if verdict.outcome == "rejected"
+            and verdict.property in rules
+            and self._drop(row, verdict.property)
+        }
+        if not again:
+            return verdicts
+        self.states.happens(Event.NOT_CARRIED_OUT, [row for row in again if self.states[row] in UNDER_WAY])
+        self.groups.add(sorted(again))
+        self.sender.omit({self.batch.rows[row]: verdict for row, verdict in again.items()})
+        return {row: verdict for row, verdict in verdicts.items() if row not in again}
+
+    def _drop(self, row: int, name: str) -> bool:
+        """Take a property out of what a row sends, or clear it; whether there was one to take."""
+        sent = json.loads(self.batch.properties[row])
+        if not sent.get(name):
+            return False
+        if self.sender.on_invalid[name] == "clear":
+            sent[name] = ""
+        else:
+            del sent[name]
+        texts = list(self.batch.properties)
+        texts[row] = json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
+        self.batch = replace(self.batch, properties=texts)
+        return True
 
     def _send(self, group: Group) -> None:
         """Send some rows, again if that is safe."""

@@ -13,7 +13,7 @@ from hubspot_batch_dagster.operations.records import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch, PackedBatch
-from hubspot_batch_dagster.sync.batches.verdict import outcomes_of
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.delivery.archive_guard import archivable
 from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
@@ -46,6 +46,8 @@ class Sender:
         updates: A create that finds its record there already is followed by an update: the operation is an upsert.
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
+        on_invalid: Property -> what becomes of a value that HubSpot refuses, where it is not the row's rejection.
+        omit: Notes the values that were left out or cleared, by row.
         conditional: Leaves properties out of updates, if the operation asks for it.
         perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
         owners: The keys of the rows of this run that have some records.
@@ -66,6 +68,8 @@ class Sender:
     known_ids: Callable[[Sequence[str]], dict[str, str]] = lambda _keys: {}
     before: BeforeImages | None = None
     conditional: ConditionalProperties | None = None
+    on_invalid: Mapping[str, str] = field(default_factory=dict)
+    omit: Callable[[Mapping[int, Verdict]], None] = lambda _cells: None
     perhaps_archived: Set[str] = frozenset()
     owners: Callable[[Sequence[str]], dict[str, str]] = lambda _ids: {}
     trials: RefusalTrials = field(default_factory=RefusalTrials)

@@ -112,6 +112,10 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         updates=operation.updates_found_records,
         known_ids=owners.known_ids,
         before=_before_images(run, schema) if operation.keeps_before_images else None,
+        on_invalid={
+            name: each.on_invalid for name, each in operation.rules.items() if each.on_invalid != "reject"
+        },
+        omit=lambda cells: area.omit(cells, {name: each.column for name, each in operation.rules.items()}),
         conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
         owners=owners.keys,

@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +31,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
     batch_of,
     packed,
 )
+from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging import spill_file
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
@@ -129,6 +130,22 @@ class StagingArea:
         if reasons.num_rows:
             with self.db.cursor() as alone:  # the caller's thread is not that of the other tables
                 self._insert("incomplete", reasons, "*", alone)
+
+    def omit(self, cells: Mapping[int, Verdict], columns: Mapping[str, str]) -> None:
+        """Note values that HubSpot refused and that their rows go without.
+
+        Args:
+            cells: Row -> why; each names the property.
+            columns: Property -> column.
+        """
+        lines = [
+            [columns.get(each.property or ""), each.property, each.code or each.category, each.message, row]
+            for row, each in cells.items()
+        ]
+        with self.db.cursor() as alone:
+            alone.executemany(
+                "INSERT INTO omitted SELECT row, keys, key, ?, ?, ?, ? FROM staged WHERE row = ?", lines
+            )
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Append rows to a table; the columns stand in its order."""
