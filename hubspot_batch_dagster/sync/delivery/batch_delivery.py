@@ -107,7 +107,7 @@ class BatchDelivery(BatchSettlement):
             for row, verdict in verdicts.items()
             if verdict.outcome == "rejected"
             and verdict.property in rules
-            and self._drop(row, verdict.property)
+            and self._drop(row, verdict.property or "")
         }
         if not again:
             return verdicts
