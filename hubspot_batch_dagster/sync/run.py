@@ -176,9 +176,10 @@ def _carry_out(run: RunContext) -> RunReport:
         missed = not_sent_again(area)
         conclusion.conclude(area, gone=delivery.gone)
         saved = save(run, schema, ready.identity, ready.staged, delivery, associated)
-        if not run.stop and not run.options.adopt:
+        whole = not run.stop and not run.options.adopt
+        recovery.close_associations(associated.answered, others=whole)
+        if whole:
             recovery.close_reopened(missed)
-            recovery.close_associations()
     return RunReport(saved, plan, delivery.interruption, schema.preflight.drift)
 
 

@@ -25,3 +25,12 @@ def test_killed_and_cheated_syncs_leave_each_row_in_hubspot_once() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{SEEDS} seeds, " in done.stdout
     assert " 0 kills" not in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the harness forks")
+def test_associations_are_what_was_wanted_whenever_their_target_comes_and_whatever_dies() -> None:
+    """Seeds that once failed: a killed run whose associations no ids table knew, and a row that was away."""
+    command = [sys.executable, "-m", "tests.torture.associations", "--seeds", "3", "--from", "7"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 seeds, " in done.stdout

@@ -151,7 +151,9 @@ class AssociationTable:
             """CREATE TABLE association_state AS
             SELECT r.key, CASE WHEN r.reverted THEN r.before WHEN u.row IS NULL AND r.id IS NOT NULL THEN r.digest END AS digest
             FROM association_rows r LEFT JOIN (
-                SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')) u USING (row)"""
+                SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')) u USING (row)
+            UNION -- what was written for a row that is away is not in its hash: once it is back, it is looked at
+            SELECT DISTINCT key, NULL FROM association_lines WHERE row IS NULL AND outcome IN ('associated', 'unknown')"""
         )
         return self.counts()
 
@@ -328,7 +330,7 @@ class AssociationTable:
             WHERE d.row = association_rows.row"""
         )
         self.stage.db.execute(
-            "UPDATE association_rows SET changed = NOT reverted AND (again OR coalesce(before, '') <> digest)"
+            "UPDATE association_rows SET changed = NOT reverted AND (again OR before IS DISTINCT FROM digest)"
         )
 
     def _decide(self, *, planned: bool) -> None:

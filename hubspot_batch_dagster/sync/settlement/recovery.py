@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
@@ -92,11 +92,16 @@ class Recovery:
                     self.sync, self.run, outcomes, intent_id=intent.id if over else None, left=left
                 )
 
-    def close_associations(self) -> None:
-        """The associations of this run are written: requests that were over before that are done with."""
-        for intent in self.associations_at_large:
-            if intent.id in self._over:
-                self.journal.settle(self.sync, self.run, Outcomes(), intent_id=intent.id)
+    def close_associations(self, answered: Iterable[str], *, others: bool) -> None:
+        """The ids table knows the associations of this run: its requests that were answered are done with.
+
+        Args:
+            answered: Ids of their intents.
+            others: So are those of earlier runs that were over before: this run wrote all of theirs again.
+        """
+        over = [each.id for each in self.associations_at_large if others and each.id in self._over]
+        for intent_id in (*answered, *over):
+            self.journal.settle(self.sync, self.run, Outcomes(), intent_id=intent_id)
 
     def _reopen_associations(self, intent: Intent) -> None:
         self.associations_at_large.append(intent)

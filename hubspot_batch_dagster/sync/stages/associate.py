@@ -34,11 +34,14 @@ class Associated:
         table: Their lines; ``None`` where the operation has none.
         counts: Outcome -> associations.
         dissociated: Associations that ``replace`` removed.
+        answered: Ids of intents that are done with once the new ids table is saved. A run that dies before that has written
+            what no ids table knows: the next one must look again.
     """
 
     table: AssociationTable | None = None
     counts: dict[str, int] = field(default_factory=dict)
     dissociated: int = 0
+    answered: Sequence[str] = ()
 
 
 def associate(
@@ -62,12 +65,12 @@ def associate(
     with _made(run, schema, staged, delivery.found_rows, at_large, planned=False) as table:
         if table is None:
             return Associated()
-        dissociated = 0
+        dissociated, answered = 0, list[str]()
         if run.options.adopt:
             _look(run, schema, table)
         elif delivery.interruption is None:
-            dissociated = _write_all(run, schema, table)
-        return Associated(table, table.conclude(), dissociated)
+            dissociated = _write_all(run, schema, table, answered)
+        return Associated(table, table.conclude(), dissociated, answered)
 
 
 def planned_associations(
@@ -110,8 +113,8 @@ def _made(
     yield table
 
 
-def _write_all(run: RunContext, schema: Schema, table: AssociationTable) -> int:
-    """Write what is open, request by request, each through the journal."""
+def _write_all(run: RunContext, schema: Schema, table: AssociationTable, answered: list[str]) -> int:
+    """Write what is open, request by request, each through the journal; ids of answered intents go to ``answered``."""
     look = run.operation.keeps_before_images or run.operation.compares_with_portal
     numbers = itertools.count()
     dissociated = 0
@@ -122,7 +125,9 @@ def _write_all(run: RunContext, schema: Schema, table: AssociationTable) -> int:
             def write(
                 group: list[WantedAssociation], to: str = to, prune: bool = prune
             ) -> WrittenAssociations:
-                return _journaled(run, schema, to, group, prune=prune, look=look, number=next(numbers))
+                return _journaled(
+                    run, schema, to, group, prune=prune, look=look, number=next(numbers), answered=answered
+                )
 
             for written in in_parallel(write, table.to_write(to, size, prune=prune)):
                 table.note(written.verdicts)
@@ -140,11 +145,13 @@ def _journaled(
     prune: bool,
     look: bool,
     number: int,
+    answered: list[str],
 ) -> WrittenAssociations:
-    """Write a group between its intent and the closing of it.
+    """Write a group whose intent is durable. It stays so until the ids table knows of it, or until HubSpot can no longer carry
+    it out.
 
-    The intent says nothing of the rows: their records exist, and writing again does no harm. It says that HubSpot may carry
-    out a request late, so that the next run looks once more.
+    The intent says nothing of the rows: their records exist, and writing again does no harm. It says that these rows may have
+    associations that no ids table knows, so that the next run looks once more.
     """
     if run.stop:
         return WrittenAssociations()
@@ -162,10 +169,11 @@ def _journaled(
     )
     journal.intend(run.name, run.definition.id, intent)
     written = schema.associations.write(to, group, prune=prune, look=look)
-    left = None if written.whole else replace(intent, last_at=run.clock())
-    journal.settle(
-        run.name, run.definition.id, Outcomes(), intent_id=intent.id if left is None else None, left=left
-    )
+    if written.whole:
+        answered.append(intent.id)
+    else:
+        late = replace(intent, last_at=run.clock())
+        journal.settle(run.name, run.definition.id, Outcomes(), intent_id=None, left=late)
     return written
 
 
