@@ -1,7 +1,7 @@
 """Where the rows of a component come from: an upstream asset, SQL, or a file."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.csv_rows import csv_rows
 from hubspot_batch_dagster.component.fields import CastFields, Located
+from hubspot_batch_dagster.table.objects import column_of
 
 ROWS_AT_A_TIME = 10_000
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
@@ -183,7 +184,7 @@ def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Itera
         yield from read(ROWS_AT_A_TIME)
 
 
-def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -210,14 +211,23 @@ def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterat
                 raise InputError(
                     f"The query gives two columns the name {twice[0]!r}.", remedy="Rename one with AS."
                 )
-            for row in found:
-                yield dict(zip(names, row, strict=True))
+            some = False
+            for rows in found.partitions(ROWS_AT_A_TIME):
+                some = True
+                yield _batch(names, zip(*rows, strict=True))
+            if not some:  # a query without rows has columns all the same
+                yield _batch(names, [()] * len(names))
     finally:
         engine.dispose()
 
 
 def _without_parameters(literal: re.Match[str]) -> str:
     return re.sub(r"(?<!\\):(?=\w)", r"\\:", literal.group())
+
+
+def _batch(names: list[str], columns: Iterable[Sequence[Any]]) -> pa.RecordBatch:
+    """Values as the database gave them, each column with the types of its own values."""
+    return pa.RecordBatch.from_arrays([column_of(values) for values in columns], names=names)
 
 
 def _file_rows(path: str) -> Iterator[pa.RecordBatch]:

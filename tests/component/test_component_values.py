@@ -29,6 +29,23 @@ def test_a_fraction_far_down_a_sql_result_stays_one(tmp_path: Path) -> None:
     ]
 
 
+def test_a_query_comes_as_arrow_with_its_columns_even_without_rows(tmp_path: Path) -> None:
+    """Batches of columns cost half of a dict for each row; what one chunk lacks, another may have."""
+    with sqlite3.connect(tmp_path / "rows.db") as database:
+        database.execute("CREATE TABLE t (id, name)")
+        rows = [(i, None) for i in range(10_000)] + [(10_000, "late"), (10_001, 7)]
+        database.executemany("INSERT INTO t VALUES (?, ?)", rows)
+    database.close()
+    url = f"sqlite:///{tmp_path}/rows.db"
+    batches = list(Source(sql="SELECT * FROM t ORDER BY id", connection=url).read({}))
+    assert [batch.num_rows for batch in batches] == [10_000, 2]
+    found = prepare(iter(batches), Upsert("companies", key="id"))
+    assert found.inputs.column("properties").to_pylist()[-2:] == ['{"name":"late"}', '{"name":"7"}']
+    nothing = list(Source(sql="SELECT * FROM t WHERE id < 0", connection=url).read({}))
+    assert [(batch.num_rows, batch.schema.names) for batch in nothing] == [(0, ["id", "name"])]
+    assert prepare(iter(nothing), Upsert("companies", key="id")).inputs.num_rows == 0
+
+
 def test_a_text_source_is_read_as_its_cast_says_and_a_bad_cell_is_told_by_the_check(
     hubspot_emulator: Emulator, hubspot: HubSpotResource, tmp_path: Path
 ) -> None:
