@@ -35,8 +35,8 @@ class EventLog:
     def __init__(self, context: Any, asset: dg.AssetKey) -> None:
         self._context = context
         self._asset = asset
-        several = context.has_partition_key_range if context.has_partition_key else True
-        self._partition: str | None = None if several else context.partition_key
+        one = context.has_partition_key and len(context.partition_keys) == 1
+        self._partition: str | None = context.partition_key if one else None
 
     @classmethod
     def of(cls, context: Any) -> "EventLog | None":

@@ -177,8 +177,13 @@ def materialize(
     if failure is not None and failure.allow_retries and _is_retried(context):
         raise failure
     metadata = {**materialization_metadata(result, sending.operation, hubspot), **returned.metadata, **trial}
-    # One run for many partitions has one ids table, which no IO manager could put into many files.
-    if value_of is None or (context.has_partition_key_range and len(context.partition_keys) > 1):
+    if context.has_partition_key_range and len(context.partition_keys) > 1:
+        # One run for many partitions has one ids table, which no IO manager could put into many files. Dagster makes an event
+        # for each partition: figures in all of them would count many times over.
+        context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=metadata))
+        told = {name: value for name, value in metadata.items() if not isinstance(value, int | float)}
+        yield dg.MaterializeResult(asset_key=context.asset_key, metadata=told)
+    elif value_of is None:
         yield dg.MaterializeResult(asset_key=context.asset_key, metadata=metadata)
     else:
         yield dg.MaterializeResult(asset_key=context.asset_key, metadata=metadata, value=value_of(result))

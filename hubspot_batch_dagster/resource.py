@@ -17,7 +17,7 @@ from hubspot_batch_dagster.event_log import EventLog
 from hubspot_batch_dagster.launchpad import plainly_described, secret_field, seldom_field, unmasked
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.session_checks import check_values
-from hubspot_batch_dagster.step_context import log_of, name_from
+from hubspot_batch_dagster.step_context import log_of, name_from, order_of
 
 # Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
 if TYPE_CHECKING:
@@ -308,6 +308,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             full_refresh=full_refresh,
             approve=approve,
             first_run=first_run,
+            as_of=order_of(context),
             trace_log=EventLog.of(context),
             log=log_of(context),
         )
@@ -332,6 +333,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             full_refresh=full_refresh,
             approve=approve,
             first_run=first_run,
+            as_of=order_of(context),
             trace_log=EventLog.of(context),
             log=log_of(context),
         )
@@ -366,6 +368,7 @@ class HubSpotResource(CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
             full_refresh=full_refresh,
             show_values=show_values,
             first_run=first_run,
+            as_of=order_of(context),
             trace_log=EventLog.of(context),
             log=log_of(context),
         )

@@ -18,6 +18,7 @@ from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, ope
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.session_settings import SessionSettings, default_store, token_source
+from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.options import RunOptions, RunReport
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 from hubspot_batch_dagster.sync.read import read_records
@@ -145,6 +146,7 @@ class HubSpotSession:
         full_refresh: bool = False,
         approve: str | None = None,
         first_run: bool = False,
+        as_of: AsOf | None = None,
         trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> SyncResult:
@@ -158,6 +160,7 @@ class HubSpotSession:
             approve: Carry out this plan (the ``hash`` of :meth:`plan`) and no other.
             first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost for good, or a portal
                 was reset, and for a second sync of the same rows that is meant.
+            as_of: Which part of the table the rows are, such as a day: values of an older part never go over those of a newer one.
             trace_log: Where runs are remembered outside the store, so that its loss is noticed.
             log: Where progress and warnings go.
 
@@ -175,6 +178,7 @@ class HubSpotSession:
             full_refresh=full_refresh,
             approve=approve,
             first_run=first_run,
+            as_of=as_of,
             trace_log=trace_log,
             log=log,
         )
@@ -192,6 +196,7 @@ class HubSpotSession:
         full_refresh: bool = False,
         approve: str | None = None,
         first_run: bool = False,
+        as_of: AsOf | None = None,
         trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> RunReport:
@@ -204,11 +209,16 @@ class HubSpotSession:
             full_refresh: As for :meth:`sync`.
             approve: As for :meth:`sync`.
             first_run: As for :meth:`sync`.
+            as_of: As for :meth:`sync`.
             trace_log: As for :meth:`sync`.
             log: As for :meth:`sync`.
         """
         options = replace(
-            self._options(log, trace_log), full_refresh=full_refresh, approve=approve, first_run=first_run
+            self._options(log, trace_log),
+            full_refresh=full_refresh,
+            approve=approve,
+            first_run=first_run,
+            as_of=as_of,
         )
         return self._run(rows, operation, name, options)
 
@@ -222,6 +232,7 @@ class HubSpotSession:
         full_refresh: bool = False,
         show_values: bool = False,
         first_run: bool = False,
+        as_of: AsOf | None = None,
         trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> SyncPlan:
@@ -234,6 +245,7 @@ class HubSpotSession:
             full_refresh: As for :meth:`sync`.
             show_values: Show the values of the sample of changes instead of masking them.
             first_run: As for :meth:`sync`.
+            as_of: As for :meth:`sync`.
             trace_log: As for :meth:`sync`.
             log: As for :meth:`sync`.
         """
@@ -244,7 +256,9 @@ class HubSpotSession:
             portal=self.portal,
             store=self.store,
             name=name,
-            options=replace(self._options(log, trace_log), full_refresh=full_refresh, first_run=first_run),
+            options=replace(
+                self._options(log, trace_log), full_refresh=full_refresh, first_run=first_run, as_of=as_of
+            ),
             show_values=show_values,
         )
 

@@ -1,9 +1,15 @@
 """What a resource takes from Dagster's context of a step."""
 
 import logging
-from typing import Any
+from datetime import timezone
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.batches.as_of import AsOf
 
 
 def log_of(context: Any) -> logging.Logger | None:
@@ -16,6 +22,34 @@ def log_of(context: Any) -> logging.Logger | None:
             remedy="Pass the context that Dagster gives to the asset or op.",
         )
     return context.log  # type: ignore[no-any-return]
+
+
+def order_of(context: Any) -> "AsOf | None":
+    """Where the step's partitions stand in time; ``None`` for a step without partitions, or whose partitions have no order.
+
+    Of several dimensions the one of time counts.
+    """
+    from hubspot_batch_dagster.sync.batches.as_of import AsOf
+
+    if context is None or not getattr(context, "has_assets_def", False):
+        return None
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return None
+    definition, keys = context.assets_def.partitions_def, list(context.partition_keys)
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        times = [
+            each
+            for each in definition.partitions_defs
+            if isinstance(each.partitions_def, dg.TimeWindowPartitionsDefinition)
+        ]
+        if not times:
+            return None
+        definition, dimension = times[0].partitions_def, times[0].name
+        keys = [each.keys_by_dimension[dimension] for each in keys]
+    if not isinstance(definition, dg.TimeWindowPartitionsDefinition) or not keys:
+        return None
+    newest = max(definition.time_window_for_partition_key(each).start for each in keys)
+    return AsOf(newest.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"), several=len(set(keys)) > 1)
 
 
 def name_from(context: Any) -> str:

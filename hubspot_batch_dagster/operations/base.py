@@ -97,7 +97,7 @@ class Operation:
     action: ClassVar[Action]
 
     object_type: str = field(kw_only=False)
-    on_duplicate: OnDuplicate = "first"
+    on_duplicate: OnDuplicate | None = None
     model: type[pydantic.BaseModel] | None = None
     version: str | None = None
     max_created: float | None = None

@@ -53,7 +53,8 @@ class Create(Operation):
             Without it, a row whose answer was lost is looked up by search before it may be sent again.
         on_null: ``"omit"`` leaves a null out; ``"clear"`` sends an empty text, which clears the property.
         on_duplicate: What to do with rows that share a key: send the ``"first"``, the ``"last"``, or
-            ``"reject"`` them all. Those not sent are rejected with ``DUPLICATE_KEY``.
+            ``"reject"`` them all. Those not sent are rejected with ``DUPLICATE_KEY``. By default the first; in one run
+            for many partitions, the last, which is of the newest.
         model: A pydantic model that each row must satisfy. Its errors reject the row; its values are not used.
         version: API version for this operation alone, such as ``"2025-09"``.
         max_created: The most records that one run may make: a number, or a share of the rows as a float. A run that

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.planning.planner import Plan
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
@@ -28,6 +29,7 @@ class RunOptions:
         adopt: Read the rows' records from the portal into the ids table, and send nothing.
         first_run: Nothing that is remembered of earlier runs counts: not what Dagster or ``runs/`` know, not another ids table with the
             same keys, and not an ids table of which HubSpot has no record any more.
+        as_of: Which part of the table the rows are: values of an older part never go over those of a newer one.
         trace_log: Where runs are remembered outside the store.
         batch_size: Rows in a request; HubSpot takes 100.
         wait_for_unknown: Wait until creates without an answer are certain to be over, settle them, and send what was not made,
@@ -43,6 +45,7 @@ class RunOptions:
     approve: str | None = None
     adopt: bool = False
     first_run: bool = False
+    as_of: AsOf | None = None
     trace_log: TraceLog | None = None
     batch_size: int = 100
     wait_for_unknown: bool = True

@@ -2,7 +2,7 @@
 
 Every row gets one action. ``create``, ``upsert``, ``update``, ``archive`` are sent. The others are verdicts: ``unchanged``, ``rejected``
 (HubSpot said no to this very content before), ``unknown`` (an earlier answer is still open), ``missing`` (no
-record to update) and ``reverted`` (an undo took this very content back).
+record to update), ``reverted`` (an undo took this very content back) and ``older`` (a newer part of the table had the row).
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
 from hubspot_batch_dagster.sync.staging.shared_records import SHARED_ID, plan_same_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def make_plan(
     size: int,
     held: Iterable[Intent] = (),
     at_large: Iterable[Intent] = (),
+    as_of: AsOf | None = None,
 ) -> Plan:
     """Decide for each staged row, in DuckDB.
 
@@ -61,30 +64,41 @@ def make_plan(
         held: Creates whose answer is still open: their rows wait.
         at_large: Repeatable batches with a request that HubSpot may carry out late: their rows are sent again, unless they have
             the very values of that request.
+        as_of: Which part of the table the rows are.
 
     Raises:
         InputError: More records would be made, changed or archived than the operation allows.
     """
     db = stage.db
-    _reject_duplicates(stage, operation)
+    superseded = _set_duplicates_apart(stage, operation, newest_last=as_of is not None and as_of.several)
     waiting = _note_held(stage, held)
     written_late = _note_at_large(stage, at_large)
     freed = _note_freed(stage)
     through = "" if operation.looks_up_keys_in is None else " LEFT JOIN others o USING (key)"
+    action = partial(
+        _action,
+        operation,
+        definition,
+        part=as_of.part if as_of else None,
+        superseded=superseded,
+        waiting=waiting,
+        written_late=written_late,
+        freed=freed,
+    )
     db.execute(
         f"""CREATE TABLE plan AS
         SELECT row, key, digest, action, retry,
             CASE WHEN retry = 'update' THEN {_id_to_update(operation)} WHEN retry <> 'create' THEN {_id_to_send(operation)} END AS retry_id,
-            CASE WHEN action = 'reverted' AND NOT there THEN NULL ELSE known_id END AS known_id, synced_at,
-            CASE WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
+            CASE WHEN superseded OR (action = 'reverted' AND NOT there) THEN NULL ELSE known_id END AS known_id, synced_at,
+            CASE WHEN action = 'older' THEN NULL WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
         FROM (
             SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at,
-                coalesce(k.outcome <> 'archived', false) AS there, {"o.id" if through else "NULL"} AS other_id,
-                {_action(operation, definition, full_refresh, waiting=waiting, written_late=written_late, freed=freed)} AS action,
-                CASE WHEN k.outcome = 'rejected' AND {PASSING}
-                    THEN {_action(operation, definition, True, waiting=waiting, written_late=written_late, freed=freed)} END AS retry
+                coalesce(k.outcome <> 'archived', false) AS there, {superseded} AS superseded, {"o.id" if through else "NULL"} AS other_id,
+                {action(full_refresh=full_refresh)} AS action,
+                CASE WHEN k.outcome = 'rejected' AND {PASSING} THEN nullif({action(full_refresh=True)}, 'older') END AS retry
             FROM staged s LEFT JOIN known k USING (key){through})"""
     )
+    db.execute("DELETE FROM wanted WHERE row IN (SELECT row FROM plan WHERE action = 'older')")
     plan_same_records(stage, by_send_id=operation.looks_up_keys_in is not None)
     _reject_incomplete(stage)
     actions = {
@@ -157,26 +171,32 @@ def plan_gone(stage: StagingArea) -> int:
     return stage.count("SELECT count(*) FROM gone")
 
 
-def _reject_duplicates(stage: StagingArea, operation: Operation) -> None:
-    keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT"}[operation.on_duplicate]
+def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_last: bool) -> str:
+    """Reject rows that share a key, but for the one that is sent; returns the SQL that says whether a row is of an older part."""
+    chosen = operation.on_duplicate or ("last" if newest_last else "first")
+    keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT"}[chosen]
     stage.db.execute(
         f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key HAVING count(*) > 1"
     )
     if stage.count("SELECT count(*) FROM doubled") == 0:
-        return
+        return "false"
+    extra = "SELECT s.row FROM staged s JOIN doubled d USING (key) WHERE d.kept IS NULL OR s.row <> d.kept"
+    if newest_last and operation.on_duplicate is None:
+        stage.db.execute(f"CREATE TABLE superseded AS {extra}")
+        return "s.row IN (FROM superseded)"
     said = (
         "'Row ' || kept || ' has the same key and was sent instead. Make the key unique, or choose with on_duplicate.'"
-        if operation.on_duplicate != "reject"
+        if chosen != "reject"
         else "'Other rows have the same key, the first of them row ' || first_row || '. Make the key unique, or choose with on_duplicate.'"
     )
     column = operation.key_columns[0].replace("'", "''")
-    extra = "SELECT s.row FROM staged s JOIN doubled d USING (key) WHERE d.kept IS NULL OR s.row <> d.kept"
     stage.db.execute(
         f"""INSERT INTO rejected
         SELECT s.row, s.keys, s.key, '{column}', NULL, 'DUPLICATE_KEY', {said}
         FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
     )
     stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
+    return "false"
 
 
 def _reject_incomplete(stage: StagingArea) -> None:
@@ -256,14 +276,24 @@ def not_sent_again(stage: StagingArea) -> set[tuple[str, str]]:
 
 
 def _action(
-    operation: Operation, definition: str, full_refresh: bool, *, waiting: str, written_late: str, freed: str
+    operation: Operation,
+    definition: str,
+    *,
+    full_refresh: bool,
+    part: str | None,
+    superseded: str,
+    waiting: str,
+    written_late: str,
+    freed: str,
 ) -> str:
     """The SQL that decides for one row."""
     live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
-    cases = [f"WHEN {waiting} THEN 'unknown'"]
+    cases = [f"WHEN {superseded} THEN 'older' WHEN {waiting} THEN 'unknown'"]
     through = operation.looks_up_keys_in is not None
     if through:
         cases.append("WHEN o.id IS NULL THEN 'missing'")
+    if part is not None:
+        cases.append(f"WHEN k.as_of > {literal(part)} THEN 'older'")
     if not full_refresh:
         cases.append(f"WHEN k.code = '{REVERTED}' AND k.digest = s.digest THEN 'reverted'")
     if not operation.updates_made_records:

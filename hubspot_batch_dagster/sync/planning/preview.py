@@ -128,7 +128,7 @@ def preview(
         "created": plan.new,
         "updated": plan.changed,
         "archived": plan.actions.get("archive", 0) + plan.gone,
-        "unchanged": plan.actions.get("unchanged", 0) + plan.actions.get("reverted", 0),
+        "unchanged": sum(plan.actions.get(name, 0) for name in ("unchanged", "reverted", "older")),
         "rejected": rejected.num_rows,
         "unknown": plan.actions.get("unknown", 0),
     }

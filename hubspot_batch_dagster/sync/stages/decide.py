@@ -46,6 +46,7 @@ def decide(
         at_large=at_large,
         full_refresh=run.options.full_refresh,
         size=run.definition.batch_size,
+        as_of=run.options.as_of,
     )
     plan = replace(plan, warnings=(*_reverted(run, plan), *_doubts(run, schema, area), *near_keys(area)))
     for each in plan.warnings:

@@ -49,7 +49,13 @@ def save(
     omitted_path, omitted = _save_omitted(run, area)
     associations_path, association_counts = _save_associations(run, schema, area, associated)
     written = run.folder / "state.parquet"
-    known_rows.write(area, written, metadata, schema.definition(run))
+    known_rows.write(
+        area,
+        written,
+        metadata,
+        schema.definition(run),
+        part=run.options.as_of.part if run.options.as_of else None,
+    )
     schema.preflight.keep(store, name, run.folder, generation)
     # After an interruption the journal may know more than the stage: the next run folds it in.
     store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hubspot_batch_dagster.api.errors import ConservationError
 from hubspot_batch_dagster.sync.staging.shared_records import MESSAGE
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea, release_memory
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META
 
 SLICE = 250_000
@@ -61,11 +61,12 @@ def _slice_of_final(low: int, high: int) -> str:
             coalesce(o.settled_at, p.synced_at) AS settled_at,
             coalesce(w.category, {_BEFORE}k.category END) AS category,
             CASE WHEN o.outcome IS NULL AND p.action = 'same' THEN 'SAME_RECORD' WHEN p.action = 'missing' THEN 'NO_RECORD'
-                WHEN p.action = 'reverted' THEN '{REVERTED}' ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
+                WHEN p.action = 'reverted' THEN '{REVERTED}' WHEN p.action = 'older' THEN '{OLDER}' ELSE coalesce(w.code, {_BEFORE}k.code END) END AS code,
             coalesce(w.property, {_BEFORE}k.property END) AS property,
             CASE WHEN o.outcome IS NULL AND p.action = 'same' THEN {MESSAGE}
                 WHEN p.action = 'missing' THEN 'The ids table named by through= has no record for this key.'
                 WHEN p.action = 'reverted' THEN {_REVERTED}
+                WHEN p.action = 'older' THEN {_OLDER}
                 WHEN o.outcome IS NULL AND (p.action = 'unknown' OR l.row IS NOT NULL) THEN {_HELD}
                 ELSE coalesce(w.message, {_BEFORE}k.message END) END AS message,
             coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
@@ -138,10 +139,11 @@ _HELD = """'This row was sent, and no answer came. HubSpot does not show the rec
 _REVERTED = (
     "'An undo took the values of this row back. It is sent again when it changes, or with full_refresh.'"
 )
+_OLDER = "'A newer partition had this row, and its values stay.'"
 _OUTCOME = """CASE
     WHEN o.outcome IS NOT NULL THEN o.outcome
     WHEN p.action IN ('unchanged', 'rejected', 'unknown') THEN p.action
-    WHEN p.action = 'reverted' THEN 'unchanged'
+    WHEN p.action IN ('reverted', 'older') THEN 'unchanged'
     WHEN p.action IN ('missing', 'same') THEN 'rejected'
     WHEN l.row IS NOT NULL THEN 'unknown'
     ELSE 'unsent' END"""

@@ -17,11 +17,11 @@ from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 
 _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
-    category, code, property, message, correlation_id, warning, associations, former"""
+    category, code, property, message, correlation_id, warning, associations, former, as_of"""
 
 
 _NEEDED = {"_key", "_digest", "_definition", *RESERVED}
@@ -58,7 +58,7 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
             f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
             hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
             error_category AS category, error_code AS code, error_property AS property, error_message AS message,
-            correlation_id, warning, {_optional(path, "_associations")} AS associations, {_optional(path, "_former")} AS former
+            correlation_id, warning, {_optional(path, "_associations")} AS associations, {_optional(path, "_former")} AS former, {_optional(path, "_as_of")} AS as_of
             FROM read_parquet('{location}')"""
         )
     stage.recovered = stage.count("SELECT count(*) FROM recovered") > 0
@@ -76,7 +76,7 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
             f.outcome, f.digest, '' AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
             NULL AS associations, -- nothing is known of them: they are written again
-            CASE WHEN found.id <> b.id THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former
+            CASE WHEN found.id <> b.id THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former, b.as_of
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
     )
     # Two lines of one record were never held against each other: the one that stays is sent again.
@@ -188,10 +188,17 @@ def no_ids(stage: StagingArea, table: str) -> None:
     stage.db.execute(f"CREATE TABLE {table} (key VARCHAR, id VARCHAR)")
 
 
-def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> None:
+def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, part: str | None = None) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
     A record that another key claims now leaves its former line without an id, unless that line says that they share it.
+
+    Args:
+        stage: The run, concluded.
+        path: Where to write.
+        metadata: What the table says of itself.
+        definition: Hash of the operation.
+        part: The part of the table that the rows are, where the parts have an order.
     """
     keys = ", ".join(
         f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
@@ -202,13 +209,18 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> Non
         FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
     if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
         kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
+    newer = "NULL::VARCHAR" if part is None else literal(part)
+    if part is not None:  # a row that is in a newer part unchanged has the values of that one from now on
+        seen = "SELECT key FROM final WHERE outcome = 'unchanged' AND NOT moved"
+        kept = f"SELECT * REPLACE (CASE WHEN key IN ({seen}) THEN greatest(as_of, {newer}) ELSE as_of END AS as_of) FROM ({kept})"
     known = f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
     stage.db.execute(
         f"""COPY (
             WITH moved AS (
                 SELECT f.key, f.keys, f.id, f.outcome, f.digest, '{definition}' AS definition, f.settled_at AS synced_at,
                     f.category, f.code, f.property, f.message, f.correlation_id, f.warning, k.associations,
-                    nullif(concat_ws(';', k.former, f.former), '') AS former
+                    nullif(concat_ws(';', k.former, f.former), '') AS former,
+                    greatest(k.as_of, {newer}) AS as_of
                 FROM final f LEFT JOIN known k USING (key) WHERE f.moved),
             taken AS (SELECT id, key FROM moved
                 WHERE id IS NOT NULL AND outcome <> 'archived' AND code IS DISTINCT FROM 'SAME_RECORD'),
@@ -217,7 +229,7 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str) -> Non
             SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
                 category AS error_category, code AS error_code, property AS error_property, message AS error_message,
                 correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition,
-                associations AS _associations, former AS _former
+                associations AS _associations, former AS _former, as_of AS _as_of
             FROM every
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
     )

@@ -48,7 +48,7 @@ def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
         SELECT row, id, owner FROM (
             SELECT p.row, {record} AS id, first_value(p.key) OVER one AS owner, row_number() OVER one AS place
             FROM plan p LEFT JOIN known k USING (key)
-            WHERE {record} IN (FROM several) AND k.outcome IS DISTINCT FROM 'archived' AND p.action <> 'unknown'
+            WHERE {record} IN (FROM several) AND k.outcome IS DISTINCT FROM 'archived' AND p.action NOT IN ('unknown', 'older')
             WINDOW one AS (PARTITION BY {record} ORDER BY k.outcome IN {LIVE} DESC NULLS LAST, p.row))
         WHERE place > 1"""
     )

@@ -6,6 +6,9 @@ LIVE = "('created', 'updated', 'unchanged')"
 """The outcomes of rows that have a record, as SQL."""
 
 
+OLDER = "OLDER"
+"""The code of rows that are left alone because a newer part of the table had them."""
+
 REVERTED = "REVERTED"
 """The code of lines whose values an undo took back, and of rows that are left alone because of it."""
 

@@ -31,7 +31,7 @@ def _table(holds: str, columns: str, written_by: str, read_by: str) -> Table:
 
 _KNOWN = (
     "key keys id outcome digest definition synced_at category code property message correlation_id warning "
-    "associations former"
+    "associations former as_of"
 )
 _SETTLED = "row outcome id stale settled_at seq"
 _REASON = "category code property message correlation_id warning"
@@ -108,6 +108,12 @@ TABLES = {
     ),
     "doubled": _table(
         "a key that several rows have", "key kept first_row", "planning/planner", "planning/planner"
+    ),
+    "superseded": _table(
+        "a row of which a newer part of the table has another one",
+        "row",
+        "planning/planner",
+        "planning/planner",
     ),
     "held": _table(
         "a key whose create may still be carried out", "key", "planning/planner", "planning/planner"
