@@ -10,17 +10,19 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui test lint types tests bench torture docs wheel matrix clients clean
+.PHONY: help install demo ui check test lint types tests wheel-test bench torture docs wheel matrix clients clean
 
 help:
 	@echo "make demo      dirty tables into a HubSpot on localhost, through Dagster; ends by itself"
 	@echo "make ui        the same in Dagster's UI, until Ctrl-C"
 	@echo "make install   the environment alone, in $(VENV) (PYTHON=python3.12 chooses another Python)"
+	@echo "make check     lint, types, the quick tests: while you work"
 	@echo "make test      lint, types, tests (= make lint types tests)"
 	@echo "make bench     rows a second, beside other ways to do it"
 	@echo "make torture   killed processes and broken connections, for minutes"
 	@echo "make docs      the documentation as a site, in site/"
-	@echo "make wheel     the wheel and the source archive in dist/, tried in a clean environment"
+	@echo "make wheel     the wheel and the source archive in dist/, installed into a clean environment"
+	@echo "make wheel-test   the same, and the first sync of the docs with it"
 	@echo "make matrix    the oldest and the newest libraries, in .matrix/"
 	@echo "make clients   clients that others wrote, against the emulator, in .clients/"
 	@echo "make clean     remove $(VENV), .matrix, .clients, .demo, site, dist and caches"
@@ -44,6 +46,12 @@ demo: $(STAMP)
 
 ui: $(STAMP)
 	@EXAMPLE_HOME=.demo/ui $(BIN)/python -m example_project.ui
+
+# What needs no server of its own and no other process.
+QUICK := tests/table tests/operations tests/api/test_answers.py tests/api/test_bodies.py
+
+check: lint types
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(QUICK)
 
 test: lint types tests
 
@@ -73,10 +81,22 @@ docs: $(STAMP)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-wheel: $(STAMP)
+# An environment of its own: whoever builds a wheel need not install what the tests need.
+WHEEL := .wheel
+$(WHEEL)/.installed:
+	@$(PYTHON) -m venv $(WHEEL)
+	@$(WHEEL)/bin/python -m pip install -qq --disable-pip-version-check build twine
+	@touch $@
+
+wheel: $(WHEEL)/.installed
 	rm -rf build dist
-	$(BIN)/python -m build
-	$(BIN)/twine check --strict dist/*
+	$(WHEEL)/bin/python -m build
+	$(WHEEL)/bin/twine check --strict dist/*
+	@$(PYTHON) -m venv --clear $(WHEEL)/tried
+	@$(WHEEL)/tried/bin/python -m pip install -qq --disable-pip-version-check dist/*.whl
+	$(WHEEL)/tried/bin/hubspot-batch-dagster --version
+
+wheel-test: $(STAMP) wheel
 	WHEEL_DIST=dist $(BIN)/python -m pytest -q tests/packaging
 
 matrix:
@@ -86,4 +106,4 @@ clients: $(STAMP)
 	$(BIN)/python tests/clients/run.py
 
 clean:
-	rm -rf $(VENV) .matrix .clients .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(WHEEL) .matrix .clients .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,4 +1,4 @@
-"""The wheel, as somebody gets it who has nothing of ours: run by `make wheel`, which says where it is."""
+"""The wheel, as somebody gets it who has nothing of ours: run by `make wheel-test`, which says where it is."""
 
 import os
 import subprocess
@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif("WHEEL_DIST" not in os.environ, reason="run by make wheel: it takes minutes")
+pytestmark = pytest.mark.skipif(
+    "WHEEL_DIST" not in os.environ, reason="run by make wheel-test: it takes minutes"
+)
 
 
 @pytest.fixture(scope="module")
