@@ -54,8 +54,9 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
                 db.execute(f"ALTER TABLE {table} ALTER COLUMN keys TYPE {struct} USING NULL::{struct}")
         keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
         location = str(in_this_spelling(stage, path)).replace("'", "''")
+        kept = _exactly(stage, f"struct_pack({keys})", struct, location)
         db.execute(
-            f"""CREATE VIEW base AS SELECT _key AS key, TRY_CAST(struct_pack({keys}) AS {struct}) AS keys,
+            f"""CREATE VIEW base AS SELECT _key AS key, {kept} AS keys,
             hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
             error_category AS category, error_code AS code, error_property AS property, error_message AS message,
             correlation_id, warning, {_optional(path, "_associations")} AS associations, {_optional(path, "_former")} AS former, {_optional(path, "_as_of")} AS as_of
@@ -297,6 +298,16 @@ def _types_of_keys(stage: StagingArea, path: Path) -> str:
     ).fetchall()
     types = dict(found)
     return f"STRUCT({', '.join(f'{quoted(name)} {types[name]}' for name in stage.key_columns)})"
+
+
+def _exactly(stage: StagingArea, keys: str, struct: str, location: str) -> str:
+    """The stored key columns with the types of this run's; null where a value would become another, as '007' would as 7."""
+    query = f"SELECT column_type FROM (DESCRIBE SELECT {keys} AS keys FROM read_parquet('{location}'))"
+    stored = str(stage.db.execute(query).fetchall()[0][0])
+    if stored == struct:
+        return keys
+    cast = f"TRY_CAST({keys} AS {struct})"
+    return f"CASE WHEN TRY_CAST({cast} AS {stored}) IS NOT DISTINCT FROM {keys} THEN {cast} END"
 
 
 def _keys_from_text(columns: tuple[str, ...], struct: str) -> str:
