@@ -20,7 +20,7 @@ class RetryPolicy:
     """How long to wait, and for what. Seconds, all of them.
 
     Attributes:
-        tries: Requests for one batch before it is given up.
+        tries: Requests for one batch before it is given up. Trouble that passes is waited out for the whole of ``total``.
         total: Time for one batch with all its tries and waits.
         backoff: First pause after server trouble; it doubles, with jitter, up to ``longest_pause``.
         longest_pause: Longest pause between two tries, whatever the server asks for.
@@ -146,11 +146,16 @@ class Retries:
         self._ends = clock() + policy.total
 
     def after(self, error: HubSpotError, *, repeatable: bool = True) -> Decision:
-        """Count a try that failed, and tell what to do next. A pause that would end too late is a :class:`Stop`."""
+        """Count a try that failed, and tell what to do next. A pause that would end too late is a :class:`Stop`.
+
+        Trouble that passes (HubSpot or the way to it is down) is waited out for the whole time; its pauses stay as long as
+        those of the last try.
+        """
         self.attempt += 1
-        return self._in_time(
-            decide(error, repeatable=repeatable, attempt=self.attempt, retry_policy=self.policy)
-        )
+        attempt = self.attempt
+        if meaning_of(error).wait is Wait.BACKOFF and self.policy.tries > 1:
+            attempt = min(attempt, self.policy.tries - 1)
+        return self._in_time(decide(error, repeatable=repeatable, attempt=attempt, retry_policy=self.policy))
 
     def after_silence(self) -> Again | Stop:
         """Count a try whose answer did not speak of what was asked, and tell whether to send it again."""

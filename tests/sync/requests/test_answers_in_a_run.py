@@ -96,6 +96,19 @@ def test_associations_that_were_refused_are_unsent(
     assert isinstance(result.stopped, kind)
 
 
+def test_associations_and_reads_wait_out_an_outage_like_every_other_request(bench: Bench) -> None:
+    """More answers in trouble than the tries of any other answer, and well within the patience."""
+    many = bench.retry_policy.tries * 3
+    contacts, companies = bench.contacts(3), bench.companies(3)
+    rows = [{"a": a, "b": b} for a, b in zip(contacts, companies, strict=True)]
+    bench.emulator.faults.add(Fault.answer(503, operation="associations.default", times=many))
+    result = bench.run(rows, Associate("contacts", "companies", from_column="a", to_column="b"))
+    assert result.stopped is None
+    assert len(bench.pairs()) == 3
+    bench.emulator.faults.add(Fault.answer(503, operation="read", times=many))
+    assert len(requester(bench).read("contacts", contacts, [])) == 3
+
+
 def test_a_permission_of_the_app_is_told_apart_from_a_proxys_page(bench: Bench) -> None:
     bench.emulator.faults.add(Fault.html(403, operation="create"))
     result = bench.run(firms(3), COMPANIES)

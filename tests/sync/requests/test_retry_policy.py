@@ -141,7 +141,12 @@ def test_tries_end_by_their_number_and_by_their_time() -> None:
     now = [0.0]
     policy = RetryPolicy(tries=4, total=10.0, backoff=1.0)
     retries = Retries(policy, clock=lambda: now[0])
-    assert [type(retries.after(ServerTrouble())) for _ in range(4)] == [Again, Again, Again, Stop]
+    assert [type(retries.after(Locked())) for _ in range(4)] == [Again, Again, Again, Stop]
+    trouble = Retries(policy, clock=lambda: now[0])
+    assert {type(trouble.after(ServerTrouble())) for _ in range(50)} == {Again}, (
+        "waited out while there is time"
+    )
+    assert isinstance(Retries(RetryPolicy(tries=1)).after(ServerTrouble()), Stop)
     late = Retries(policy, clock=lambda: now[0])
     now[0] = 9.9
     assert isinstance(late.after(ServerTrouble()), Stop)
