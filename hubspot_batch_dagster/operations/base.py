@@ -227,6 +227,11 @@ class Operation:
         return "omit"
 
     @property
+    def matched_by(self) -> tuple[str, ...]:
+        """The properties by which records are looked for before rows that the ids table does not know are created."""
+        return ()
+
+    @property
     def updates_made_records(self) -> bool:
         """Whether a row that became a record is sent again when it changes."""
         return True
@@ -335,6 +340,7 @@ _NOT_PART_OF_THE_WIRE = frozenset(
         "when_gone",
         "max_gone",
         "adopt_existing",
+        "match_existing",
         "compare",
         "max_created",
         "max_changed",

@@ -147,6 +147,13 @@ class Upsert(Operation):
             More than that, or an empty source, stops the run before the first write.
         adopt_existing: With ``id_property``, or with ``key`` and ``creation_key``: a run that has no ids table
             yet reads the records of its rows from the portal first, so that a lost file costs reads and not writes.
+        match_existing: With ``key`` only. A property, or several, by which records are looked for before rows that the ids table
+            does not know are created, such as ``"domain"``: most duplicates are made by a first load that did not look. A row
+            matches a record if all of them are equal, without regard to capitals; empty values match nothing. One match is
+            the row's record, and it is updated. Several are refused as ``AMBIGUOUS_MATCH``, with their ids; a record that another
+            row has, and a second row with the same values, as ``SAME_RECORD``. A property with unique values costs one read
+            for each 100 new rows. Any other is searched, 100 values at a time and five searches a second for the
+            whole account: a million new rows take about an hour.
         compare: What a row is compared with to decide whether it changed: the last text sent (``"ids"``), or
             HubSpot's current values (``"portal"``; one read for each 100 rows). Texts must be the same to the letter;
             emails, numbers and points in time may be written in another way. A record that is gone counts as changed.
@@ -185,6 +192,7 @@ class Upsert(Operation):
     when_gone: Literal["keep", "archive"] = "keep"
     max_gone: float = 0.1
     adopt_existing: bool = False
+    match_existing: str | Sequence[str] | None = None
     compare: Literal["ids", "portal"] = "ids"
     keep_before: bool = False
     missing_properties: MissingProperties = "refuse"
@@ -202,6 +210,14 @@ class Upsert(Operation):
                 raise InputError(
                     "Upsert by id_property takes no creation_key: HubSpot's batch upsert has no place for it.",
                     remedy="Use Upsert(..., key=...) or Create(...) for creation_key.",
+                )
+        if self.match_existing is not None:
+            for name in columns("match_existing", self.match_existing):
+                known_property("match_existing", name, self.property_columns)
+            if self.key is None:
+                raise InputError(
+                    "match_existing goes with key=: with id_property HubSpot looks for the records itself.",
+                    remedy="Leave match_existing out, or give key= instead of id_property=.",
                 )
         if self.adopt_existing and self.id_property is None and self.creation_key is None:
             raise InputError(
@@ -259,6 +275,10 @@ class Upsert(Operation):
     @property
     def most_gone(self) -> float:
         return self.max_gone
+
+    @property
+    def matched_by(self) -> tuple[str, ...]:
+        return () if self.match_existing is None else columns("match_existing", self.match_existing)
 
     @property
     def adopts_on_first_run(self) -> bool:

@@ -34,6 +34,7 @@ from hubspot_batch_dagster.sync.stages.find_known import (
 from hubspot_batch_dagster.sync.stages.first_run import meet_other_syncs, start_over
 from hubspot_batch_dagster.sync.stages.identify import identify
 from hubspot_batch_dagster.sync.stages.look_at_records import look_at_records
+from hubspot_batch_dagster.sync.stages.match_existing import match_existing
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema, resolve_schema
 from hubspot_batch_dagster.sync.stages.retry_refused import retry_refused
 from hubspot_batch_dagster.sync.stages.save import save
@@ -169,6 +170,7 @@ def _carry_out(run: RunContext) -> RunReport:
             note_start(run, ready.identity, plan)
             prepare_writing(run, schema, ready.identity, plan, ready.ids_path)
             waiting = retry_refused(run, area, plan, recovery.lookup)
+            match_existing(run, schema, area)
             delivery = deliver(run, schema, area, plan, recovery, waiting=waiting)
         if delivery.strangers:
             attach_known(run, area, ready.ids_path)

@@ -113,7 +113,7 @@ def make_plan(
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
-    read_before = [actions.get("archive", 0), gone]
+    read_before = [actions.get("archive", 0), gone, actions.get("create", 0) if operation.matched_by else 0]
     requests = sum(-(-n // size) for n in [*sent, gone, *read_before])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 
@@ -259,8 +259,19 @@ def _note_freed(stage: StagingArea) -> str:
     return "s.key IN (FROM freed)"
 
 
-PASSING = """(k.category IN ('CONFLICT', 'OBJECT_NOT_FOUND') OR k.code IN
-    ('CONFLICT', 'ALREADY_EXISTS', 'OBJECT_ALREADY_EXISTS', 'CONFLICTING_UNIQUE_VALUE', 'SAME_RECORD', 'AMBIGUOUS_MATCH'))"""
+PASSING_CODES = (
+    "CONFLICT",
+    "ALREADY_EXISTS",
+    "OBJECT_ALREADY_EXISTS",
+    "CONFLICTING_UNIQUE_VALUE",
+    "OBJECT_NOT_FOUND",
+    "NO_RECORD",
+    "SAME_RECORD",
+    "AMBIGUOUS_MATCH",
+)
+"""Codes of refusals that are about another record or a state that passes."""
+
+PASSING = f"(k.category IN ('CONFLICT', 'OBJECT_NOT_FOUND') OR k.code IN {PASSING_CODES})"
 """Whether a refusal is about another record or a passing state and not about the row, as SQL. Such rows are tried again."""
 
 

@@ -181,6 +181,21 @@ TABLES = {
         "stages/retry_refused",
         "stages/retry_refused",
     ),
+    "to_match": _table(
+        "a row to create, with the values by which its record is looked for",
+        "row key digest v0",
+        "stages/match_existing",
+        "stages/match_existing",
+    ),
+    "matches": _table(
+        "a record that has such a value", "id v0", "stages/match_existing", "stages/match_existing"
+    ),
+    "matched": _table(
+        "a row to create, with the records that it matches and the first row with its values",
+        "row key digest owner ids",
+        "stages/match_existing",
+        "stages/match_existing",
+    ),
     "verdicts": _table("the last outcome of a row", _SETTLED, "staging/conclusion", "staging/conclusion"),
     "final": _table(
         "what became of a row; each row has one line",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from bench.sync_bench import CONTACTS, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.models import ArchiveInput
 from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
+from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, MOST_REQUESTS
+from hubspot_batch_dagster.sync.planning.planner import PASSING_CODES
+from hubspot_batch_dagster.sync.stages.retry_refused import LEAST, SHARE
 
 
 def archive(bench: Bench, object_type: str, *ids: str) -> None:
@@ -104,3 +110,13 @@ def test_what_is_about_the_row_is_remembered_until_the_row_or_the_operation_chan
     assert (shown(again), bench.writes() - before) == ({"unchanged": 2, "rejected": 1}, 0)
     bad[1]["annualrevenue"] = "2001"
     assert shown(bench.run(bad, operation)) == {"created": 1, "unchanged": 2}
+
+
+def test_the_page_on_guarantees_says_what_is_remembered() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "guarantees.md").read_text()
+    (line,) = [each for each in page.splitlines() if each.startswith("| another record")]
+    codes = line.split("|")[2]
+    assert tuple(re.findall(r"`([A-Z_]+)`", codes)) == PASSING_CODES
+    assert f"{SHARE:.0%}".replace("%", " %") + f" of the run's requests and at least {LEAST}" in line
+    assert f"up to {MOST_ALONE} single rows" in page
+    assert f"after at most {MOST_REQUESTS}" in page
