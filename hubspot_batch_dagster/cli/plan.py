@@ -22,7 +22,7 @@ STOPPED = 3
     "--limit", type=click.IntRange(min=1), default=None, help="Plan the first so many rows only: a trial."
 )
 @click.option(
-    "--fail-on-warning", is_flag=True, help="End with status 3 for any rejected row, not only for too many."
+    "--fail-on-warning", is_flag=True, help="End with status 3 for any rejected row and any other warning."
 )
 @click.option(
     "--config", default="{}", metavar="YAML", help="More of the asset's run config, such as '{day: 3}'."
@@ -60,7 +60,7 @@ def plan(
         raise click.ClickException(str(error)) from None
     for line in found.lines:
         click.echo(line)
-    if found.fails or (fail_on_warning and found.rejected):
+    if found.fails or (fail_on_warning and found.warned):
         raise SystemExit(STOPPED)
 
 

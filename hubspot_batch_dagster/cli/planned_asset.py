@@ -22,11 +22,13 @@ class PlannedAsset:
     Attributes:
         lines: The plan as text.
         rejected: Rows that would be rejected.
+        warned: Whether there is a warning: rejected rows, or what HubSpot may take otherwise than meant.
         fails: Whether a run would fail.
     """
 
     lines: tuple[str, ...]
     rejected: int
+    warned: bool
     fails: bool
 
 
@@ -73,7 +75,12 @@ def planned(
                 remedy="Materialize the upstream assets first.",
             ) from error
     plan = _observed(result, found.key)
-    return PlannedAsset(tuple(_lines(plan)), plan["would_be_rejected"], plan["would_fail"])
+    return PlannedAsset(
+        tuple(_lines(plan)),
+        plan["would_be_rejected"],
+        bool(plan["would_be_rejected"] or plan.get("warnings")),
+        plan["would_fail"],
+    )
 
 
 def load_definitions(where: str) -> dg.Definitions:
@@ -166,6 +173,8 @@ def _lines(plan: dict[str, Any]) -> Iterator[str]:
         yield from ("", plan["verdict"])
         for record in plan["sample"].records:
             yield _rejected_line(record.data)
+    if "warnings" in plan:
+        yield from ("", plan["warnings"])
     if "limit_rows" in plan:
         yield from ("", f"A trial: only the first {plan['limit_rows']:,} rows were looked at.")
     changes = plan["changes"].records

@@ -28,11 +28,10 @@ RUN_ELSEWHERE = {
     "python3 -m venv .venv": WHEEL,
     ". .venv/bin/activate": WHEEL,
     "pip install hubspot-batch-dagster": WHEEL,
-    "pip install 'hubspot-batch-dagster[emulator]'": WHEEL,
-    "pip install 'hubspot-batch-dagster[emulator,ui]'": "tests/packaging/test_metadata.py::test_the_extras_that_the_pages_name_exist",
+    "pip install 'hubspot-batch-dagster[emulator,ui]'": WHEEL,
     "HUBSPOT_EMULATOR_TOKEN=practice hubspot-batch-dagster emulator --port 8585 &": FIRST_SYNC,
     "export HUBSPOT_ACCESS_TOKEN=practice": FIRST_SYNC,
-    "dagster asset materialize --select contacts -f definitions.py": FIRST_SYNC,
+    "dg launch --assets contacts -f definitions.py": FIRST_SYNC,
     "hubspot-batch-dagster ids contacts": FIRST_SYNC,
     "dg scaffold defs hubspot_batch_dagster.HubSpotSyncComponent crm/contacts --object-type contacts --operation upsert": (
         "tests/component/test_component_dg.py::test_dg_scaffold_writes_what_the_options_say"
@@ -48,6 +47,9 @@ _MAKE = "tests/example/test_makefile.py::test_what_a_target_would_run_is_there"
 _BENCH = "tests/docs/test_docs_benchmarks.py"
 
 IN_SENTENCES = {
+    "pip install 'hubspot-batch-dagster[emulator]'": (
+        "tests/packaging/test_metadata.py::test_the_extras_that_the_pages_name_exist"
+    ),
     "make test": _MAKE,
     "make bench": _MAKE,
     "make torture": _MAKE,
