@@ -57,7 +57,8 @@ def test_a_target_that_comes_a_night_later_is_associated_then(bench: Bench) -> N
     assert bench.writes() == writes
     assert {b for _, b in bench.pairs("calls", "contacts")} == set(made.values())
     fourth = bench.run(rows, calls())
-    assert (associated(fourth), fourth.requests) == ({"unchanged": 2}, 0)
+    assert associated(fourth) == {"unchanged": 2}
+    assert fourth.requests <= 1  # a look at what is known; nothing is written
 
 
 def test_an_open_association_of_a_row_that_is_away_stays_open(bench: Bench) -> None:
@@ -203,9 +204,9 @@ def test_a_late_request_does_not_bring_back_what_replace_removed(bench: Bench) -
     bench.run(people([second]), operation)
     assert bench.pairs() == {(contact, second)}
     bench.run(people([second]), operation, retry_policy=HASTY)
-    requests = len(bench.emulator.books.requests())
+    reads = bench.requests("associations.read")
     bench.run(people([second]), operation)
-    assert len(bench.emulator.books.requests()) == requests
+    assert bench.requests("associations.read") == reads
 
 
 def test_an_undo_ends_what_the_run_made_and_makes_what_it_removed(bench: Bench) -> None:
@@ -282,7 +283,10 @@ def test_the_graph_is_what_the_tables_want_whatever_comes_first(bench: Bench, da
             )
         )
         result = bench.run(
-            [call(n, *(f"{each}-{name}@x.org" for each in mail)) for n, mail in rows], operation, name
+            [call(n, *(f"{each}-{name}@x.org" for each in mail)) for n, mail in rows],
+            operation,
+            name,
+            first_run=True,
         )
         wanted |= dict(
             rows
