@@ -132,7 +132,7 @@ def test_a_partition_reads_its_own_rows(
         with loaded(
             asset=daily, source={"sql": sql, "connection": f"{tmp_path}/days.duckdb"}, properties=["email"]
         ) as (_, defs):
-            result = run(defs, hubspot, partition="2026-01-02", full_refresh=True)
+            result = run(defs, hubspot, partition="2026-01-02", first_run=True)
             assert result.success
         assert list(stored(hubspot_emulator)) == ["b@x.example"]
 

@@ -41,9 +41,9 @@ REFUSED: list[tuple[Callable[[], Any], str, str]] = [
         "on_duplicate",
     ),
     (
-        lambda: Create("calls", key="a", properties=["x"], creation_key="ext"),
+        lambda: Create("calls", key=["a", "b"], properties=["x"], creation_key="ext"),
         "creation_key='ext' is not among",
-        "Add 'ext'",
+        "Add a column",
     ),
     (
         lambda: Create("calls", key="a", associations=Association("contacts", "c")),
