@@ -77,6 +77,9 @@ def test_the_same_value_is_the_same_key_whatever_type_carries_it(key, columns):
 def test_timestamp_keys_keep_every_digit(values):
     keys = _keyed(pa.array(values, pa.timestamp("us"))).good["key"].to_pylist()
     for value, key in zip(values, keys, strict=True):
+        if value.time() == dt.time():
+            assert key == value.date().isoformat(), "midnight is the key that the date is"
+            continue
         whole, fraction = key.removesuffix("Z").split(".")
         assert dt.datetime.fromisoformat(f"{whole}.{fraction.ljust(6, '0')}") == value
         assert len(fraction) == 3 or not fraction.endswith("0")
