@@ -10,7 +10,6 @@ import json
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.errors import (
@@ -26,6 +25,7 @@ from hubspot_batch_dagster.sync.batches.verdict import Verdict, is_conflict, sam
 from hubspot_batch_dagster.sync.delivery.absent_records import NOT_FOUND, find_absent
 from hubspot_batch_dagster.sync.delivery.batch_settlement import UNDER_WAY, BatchSettlement
 from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
 from hubspot_batch_dagster.sync.delivery.groups import Group, Groups
 from hubspot_batch_dagster.sync.delivery.outage import is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, About, words_of
@@ -43,9 +43,6 @@ from hubspot_batch_dagster.sync.requests.retry_policy import (
 from hubspot_batch_dagster.sync.settlement.answers import verdicts_on
 from hubspot_batch_dagster.sync.settlement.refusals import duplicated_ids, refusals, rejection
 
-if TYPE_CHECKING:
-    from hubspot_batch_dagster.sync.delivery.sender import Sender
-
 MANY = 10
 """From this many rows on, a batch in which every single row is refused for one reason stops the run."""
 
@@ -61,7 +58,11 @@ class BatchDelivery(BatchSettlement):
     """
 
     def __init__(
-        self, sender: Sender, batch: Batch, intent: Intent, first: HubSpotError | Answer | None = None
+        self,
+        sender: DeliveryContext,
+        batch: Batch,
+        intent: Intent,
+        first: HubSpotError | Answer | None = None,
     ) -> None:
         super().__init__(sender, batch, intent)
         self.requester = sender.requester

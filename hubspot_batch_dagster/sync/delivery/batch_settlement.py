@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.departure import LeaveBy
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
+from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
 from hubspot_batch_dagster.sync.delivery.row_states import Event, Kind, RowStates, State
-
-if TYPE_CHECKING:
-    from hubspot_batch_dagster.sync.delivery.sender import Sender
 
 LOST = "The answer was lost; the next run sends the row again."
 
@@ -30,7 +27,7 @@ class BatchSettlement:
         intent: Their intent, durable already.
     """
 
-    def __init__(self, sender: Sender, batch: Batch, intent: Intent) -> None:
+    def __init__(self, sender: DeliveryContext, batch: Batch, intent: Intent) -> None:
         self.sender = sender
         self.batch = batch
         self.intent = intent

@@ -23,7 +23,6 @@ from hubspot_batch_dagster.sync.batches.journal_entries import (
     Line,
     Outcomes,
     pack,
-    unpack,
 )
 from hubspot_batch_dagster.sync.state import sql_schema as schema
 from hubspot_batch_dagster.sync.state.fenced_commits import FencedCommits
@@ -31,8 +30,15 @@ from hubspot_batch_dagster.sync.state.identity import renamed
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.locks import database_lock, file_lock
 from hubspot_batch_dagster.sync.state.sql_database import Database
+from hubspot_batch_dagster.sync.state.sql_lines import (
+    CLOSE_INTENT,
+    insert_once,
+    intent_of,
+    outcomes_of_line,
+    rewrite_intent,
+    shrink_intent,
+)
 
-_CLOSE_INTENT = sa.delete(schema.intents).where(schema.intents.c.id == sa.bindparam("closed"))
 _ADD_OUTCOMES = sa.insert(schema.outcomes)
 """Made once: to put a statement together costs more than to execute it."""
 
@@ -54,7 +60,7 @@ class SqlJournal(Journal):
         self._locks = locks
         self._commits = FencedCommits(self._database, self.generation)
         self._commit = self._commits.commit
-        self._add_intents = _insert_once(self._database.dialect, schema.intents)
+        self._add_intents = insert_once(self._database.dialect, schema.intents)
         with self._database.explained("open"):
             self._migrate()
 
@@ -106,7 +112,7 @@ class SqlJournal(Journal):
                 if found is not None and found.run == run:
                     return  # the answer to the first try was lost
                 if latest is None:
-                    connection.execute(_insert_once(self.dialect, table).values(sync=sync, **values))
+                    connection.execute(insert_once(self.dialect, table).values(sync=sync, **values))
                 else:
                     line = sa.update(table).where(
                         table.c.sync == sync, table.c.generation == latest.number, table.c.run == latest.run
@@ -159,9 +165,9 @@ class SqlJournal(Journal):
             if len(outcomes):
                 connection.execute(_ADD_OUTCOMES, values)
             if intent_id is not None and left is None:
-                connection.execute(_CLOSE_INTENT, {"closed": intent_id})
+                connection.execute(CLOSE_INTENT, {"closed": intent_id})
             elif left is not None:
-                _rewrite(connection, left)
+                rewrite_intent(connection, left)
 
         intent = intent_id or (left.id if left is not None else None)
         heard = [{**values, "intent": intent}] if intent and len(outcomes) else []
@@ -187,7 +193,7 @@ class SqlJournal(Journal):
         def work(connection: sa.Connection) -> None:
             if settled:
                 connection.execute(_ADD_OUTCOMES, settled)
-                connection.execute(_CLOSE_INTENT, closed)
+                connection.execute(CLOSE_INTENT, closed)
             if opened:
                 connection.execute(self._add_intents, opened)
 
@@ -203,7 +209,7 @@ class SqlJournal(Journal):
                 sa.select(table).where(table.c.sync == sync).order_by(table.c.seq)
             ).all()
             for line in lines:
-                outcomes = _outcomes(line)
+                outcomes = outcomes_of_line(line)
                 known = connection.execute(
                     sa.select(schema.intents).where(schema.intents.c.id == line.intent)
                 ).first()
@@ -218,7 +224,7 @@ class SqlJournal(Journal):
                             "payload": line.payload,
                         },
                     )
-                    _shrink(connection, _intent(known), outcomes)
+                    shrink_intent(connection, intent_of(known), outcomes)
                 connection.execute(sa.delete(table).where(table.c.seq == line.seq))
 
         if self._any(table, sync):
@@ -231,14 +237,14 @@ class SqlJournal(Journal):
 
         def read() -> list[Intent]:
             with self._database.engine.connect() as connection:
-                return [_intent(line) for line in connection.execute(query)]
+                return [intent_of(line) for line in connection.execute(query)]
 
         return self._database.patiently("read", read)
 
     def outcomes(self, sync: str) -> Iterator[Outcomes]:
         for line in self._pages(schema.outcomes, schema.outcomes.c.sync == sync):
             with self._database.explained("read"):
-                found = _outcomes(line)
+                found = outcomes_of_line(line)
             yield found
 
     def conclude(
@@ -273,7 +279,7 @@ class SqlJournal(Journal):
             for table, columns in ((schema.intents, INTENT_COLUMNS), (schema.outcomes, OUTCOME_COLUMNS)):
                 name = table.primary_key.columns[0]
                 for line in connection.execute(sa.select(table).where(table.c.sync == sync)).all():
-                    entry = _intent(line) if table is schema.intents else _outcomes(line)
+                    entry = intent_of(line) if table is schema.intents else outcomes_of_line(line)
                     keys = [new.get(key, key) for key in entry.keys]
                     if keys != entry.keys:
                         payload = pack(replace(entry, keys=keys), columns)
@@ -361,41 +367,3 @@ class SqlJournal(Journal):
                 for version in range(found, schema.SCHEMA_VERSION):
                     schema.MIGRATIONS[version](connection)
                 connection.execute(sa.update(schema.version).values(version=schema.SCHEMA_VERSION))
-
-
-def _insert_once(dialect: str, table: sa.Table) -> Any:
-    """An insert that may be repeated when the answer to the first was lost."""
-    if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-
-        return postgresql_insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-    return sqlite_insert(table).on_conflict_do_nothing()
-
-
-def _intent(line: Any) -> Intent:
-    return Intent(
-        id=line.id, action=line.action, sent_at=line.sent_at, **unpack(line.payload, INTENT_COLUMNS)
-    )
-
-
-def _outcomes(line: Any) -> Outcomes:
-    return Outcomes(settled_at=line.settled_at, **unpack(line.payload, OUTCOME_COLUMNS))
-
-
-def _rewrite(connection: sa.Connection, intent: Intent) -> None:
-    payload = pack(intent, INTENT_COLUMNS)
-    connection.execute(
-        sa.update(schema.intents).where(schema.intents.c.id == intent.id).values(payload=payload)
-    )
-
-
-def _shrink(connection: sa.Connection, intent: Intent, heard: Outcomes) -> None:
-    """Take the rows that are settled out of an intent; one of a repeatable batch stays whole while some row is open."""
-    settled = set(heard.rows)
-    left = [i for i, row in enumerate(intent.rows) if row not in settled]
-    if not left:
-        connection.execute(_CLOSE_INTENT, {"closed": intent.id})
-    elif intent.action == "create":
-        _rewrite(connection, intent.pick(left))

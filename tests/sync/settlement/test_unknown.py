@@ -24,7 +24,7 @@ from hubspot_batch_dagster.api.rate_limit.budget import Granted
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
-from hubspot_batch_dagster.sync.delivery import sender as sender_module
+from hubspot_batch_dagster.sync.delivery import delivery_context
 from hubspot_batch_dagster.sync.requests import requester as wire_module
 
 NAMES = [f"Firm {i}" for i in range(6)]
@@ -261,7 +261,7 @@ def test_the_journal_knows_when_a_create_left_that_had_to_wait_for_the_budget(
 
         def pause(self, _seconds: float) -> None: ...
 
-    monkeypatch.setattr(sender_module, "SHORTEST_TIME_TO_LEAVE", 0.1)
+    monkeypatch.setattr(delivery_context, "SHORTEST_TIME_TO_LEAVE", 0.1)
     slow = replace(QUICK, index_lag=2.0)
     ages: list[float] = []
     exchange = bench.client._transport.exchange

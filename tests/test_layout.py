@@ -1,0 +1,302 @@
+"""The layout: which way imports run in every package, how long a file may be, and one name for one thing."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hubspot_batch_dagster
+
+PACKAGE = Path(hubspot_batch_dagster.__file__).parent
+
+LAYERS: dict[str, tuple[str, ...]] = {
+    "": (
+        "component",
+        "asset op",
+        "execution",
+        "metadata pytest_plugin reconcile_check",
+        "associations_check cli dry_run objects resource",
+        "checks ids_value session",
+        "event_log io_manager returned_rows schema_check session_settings step_context",
+        "definition sync",
+        "launchpad operations session_checks",
+        "api automation emulator table",
+    ),
+    "api": (
+        "client",
+        "connection",
+        "auth",
+        "transport",
+        "exchange",
+        "departure endpoints",
+        "answers arguments association_types object_types rate_limit search",
+        "associations batch_results definitions errors",
+        "models",
+        "bodies inflate json_bounds server_clock",
+    ),
+    "api/auth": (
+        "oauth",
+        "credentials token_cache",
+    ),
+    "api/rate_limit": (
+        "shared_budget",
+        "facts logs",
+        "daily grant outage postgres_log redis_log sqlite_log windows",
+        "budget budget_file log",
+    ),
+    "cli": (
+        "group",
+        "check ids journal models plan reconcile rejected rename revert runs",
+        "emulator options output planned_asset portal_file",
+    ),
+    "component": (
+        "collection",
+        "component",
+        "source",
+        "csv_rows fields scaffolder",
+    ),
+    "emulator": (
+        "__main__",
+        "foreground",
+        "server",
+        "app",
+        "admin catalogue",
+        "portal_file process records",
+        "associations_v3 schemas",
+        "association_batch merges property_definitions routes search",
+        "batch overview privacy sending",
+        "account_details faults inputs limit_reports portal_setup",
+        "associating association_labels limits oauth owner_list pipeline_definitions property_validations scopes",
+        "portal",
+        "table",
+        "account values",
+        "associations definitions local_access owners page pipelines",
+        "association_types books exchange object_types properties_activities properties_commerce properties_crm settings special_values",
+    ),
+    "operations": (
+        "associations records",
+        "base",
+        "properties",
+    ),
+    "sync": (
+        "undo",
+        "run",
+        "stages",
+        "context",
+        "options",
+        "progress",
+        "planning",
+        "prepare read schema",
+        "column_mapping delivery undo_associations",
+        "associations history reconcile",
+        "settlement staging trace_log",
+        "report state",
+        "batches requests result",
+    ),
+    "sync/associations": (
+        "association_files key_lookup",
+        "association_table writer",
+        "association_requests lines",
+        "types",
+    ),
+    "sync/batches": (
+        "packed_batch",
+        "batch verdict",
+        "as_of journal_entries",
+    ),
+    "sync/delivery": (
+        "association_sender dispatcher",
+        "sender",
+        "batch_delivery",
+        "batch_settlement",
+        "archive_guard delivery_context",
+        "absent_records before_images conditional_properties delivered_batch groups outage refusal_trials row_states",
+    ),
+    "sync/planning": (
+        "preview",
+        "planner",
+        "adoption guards near_keys",
+    ),
+    "sync/requests": (
+        "requester",
+        "retry_policy",
+        "answer_table parallel stop_signal",
+    ),
+    "sync/schema": (
+        "preflight",
+        "column_checks drift new_properties required_properties",
+        "definitions portal",
+        "model_source owners",
+    ),
+    "sync/settlement": (
+        "answers recovery",
+        "lookup matching",
+        "echoes refusals unique_values value_comparison",
+    ),
+    "sync/stages": (
+        "save",
+        "associate",
+        "decide deliver find_known match_existing stage_rows",
+        "first_run identify look_at_records resolve_schema retry_refused settle_unknown",
+    ),
+    "sync/staging": (
+        "conclusion known_rows",
+        "record_owners reopened_rows respelling shared_records",
+        "staging_area",
+        "outcome_table spill_file statements tables",
+    ),
+    "sync/state": (
+        "rename",
+        "store",
+        "sql_journal",
+        "fenced_commits",
+        "sql_database",
+        "files ids_table journal_engine locks scratch sql_lines",
+        "identity journal names private_files sql_schema",
+    ),
+    "table": (
+        "binding",
+        "encode",
+        "parquet targets",
+        "keys rows values",
+        "casting dates dicts frames json_text plain",
+        "objects soundness text",
+        "mixed rejections row_model",
+        "check options",
+        "layout messages",
+        "errors kernels rules",
+    ),
+}
+"""Package -> its modules and packages in layers, from the top. A module imports from layers below its own, late imports and
+those for types alone included; modules of one layer do not import each other."""
+
+LONGEST = 400
+LONGER = {
+    "api/errors": "the whole tree of errors with the remedy of each",
+    "api/rate_limit/shared_budget": "still to be split",
+    "component/component": "still to be split",
+    "operations/base": "arguments and their docstrings, which are the reference",
+    "operations/records": "arguments and their docstrings, which are the reference",
+    "resource": "fields and methods with their docstrings, which are the reference",
+    "session": "methods with their docstrings, which are the reference",
+    "sync/delivery/batch_delivery": "still to be split",
+    "sync/staging/staging_area": "still to be split",
+}
+"""Files that are longer, and why."""
+
+SAME_FILE = {
+    "answers": "an answer of the wire, and an answer as verdicts on rows",
+    "associations": "bodies of the wire, and what the user asks for",
+    "definitions": "bodies of the wire, and what a run knows of them",
+    "errors": "the tree of errors, and the table's own below it, which imports nothing",
+    "objects": "nodes of Dagster's graph, and Python objects in a cell",
+    "options": "of a run, and of an enumeration",
+    "outage": "of what counts the requests, and of HubSpot",
+}
+SAME_TYPE = {
+    "Absent": "still to be renamed",
+    "About": "still to be renamed",
+    "Outage": "of what counts the requests, and of HubSpot",
+    "Reason": "still to be renamed",
+    "Rule": "of a rate limit, and of a column",
+}
+"""Names that stand for two things, and why. The emulator is the other side of the wire: its words are HubSpot's, as those of
+``api`` are. A command has the name of what it does."""
+
+_MIRRORS = ("emulator/", "cli/")
+
+
+def modules() -> dict[tuple[str, ...], Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[parts[:-1] if parts[-1] == "__init__" else parts] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(path: Path) -> Iterator[tuple[str, ...]]:
+    """The modules of ours that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{each.name}" for each in node.names]
+        for name in names:
+            parts = tuple(name.split("."))
+            if parts[0] == "hubspot_batch_dagster":
+                parts = parts[1:]
+                while parts not in MODULES:
+                    parts = parts[:-1]
+                yield parts
+
+
+def layer_of(package: tuple[str, ...], child: str) -> int:
+    layers = LAYERS["/".join(package)]
+    for depth, layer in enumerate(layers):
+        if child in layer.split():
+            return depth
+    raise AssertionError(
+        f"Say in LAYERS[{'/'.join(package)!r}] of {Path(__file__).name} where {child!r} belongs."
+    )
+
+
+def wrong_imports(module: tuple[str, ...]) -> Iterator[str]:
+    for other in imported(MODULES[module]):
+        together = 0
+        while together < min(len(module), len(other)) and module[together] == other[together]:
+            together += 1
+        if together in (len(module), len(other)):
+            continue  # a package gives names of its own modules to others
+        here, there = (layer_of(module[:together], each[together]) for each in (module, other))
+        if here >= there:
+            place = "/".join(module[:together]) or "the top"
+            yield f"{'/'.join(module)} imports {'/'.join(other)}, which in {place} is not below it"
+
+
+@pytest.mark.parametrize("package", sorted({name[:1] for name in MODULES}), ids="/".join)
+def test_imports_run_downwards_in_every_package(package: tuple[str, ...]) -> None:
+    """No circles, not even in imports that come late or are for types alone."""
+    wrong = [each for name in MODULES if name[:1] == package for each in wrong_imports(name)]
+    assert wrong == []
+
+
+def test_every_module_has_a_place_in_the_order_and_every_place_a_module() -> None:
+    packages = defaultdict(set)
+    for module in MODULES:
+        for depth in range(len(module)):
+            packages["/".join(module[:depth])].add(module[depth])
+    told = {
+        package: {each for layer in layers for each in layer.split()} for package, layers in LAYERS.items()
+    }
+    assert told == {name: found for name, found in packages.items() if name in told or len(found) > 1}
+
+
+def test_files_are_short() -> None:
+    long = {"/".join(name) for name, path in MODULES.items() if len(path.read_text().splitlines()) > LONGEST}
+    assert long - LONGER.keys() == set()
+
+
+def test_one_name_of_a_file_stands_for_one_thing() -> None:
+    files = defaultdict(list)
+    for name, path in MODULES.items():
+        if path.stem not in ("__init__", "__main__") and not "/".join(name).startswith(_MIRRORS):
+            files[path.stem].append("/".join(name))
+    assert {stem: found for stem, found in files.items() if len(found) > 1 and stem not in SAME_FILE} == {}
+
+
+def test_one_name_of_a_type_stands_for_one_thing() -> None:
+    types = defaultdict(list)
+    for name, path in MODULES.items():
+        if not "/".join(name).startswith(_MIRRORS):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    types[node.name].append("/".join(name))
+    assert {kind: found for kind, found in types.items() if len(found) > 1 and kind not in SAME_TYPE} == {}
