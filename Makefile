@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui check test lint types tests wheel-test bench torture docs wheel matrix clients clean
+.PHONY: help install demo ui check test lint types tests wheel-test bench torture docs wheel release-check matrix clients clean
 
 help:
 	@echo "make demo      dirty tables into a HubSpot on localhost, through Dagster; ends by itself"
@@ -98,6 +98,14 @@ wheel: $(WHEEL)/.installed
 
 wheel-test: $(STAMP) wheel
 	WHEEL_DIST=dist $(BIN)/python -m pytest -q tests/packaging
+
+# Before a release: TAG=v1.2.3 is the version of pyproject.toml, and the changelog has a section for it.
+release-check:
+	@version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml); \
+	test "$$TAG" = "v$$version" || { \
+	    echo "The tag is '$$TAG', and pyproject.toml says $$version. Tag v$$version, or change the version."; exit 1; }; \
+	grep -q "^## $$version" CHANGELOG.md || { \
+	    echo "CHANGELOG.md has no section '## $$version'. Name what is unreleased after the version."; exit 1; }
 
 matrix:
 	$(PYTHON) tests/packaging/matrix.py

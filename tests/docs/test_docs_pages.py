@@ -70,7 +70,8 @@ def test_every_block_says_what_it_is() -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    pages = {path.name for path in docs_pages.PAGES if path.name != "README.md"}
+    docs = docs_pages.ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs_pages.PAGES if path.is_relative_to(docs)}
     assert nav_of(CONFIG.read_text()) == pages
 
 

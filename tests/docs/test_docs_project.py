@@ -1,0 +1,100 @@
+"""The pages for contributors and on decisions name files, names, commands and figures that exist."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import docs_pages
+import pytest
+
+ROOT = docs_pages.ROOT
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+TEMPLATE = ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md"
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", TEMPLATE, *DECISIONS]
+PARTS = ["## Context", "## Choice", "## Figures", "## What would change it"]
+PROTOTYPES = ("a prototype", "a trial before the fence")
+"""Sources of figures that are no file of the project."""
+SUFFIXES = (".py", ".md", ".yaml", ".yml", ".toml")
+_NAMED_IN = re.compile(r"`(\w+)` in\s+`([\w/]+\.py)`|`(\w+)` of\s+`([\w/]+\.py)`")
+
+
+def is_path(span: str) -> bool:
+    return " " not in span and (span.endswith("/") or ("/" in span and span.endswith(SUFFIXES)))
+
+
+def make_targets(page: Path) -> list[str]:
+    code = "\n".join(block.code for block in docs_pages.blocks_of(page))
+    spans = "\n".join(docs_pages.spans(page))
+    return re.findall(r"^make ([\w-]+)", f"{code}\n{spans}", re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=docs_pages.page_name)
+def test_the_files_that_a_page_names_exist(page: Path) -> None:
+    named = {span for span in docs_pages.spans(page) if is_path(span) and not span.startswith("*")}
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    if page.name == "CONTRIBUTING.md":
+        assert len(named) >= 30
+
+
+def test_the_names_that_the_pages_say_are_in_a_file_are_in_it() -> None:
+    found = [match for page in PAGES for match in _NAMED_IN.findall(page.read_text())]
+    assert len(found) >= 12
+    for a, b, c, d in found:
+        name, file = a or c, b or d
+        defined = re.compile(rf"^(?: {{4}})?(?:def {name}\b|class {name}\b|{name}(?:: [^=]+)? = )", re.M)
+        assert defined.search((ROOT / file).read_text()), f"{name} in {file}"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_the_commands_of_the_pages_are_targets_of_the_makefile() -> None:
+    named = {target for page in PAGES for target in make_targets(page)}
+    assert {"install", "check", "test", "lint", "types", "docs"} <= named
+    for target in sorted(named):
+        done = subprocess.run(
+            ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_tests_that_a_command_names_exist() -> None:
+    commands = [span for page in PAGES for span in docs_pages.spans(page) if "pytest" in span and " " in span]
+    assert commands
+    for command in commands:
+        assert command.startswith(".venv/bin/python -m pytest ")
+        assert (ROOT / command.split()[-1]).is_dir()
+
+
+def test_the_links_of_the_pages_lead_somewhere() -> None:
+    for page in [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
+        for target in docs_pages.links(page):
+            assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=docs_pages.page_name)
+def test_a_page_says_nothing_of_a_machine(page: Path) -> None:
+    assert not re.search(r"/work/|/tmp/|/root/|\u2014", page.read_text())
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=docs_pages.page_name)
+def test_a_decision_has_context_choice_figures_and_what_would_change_it(page: Path) -> None:
+    assert re.findall(r"^## .+$", page.read_text(), re.M) == PARTS
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=docs_pages.page_name)
+def test_a_decision_has_the_figures_of_its_sources(page: Path) -> None:
+    """Those of a prototype have no file to be held against."""
+    for measured, figure, source in re.findall(
+        r"^\| ([^|\n]+) \| ([^|\n]+) \| ([^|\n]+) \|$", page.read_text(), re.M
+    ):
+        if (measured, source) == ("measured", "source") or set(measured) <= {"-"}:
+            continue
+        if source in PROTOTYPES:
+            continue
+        text = (ROOT / source.strip("`")).read_text()
+        numbers = re.findall(r"\d[\d,.]*", figure)
+        assert numbers
+        spelled = {"5": "five"}
+        for number in numbers:
+            known = rf"(?<![\d.]){re.escape(number)}(?![\d])|\b{spelled.get(number, number)} clients"
+            assert re.search(known, text), f"{measured}: {number} is not in {source}"
