@@ -85,7 +85,7 @@ def _tables(result: "SyncResult") -> dict[str, Any]:
         )
         for each in counted.sort_by([("count_all", "descending")]).slice(0, SAMPLE).to_pylist()
     ]
-    keys = table.column_names[: table.column_names.index("to")]
+    keys = [name for name in table.column_names[: table.column_names.index("to")] if name != "hs_object_id"]
     sample = [
         dg.TableRecord(
             {

@@ -70,6 +70,7 @@ class Association:
     replace: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "through", sync_name_of(self.through, "through"))
         check_fields(self)
         object_type(self.to)
         if not self.column:
@@ -82,7 +83,6 @@ class Association:
                 f"The association to {self.to!r} is {self.category} and names no type.",
                 remedy="Give type= the label, or its association type id (HubSpot shows it under association labels).",
             )
-        object.__setattr__(self, "through", sync_name_of(self.through))
         if self.type == "" or self.through == "":
             raise InputError(
                 f"The association to {self.to!r} has an empty text for type or through.",

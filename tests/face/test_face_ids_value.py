@@ -134,5 +134,5 @@ def test_a_manager_that_takes_no_table_stops_the_run_before_anything_is_sent(ben
 
 
 def test_a_form_that_there_is_not_is_refused_where_it_is_written() -> None:
-    with pytest.raises(InputError, match="ids is one of arrow, pandas, polars, none"):
+    with pytest.raises(InputError, match="ids is 'csv': hubspot_asset takes 'arrow'"):
         hubspot_asset(BY_EMAIL, ids="csv")  # type: ignore[arg-type]
