@@ -19,18 +19,18 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.encode import Field, Layout, Property
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 from hubspot_batch_dagster.table.rows import record_batches
 
 _POOL = 50_000
 _REPEATS = 3
 _STAGES = {"lead": "Lead", "customer": "Customer", "evangelist": "Evangelist"}
 _DEFINITIONS = {
-    "amount": Property("amount", "number"),
-    "lifecyclestage": Property("lifecyclestage", "enumeration", options=_STAGES),
-    "closedate": Property("closedate", "datetime"),
-    "birthday": Property("birthday", "date"),
-    "plan": Property("plan", "string"),
+    "amount": Definition("amount", "number"),
+    "lifecyclestage": Definition("lifecyclestage", "enumeration", options=_STAGES),
+    "closedate": Definition("closedate", "datetime"),
+    "birthday": Definition("birthday", "date"),
+    "plan": Definition("plan", "string"),
 }
 
 

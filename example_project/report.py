@@ -61,12 +61,15 @@ class Sent:
 def sent(result: dg.ExecuteInProcessResult) -> list[Sent]:
     """What a run sent to HubSpot, in the order of the assets' names."""
     colours = _colours(result)
-    # A run over many partitions has a materialization for each of them, and all say the same.
-    materialized = {
-        event.materialization.asset_key.to_user_string(): event.materialization.metadata
-        for event in result.get_asset_materialization_events()
+    # A run over many partitions has a materialization for each of them; the figures of all are told once, in an observation.
+    events = [
+        *(event.materialization for event in result.get_asset_materialization_events()),
+        *(event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()),
+    ]
+    figures = {
+        event.asset_key.to_user_string(): event.metadata for event in events if "requests" in event.metadata
     }
-    found = [_sent(asset, metadata, colours) for asset, metadata in materialized.items() if asset in colours]
+    found = [_sent(asset, metadata, colours) for asset, metadata in figures.items() if asset in colours]
     return sorted(found, key=lambda sync: sync.asset)
 
 

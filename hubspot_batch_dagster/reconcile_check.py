@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from hubspot_batch_dagster.api.arguments import checked
+from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.resource import HubSpotResource
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ SHOWN = 20
 """Records shown: Dagster renders every row of a table, without pages."""
 
 
+@checked
 def hubspot_reconcile_check(
     asset: dg.AssetsDefinition | dg.AssetKey | str,
     *,
@@ -47,7 +50,20 @@ def hubspot_reconcile_check(
         ... )
     """
     key = asset.key if isinstance(asset, dg.AssetsDefinition) else asset
-    named = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
+    try:
+        named = dg.AssetKey.from_user_string(key) if isinstance(key, str) else key
+    except dg.DagsterInvalidDefinitionError as error:
+        raise InputError(f"asset is {key!r}: {error}", remedy="Give the asset, or its key.") from None
+    if (
+        not named.path
+        or not all(named.path)
+        or (sample is not None and sample < 1)
+        or not 0 <= max_amiss <= 1
+    ):
+        raise InputError(
+            f"asset={key!r}, sample={sample!r}, max_amiss={max_amiss!r} cannot be meant.",
+            remedy="Give an asset, a number of records of 1 or more, and a part from 0 to 1.",
+        )
     whose = sync or "/".join(named.path)
 
     @dg.asset_check(

@@ -62,8 +62,8 @@ FITTING: Mapping[str, frozenset[str]] = {
     r"\bint\b|\bfloat\b|\bobject\b|\bAny\b": frozenset({"int"}),
     r"\bfloat\b|\bobject\b|\bAny\b": frozenset({"float"}),
     r"\bstr\b|Literal|OnNull|OnDuplicate|MissingProperties|IdsForm|Type\b|\bobject\b|\bAny\b": frozenset({"text"}),
-    r"Sequence|Iterable|Properties|\blist\b|\bobject\b|\bAny\b": frozenset({"list"}),
-    r"Mapping|dict|Properties|HubSpotResource \||Retry \||\bobject\b|\bAny\b": frozenset({"mapping"}),
+    r"Sequence|Iterable|Properties|tuple\[str|\blist\b|\bobject\b|\bAny\b": frozenset({"list"}),
+    r"Mapping|dict|Properties|CastFields|HubSpotResource \||Retry \||\bobject\b|\bAny\b": frozenset({"mapping"}),
     r"\bbytes\b|\bobject\b|\bAny\b": frozenset({"bytes"}),
     r"\bobject\b|\bAny\b": frozenset({"object", "class", "function", "no number"}),
     r"Callable|Leaving": frozenset({"function", "class"}),
@@ -145,6 +145,11 @@ def _values(account: Mapping[str, Any]) -> dict[str, Called]:
         "ArrowParquetIOManager": Called(ArrowParquetIOManager, ArrowParquetIOManager, {}),
         "HubSpotSyncComponent": Called(HubSpotSyncComponent, HubSpotSyncComponent, component),
         "HubSpotClient": Called(HubSpotClient, HubSpotClient, {"access_token": "t"}),
+        "Cast": Called(package.Cast, lambda **given: package.Property("c", cast=package.Cast(**given)), {}),
+        "Property": Called(package.Property, package.Property, {"column": "c"}),
+        "hubspot_reconcile_check": Called(
+            package.hubspot_reconcile_check, package.hubspot_reconcile_check, {"asset": "made"}
+        ),
         "prepare": Called(prepare, prepare, {"rows": ROWS, "operation": BY_KEY}),
     }
 
@@ -165,11 +170,20 @@ def _methods(session: HubSpotSession, resource: HubSpotResource) -> dict[str, Ca
     sync = {"rows": ROWS, "operation": BY_KEY, "name": "s"}
     adopting = {**sync, "operation": Upsert("contacts", id_property="email"), "rows": [{"email": "a@b.co"}]}
     undo = {"sync": "made", "run": made.run}
+    reconcile = {"sync": "made"}
     read = {"object_type": "companies", "ids": [first], "properties": ["name"]}
     pair = {"from_type": "companies", "to_type": "contacts"}
     found: dict[str, Called] = {}
     for owner, of in ((session, "HubSpotSession"), (resource, "HubSpotResource")):
-        arguments = {"sync": sync, "run": sync, "plan": sync, "adopt": adopting, "undo": undo, "read": read}
+        arguments = {
+            "sync": sync,
+            "run": sync,
+            "plan": sync,
+            "adopt": adopting,
+            "undo": undo,
+            "read": read,
+            "reconcile": reconcile,
+        }
         for name, given in arguments.items():
             found[f"{of}.{name}"] = Called(getattr(type(owner), name), getattr(owner, name), given)
     client = session.client
@@ -188,6 +202,7 @@ def _methods(session: HubSpotSession, resource: HubSpotResource) -> dict[str, Ca
         "association_labels": pair,
         "properties": {"kind": "companies"},
         "schemas": {},
+        "owners": {},
         "pipelines": {"kind": "deals"},
         "create_property": {"kind": "companies", "definition": {"name": "n", "label": "n", "type": "string", "fieldType": "text", "groupName": "g"}},
         "property_batch_create": {"kind": "companies", "definitions": [{"name": "n", "label": "n", "type": "string", "fieldType": "text", "groupName": "g"}]},

@@ -274,6 +274,7 @@ class HubSpotClient(Connection):
         path = definition_path("pipelines", self.version, object_type(kind).segment)
         return results_of(self.get(path), Pipeline)
 
+    @checked
     def owners(self, *, archived: bool = False) -> list[Owner]:
         """Everybody who may own records, or (``archived``) who did; 500 in a request.
 

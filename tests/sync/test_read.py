@@ -129,5 +129,5 @@ def test_what_is_no_id_is_refused(hubspot: HubSpotResource) -> None:
         hubspot.read("contacts", ["1", "x"], properties=["email"])
     with pytest.raises(InputError, match="no column 'hs_object_id'"):
         hubspot.read("contacts", [{"a": 1, "b": 2}], properties=["email"])
-    with pytest.raises(InputError, match="properties is a list"):
+    with pytest.raises(InputError, match=r"properties is 'email': HubSpotResource\.read takes a list"):
         hubspot.read("contacts", ["1"], properties="email")

@@ -141,10 +141,9 @@ class Recovery:
         retry_policy = self.requester.retry_policy
         over = {each.id for each in intents if self._left(each) <= 0}
         newest = max(each.newest for each in intents)
-        self.requester.stop.wait(
-            max(0.0, min(retry_policy.index_lag, newest + retry_policy.index_lag - self.clock()))
-        )
+        lag = max(0.0, min(retry_policy.index_lag, newest + retry_policy.index_lag - self.clock()))
         try:
+            self.requester.stop.wait(lag)  # an interruption strikes here most of all
             found = self.lookup.by_search(intents)
         except BaseException:
             self.held = intents

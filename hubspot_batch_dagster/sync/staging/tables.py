@@ -106,6 +106,12 @@ TABLES = {
         "staging/staging_area",
         "planning/planner associations/association_table",
     ),
+    "odd_keys": _table(
+        "a key that looks like another one once case, blanks and Unicode form are put aside",
+        "key folded is_new",
+        "planning/near_keys",
+        "planning/near_keys",
+    ),
     "doubled": _table(
         "a key that several rows have", "key kept first_row", "planning/planner", "planning/planner"
     ),

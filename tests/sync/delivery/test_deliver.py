@@ -134,7 +134,7 @@ def test_a_shared_budget_is_kept_and_a_day_that_is_over_is_told_to_everybody(
     assert stopped.counts["unsent"] == 20
     sent = bench.writes()
     assert isinstance(bench.run(people(40), BY_EMAIL).stopped, DailyLimitReached)
-    assert bench.writes() == sent
+    assert bench.writes() == sent + 1  # asked once a run: quotas grow, clocks err
 
 
 @pytest.mark.parametrize(
