@@ -59,8 +59,8 @@ def a_few_rejected_rows_are_yellow(dagster: Dagster) -> None:
     assert (rejected["status"], rejected["severity"]) == ("FAILED", "WARN")
     assert [each["code"] for each in rejected["metadata"]["sample"]] == ["INVALID_EMAIL", "MISSING_KEY"]
     assert rejected["metadata"]["reasons"] == [
-        {"code": "INVALID_EMAIL", "rows": 1},
-        {"code": "MISSING_KEY", "rows": 1},
+        {"column": "email", "code": "INVALID_EMAIL", "rows": 1},
+        {"column": "email", "code": "MISSING_KEY", "rows": 1},
     ]
 
 
