@@ -31,7 +31,7 @@ def test_a_sync_that_did_not_go_well_holds_back_what_is_below_until_it_did(bench
     @dg.asset(deps=[companies], automation_condition=dg.AutomationCondition.eager())
     def eager() -> None: ...
 
-    patient = bench.resource(patience=0.5, certain_after=3600.0, limit=80)
+    patient = bench.resource(patience=0.5, certain_after=3600.0, limit=80, wait_for_unknown=False)
     defs = dg.Definitions(
         assets=[companies, careful, eager], resources={"hubspot": patient, "io_manager": dg.mem_io_manager}
     )

@@ -127,7 +127,7 @@ def test_unknown_rows_are_red_above_max_unknown_and_a_retry_policy_looks_again(b
     def companies():
         return firms(100)
 
-    resources = {"hubspot": bench.resource(patience=1.0, certain_after=3600.0)}
+    resources = {"hubspot": bench.resource(patience=1.0, certain_after=3600.0, wait_for_unknown=False)}
     ran, lines = logged(bench, companies, resources=resources)
     check = [each for each in ran.result.get_asset_check_evaluations() if each.check_name == "rows_unknown"]
     assert not ran.success
