@@ -9,7 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.sync.associations.association_files import REMOVED
-from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests, NewAssociation
+from hubspot_batch_dagster.sync.associations.association_requests import (
+    AssociationRequests,
+    NewAssociation,
+    with_labels,
+)
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.requests.requester import Requester
@@ -86,19 +90,10 @@ def undo_associations(found: AssociationUndo, object_type: str, requester: Reque
     for to, removed in found.restore.items():
         between = AssociationRequests(requester, object_type, to)
         present = between.read(list({each.record for each in removed}))
-        between.add(_again(each, present) for each in removed)
+        between.add(with_labels(each.record, each.target, each.labels, present) for each in removed)
 
 
 def _made(record: str, line: dict[str, Any]) -> RemovedAssociation:
     label = line["_label_type"]
     labels: tuple[AssociationTypeKey, ...] = () if label is None else (tuple(json.loads(label)),)
     return RemovedAssociation(record, line["target_id"], labels, whole=label is None)
-
-
-def _again(removed: RemovedAssociation, present: Any) -> NewAssociation:
-    """With the labels that there are: a request with labels replaces them."""
-    if not removed.labels:
-        return NewAssociation(removed.record, removed.target)
-    there = present.get(removed.record, {}).get(removed.target, ())
-    kept = {(each.category or "", each.type_id or 0) for each in there if each.label and each.type_id}
-    return NewAssociation(removed.record, removed.target, tuple(sorted({*removed.labels, *kept})))

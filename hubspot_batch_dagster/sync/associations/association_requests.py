@@ -70,6 +70,22 @@ CurrentAssociations = Mapping[str, Mapping[str, list[LabelDefinition]]]
 """Record -> record at the other end -> what their association means."""
 
 
+def labels_of(present: Sequence[LabelDefinition]) -> tuple[AssociationTypeKey, ...]:
+    """The labels of what two records have; the association without a label is none."""
+    return tuple((each.category or "", each.type_id or 0) for each in present if each.label and each.type_id)
+
+
+def with_labels(
+    record: str, target: str, labels: Iterable[AssociationTypeKey], current: CurrentAssociations | None
+) -> NewAssociation:
+    """A plain association, or one with all labels that there are and shall be: a request with labels replaces them."""
+    wanted = set(labels)
+    if not wanted:
+        return NewAssociation(record, target)
+    kept = labels_of((current or {}).get(record, {}).get(target, ()))
+    return NewAssociation(record, target, tuple(sorted(wanted.union(kept))))
+
+
 @dataclass(frozen=True)
 class AssociationRequests:
     """The associations from one object type to another.

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.association_requests import (
     AssociationRequests,
     CurrentAssociations,
     NewAssociation,
+    labels_of,
+    with_labels,
 )
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey, TypedAssociation
@@ -188,13 +189,8 @@ class AssociationWriter:
     def _new(
         self, record: str, target: str, types: set[AssociationTypeKey], current: CurrentAssociations | None
     ) -> NewAssociation:
-        """A plain association, or one with all labels that there are and shall be: a request with labels replaces them."""
         plain = {each.type for each in self.associations if each.plain}
-        labels = types - plain
-        if not labels:
-            return NewAssociation(record, target)
-        kept = set(_labels((current or {}).get(record, {}).get(target, ())))
-        return NewAssociation(record, target, tuple(sorted(labels | kept)))
+        return with_labels(record, target, types - plain, current)
 
     def _remove(
         self, to: str, wanted: Mapping[str, Targets], current: CurrentAssociations
@@ -212,7 +208,7 @@ class AssociationWriter:
         if labels:
             between.remove_labels(labels)
         return [
-            RemovedAssociation(record, target, _labels(current[record][target]), whole=True)
+            RemovedAssociation(record, target, labels_of(current[record][target]), whole=True)
             for record, targets in whole.items()
             for target in targets
         ] + [RemovedAssociation(*each, whole=False) for each in labels]
@@ -234,10 +230,6 @@ class AssociationWriter:
                 if has and not association.plain and target not in whole and not named:
                     labels.setdefault(target, []).append(association.type)
         return whole, [NewAssociation(record, target, tuple(types)) for target, types in labels.items()]
-
-
-def _labels(present: Sequence[LabelDefinition]) -> tuple[AssociationTypeKey, ...]:
-    return tuple((each.category or "", each.type_id or 0) for each in present if each.label and each.type_id)
 
 
 def _by_record(
