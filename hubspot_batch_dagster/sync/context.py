@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import check_traces
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
@@ -57,7 +57,7 @@ class RunDefinition:
         with as_input_error():
             source = record_batches(rows)
         return cls(
-            id=f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}",
+            id=new_run_id(),
             name=name,
             operation=operation,
             source=source,

@@ -6,8 +6,6 @@ into another record, or gone. Nothing is written to HubSpot.
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +28,7 @@ from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
 from hubspot_batch_dagster.sync.state.ids_table import described
+from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.kernels import pc
 
@@ -290,7 +289,7 @@ def _repair(store: Store, sync: str, amiss: Sequence[_Fate], at: float) -> int:
 
     Rows that a run has moved since they were read are left alone: it knows better, and may have made their records anew.
     """
-    run = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"
+    run = new_run_id()
     with store.lock(sync), store.begin(sync, run, on_overtaken=lambda _: None):
         still = _unmoved(store, sync, amiss)
         intent = Intent(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +20,7 @@ from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.staging.statements import REVERTED
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
+from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.undo_associations import (
     AssociationUndo,
@@ -186,7 +185,7 @@ def _note_reverted(found: Undo, store: Store, restored: SyncResult, archived: Sy
         for i, (each, outcome, _, _) in enumerate(touched)
     }
     outcomes = outcomes_of(reverted, verdicts, at)
-    run = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"
+    run = new_run_id()
     with store.lock(found.sync), store.begin(found.sync, run, on_overtaken=lambda _: None):
         store.journal.settle(found.sync, run, outcomes, intent_id=None)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from bench.sync_bench import COMPANIES, Bench, firms, shown
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.sync.state.names import file_name_of, folders_of, joined_name, name_of
+from hubspot_batch_dagster.sync.state.names import file_name_of, folders_of, joined_name, name_of, new_run_id
 
 REFUSED = {
     "": "is empty",
@@ -72,6 +73,15 @@ def test_a_part_with_a_slash_is_not_two_parts() -> None:
     assert joined_name(["crm", "contacts"]) == "crm/contacts"
     with pytest.raises(InputError, match="holds a '/'"):
         joined_name(["crm/contacts"])
+
+
+def test_the_ids_of_runs_sort_by_time_also_within_a_second() -> None:
+    made = []
+    for _ in range(20):
+        made.append(new_run_id())
+        time.sleep(0.0001)
+    assert made == sorted(made)
+    assert {len(each) for each in made} == {16}
 
 
 def test_a_link_in_the_store_is_not_followed(bench: Bench, tmp_path: Path) -> None:
