@@ -14,7 +14,7 @@ import requests
 
 from hubspot_batch_dagster.emulator import EmulatorProcess
 from tests.torture.attempt import PATIENCE, SEARCH_LAG, Ended, attempt
-from tests.torture.audit import Findings, audit_end, audit_run, audit_settling, audit_unchanged
+from tests.torture.audit import Findings, audit_end, audit_run, audit_settling, audit_unchanged, tried_again
 from tests.torture.kills import STALL, Kill, choose_kills
 from tests.torture.scenarios import MAKER, SCENARIOS, Scenario
 from tests.torture.source import make_source
@@ -231,8 +231,9 @@ class Trial:
             foreign=self.foreign,
             findings=self.findings,
         )
+        allowed = tried_again(last)
         again = self._attempt(None)
-        audit_unchanged(before, self.hubspot.books, again, self.findings)
+        audit_unchanged(before, self.hubspot.books, again, allowed, self.findings)
 
     def _late_work(self) -> bool:
         return self.trouble.name == "late" or any(kill.kind == "request" for kill in self.kills)
