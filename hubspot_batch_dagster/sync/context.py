@@ -125,6 +125,12 @@ class RunContext:
         """Seconds since 1970, by HubSpot's clock as far as it is known."""
         return self.client.server_time
 
+    @property
+    def definition_in_journal(self) -> str:
+        """The hash of the operation under which all that the journal holds of the sync came about; empty if it is not known."""
+        found = self.store.identity_in_journal(self.name)
+        return found.definition if found is not None else ""
+
 
 def rebuilds(operation: Operation, options: RunOptions) -> bool:
     """Whether the run takes its state from the portal, or was told that there is none: then a lost one is no reason to refuse it."""

@@ -217,8 +217,8 @@ class Trial:
             # Rows that changed after a request without an answer are written until it is certainly over, and no others.
             last = self._attempt(None)
             audit_run(last, self.source.rows, self.findings)
-            audit_settling(last, self.source.rows, self.findings)
-            if not last.counts.get("updated"):
+            audit_settling(last, self.source, self.findings)
+            if not last.counts.get("updated") and not last.counts.get("archived"):
                 break
             time.sleep(PATIENCE.certain_after / 4)
         before = self.hubspot.books

@@ -92,7 +92,10 @@ def prepare_writing(
     """
     if not plan.requests:
         return
-    run.store.journal.bind(run.name, run.definition.id, identity.to_json())
+    journal, definition = run.store.journal, schema.definition(run)
+    if definition != run.definition_in_journal and next(iter(journal.outcomes(run.name)), None) is not None:
+        definition = ""  # what an interrupted run left came about under another one
+    journal.bind(run.name, run.definition.id, replace(identity, definition=definition).to_json())
     if path is None:
         written = run.folder / ids_table.IN_PROGRESS
         ids_table.write_in_progress(written, identity)

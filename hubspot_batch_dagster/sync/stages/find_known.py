@@ -68,7 +68,7 @@ def attach_known(
     """Make ``known``: one line for each row key, from the ids table, the journal, and what was ``found`` in the portal."""
     known_rows.detach(area)
     outcomes = chain(run.store.journal.outcomes(run.name), found)
-    known_rows.attach(area, path, outcomes)
+    known_rows.attach(area, path, outcomes, run.definition_in_journal)
 
 
 def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:

@@ -27,13 +27,17 @@ _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
 _NEEDED = {"_key", "_digest", "_definition", *RESERVED}
 
 
-def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes]) -> None:
+def attach(
+    stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes], definition: str = ""
+) -> None:
     """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
 
     Args:
         stage: The stage of the run; its ``staged`` table has the types of the key columns.
         path: The ids table's file, or ``None`` before the first run.
         recovered: Outcomes that the file does not have yet, oldest first.
+        definition: Hash of the operation under which they came about; empty if that is not known, and HubSpot is asked again
+            about the rows that it refused.
     """
     db = stage.db
     stage.make_outcome_table("recovered")
@@ -74,7 +78,7 @@ def attach(stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes])
         SELECT {_COLUMNS} FROM base ANTI JOIN fresh USING (key)
         UNION ALL
         SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
-            f.outcome, f.digest, '' AS definition, f.settled_at,
+            f.outcome, f.digest, {literal(definition)} AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
             NULL AS associations, -- nothing is known of them: they are written again
             CASE WHEN found.id <> b.id THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former, b.as_of

@@ -23,6 +23,8 @@ class Identity:
         store: The store's id; empty where it is not known.
         makes_records: Whether its rows become records; ``None`` where the state does not say.
         unknown_portal: An earlier run tried to read the account, and could not.
+        definition: Hash of the operation under which HubSpot refused what the journal holds as rejected; empty where it is not
+            one alone. The ids table has it in each line.
     """
 
     sync: str
@@ -33,6 +35,7 @@ class Identity:
     store: str = ""
     unknown_portal: bool = False
     makes_records: bool | None = None
+    definition: str = ""
 
     def to_json(self) -> str:
         """As it is kept in the journal."""
@@ -51,6 +54,7 @@ class Identity:
             store=str(found.get("store", "")),
             unknown_portal=bool(found.get("unknown_portal", False)),
             makes_records=found.get("makes_records"),
+            definition=str(found.get("definition", "")),
         )
 
     @classmethod

@@ -177,7 +177,7 @@ class Store:
             InputError: With both sides.
         """
         in_file = self._identity_of_file(sync)
-        in_journal = self._identity_in_journal(sync)
+        in_journal = self.identity_in_journal(sync)
         if in_file is not None:
             check_identity(f"The ids table of {sync!r}", in_file, wanted)
         if in_journal is not None and not anew:
@@ -361,7 +361,12 @@ class Store:
             except (ValueError, KeyError, TypeError):
                 return None
 
-    def _identity_in_journal(self, sync: str) -> Identity | None:
+    def identity_in_journal(self, sync: str) -> Identity | None:
+        """What the journal says that a sync is about.
+
+        Raises:
+            StoreError: It is damaged.
+        """
         line = self.journal.generation(sync)
         try:
             return Identity.from_json(line.identity) if line is not None else None

@@ -9,6 +9,7 @@ import pytest
 from bench.sync_bench import CONTACTS, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.models import ArchiveInput
 from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, MOST_REQUESTS
@@ -29,6 +30,28 @@ def test_a_conflict_is_looked_up_each_run_and_sent_once_the_other_record_is_gone
     assert (shown(again), again.requests, bench.writes() - before) == ({"rejected": 5}, 1, 0)
     archive(bench, "contacts", *ids[:2])
     assert shown(bench.run(people(5), CONTACTS)) == {"created": 2, "rejected": 3}
+
+
+@pytest.mark.parametrize("other_operation", [False, True])
+def test_what_a_killed_run_was_refused_is_asked_again_only_under_another_operation(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, other_operation: bool
+) -> None:
+    bench.emulator.add_property("companies", "founded", kind="number")
+    rows = [{**row, "founded": "long ago" if row["id"] == 3 else "1999"} for row in firms(6)]
+    keyed = Upsert("companies", key="id", properties=["name", "founded"])
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "conclude", killed)
+        with pytest.raises(StoreError, match="killed"):
+            bench.run(rows, keyed)
+    before = bench.writes()
+    if other_operation:
+        keyed = Upsert("companies", key="id", properties=["name", "founded"], on_null="clear")
+    assert shown(bench.run(rows, keyed)) == {"unchanged": 5, "rejected": 1}
+    assert bench.writes() - before == int(other_operation)
+
+
+def killed(*_: object, **__: object) -> None:
+    raise StoreError("killed")
 
 
 def test_swapped_addresses_are_sorted_out_by_the_next_runs(bench: Bench) -> None:
