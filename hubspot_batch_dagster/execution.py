@@ -32,6 +32,7 @@ from hubspot_batch_dagster.operations.records import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.returned_rows import Returned, first_rows, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
+from hubspot_batch_dagster.sync.state.names import joined_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -308,9 +309,13 @@ def _portal(context: Any, resources: Mapping[str, str]) -> str:
 
 
 def sync_name(context: Any, resource: str | Mapping[str, str]) -> str:
-    """Whose ids table is used: one for the asset, or one for each portal."""
+    """Whose ids table is used: one for the asset, or one for each portal.
+
+    Raises:
+        InputError: A part of the name holds a ``/``: another asset would have the same name.
+    """
     parts = list(context.asset_key.path)
-    return "/".join(parts if isinstance(resource, str) else [*parts, _portal(context, resource)])
+    return joined_name(parts if isinstance(resource, str) else [*parts, _portal(context, resource)])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import dagster as dg
 from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.sync.state.names import joined_name
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.reconcile import Reconciliation
@@ -64,7 +65,7 @@ def hubspot_reconcile_check(
             f"asset={key!r}, sample={sample!r}, max_amiss={max_amiss!r} cannot be meant.",
             remedy="Give an asset, a number of records of 1 or more, and a part from 0 to 1.",
         )
-    whose = sync or "/".join(named.path)
+    whose = sync or joined_name(named.path)
 
     @dg.asset_check(
         asset=named, name=name, description="HubSpot still has the asset's records as they were sent."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.state.names import joined_name
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.batches.as_of import AsOf
@@ -59,7 +60,7 @@ def name_from(context: Any) -> str:
         InputError: There is no asset.
     """
     if context is not None and getattr(context, "has_assets_def", False):
-        return "/".join(context.asset_key.path)
+        return joined_name(context.asset_key.path)
     raise InputError(
         "The sync has no name.",
         remedy="Pass context=context inside an asset, or name='...': the name says whose ids table is used.",

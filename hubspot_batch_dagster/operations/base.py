@@ -357,6 +357,11 @@ def sync_name_of(given: object, what: str = "through") -> str | None:
         return given
     path = getattr(getattr(given, "key", given), "path", None)
     if isinstance(path, list | tuple) and path and all(isinstance(part, str) for part in path):
+        if any("/" in part for part in path):
+            raise InputError(
+                f"{what} is the asset key {list(path)}, of which a part holds a '/'.",
+                remedy="Make it two parts, or give the sync's name.",
+            )
         return "/".join(path)
     raise InputError(
         f"{what} is {given!r}, which is no sync.",

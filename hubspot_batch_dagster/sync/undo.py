@@ -20,7 +20,7 @@ from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.staging.statements import REVERTED
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
-from hubspot_batch_dagster.sync.state.names import new_run_id
+from hubspot_batch_dagster.sync.state.names import name_of_undo, new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.undo_associations import (
     AssociationUndo,
@@ -135,7 +135,7 @@ def undo(
     Returns:
         What became of the restored records, and of the archived ones.
     """
-    name = f"{found.sync}/undo/{found.run}"
+    name = name_of_undo(found.sync, found.run)
     properties = sorted({name for image in found.restore for name in image} - {"id"})
     rows = [
         {"hs_object_id": image["id"], **{each: image.get(each) for each in properties}}

@@ -88,6 +88,19 @@ def test_events_of_other_code_and_of_other_partitions_are_no_traces(bench: Bench
         assert "everywhere/us" in failure(lost)
 
 
+def test_a_portal_whose_partition_has_a_slash_is_refused_before_anything_is_sent(bench: Bench) -> None:
+    """The asset ``firms`` for ``us/west`` would share its state with the asset ``firms/us`` for ``west``."""
+    parts = dg.StaticPartitionsDefinition(["us/west"])
+
+    @hubspot_asset(FIRMS, name="everywhere", partitions_def=parts, resource={"us/west": "hubspot"})
+    def everywhere() -> list[dict[str, Any]]:
+        return firms(2)
+
+    with dg.instance_for_test() as instance:
+        assert "holds a '/'" in failure(run(bench, instance, everywhere, partition_key="us/west"))
+    assert not bench.emulator.records("companies")
+
+
 def test_a_sync_inside_any_asset_is_remembered_too(bench: Bench) -> None:
     @dg.asset
     def mixed(context: dg.AssetExecutionContext, hubspot: HubSpotResource) -> None:

@@ -7,6 +7,7 @@ our own is written in another way, so that users' names and our files do not mee
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Iterable
@@ -62,6 +63,16 @@ def joined_name(parts: Iterable[str]) -> str:
                 "/".join(listed), f"has the part {part!r}, which holds a '/'", "Make it two parts."
             )
     return check_name("/".join(listed))
+
+
+def name_of_undo(sync: str, run: str) -> str:
+    """The name of the sync that takes a run of another one back."""
+    return f"{sync}/undo/{run}"
+
+
+def is_of_undo(name: str) -> bool:
+    """Whether a name is one of :func:`name_of_undo`; a user's own sync may well be called ``undo/something``."""
+    return re.search(r"/undo/[0-9a-f]{16}$", name) is not None
 
 
 def folders_of(name: str) -> list[str]:

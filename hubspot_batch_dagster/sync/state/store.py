@@ -24,7 +24,7 @@ from hubspot_batch_dagster.sync.state.files import open_files
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal
 from hubspot_batch_dagster.sync.state.ids_table import described, generation_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
-from hubspot_batch_dagster.sync.state.names import folders_of, name_of
+from hubspot_batch_dagster.sync.state.names import folders_of, is_of_undo, name_of
 from hubspot_batch_dagster.sync.state.scratch import scratch_folder
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
@@ -257,7 +257,7 @@ class Store:
     def identities(self) -> Iterator[tuple[str, Identity]]:
         """The syncs that have an ids table here, and what each is about; those that undo others are left out."""
         for sync in self.syncs():
-            found = self._identity_of_file(sync) if "/undo/" not in sync else None
+            found = self._identity_of_file(sync) if not is_of_undo(sync) else None
             if found is not None:
                 yield sync, found
 

@@ -9,7 +9,15 @@ import pytest
 from bench.sync_bench import COMPANIES, Bench, firms, shown
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.sync.state.names import file_name_of, folders_of, joined_name, name_of, new_run_id
+from hubspot_batch_dagster.sync.state.names import (
+    file_name_of,
+    folders_of,
+    is_of_undo,
+    joined_name,
+    name_of,
+    name_of_undo,
+    new_run_id,
+)
 
 REFUSED = {
     "": "is empty",
@@ -73,6 +81,11 @@ def test_a_part_with_a_slash_is_not_two_parts() -> None:
     assert joined_name(["crm", "contacts"]) == "crm/contacts"
     with pytest.raises(InputError, match="holds a '/'"):
         joined_name(["crm/contacts"])
+
+
+def test_only_the_undo_of_a_run_is_taken_for_one() -> None:
+    assert is_of_undo(name_of_undo("crm/contacts", new_run_id()))
+    assert not any(is_of_undo(name) for name in ("crm/undo/contacts", "undo", "undo/0123456789abcdef/x"))
 
 
 def test_the_ids_of_runs_sort_by_time_also_within_a_second() -> None:
