@@ -33,7 +33,7 @@ from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import BudgetTimeout, NotSent
 from hubspot_batch_dagster.api.rate_limit.budget import Grant
-from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
 
 ANSWER = struct.Struct("!HI")
 INBOUND = 0.05

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.objects import hubspot_object_specs
     from hubspot_batch_dagster.op import hubspot_op
-    from hubspot_batch_dagster.operations.associations import Associate
+    from hubspot_batch_dagster.operations.associate import Associate
+    from hubspot_batch_dagster.operations.association import Association
+    from hubspot_batch_dagster.operations.existing_records import Archive, Update
     from hubspot_batch_dagster.operations.properties import Cast, Property
-    from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
+    from hubspot_batch_dagster.operations.records import Create, Upsert
     from hubspot_batch_dagster.reconcile_check import hubspot_reconcile_check
     from hubspot_batch_dagster.resource import HubSpotResource
     from hubspot_batch_dagster.session import HubSpotSession
@@ -66,7 +68,7 @@ __all__ = [
 _HOME = {
     "Archive": "operations.records",
     "ArrowParquetIOManager": "io_manager",
-    "Associate": "operations.associations",
+    "Associate": "operations.associate",
     "Association": "operations.records",
     "Cast": "operations.properties",
     "Create": "operations.records",

@@ -19,7 +19,7 @@ from hubspot_batch_dagster.definition import (
 )
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.returned_rows import plain_function, signature_of
 
 __all__ = ["HubSpotRunConfig", "hubspot_asset"]

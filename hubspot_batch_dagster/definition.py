@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from hubspot_batch_dagster.operations.associations import Associate
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.associate import Associate
+from hubspot_batch_dagster.operations.base import Operation
 
 OBJECT_TYPE = "hubspot/object_type"
 """The metadata key by which an asset, or an object's node, is known as HubSpot's."""

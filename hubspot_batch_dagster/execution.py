@@ -28,7 +28,7 @@ from hubspot_batch_dagster.dry_run import plan_metadata, plan_report, would_fail
 from hubspot_batch_dagster.ids_value import IdsForm, ids_form
 from hubspot_batch_dagster.metadata import hubspot_record_url, materialization_metadata
 from hubspot_batch_dagster.objects import observe_object
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.returned_rows import Returned, first_rows, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check

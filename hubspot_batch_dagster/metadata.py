@@ -8,7 +8,7 @@ import dagster as dg
 from hubspot_batch_dagster.checks import in_order
 from hubspot_batch_dagster.definition import property_schema
 from hubspot_batch_dagster.event_log import result_metadata
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 
 if TYPE_CHECKING:

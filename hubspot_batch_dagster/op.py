@@ -10,7 +10,7 @@ from hubspot_batch_dagster.checks import Tolerance
 from hubspot_batch_dagster.execution import Sending, limit_of, log_plan, log_result, no_retry, plan, run, step
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids, ids_form
 from hubspot_batch_dagster.metadata import materialization_metadata
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
 

@@ -14,9 +14,9 @@ from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
-from hubspot_batch_dagster.api.transport import Timeout
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.session_client import open_client
 from hubspot_batch_dagster.session_settings import SessionSettings, default_store, token_source
 from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.options import RunOptions, RunReport
@@ -66,24 +66,7 @@ class HubSpotSession:
     def __init__(self, settings: SessionSettings) -> None:
         self.settings = settings
         self._source = token_source(settings)
-        timeout = settings.timeout
-        self._client = HubSpotClient(
-            self._source,
-            base_url=settings.base_url,
-            version=settings.version,
-            timeout=Timeout(connect=min(5.0, timeout), read=timeout, total=timeout),
-            trust_env=settings.trust_env,
-            allow_http=settings.allow_http,
-        )
-        # Two portals never share a token, but an emulator and HubSpot might.
-        self._client.budget = open_budget(
-            f"{self._client.fingerprint}@{settings.base_url}",
-            url=settings.budget_url,
-            limit=settings.limit,
-            share=settings.share,
-            daily_share=settings.daily_share,
-            patience=settings.patience,
-        )
+        self._client = open_client(settings, self._source)
         self.portal = Portal(self._client, portal_id=settings.portal_id, check=settings.check_portal)
         self._store: Store | None = None
 
@@ -200,19 +183,7 @@ class HubSpotSession:
         trace_log: TraceLog | None = None,
         log: logging.Logger | None = None,
     ) -> RunReport:
-        """As :meth:`sync`, but an interruption is handed back together with what was done before it.
-
-        Args:
-            rows: As for :meth:`sync`.
-            operation: As for :meth:`sync`.
-            name: As for :meth:`sync`.
-            full_refresh: As for :meth:`sync`.
-            approve: As for :meth:`sync`.
-            first_run: As for :meth:`sync`.
-            as_of: As for :meth:`sync`.
-            trace_log: As for :meth:`sync`.
-            log: As for :meth:`sync`.
-        """
+        """As :meth:`sync`, but an interruption is handed back together with what was done before it."""
         options = replace(
             self._options(log, trace_log),
             full_refresh=full_refresh,
@@ -238,16 +209,7 @@ class HubSpotSession:
     ) -> SyncPlan:
         """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
 
-        Args:
-            rows: As for :meth:`sync`.
-            operation: As for :meth:`sync`.
-            name: As for :meth:`sync`.
-            full_refresh: As for :meth:`sync`.
-            show_values: Show the values of the sample of changes instead of masking them.
-            first_run: As for :meth:`sync`.
-            as_of: As for :meth:`sync`.
-            trace_log: As for :meth:`sync`.
-            log: As for :meth:`sync`.
+        With ``show_values`` the values in the sample of changes are shown and not masked. All else is as for :meth:`sync`.
         """
         return plan_sync(
             rows,
@@ -343,8 +305,7 @@ class HubSpotSession:
             InputError: The sync has no ids table, or it is of another account than the token.
             HubSpotError: HubSpot could not be asked; nothing was marked.
         """
-        account = self.portal.account()
-        self.store.portal_id = account.portal_id if account is not None else None
+        self._ask_for_account()
         return reconcile(
             self.store,
             sync,

@@ -8,8 +8,9 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from hubspot_batch_dagster.api.arguments import checked, sentences
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.component.component import HubSpotSyncComponent, hubspot_setting
+from hubspot_batch_dagster.component.component import HubSpotSyncComponent
 from hubspot_batch_dagster.component.fields import Located, explained
+from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.definition import HubSpotTranslator
 from hubspot_batch_dagster.objects import hubspot_object_specs
 from hubspot_batch_dagster.resource import HubSpotResource

@@ -1,13 +1,9 @@
 """HubSpotSyncComponent: a table that goes to HubSpot, written down in YAML."""
 
-import importlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import dagster as dg
-from dagster_shared.check import CheckError
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
@@ -19,11 +15,14 @@ from hubspot_batch_dagster.component.fields import (
     Located,
     OperationFields,
     explained,
+    property_of,
     required_by,
     taken_by,
 )
+from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
+from hubspot_batch_dagster.component.step_fields import Retry, Schedule, hooks_named
 from hubspot_batch_dagster.definition import (
     HubSpotSync,
     HubSpotTranslator,
@@ -33,122 +32,9 @@ from hubspot_batch_dagster.definition import (
 )
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
-from hubspot_batch_dagster.launchpad import secret_fields
-from hubspot_batch_dagster.operations.properties import Property
-from hubspot_batch_dagster.operations.records import Association, Operation
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-
-_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
-_SECRETS = secret_fields(HubSpotResource)
-
-
-class Schedule(Located, dg.Model):
-    """When the asset is materialized."""
-
-    cron: Annotated[str, explained("Cron expression, such as 0 2 * * *.")]
-    timezone: Annotated[str | None, explained("Time zone of the cron expression; by default UTC.")] = None
-
-    @model_validator(mode="after")
-    def _check(self) -> "Schedule":
-        for name, value in (("timezone", self.timezone), ("cron", self.cron)):
-            try:
-                dg.ScheduleDefinition(
-                    job_name="any",
-                    cron_schedule=self.cron if name == "cron" else "0 2 * * *",
-                    execution_timezone=self.timezone if name == "timezone" else None,
-                )
-            except (dg.DagsterError, CheckError):
-                kind = "cron expression" if name == "cron" else "time zone"
-                example = "0 2 * * *" if name == "cron" else "Europe/Berlin"
-                raise ValueError(f"{name} {value!r} is no {kind} such as {example!r}.") from None
-        return self
-
-
-class Retry(dg.Model, dg.Resolvable):
-    """How often a step is tried again."""
-
-    max_retries: Annotated[int, explained("How often, after the first attempt.")] = 1
-    delay: Annotated[int | float | None, explained("Seconds before the next attempt.")] = None
-    backoff: Annotated[
-        Literal["linear", "exponential"] | None,
-        explained("How the delay grows.", ("linear", "exponential")),
-    ] = None
-    jitter: Annotated[
-        Literal["full", "plus_minus"] | None, explained("How the delay varies.", ("full", "plus_minus"))
-    ] = None
-
-    @property
-    def policy(self) -> dg.RetryPolicy:
-        """The same as Dagster has it."""
-        return dg.RetryPolicy(
-            max_retries=self.max_retries,
-            delay=self.delay,
-            backoff=None if self.backoff is None else dg.Backoff[self.backoff.upper()],
-            jitter=None if self.jitter is None else dg.Jitter[self.jitter.upper()],
-        )
-
-
-def _hooks(context: dg.ResolutionContext, names: Sequence[str] | None) -> list[dg.HookDefinition]:
-    """The hooks that YAML names."""
-    found = []
-    for name in names or ():
-        given = context.resolve_value(name)
-        if isinstance(given, str):
-            module, _, attribute = given.rpartition(".")
-            try:
-                given = getattr(importlib.import_module(module), attribute)
-            except (ImportError, AttributeError, ValueError):
-                raise InputError(
-                    f"There is no hook {name}.",
-                    remedy="Write its module and name: my_project.alerts.tell_slack.",
-                ) from None
-        if not isinstance(given, dg.HookDefinition):
-            raise InputError(f"{name} is no hook.", remedy="Name a @success_hook or @failure_hook.")
-        found.append(given)
-    return found
-
-
-def hubspot_setting(
-    context: dg.ResolutionContext, settings: Mapping[str, Any] | None
-) -> HubSpotResource | None:
-    """A resource from its settings; an environment variable that holds a secret is read in each run."""
-    if settings is None:
-        return None
-    given: dict[str, Any] = {}
-    for name, value in settings.items():
-        variable = _VARIABLE.fullmatch(str(value))
-        if name.endswith("_env"):
-            given[name.removesuffix("_env")] = dg.EnvVar(context.at_path(name).resolve_value(value))
-        elif name not in _SECRETS:
-            given[name] = context.at_path(name).resolve_value(value)
-        elif variable is not None:
-            # Resolved here it would be a plain value, which Dagster shows in the launchpad's defaults.
-            given[name] = dg.EnvVar(variable.group(1))
-        else:
-            raise InputError(
-                f"{name} stands in YAML in clear, and Dagster would show it.",
-                remedy=f"Put it into an environment variable, and write {name}_env: ITS_NAME.",
-            )
-    try:
-        return HubSpotResource(**given)
-    except InputError as error:
-        raise InputError(
-            error.message,
-            remedy="hubspot takes the settings of HubSpotResource, and NAME_env for each.",
-        ) from None
-
-
-def _property(given: Any) -> str | Property:
-    """A column as the operation takes it."""
-    if isinstance(given, str):
-        return given
-    foreign = sorted(set(given) - {each.name for each in fields(Property)})
-    if foreign or "column" not in given:
-        said = f"{foreign[0]} is no field of a property" if foreign else "A property names no column"
-        raise InputError(
-            f"properties: {said}.", remedy=f"It has {', '.join(each.name for each in fields(Property))}."
-        )
-    return Property(**given)
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
@@ -261,7 +147,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     hooks: Annotated[
         list[Any],
         dg.Resolver(
-            _hooks,
+            hooks_named,
             model_field_type=list[str],
             description="Hooks of the step, by their full names, such as my_project.alerts.tell_slack.",
         ),
@@ -380,7 +266,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             links = [each.model_dump(exclude_none=True) for each in self.associations]
             given["associations"] = [Association(**link) for link in links]
         if isinstance(self.properties, Mapping):
-            given["properties"] = {name: _property(each) for name, each in self.properties.items()}
+            given["properties"] = {name: property_of(each) for name, each in self.properties.items()}
         cast = self.cast or self.source.cast
         if cast is not None and "cast" in taken_by(kind):
             given["cast"] = cast.model_dump(exclude_none=True)

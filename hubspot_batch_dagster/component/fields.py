@@ -12,9 +12,12 @@ from pydantic import BaseModel, create_model
 
 from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.associations import Associate
+from hubspot_batch_dagster.operations.associate import Associate
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.properties import Cast, Property
-from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "create": Create,
@@ -129,3 +132,16 @@ OperationFields = _model(
     "OperationFields", list(OPERATIONS.values()), (dg.Model,), ONLY_PYTHON | {"object_type"}
 )
 """What the operations take, each optional; the component adds which of them is meant."""
+
+
+def property_of(given: Any) -> str | Property:
+    """A column as the operation takes it."""
+    if isinstance(given, str):
+        return given
+    foreign = sorted(set(given) - {each.name for each in fields(Property)})
+    if foreign or "column" not in given:
+        said = f"{foreign[0]} is no field of a property" if foreign else "A property names no column"
+        raise InputError(
+            f"properties: {said}.", remedy=f"It has {', '.join(each.name for each in fields(Property))}."
+        )
+    return Property(**given)

@@ -8,7 +8,9 @@ import dagster as dg
 from pydantic import BaseModel, Field
 
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, object_type
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "contacts": ("email", "firstname", "lastname"),

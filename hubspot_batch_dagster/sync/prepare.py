@@ -9,7 +9,7 @@ import pyarrow as pa
 import pydantic_core
 
 from hubspot_batch_dagster.api.arguments import checked
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.column_mapping import as_input_error, bind
 from hubspot_batch_dagster.table.rows import record_batches
 

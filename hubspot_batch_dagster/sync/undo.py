@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.records import Archive, Update
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.requester import Requester

@@ -17,7 +17,7 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import endpoint
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.rate_limit.log import Log  # noqa: F401 - the budget below is made of one
-from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import OUTCOME_COLUMNS, Outcomes, pack, unpack

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubspot_batch_dagster.operations.base import Association
+from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.result import SyncResult
 

@@ -15,7 +15,8 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.rate_limit.budget import Unlimited
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Settings
-from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import RunOptions, RunReport, run_sync

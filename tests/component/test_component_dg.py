@@ -16,7 +16,10 @@ from dagster.components.testing import create_defs_folder_sandbox
 
 from hubspot_batch_dagster import HubSpotSyncComponent
 from hubspot_batch_dagster.component.scaffolder import ScaffoldParams, defs_yaml
-from hubspot_batch_dagster.operations.records import Archive, Association, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 NAME = "hubspot_batch_dagster.HubSpotSyncComponent"
 WRONG = f"""type: {NAME}

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from example_project.definitions import defs
 from hubspot_batch_dagster import ArrowParquetIOManager, HubSpotResource
 from hubspot_batch_dagster.emulator import Emulator
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

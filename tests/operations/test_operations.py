@@ -16,8 +16,10 @@ import pytest
 from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, Bench, firms, people
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.base import Association, Operation
-from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.prepare import prepare
 
 REFUSED: list[tuple[Callable[[], Any], str, str]] = [

@@ -10,7 +10,8 @@ from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, 
 
 from hubspot_batch_dagster.api.errors import ConservationError, DailyLimitReached, HubSpotError, InputError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
+from hubspot_batch_dagster.operations.existing_records import Archive
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import plan_sync

@@ -21,7 +21,9 @@ from typing import Any
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import EmulatorProcess, Fault, Settings
-from hubspot_batch_dagster.operations.records import Association, Operation, Upsert
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult

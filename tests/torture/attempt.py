@@ -22,7 +22,7 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError, InputError, StoreError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import EmulatorProcess
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.state.store import Store

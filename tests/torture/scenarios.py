@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 Style = Literal["create", "upsert", "update", "archive"]
 

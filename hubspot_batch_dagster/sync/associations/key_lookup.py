@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.base import Association, Operation
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
 from hubspot_batch_dagster.sync.staging.known_rows import copy_ids, no_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea

@@ -13,7 +13,8 @@ from hubspot_batch_dagster.api.association_types import (
 from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import Forbidden, InputError, InvalidBatch, NotFound
-from hubspot_batch_dagster.operations.base import Association, Operation
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.base import Operation
 
 Labels = Callable[[str, str], list[LabelDefinition]]
 """Reads the types from one object type to another."""

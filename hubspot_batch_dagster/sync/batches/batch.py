@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring
 
 from hubspot_batch_dagster.api.bodies import batch_body
-from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 
 

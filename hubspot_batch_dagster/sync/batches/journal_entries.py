@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pydantic_core
 
 from hubspot_batch_dagster.api.departure import Moment
-from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.operations.base import Action
 
 
 @dataclass(frozen=True)

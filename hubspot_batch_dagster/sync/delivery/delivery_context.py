@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.departure import LeaveBy, Moment
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
-from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages

@@ -31,7 +31,7 @@ from hubspot_batch_dagster.api.search import (
     SearchRequest,
     SearchSort,
 )
-from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Retries, RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 

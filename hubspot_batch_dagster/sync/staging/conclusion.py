@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import ConservationError
+from hubspot_batch_dagster.sync.staging.database import release_memory
 from hubspot_batch_dagster.sync.staging.shared_records import MESSAGE
-from hubspot_batch_dagster.sync.staging.staging_area import StagingArea, release_memory
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META
 

@@ -6,8 +6,6 @@ hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
 
 from __future__ import annotations
 
-import json
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import Self
 
-from hubspot_batch_dagster.operations.records import Action
+from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import (
@@ -33,11 +31,17 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
 )
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging import spill_file
+from hubspot_batch_dagster.sync.staging.database import (
+    REASONS,
+    make_tables,
+    open_database,
+    register,
+    release_memory,
+)
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
+from hubspot_batch_dagster.sync.staging.row_digest import row_digest
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
-from hubspot_batch_dagster.sync.staging.statements import literal
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
-from hubspot_batch_dagster.table.layout import Layout
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,8 +52,6 @@ MOST_UNDER_WAY = 2
 READ_AT_ONCE = 16_384
 SORTED_AT_ONCE = 8 * READ_AT_ONCE
 """Rows that are read, and sorted, at a time."""
-
-_REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 
 
 class StagingArea:
@@ -64,18 +66,18 @@ class StagingArea:
     def __init__(self, encoder: Encoder, folder: Path, *, memory: str = "512MB") -> None:
         self.folder = folder
         self.respelt: dict[Path, Path] = {}
-        self.db = _database(folder, memory)
+        self.db = open_database(folder, memory)
         self._writer = self.db.cursor()
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
-        self._digest = _digest(encoder.layout)
+        self._digest = row_digest(encoder.layout)
         self.rows_in = 0
         self.recovered = False
         self._spool = SpillFile(folder)
         self._settled: list[Outcomes | AcceptedBatch] = []
         self._lock = threading.Lock()
         self._sequence = 0
-        self._make_tables(encoder)
+        make_tables(self.db, encoder)
 
     def __enter__(self) -> Self:
         return self
@@ -311,7 +313,7 @@ class StagingArea:
 
     def make_outcome_table(self, name: str) -> None:
         """An empty table for outcomes."""
-        _register(self.db, outcome_table([], []))
+        register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
 
     def stream(self, query: str, rows: int = READ_AT_ONCE) -> pa.RecordBatchReader:
@@ -333,30 +335,9 @@ class StagingArea:
             if isinstance(each, Outcomes) and each.tells()
         }
         if told:
-            self._insert("reasons", outcome_table(list(told.values()), list(told)), _REASONS)
+            self._insert("reasons", outcome_table(list(told.values()), list(told)), REASONS)
         self._sequence += len(self._settled)
         self._settled = []
-
-    def _make_tables(self, encoder: Encoder) -> None:
-        _register(self.db, pa.Table.from_batches([], encoder.encoded_schema))
-        self.db.execute(
-            "CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest FROM incoming LIMIT 0"
-        )
-        _register(self.db, pa.Table.from_batches([], encoder.rejected_schema))
-        self.db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
-        self.db.execute("CREATE TABLE omitted AS SELECT * FROM incoming LIMIT 0")
-        self.db.execute("CREATE TABLE lost (row BIGINT)")
-        self.db.execute("CREATE TABLE doubtful (row BIGINT, doubt INTEGER)")
-        self.db.execute(
-            "CREATE TABLE wanted (row BIGINT, place INTEGER, target_key VARCHAR, target_id VARCHAR)"
-        )
-        self.db.execute(
-            'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
-        )
-        _register(self.db, outcomes_without_reasons([], []))
-        self.db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")
-        _register(self.db, outcome_table([], []))
-        self.db.execute(f"CREATE TABLE reasons AS SELECT {_REASONS} FROM incoming LIMIT 0")
 
     def _insert(
         self,
@@ -366,46 +347,5 @@ class StagingArea:
         db: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
         db = db or self.db
-        _register(db, rows)
+        register(db, rows)
         db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
-
-
-def _digest(layout: Layout) -> str:
-    """The hash of a row, as SQL: MD5 of the very text of its properties. It names a content and protects nothing.
-
-    The associations of records have a hash of their own. Where the rows are associations, they are what is hashed; where they
-    start from keys, the key stays when its record is another one.
-    """
-    if layout.record_id_through is not None:
-        return "md5(id || chr(31) || associations)"
-    if layout.targets and not layout.fields:
-        return "md5(properties || coalesce(chr(31) || associations, ''))"
-    text = "properties"
-    for each in layout.fields:
-        if each.rule.write == "on_create":  # a change of it alone is nothing to send
-            member = rf'{re.escape(json.dumps(each.property, ensure_ascii=False))}:"(?:[^"\\]|\\.)*",?'
-            text = f"regexp_replace({text}, {literal(member)}, '')"
-    return f"md5({text})"
-
-
-def release_memory() -> None:
-    """Give back what Arrow keeps for later: the next step of a run belongs to DuckDB."""
-    pa.default_memory_pool().release_unused()
-
-
-def _register(db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch | pa.Table) -> None:
-    db.register("incoming", pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
-
-
-def _database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
-    import duckdb  # costs 60 ms: only a run pays for it
-
-    return duckdb.connect(
-        ":memory:",  # what does not fit goes to the folder; a file would be written twice, log and all
-        config={
-            "memory_limit": memory,
-            "temp_directory": str(folder),
-            "threads": 2,
-            "preserve_insertion_order": False,
-        },
-    )

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from hubspot_batch_dagster.api.errors import BudgetTimeout, InputError, NotSent
 from hubspot_batch_dagster.api.rate_limit.budget import Grant, Window
-from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 from hubspot_batch_dagster.api.rate_limit.windows import ForeignUsage, read_headers
 

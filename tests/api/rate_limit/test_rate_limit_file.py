@@ -19,7 +19,8 @@ from budget_helpers import Clock, budget_on, limits, most_in_a_window
 
 from hubspot_batch_dagster.api.errors import BudgetUnavailable
 from hubspot_batch_dagster.api.rate_limit.budget_file import budget_file, cache_folder
-from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 
 MAXIMUM, SECONDS, MARGIN = 120, 2.0, 0.2

@@ -16,7 +16,8 @@ from budget_helpers import leave, limits, open_place
 
 from hubspot_batch_dagster.api.errors import BudgetUnavailable, DailyLimitReached, InputError
 from hubspot_batch_dagster.api.rate_limit.log import AcquireRequest
-from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 
 
 @pytest.fixture(params=["redis", "postgres"])
@@ -225,7 +226,7 @@ def test_a_wrong_url_is_refused_without_showing_it(url: str) -> None:
 def test_drivers_are_imported_only_when_asked_for() -> None:
     """A budget in a file costs no import of redis or SQLAlchemy."""
     code = (
-        "import sys; from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget;"
+        "import sys; from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget;"
         "open_budget('x', shared=False).take(); sys.exit(bool({'redis', 'sqlalchemy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -84,7 +84,8 @@ def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(bench: Bench) -
 _SYNC = """
 import json, sys
 from hubspot_batch_dagster.api.client import HubSpotClient
-from hubspot_batch_dagster.operations.records import Association, Upsert
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.run import run_sync
 from hubspot_batch_dagster.sync.state.store import Store
 

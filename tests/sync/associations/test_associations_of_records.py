@@ -7,7 +7,7 @@ from bench.association_rows import PLAIN, PRIMARY, TO_COMPANY, associated, by_em
 from bench.sync_bench import QUICK, Bench, lines, shown
 
 from hubspot_batch_dagster import Association, Create, Update, Upsert
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 

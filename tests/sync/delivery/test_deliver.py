@@ -33,7 +33,7 @@ from hubspot_batch_dagster.api.errors import AccountMoving, AnswerLost, DailyLim
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.api.rate_limit.sqlite_log import SqliteLog
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync import progress as progress_module
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.delivery.batch_delivery import DeliveredBatch

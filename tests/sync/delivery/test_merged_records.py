@@ -9,7 +9,8 @@ import pytest
 from bench.sync_bench import BY_EMAIL, BY_KEY, SETTINGS, Bench, shown
 
 from hubspot_batch_dagster.emulator.merges import merge_records
-from hubspot_batch_dagster.operations.records import Update, Upsert
+from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.records import Upsert
 
 ANSWERS = ["left_out", "carried_out", "not_found"]
 

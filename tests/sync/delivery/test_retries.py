@@ -28,7 +28,9 @@ from hubspot_batch_dagster.api.errors import (
 )
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create
 
 EMAILS = [f"p{i}@x.org" for i in range(12)]
 NAMES = [f"Firm {i}" for i in range(12)]

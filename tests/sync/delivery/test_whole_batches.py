@@ -6,7 +6,8 @@ import pytest
 from bench.sync_bench import BY_EMAIL, COMPANIES, CONTACTS, Bench, by_key, firms, people, shown
 
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Create, Update, Upsert
+from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
 
 EMAILS = [f"p{i}@x.org" for i in range(100)]

@@ -11,7 +11,8 @@ from bench.sync_bench import CONTACTS, Bench, firms, people, shown
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.models import ArchiveInput
-from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, MOST_REQUESTS
 from hubspot_batch_dagster.sync.planning.planner import PASSING_CODES
 from hubspot_batch_dagster.sync.stages.retry_refused import LEAST, SHARE

@@ -15,7 +15,9 @@ from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, CONTACTS, Bench, by_ke
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Archive, Create, Operation, Update, Upsert
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 EVERY = pytest.mark.parametrize(
     "operation", [BY_EMAIL, CONTACTS, Upsert("contacts", key="id", properties=["email", "firstname"])]

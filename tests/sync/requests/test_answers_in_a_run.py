@@ -22,7 +22,7 @@ from hubspot_batch_dagster.api.errors import (
     RequestTooLarge,
 )
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 

@@ -10,7 +10,7 @@ from bench.servers import Postgres, Redis, installed_binaries
 from bench.sync_bench import COMPANIES, Bench, firms
 
 from hubspot_batch_dagster.api.errors import BudgetUnavailable, HubSpotError
-from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
 
 NAMES = [f"Firm {i}" for i in range(40)]
 

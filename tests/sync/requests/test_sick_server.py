@@ -9,7 +9,7 @@ import pytest
 from bench.sync_bench import BY_EMAIL, COMPANIES, Bench, firms, people
 
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Operation
+from hubspot_batch_dagster.operations.base import Operation
 
 NONSENSE: dict[str, dict[str, Any]] = {
     "numbers without an end": {

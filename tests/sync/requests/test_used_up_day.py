@@ -8,7 +8,8 @@ import pytest
 from bench.sync_bench import BY_EMAIL, Bench
 
 from hubspot_batch_dagster.api.errors import DailyLimitReached
-from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget, open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.emulator import Fault
 
 

@@ -12,7 +12,8 @@ from bench.sync_bench import QUICK, Bench, shown
 
 from hubspot_batch_dagster.api.errors import InputError, MissingScopes
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Create, Update, Upsert
+from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 ROWS = pa.table(

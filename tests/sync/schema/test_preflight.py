@@ -8,9 +8,11 @@ import pytest
 from bench.sync_bench import SETTINGS, Bench, reasons, shown
 
 from hubspot_batch_dagster.api.errors import InputError, MissingScopes
-from hubspot_batch_dagster.api.rate_limit.shared_budget import open_budget
+from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Archive, Association, Create, Update, Upsert
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 PEOPLE = [{"email": f"p{i}@x.org", "firstname": f"Ada {i}"} for i in range(3)]
 BY_EMAIL = Upsert("contacts", id_property="email")

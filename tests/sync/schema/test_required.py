@@ -9,7 +9,8 @@ from bench.sync_bench import Bench, reasons, shown
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator.pipelines import Pipeline, Stage
-from hubspot_batch_dagster.operations.records import Create, Update, Upsert
+from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.run import plan_sync
 from hubspot_batch_dagster.sync.schema.required_properties import NEEDED
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.api.errors import InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Action, Update, Upsert
+from hubspot_batch_dagster.operations.base import Action
+from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Written
 from hubspot_batch_dagster.sync.settlement.matching import settle

@@ -10,7 +10,8 @@ from bench.sync_bench import BY_EMAIL, BY_KEY, CONTACTS, HASTY, Bench, firms, pe
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Operation, Upsert
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.records import Upsert
 
 MIRROR = replace(BY_EMAIL, when_gone="archive", max_gone=1)
 MIRROR_KEY = replace(BY_KEY, when_gone="archive", max_gone=1)

@@ -9,7 +9,8 @@ from bench.sync_bench import QUICK, Bench, shown
 
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Archive, Create, Upsert
+from hubspot_batch_dagster.operations.existing_records import Archive
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.read import read_records
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal

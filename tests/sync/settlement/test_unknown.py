@@ -23,7 +23,8 @@ from bench.sync_bench import (
 from hubspot_batch_dagster.api.rate_limit.budget import Granted
 from hubspot_batch_dagster.api.server_clock import ServerClock
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Create, Operation, Upsert
+from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.delivery import delivery_context
 from hubspot_batch_dagster.sync.requests import requester as wire_module
 

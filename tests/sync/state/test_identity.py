@@ -15,7 +15,9 @@ from bench.sync_bench import BY_KEY, COMPANIES, Bench, firms, shown
 from hubspot_batch_dagster import HubSpotResource
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
-from hubspot_batch_dagster.operations.records import Association, Create, Update, Upsert
+from hubspot_batch_dagster.operations.association import Association
+from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.run import plan_sync
 
 THROUGH = Update("companies", key="id", through="sync", properties=["city"])

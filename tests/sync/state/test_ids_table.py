@@ -17,7 +17,8 @@ from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, Bench, by_key, firms, 
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.operations.records import Archive, Create, Update, Upsert
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
+from hubspot_batch_dagster.operations.records import Create, Upsert
 
 KEYS: dict[str, list[Any]] = {
     "int": [1, 2, 9_007_199_254_740_993],

@@ -6,14 +6,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from hubspot_batch_dagster.api.endpoints import association_endpoint
-from hubspot_batch_dagster.operations.base import (
-    Action,
-    Association,
-    Operation,
-    check_associations,
-    columns,
-    sync_name_of,
-)
+from hubspot_batch_dagster.operations.association import Association, check_associations, sync_name_of
+from hubspot_batch_dagster.operations.base import Action, Operation, columns
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,44 @@
+"""The field ``hubspot`` of the component: a resource of the asset's own, whose secrets stay out of YAML and of the UI."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.launchpad import secret_fields
+from hubspot_batch_dagster.resource import HubSpotResource
+
+_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
+_SECRETS = secret_fields(HubSpotResource)
+
+
+def hubspot_setting(
+    context: dg.ResolutionContext, settings: Mapping[str, Any] | None
+) -> HubSpotResource | None:
+    """A resource from its settings; an environment variable that holds a secret is read in each run."""
+    if settings is None:
+        return None
+    given: dict[str, Any] = {}
+    for name, value in settings.items():
+        variable = _VARIABLE.fullmatch(str(value))
+        if name.endswith("_env"):
+            given[name.removesuffix("_env")] = dg.EnvVar(context.at_path(name).resolve_value(value))
+        elif name not in _SECRETS:
+            given[name] = context.at_path(name).resolve_value(value)
+        elif variable is not None:
+            # Resolved here it would be a plain value, which Dagster shows in the launchpad's defaults.
+            given[name] = dg.EnvVar(variable.group(1))
+        else:
+            raise InputError(
+                f"{name} stands in YAML in clear, and Dagster would show it.",
+                remedy=f"Put it into an environment variable, and write {name}_env: ITS_NAME.",
+            )
+    try:
+        return HubSpotResource(**given)
+    except InputError as error:
+        raise InputError(
+            error.message,
+            remedy="hubspot takes the settings of HubSpotResource, and NAME_env for each.",
+        ) from None
