@@ -66,10 +66,10 @@ __all__ = [
 ]
 
 _HOME = {
-    "Archive": "operations.records",
+    "Archive": "operations.existing_records",
     "ArrowParquetIOManager": "io_manager",
     "Associate": "operations.associate",
-    "Association": "operations.records",
+    "Association": "operations.association",
     "Cast": "operations.properties",
     "Create": "operations.records",
     "HubSpotClient": "api.client",
@@ -86,7 +86,7 @@ _HOME = {
     "StoreError": "api.errors",
     "SyncPlan": "sync.planning.preview",
     "SyncResult": "sync.result",
-    "Update": "operations.records",
+    "Update": "operations.existing_records",
     "Upsert": "operations.records",
     "build_hubspot_sync_assets": "component.collection",
     "eager_when_checks_pass": "automation",
