@@ -200,9 +200,7 @@ def test_the_page_has_the_table_that_the_code_goes_by() -> None:
 
 def test_every_error_has_its_line_and_its_remedy() -> None:
     leaves = [
-        each
-        for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, HubSpotError)
+        each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, HubSpotError)
     ]
     general = {HubSpotError, errors.TransportError, errors.ResponseError}
     assert len(leaves) > 15
