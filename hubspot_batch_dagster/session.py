@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +21,7 @@ from hubspot_batch_dagster.session_settings import SessionSettings, default_stor
 from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.options import RunOptions, RunReport
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
+from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.read import read_records
 from hubspot_batch_dagster.sync.reconcile import Reconciliation, reconcile
 from hubspot_batch_dagster.sync.requests.requester import Requester
@@ -258,7 +259,9 @@ class HubSpotSession:
         return self._run(rows, operation, name, replace(self._options(log, trace_log), adopt=True)).result
 
     @checked
-    def undo(self, sync: str, run: str) -> tuple[SyncResult, SyncResult]:
+    def undo(
+        self, sync: str, run: str, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> tuple[SyncResult, SyncResult]:
         """Go back from a run: what it changed gets its former values, what it made is archived.
 
         Former values are there only if the operation had ``keep_before=True``. Look first with
@@ -267,6 +270,7 @@ class HubSpotSession:
         Args:
             sync: The sync, such as the asset key joined by ``/``.
             run: ``sync_run`` in the metadata of the materialization, or ``SyncResult.run``.
+            on_progress: Called with how far each of the two halves is, many times a second.
 
         Returns:
             What became of the restored records, and of the archived ones.
@@ -279,7 +283,7 @@ class HubSpotSession:
             plan_undo(self.store, sync, run),
             client=self.client,
             store=self.store,
-            options=self._options(None),
+            options=replace(self._options(None), on_progress=on_progress, progress_every=0.1),
         )
 
     @checked
@@ -290,6 +294,7 @@ class HubSpotSession:
         properties: Sequence[str] = (),
         sample: int | None = None,
         repair: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Reconciliation:
         """Read the records that a sync knows, and tell what became of them: as sent, changed by others, archived, merged, gone.
 
@@ -300,6 +305,7 @@ class HubSpotSession:
             properties: Properties that nobody else should change; those alone are looked at.
             sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
             repair: Have the next run send the rows again whose records are not as they were sent.
+            on_progress: Called after each request with the records that were read, and how many are to be read.
 
         Raises:
             InputError: The sync has no ids table, or it is of another account than the token.
@@ -314,6 +320,7 @@ class HubSpotSession:
             properties=properties,
             sample=sample,
             repair=repair,
+            on_progress=on_progress,
         )
 
     @checked

@@ -56,7 +56,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": (
         "group",
         "check ids journal models plan reconcile rejected rename revert runs",
-        "emulator options output planned_asset portal_file",
+        "emulator output planned_asset portal_file",
+        "progress",
+        "options",
     ),
     "component": (
         "collection",

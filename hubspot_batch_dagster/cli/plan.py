@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from hubspot_batch_dagster.cli.progress import working
+
 STOPPED = 3
 """The exit status where a run would fail: too many rejected rows, or a guard."""
 
@@ -52,7 +54,8 @@ def plan(
     if limit is not None:
         given["limit_rows"] = limit
     try:
-        found = planned(where, asset, config=given, partition=partition)
+        with working(f"Planning {asset}"):
+            found = planned(where, asset, config=given, partition=partition)
     except dagster.Failure as failure:
         click.echo(f"Error: {failure.description or 'The step of the asset failed.'}", err=True)
         raise SystemExit(STOPPED if isinstance(failure.__cause__, GuardStopped) else 1) from None

@@ -14,6 +14,7 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, associations_path, definition_path
 from hubspot_batch_dagster.api.errors import Forbidden, InvalidBatch, NotFound
 from hubspot_batch_dagster.api.object_types import BUILT_IN, ObjectType, object_type
+from hubspot_batch_dagster.cli.progress import working
 
 SENSITIVITIES = (None, "sensitive", "highly_sensitive")
 LABELLED = ("contacts", "companies", "deals", "tickets")
@@ -46,7 +47,8 @@ def portal(out: Path, token: str | None, base_url: str, version: str) -> None:
     Properties, custom objects, pipelines and labels as they are; of owners the ids, and no names or
     addresses. No records.
     """
-    with HubSpotClient(token or "", base_url=base_url, version=version) as client:
+    client = HubSpotClient(token or "", base_url=base_url, version=version)
+    with client, working("Reading the portal's definitions"):
         found = portal_definitions(client, lambda text: click.echo(text, err=True))
     out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     properties = sum(len(listed) for listed in found["properties"].values())

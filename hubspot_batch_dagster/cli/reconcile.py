@@ -10,6 +10,7 @@ import click
 
 from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
 from hubspot_batch_dagster.cli.output import output_options, show
+from hubspot_batch_dagster.cli.progress import Bar
 
 
 @click.command()
@@ -56,8 +57,10 @@ def reconcile(
 
     opened = open_store(store, journal)
     settings = session_settings(token, journal=journal, share=share, **account)
-    with HubSpotSession(replace(settings, store=opened.root)) as hubspot:
-        found = hubspot.reconcile(sync, properties=properties, sample=sample, repair=repair)
+    with HubSpotSession(replace(settings, store=opened.root)) as hubspot, Bar("Reading records") as bar:
+        found = hubspot.reconcile(
+            sync, properties=properties, sample=sample, repair=repair, on_progress=bar.show
+        )
     on_terminal = form == "table" and out is None
     click.echo(str(found), err=not on_terminal)
     table = found.amiss if on_terminal else found.table

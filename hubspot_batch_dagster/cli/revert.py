@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
+from hubspot_batch_dagster.cli.progress import Bar
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.progress import Progress
 
 
 @click.command()
@@ -31,7 +35,13 @@ def revert(run: str, yes: bool, token: str, store: str | None, journal: str | No
         return
     settings = replace(session_settings(token, journal=journal, **account), store=opened.root)
     with HubSpotSession(settings) as hubspot:
-        for what, result in zip(("restored", "archived"), hubspot.undo(sync, run), strict=True):
+        with Bar("Going back") as bar:
+            results = hubspot.undo(sync, run, on_progress=lambda at: bar.show(at.done, at.total, _note(at)))
+        for what, result in zip(("restored", "archived"), results, strict=True):
             done = ", ".join(f"{n:,} {name}" for name, n in result.counts.items() if n) or "nothing to do"
             click.echo(f"{what}: {done}")
             result.raise_for_failures()
+
+
+def _note(at: Progress) -> str:
+    return str(at) if at.waiting else f"{at.rows_per_second:,.0f} rows/s"

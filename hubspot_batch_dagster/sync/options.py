@@ -35,6 +35,7 @@ class RunOptions:
         wait_for_unknown: Wait until creates without an answer are certain to be over, settle them, and send what was not made,
             instead of leaving that to the next run.
         on_progress: Called every few seconds with how far the run is.
+        progress_every: Seconds from one call of ``on_progress`` to the next; by default 5.
         on_notice: Called with what is worth knowing.
         on_warning: Called with what is worth a look, such as what the portal does not let the token read.
     """
@@ -50,6 +51,7 @@ class RunOptions:
     batch_size: int = 100
     wait_for_unknown: bool = True
     on_progress: Callable[[Progress], None] | None = None
+    progress_every: float | None = None
     on_notice: Callable[[str], None] = logger.info
     on_warning: Callable[[str], None] = logger.warning
 

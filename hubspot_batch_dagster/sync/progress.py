@@ -32,20 +32,33 @@ class Progress:
     waiting: int = 0
     until: float = 0.0
     _tell: Callable[[Progress], None] | None = field(default=None, repr=False)
+    _every: float = field(default=EVERY, repr=False)
     _clock: Callable[[], float] = field(default=time.monotonic, repr=False)
     _begun: float = field(default=0.0, repr=False)
     _told: float = field(default=0.0, repr=False)
 
     @classmethod
     def begin(
-        cls, plan: Plan, tell: Callable[[Progress], None] | None, clock: Callable[[], float] = time.monotonic
+        cls,
+        plan: Plan,
+        tell: Callable[[Progress], None] | None,
+        clock: Callable[[], float] = time.monotonic,
+        every: float | None = None,
     ) -> Progress:
-        """Start counting for a plan."""
+        """Start counting for a plan.
+
+        Args:
+            plan: What is to be done.
+            tell: Called with how far it is.
+            clock: Seconds that only grow.
+            every: Seconds from one word to the next; by default 5.
+        """
         total = (
             sum(plan.actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate"))
             + plan.gone
         )
-        return cls(total, _tell=tell, _clock=clock, _begun=clock(), _told=clock())
+        every = EVERY if every is None else every
+        return cls(total, _tell=tell, _every=every, _clock=clock, _begun=clock(), _told=clock())
 
     def note(self, rows: int, requests: int) -> None:
         """Count rows, and tell about it if the last word is some seconds old."""
@@ -54,7 +67,7 @@ class Progress:
         self.requests = requests
         now = self._clock()
         self.seconds = now - self._begun
-        if self._tell is not None and now - self._told >= EVERY:
+        if self._tell is not None and now - self._told >= self._every:
             self._told = now
             self._tell(self)
 
@@ -62,7 +75,7 @@ class Progress:
         """The run waits; tell so at once, and again every few seconds."""
         first, self.waiting, self.until = not self.waiting, rows, until
         now = self._clock()
-        if self._tell is not None and (first or now - self._told >= EVERY):
+        if self._tell is not None and (first or now - self._told >= self._every):
             self._told = now
             self._tell(self)
 

@@ -7,7 +7,7 @@ into another record, or gone. Nothing is written to HubSpot.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -113,6 +113,7 @@ def reconcile(
     properties: Sequence[str] = (),
     sample: int | None = None,
     repair: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Reconciliation:
     """Read the records of a sync's ids table and tell what became of them.
 
@@ -126,6 +127,7 @@ def reconcile(
         sample: Read so many records, chosen by chance; ``None`` reads all.
         repair: Have the next run send the rows again whose records are not as they were sent. It follows merged records,
             and ``if_missing`` says what it does where there is none.
+        on_progress: Called after each request with the records that were read, and how many are to be read.
 
     Raises:
         InputError: The sync has no ids table, or ``properties`` or ``sample`` cannot be meant.
@@ -146,9 +148,12 @@ def reconcile(
         with duckdb.connect() as db:
             known = _count(db, path)
             types = _key_types(db, path, key)
-            batches = []
+            batches, read = [], 0
             for fates in in_parallel(reader.look, _lines(db, path, key, sample)):
                 batches.append(_batch(fates, types))
+                read += len(fates)
+                if on_progress is not None:
+                    on_progress(read, known if sample is None else min(sample, known))
                 amiss += [each for each in fates if each.state != "as_sent"]
     table = pa.Table.from_batches(batches, _schema(types))
     found = Reconciliation(sync, said["object_type"], known, names, table, requester.tally.requests)

@@ -88,6 +88,16 @@ def test_rejected_rows_are_shown_and_exported(synced: str, folder: Path) -> None
     assert "nonsense" in run("ids", "people", "--outcome", "rejected").output
 
 
+def test_a_rejected_row_is_shown_with_all_its_faults(hubspot: Emulator, folder: Path) -> None:
+    settings = SessionSettings(access_token=hubspot.token, base_url=hubspot.url, store=str(folder / "store"))
+    row = {"email": "nonsense", "hs_lead_status": "of no kind", "numemployees": "some"}
+    with HubSpotSession(settings) as session:
+        session.sync([row], Upsert("contacts", id_property="email"), name="people")
+    for shown in (run("rejected", "people").output, run("rejected", "people", "--format", "csv").output):
+        for fault in ("email: 'nonsense'", "hs_lead_status: 'of no kind'", "numemployees: 'some'"):
+            assert fault in shown
+
+
 def test_the_history_has_a_line_for_each_run(synced: str, folder: Path) -> None:
     lines = run("runs", "people").output.splitlines()
     assert len(lines) == 3

@@ -63,7 +63,7 @@ def deliver(
     creates = area.count("SELECT count(*) FROM plan WHERE action = 'create'")
     if creates and recovery.lookup.unique_property is None:
         run.requester.learn_server_time(run.object_type)
-    progress = Progress.begin(plan, run.options.on_progress)
+    progress = Progress.begin(plan, run.options.on_progress, every=run.options.progress_every)
 
     def on_outcomes(outcomes: Outcomes | AcceptedBatch) -> None:
         area.settled(outcomes)
