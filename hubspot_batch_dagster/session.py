@@ -279,12 +279,8 @@ class HubSpotSession:
             InputError: The sync is of another account than the token, or the store has no such run.
         """
         self._ask_for_account()
-        return undo(
-            plan_undo(self.store, sync, run),
-            client=self.client,
-            store=self.store,
-            options=replace(self._options(None), on_progress=on_progress, progress_every=0.1),
-        )
+        options = replace(self._options(None), on_progress=on_progress, progress_every=0.1)
+        return undo(plan_undo(self.store, sync, run), client=self.client, store=self.store, options=options)
 
     @checked
     def reconcile(
