@@ -6,11 +6,15 @@ from typing import Any
 
 import dagster as dg
 
+from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.associate import Associate
 from hubspot_batch_dagster.operations.base import Operation
 
 OBJECT_TYPE = "hubspot/object_type"
 """The metadata key by which an asset, or an object's node, is known as HubSpot's."""
+
+SCOPES = "hubspot/scopes"
+"""The metadata key of the scopes that an asset's token needs."""
 
 _KIND_TAG = "dagster/kind/"
 
@@ -98,6 +102,7 @@ def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = (
         "hubspot/operation": type(operation).__name__,
         OBJECT_TYPE: operation.object_type,
         "hubspot/key": ", ".join(operation.key_columns),
+        SCOPES: " ".join(scopes_of(operation)),
         "dagster/storage_kind": "hubspot",
         "dagster/table_name": f"hubspot.{operation.object_type}",
     }
@@ -114,6 +119,26 @@ def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = (
                 }
             )
     return metadata
+
+
+def scopes_of(operation: Operation) -> list[str]:
+    """The scopes that a token needs for an operation, as HubSpot's specifications name them.
+
+    Its object type is read and written, those that it is associated with are written, as HubSpot has it, and properties
+    that it may make need the schema's scope.
+    """
+    own = object_type(operation.object_type)
+    others = [each.to for each in getattr(operation, "associations", ())]
+    others += [operation.to_type] if isinstance(operation, Associate) else []
+    found = [*own.read_scopes, *own.write_scopes]
+    found += [scope for other in others for scope in object_type(other).write_scopes]
+    if operation.makes_missing_properties:
+        found += [
+            scope.replace(".objects.", ".schemas.")
+            for scope in own.write_scopes
+            if scope.startswith("crm.objects.")
+        ]
+    return list(dict.fromkeys(found))
 
 
 def property_schema(

@@ -54,6 +54,7 @@ from hubspot_batch_dagster.api.models import (
     UpdateInput,
     UpsertInput,
 )
+from hubspot_batch_dagster.api.response_errors import ResponseError
 from hubspot_batch_dagster.api.search import SearchAnswer, SearchRequest
 
 S = TypeVar("S", bound=Sent)
@@ -296,6 +297,18 @@ class HubSpotClient(Connection):
         """Which account the token belongs to, and in which time zone its day begins."""
         path = definition_path("account-info", self.version, "details")
         return self._request("GET", path, None, "burst", (200,), writes=False).read(AccountDetails)
+
+    def granted_scopes(self) -> frozenset[str] | None:
+        """The scopes that the token was granted; ``None`` where HubSpot does not tell, as for the token of an OAuth app.
+
+        Source: not in HubSpot's reference; their own MCP server asks the same for private apps.
+        """
+        try:
+            told = self.about_token("/oauth/v2/private-apps/get/access-token-info")
+        except ResponseError:
+            return None
+        scopes = told.get("scopes") if isinstance(told, dict) else None
+        return frozenset(map(str, scopes)) if isinstance(scopes, list) else None
 
     def daily_usage(self) -> list[DailyUsage]:
         """How much of the day's requests is used. OAuth apps have no daily limit and get no line."""

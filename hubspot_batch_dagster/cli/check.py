@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.cli.options import account_options, session_settings, store_options
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.session import HubSpotSession
 
 TYPES = ("contacts", "companies", "deals")
+PERHAPS = frozenset({"e-commerce", "sales-email-read"})
+"""Scopes that stand beside a type's own: versions differ in whether one of the two is enough."""
 MOST_SECONDS_APART = 60.0
 
 
@@ -40,22 +43,35 @@ class Finding:
 
 
 @click.command()
+@click.argument("where", metavar="[MODULE_OR_FILE]", required=False)
 @click.option(
     "--object-type",
     "types",
     multiple=True,
-    default=TYPES,
-    show_default=True,
-    help="Object types that the token must be able to read; may be given several times.",
+    help=f"Object types that the token must be able to read and write; may be given several times. By default those that the "
+    f"project's assets write to, and without a project {', '.join(TYPES)}.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of name, ok and text.")
 @account_options
 @store_options
 def check(
-    types: tuple[str, ...], as_json: bool, token: str, store: str | None, journal: str | None, **account: Any
+    where: str | None,
+    types: tuple[str, ...],
+    as_json: bool,
+    token: str,
+    store: str | None,
+    journal: str | None,
+    **account: Any,
 ) -> None:
-    """Look at token, portal, scopes, limits, version, store, journal, budget and clock. Nothing is written to HubSpot."""
-    found = list(_findings(types, token, store, journal, account))
+    """Look at token, portal, scopes, limits, version, store, journal, budget and clock. Nothing is written to HubSpot.
+
+    With MODULE_OR_FILE, which holds a project's Definitions, the scopes are those that its assets need.
+    """
+    needed = _of_project(where) if where else {}
+    for each in types or (() if needed else TYPES):
+        kind = object_type(each)
+        needed.setdefault(kind.name, set()).update(kind.read_scopes + kind.write_scopes)
+    found = list(_findings(needed, token, store, journal, account))
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=1))
     else:
@@ -66,7 +82,11 @@ def check(
 
 
 def _findings(
-    types: tuple[str, ...], token: str, store: str | None, journal: str | None, account: dict[str, Any]
+    needed: Mapping[str, set[str]],
+    token: str,
+    store: str | None,
+    journal: str | None,
+    account: dict[str, Any],
 ) -> Iterator[Finding]:
     from hubspot_batch_dagster.session import HubSpotSession
 
@@ -84,8 +104,9 @@ def _findings(
             return
         yield Finding("token", True, f"accepted by {session.settings.base_url}")
         yield _looked("portal", lambda: _portal(session, details))
-        for kind in types:
-            yield _looked("scopes", lambda kind=kind: _readable(session, kind))  # type: ignore[misc]
+        granted = session.portal.client.granted_scopes()
+        for kind, scopes in needed.items():
+            yield _looked("scopes", lambda kind=kind, scopes=scopes: _scopes(session, kind, scopes, granted))  # type: ignore[misc]
         yield Finding("version", True, session.settings.version)
         yield from _limits(session)
         yield _looked("clock", lambda: _clock(session))
@@ -106,12 +127,33 @@ def _portal(session: HubSpotSession, details: Any) -> tuple[bool, str]:
     )
 
 
-def _readable(session: HubSpotSession, kind: str) -> tuple[bool, str]:
+def _of_project(where: str) -> dict[str, set[str]]:
+    """Object type -> the scopes that the project's assets need for it."""
+    from hubspot_batch_dagster.cli.planned_asset import load_definitions
+    from hubspot_batch_dagster.definition import OBJECT_TYPE, SCOPES
+
+    found: dict[str, set[str]] = {}
+    for spec in load_definitions(where).resolve_all_asset_specs():
+        if SCOPES in spec.metadata:
+            kind, scopes = (
+                getattr(spec.metadata[key], "value", spec.metadata[key]) for key in (OBJECT_TYPE, SCOPES)
+            )
+            found.setdefault(object_type(str(kind)).name, set()).update(str(scopes).split())
+    return found
+
+
+def _scopes(
+    session: HubSpotSession, kind: str, needed: set[str], granted: frozenset[str] | None
+) -> tuple[bool, str]:
     count = len(session.portal.client.properties(kind))
-    return (
-        True,
-        f"{kind}: {count} properties can be read; whether they can be written shows with the first write",
-    )
+    read = f"{kind}: {count} properties can be read"
+    if granted is None:
+        return True, f"{read}; HubSpot does not tell what this token may write: it shows with the first write"
+    lacking = needed - granted
+    if lacking - PERHAPS:
+        return False, f"{kind}: the token lacks {', '.join(sorted(lacking))}. Add it to the app in HubSpot."
+    more = f"; {', '.join(sorted(lacking))} is not granted, which some API versions want" if lacking else ""
+    return True, f"{read}, and the token has the scopes to write{more}"
 
 
 def _limits(session: HubSpotSession) -> Iterator[Finding]:

@@ -234,12 +234,17 @@ def _oauth_routes(credentials: Credentials) -> tuple[Route, ...]:
     def about_token(_: Portal, request: Request) -> Answer:
         return credentials.token_info(request)
 
+    def private_app_info(_: Portal, request: Request) -> Answer:
+        return credentials.private_app_info(request)
+
     def delete_refresh_token(_: Portal, request: Request) -> Answer:
         return credentials.delete_refresh_token(request)
 
     old = ("v1",)
     access, refresh = "/oauth/access-tokens/{token}", "/oauth/refresh-tokens/{token}"
+    private = "/oauth/private-apps/get/access-token-info"
     return (
+        Route("POST", private, "private_app.token_info", private_app_info, "oauth", "none", ("v2",)),
         *(
             Route("POST", path, name, handler_for(path), "oauth", "none", versions)
             for path, (name, _) in endpoints.items()

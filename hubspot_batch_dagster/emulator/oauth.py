@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from hubspot_batch_dagster.emulator.exchange import Answer, Json, Refused, Request, error_body
 from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.scopes import every_scope
 
 NOT_FOUND = (
     "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more"
@@ -141,6 +142,21 @@ class Credentials:
         if found is None:
             raise Refused(404, error_body("token not found", "OBJECT_NOT_FOUND"))
         return Answer(200, {name: value for name, value in found.items() if name != "token_use"})
+
+    def private_app_info(self, request: Request) -> Answer:
+        """Tell what a private app's token is good for; 404 if it is not known, or an OAuth app's.
+
+        Not in HubSpot's reference. Their own MCP server and many integrations ask it.
+        """
+        given = request.json
+        value = given.get("tokenKey")
+        token = self._tokens.get(value) if isinstance(value, str) else None
+        if token is None or token.oauth:
+            raise Refused(404, error_body("Token not found", "OBJECT_NOT_FOUND"))
+        settings = self.portal.settings
+        granted = every_scope(self.portal) if settings.scopes is None else settings.scopes
+        found = {"userId": USER, "hubId": settings.portal_id, "appId": settings.app_id}
+        return Answer(200, {**found, "scopes": sorted(granted)})
 
     def delete_refresh_token(self, request: Request) -> Answer:
         """Take a refresh token back, as the v1 endpoint does."""

@@ -30,3 +30,11 @@ def needed_scopes(portal: Portal, access: str, object_type: str) -> tuple[str, .
         return records
     schemas = (f"crm.schemas.{scope}.{verb}",)
     return schemas + records if verb == "read" else schemas
+
+
+def every_scope(portal: Portal) -> frozenset[str]:
+    """Return all scopes that there are for the portal's object types."""
+    kinds = ("read", "write", "schema.read", "schema.write")
+    return frozenset(
+        scope for name in portal.tables for each in kinds for scope in needed_scopes(portal, each, name)
+    )

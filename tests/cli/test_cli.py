@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from hubspot_batch_dagster import HubSpotSession, SessionSettings, Upsert
 from hubspot_batch_dagster.cli import cli
-from hubspot_batch_dagster.emulator import Emulator
+from hubspot_batch_dagster.emulator import Emulator, Fault
 
 ROWS = [{"email": f"p{i}@x.org"} for i in range(3)] + [{"email": "nonsense"}, {"email": None}]
 PROJECT = """
@@ -175,6 +175,30 @@ def test_check_says_what_to_do(
     [wrong] = [each for each in json.loads(done.output) if not each["ok"]][:1]
     assert wrong["name"] == name
     assert words in wrong["text"]
+
+
+def test_check_names_the_scopes_that_a_project_needs_and_the_token_lacks(
+    hubspot: Emulator, folder: Path
+) -> None:
+    project(folder, hubspot, 0)
+    assert run("check", "project.py").exit_code == 0
+    hubspot.change(scopes=["crm.objects.contacts.read", "crm.objects.deals.read", "crm.objects.deals.write"])
+    try:
+        lacking = run("check", "project.py").output
+        told = {kind: run("check", "--object-type", kind) for kind in ("contacts", "deals")}
+    finally:
+        hubspot.change(scopes=None)
+    assert "NOT  scopes   notes: the token lacks crm.objects.contacts.write. Add it to the app" in lacking
+    assert told["contacts"].exit_code == 1
+    assert told["deals"].exit_code == 0
+    assert "and the token has the scopes to write" in told["deals"].output
+
+
+def test_check_says_so_where_hubspot_does_not_tell_the_scopes(hubspot: Emulator, folder: Path) -> None:  # noqa: ARG001
+    hubspot.faults.add(Fault.answer(404, operation="private_app.token_info"))
+    done = run("check", "--object-type", "deals")
+    assert done.exit_code == 0
+    assert "HubSpot does not tell what this token may write" in done.output
 
 
 def test_looking_makes_nothing(folder: Path) -> None:
