@@ -51,8 +51,9 @@ def _counts(path: Path | None) -> str:
 
 
 def _lines(path: Path, outcome: str | None):  # type: ignore[no-untyped-def]  # pyarrow is imported late
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
+
+    from hubspot_batch_dagster.table.kernels import pc
 
     table = pq.read_table(path)
     if outcome is not None:

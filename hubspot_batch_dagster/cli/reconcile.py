@@ -51,9 +51,9 @@ def reconcile(
     As sent, changed by others (of the properties named), archived, merged into another record, or gone. A file, csv and
     parquet have a line for each record, the terminal's table those that are not as they were sent.
     """
-    import pyarrow.compute as pc
 
     from hubspot_batch_dagster.session import HubSpotSession
+    from hubspot_batch_dagster.table.kernels import pc
 
     opened = open_store(store, journal)
     settings = session_settings(token, journal=journal, share=share, **account)

@@ -235,6 +235,7 @@ def test_a_wrong_setting_is_named_without_values(monkeypatch: pytest.MonkeyPatch
     assert SECRET not in told
 
 
+@pytest.mark.filterwarnings("ignore:Selection of the SingletonThreadPool")
 def test_a_bad_query_does_not_show_the_password() -> None:
     source = Source(
         sql="SELECT nothing FROM nowhere", connection="sqlite:///file:x?password=hunter2&mode=memory&uri=true"
