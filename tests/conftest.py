@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from bench.servers import Postgres, installed_binaries
+from bench.servers import S3, Postgres, installed_binaries
 from bench.sync_bench import SETTINGS, Bench
 
 from hubspot_batch_dagster.emulator import Emulator
@@ -28,6 +29,22 @@ def bench(running: Emulator, tmp_path: Path) -> Iterator[Bench]:
     yield made
     made.close()
     running.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """An S3 server that this test session started."""
+    server = S3()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty folder in a bucket; the environment leads there."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{s3_server.url}/{uuid4().hex}"
 
 
 @pytest.fixture(scope="session")

@@ -164,9 +164,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/state": (
         "rename",
         "store",
-        "sql_journal",
-        "fenced_commits",
-        "sql_database",
+        "bucket_journal sql_journal",
+        "bucket_log fenced_commits",
+        "bucket sql_database",
         "files ids_table journal_engine locks scratch sql_lines",
         "identity journal names private_files sql_schema",
     ),

@@ -8,8 +8,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from uuid import uuid4
 
@@ -175,6 +177,45 @@ class Redis:
             self._process = None
 
     stop = down
+
+
+class S3:
+    """An S3 server of our own on a free loopback port (moto), which holds its objects in memory.
+
+    Attributes:
+        url: A store's URL: a bucket in it.
+        environment: How clients find it, and are let in.
+    """
+
+    def __init__(self) -> None:
+        port = _free_port()
+        address = f"http://127.0.0.1:{port}"
+        self.url = "s3://tables/hubspot"
+        self.environment = {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            try:
+                request = urllib.request.Request(f"{address}/tables", method="PUT")
+                urllib.request.urlopen(request, timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise RuntimeError("the S3 server did not start")
+
+    def stop(self) -> None:
+        """End it, with all that it holds."""
+        self._process.kill()
+        self._process.wait(10)
 
 
 def installed_binaries() -> Path | None:

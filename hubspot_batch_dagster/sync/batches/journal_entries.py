@@ -67,6 +67,14 @@ class Intent:
         told = server_now - self.newest
         return min(told, own_now - self.own_at) if self.own_at else told
 
+    def without(self, heard: Outcomes) -> Intent | None:
+        """What is left of it once some outcomes are known; one of a repeatable batch stays whole while some row is open."""
+        settled = set(heard.rows)
+        left = [i for i, row in enumerate(self.rows) if row not in settled]
+        if not left:
+            return None
+        return self.pick(left) if self.action == "create" else self
+
     def pick(self, indexes: Sequence[int]) -> Intent:
         """The same intent with only the rows at ``indexes``."""
         return replace(

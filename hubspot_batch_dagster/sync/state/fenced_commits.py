@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
 from hubspot_batch_dagster.sync.state import sql_schema as schema
-from hubspot_batch_dagster.sync.state.journal import Generation
+from hubspot_batch_dagster.sync.state.journal import Generation, overtaken
 from hubspot_batch_dagster.sync.state.sql_database import Database
 
 Work = Callable[[sa.Connection], object]
@@ -114,9 +114,4 @@ class FencedCommits:
 
     def overtaken(self, sync: str, run: str) -> Overtaken:
         """The error for a run that is not the latest of its sync any more."""
-        latest = self._latest(sync)
-        by = f"run {latest.run}" if latest is not None else "a run that is not in the journal"
-        who = f" ({latest.holder})" if latest is not None and latest.holder else ""
-        return Overtaken(
-            f"{by[:1].upper()}{by[1:]} of {sync!r}{who} has begun after run {run}, which stops here."
-        )
+        return overtaken(self._latest(sync), sync, run)

@@ -208,8 +208,9 @@ class RemoteFiles(Files):
     def names(self, place: Place) -> list[str]:
         self._remote.invalidate_cache()
         with contextlib.suppress(OSError):
-            listed = self._remote.ls(self._at(place), detail=False)
-            return [str(each).rstrip("/").rsplit("/", 1)[1] for each in listed]
+            at = self._at(place)
+            listed = [str(each).rstrip("/") for each in self._remote.ls(at, detail=False)]
+            return [each.rsplit("/", 1)[1] for each in listed if each != at]  # a file is listed as itself
         return []
 
     def folders_with(self, name: str) -> Iterator[list[str]]:

@@ -8,8 +8,9 @@ No lock is trusted. Each run is a *generation* of its sync: :meth:`Journal.begin
 once does so. Whatever a run writes is refused from the moment at which a later run has begun: :class:`Overtaken`. An overtaken run sends
 nothing more, but what it hears of requests that had left is kept as *testimony*, and the run that took over takes it in.
 
-This is the interface; :mod:`hubspot_batch_dagster.sync.state.sql_journal` keeps it in a database. Another place for it must be able
-to refuse an append of a run that is no longer the latest, and no more.
+This is the interface; :mod:`~hubspot_batch_dagster.sync.state.sql_journal` keeps it in a database, and
+:mod:`~hubspot_batch_dagster.sync.state.bucket_journal` in a bucket. Another place for it must be able to refuse an append of a run that
+is no longer the latest, and no more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
+from hubspot_batch_dagster.api.errors import Overtaken
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Line, Outcomes
 
 
@@ -179,3 +181,12 @@ class Journal(ABC):
     @abstractmethod
     def try_lock(self, sync: str) -> Callable[[], None] | None:
         """Take the sync's lock, and give back what releases it; ``None`` while another run has it."""
+
+
+def overtaken(latest: Generation | None, sync: str, run: str) -> Overtaken:
+    """The error for a run that is not the latest of its sync any more."""
+    by = f"run {latest.run}" if latest is not None else "a run that is not in the journal"
+    who = f" ({latest.holder})" if latest is not None and latest.holder else ""
+    return Overtaken(
+        f"{by[:1].upper()}{by[1:]} of {sync!r}{who} has begun after run {run}, which stops here."
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -155,6 +156,20 @@ def alive(
 def this_process() -> str:
     """Host, process and moment, for people."""
     return f"{socket.gethostname()}, process {os.getpid()}, since {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def has_vanished(holder: str) -> bool:
+    """Whether a holder is a process of this host that is no more."""
+    found = re.fullmatch(r"(.*), process (\d+), since .*", holder)
+    if found is None or found[1] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _sign(line: Generation | None) -> tuple[int, int]:

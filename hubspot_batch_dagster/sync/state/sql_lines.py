@@ -51,10 +51,9 @@ def rewrite_intent(connection: sa.Connection, intent: Intent) -> None:
 
 
 def shrink_intent(connection: sa.Connection, intent: Intent, heard: Outcomes) -> None:
-    """Take the rows that are settled out of an intent; one of a repeatable batch stays whole while some row is open."""
-    settled = set(heard.rows)
-    left = [i for i, row in enumerate(intent.rows) if row not in settled]
-    if not left:
+    """Take the rows that are settled out of an intent."""
+    left = intent.without(heard)
+    if left is None:
         connection.execute(CLOSE_INTENT, {"closed": intent.id})
-    elif intent.action == "create":
-        rewrite_intent(connection, intent.pick(left))
+    elif left is not intent:
+        rewrite_intent(connection, left)

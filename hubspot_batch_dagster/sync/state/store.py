@@ -3,7 +3,7 @@
 A store is a folder or any fsspec URL. Each sync has a folder of its own in it: its ids table (``ids-<generation>.parquet``; the
 journal says which one counts, and ``ids.parquet`` is a copy of that for whoever reads it), the portal's definitions as they were
 (``portal-<generation>.json``, with a copy ``portal.json``) and the tables of its last runs (``runs/<run>/``). The journal is a SQLite
-file beside them, or a database that several hosts share.
+file beside them, objects of the bucket that the store is in, or a database that several hosts share.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.sync.state import locks
+from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.files import open_files
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal
 from hubspot_batch_dagster.sync.state.ids_table import described, generation_in
@@ -44,8 +45,8 @@ class Store:
 
     Args:
         root: A folder, or a URL that fsspec understands (``s3://bucket/hubspot``).
-        journal_url: SQLAlchemy URL of the journal. By default a SQLite file in ``root``; required when
-            ``root`` is not a local folder, for a journal must be durable before a request leaves.
+        journal_url: SQLAlchemy URL of the journal. By default a SQLite file in ``root``, or objects of the bucket that
+            ``root`` is (extra ``[bucket]``).
         lock_wait: Seconds to wait for another run of the same sync before giving up.
         patience: Seconds for which a journal's server that is away is tried again.
 
@@ -69,13 +70,13 @@ class Store:
         self.portal_id: int | None = None
         self._lock_wait = lock_wait
         self.files, self._here = open_files(self.root)
-        if journal_url is None and not self.files.local:
-            raise StoreError(
-                f"The store {self.root} is not a local folder, and the journal has no place.",
-                remedy="Give journal= a database URL that all hosts reach, such as postgresql+psycopg://…",
-            )
-        url = journal_url or f"sqlite:///{self._here / 'journal.db'}"
-        self.journal: Journal = SqlJournal(url, patience=patience, locks=_locks_of(url, self._here))
+        self.journal = self._open_journal(journal_url, patience)
+
+    def _open_journal(self, url: str | None, patience: float) -> Journal:
+        if url is None and not self.files.local:
+            return BucketJournal(self.root, patience=patience)
+        url = url or f"sqlite:///{self._here / 'journal.db'}"
+        return SqlJournal(url, patience=patience, locks=_locks_of(url, self._here))
 
     def __repr__(self) -> str:
         return f"Store({self.root!r}, {self.journal!r})"

@@ -14,16 +14,22 @@ from typing import Any
 import pytest
 from bench.servers import Postgres, installed_binaries, new_database
 from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, QUICK, Bench, firms, people, shown
+from obstore.store import MemoryStore
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.state import locks
+from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
+from hubspot_batch_dagster.sync.state.journal import Journal
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 from hubspot_batch_dagster.sync.state.store import Store
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlJournal]:
+@pytest.fixture(params=["sqlite", "postgres", "bucket"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    if request.param == "bucket":
+        yield BucketJournal("memory://", objects=MemoryStore())
+        return
     url = f"sqlite:///{tmp_path / 'journal.db'}"
     made = SqlJournal(url if request.param == "sqlite" else new_database(request.getfixturevalue("postgres")))
     yield made
@@ -53,7 +59,7 @@ def outcomes(of: Intent, *rows: int) -> Outcomes:
     )  # fmt: skip
 
 
-WRITES: dict[str, Callable[[SqlJournal], object]] = {
+WRITES: dict[str, Callable[[Journal], object]] = {
     "intend": lambda journal: journal.intend("s", "one", intent("late")),
     "settle": lambda journal: journal.settle("s", "one", outcomes(intent("a"), 0), intent_id="a"),
     "conclude": lambda journal: journal.conclude("s", "one", current=1, forget=True),
@@ -70,7 +76,7 @@ WRITES: dict[str, Callable[[SqlJournal], object]] = {
 
 @pytest.mark.parametrize("write", WRITES)
 def test_whatever_an_overtaken_run_writes_is_refused_and_changes_nothing(
-    journal: SqlJournal, write: str
+    journal: Journal, write: str
 ) -> None:
     assert journal.begin("s", "one").number == 1
     journal.intend("s", "one", intent("a"))
@@ -87,7 +93,7 @@ def test_whatever_an_overtaken_run_writes_is_refused_and_changes_nothing(
 
 
 def test_of_many_runs_that_begin_at_once_one_is_the_latest_and_no_two_have_a_number(
-    journal: SqlJournal,
+    journal: Journal,
 ) -> None:
     begun: list[int] = []
     together = threading.Barrier(8)
@@ -109,7 +115,7 @@ def test_of_many_runs_that_begin_at_once_one_is_the_latest_and_no_two_have_a_num
     journal.beat("s", latest.run)
 
 
-def test_what_an_overtaken_run_hears_is_taken_in_where_its_rows_are_still_open(journal: SqlJournal) -> None:
+def test_what_an_overtaken_run_hears_is_taken_in_where_its_rows_are_still_open(journal: Journal) -> None:
     journal.begin("s", "one")
     for name in ("a", "b", "c"):
         journal.intend("s", "one", intent(name))

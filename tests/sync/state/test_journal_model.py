@@ -11,11 +11,14 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from obstore.store import MemoryStore
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written, outcomes_of
 from hubspot_batch_dagster.sync.settlement.matching import settle
+from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
+from hubspot_batch_dagster.sync.state.journal import Journal
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 SYNCS = ("a", "b")
@@ -44,7 +47,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def opened(self) -> SqlJournal:
+    def opened(self) -> Journal:
         return SqlJournal(f"sqlite:///{self.folder / 'journal.db'}")
 
     @rule(target=batches, sync=st.sampled_from(SYNCS), n=st.integers(1, 6))
@@ -141,8 +144,17 @@ class JournalMachine(RuleBasedStateMachine):
             assert told == self.settled[sync]
 
 
+class BucketJournalMachine(JournalMachine):
+    """The same in a bucket."""
+
+    def opened(self) -> Journal:
+        self.objects = getattr(self, "objects", None) or MemoryStore()
+        return BucketJournal("memory://", objects=self.objects)
+
+
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(
+TestBucketJournal = BucketJournalMachine.TestCase
+TestJournal.settings = TestBucketJournal.settings = settings(
     max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
 

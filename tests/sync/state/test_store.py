@@ -72,6 +72,7 @@ def test_two_remote_stores_with_a_sync_of_one_name_do_not_share_files(bench: Ben
 
 
 def test_a_remote_store_needs_a_journal_elsewhere() -> None:
+    """But for a bucket, which can refuse to make an object twice."""
     with pytest.raises(StoreError, match="the journal has no place") as caught:
         Store("memory://somewhere")
     assert "journal=" in caught.value.remedy
