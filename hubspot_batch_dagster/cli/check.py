@@ -68,8 +68,8 @@ def check(
     With MODULE_OR_FILE, which holds a project's Definitions, the scopes are those that its assets need.
     """
     needed = _of_project(where) if where else {}
-    for each in types or (() if needed else TYPES):
-        kind = object_type(each)
+    for name in types or (() if needed else TYPES):
+        kind = object_type(name)
         needed.setdefault(kind.name, set()).update(kind.read_scopes + kind.write_scopes)
     found = list(_findings(needed, token, store, journal, account))
     if as_json:
