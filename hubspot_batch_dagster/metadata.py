@@ -32,7 +32,7 @@ def materialization_metadata(
     associations = result.association_counts if operation.associations else {"unresolved": result.unresolved}
     linked = {f"associations_{name}": n for name, n in associations.items()}
     cells = sum(result.cells_omitted.values())
-    counts = in_order({**result.counts, **linked, "cells_omitted": cells})
+    counts = in_order({**result.counts, **linked, "cells_omitted": cells, "waiting": result.waiting})
     metadata |= {name: n for name, n in counts.items() if n}
     metadata |= _links(operation, hubspot)
     metadata |= {

@@ -34,7 +34,7 @@ from hubspot_batch_dagster.sync.stages.find_known import (
 from hubspot_batch_dagster.sync.stages.first_run import meet_other_syncs, start_over
 from hubspot_batch_dagster.sync.stages.identify import identify
 from hubspot_batch_dagster.sync.stages.look_at_records import look_at_records
-from hubspot_batch_dagster.sync.stages.match_existing import match_existing
+from hubspot_batch_dagster.sync.stages.match_existing import estimate_matching, match_existing
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema, resolve_schema
 from hubspot_batch_dagster.sync.stages.retry_refused import retry_refused
 from hubspot_batch_dagster.sync.stages.save import save
@@ -194,6 +194,7 @@ def _look(run: RunContext, show_values: bool) -> SyncPlan:
         at_large = [each for each in intents if each.action != "create" and not each.is_of_associations]
         plan = decide(run, schema, area, held=held, at_large=at_large)
         associations, more_requests = planned_associations(run, schema, ready.staged, of_associations)
+        matching = estimate_matching(run, schema, area)
         seen = preview(
             area,
             plan,
@@ -203,6 +204,8 @@ def _look(run: RunContext, show_values: bool) -> SyncPlan:
             schema.definition(run),
             associations=associations,
             association_requests=more_requests,
+            match_requests=matching.requests,
+            match_seconds=matching.seconds,
             show_values=show_values,
         )
     return replace(seen, drift=schema.preflight.drift)

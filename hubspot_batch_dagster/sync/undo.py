@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -38,10 +39,11 @@ class Undo:
         run: The run.
         object_type: The type of the records.
         restore: Records that the run changed, with the values that they had.
-        archive: Record id -> row key of the records that the run made.
+        archive: Record id, as the run got it, -> row key of the records that the run made.
         kept: Changed records without a before-image: they stay as they are.
         associations: The associations that it made and removed.
-        lines: Record id -> row key and hash of the values sent last, of all that the run touched.
+        lines: Record id of today -> row key and hash of the values sent last, of all that the run touched: several rows where
+            their records were merged since, the one that has the record first.
     """
 
     sync: str
@@ -51,7 +53,7 @@ class Undo:
     archive: dict[str, str] = field(repr=False)
     kept: int
     associations: AssociationUndo = field(default_factory=AssociationUndo, repr=False)
-    lines: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    lines: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         kept = (
@@ -98,29 +100,50 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
                 remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
             )
         rows = pq.read_table(ids, columns=["hs_object_id", "outcome"]).to_pylist()
-        table = pq.read_table(state, columns=["hs_object_id", "_key", "_digest"])
+        lines, now = _lines(state)
         object_type = str(described(state)["object_type"])
-    lines = {
-        str(line["hs_object_id"]): (str(line["_key"]), str(line["_digest"] or ""))
-        for line in table.to_pylist()
-    }
     changed = {row["hs_object_id"] for row in rows if row["outcome"] == "updated"}
     images = {image["id"]: image for image in _oldest_last(store.journal, sync, run)}
     archive = {
-        row["hs_object_id"]: lines[row["hs_object_id"]][0]
+        row["hs_object_id"]: lines[now[row["hs_object_id"]]][0][0]
         for row in rows
-        if row["outcome"] == "created" and row["hs_object_id"] in lines
+        if row["outcome"] == "created" and row["hs_object_id"] in now
     }
     return Undo(
         sync=sync,
         run=run,
         object_type=object_type,
-        restore=[images[each] for each in sorted(changed & images.keys())],
+        restore=[
+            images[
+                each
+            ]  # in the order of the rows: of two records that were merged the first row's values count
+            for each in dict.fromkeys(row["hs_object_id"] for row in rows)
+            if each in changed & images.keys()
+        ],
         archive=archive,
         kept=len(changed - images.keys()),
         associations=plan_association_undo(store, sync, run, set(archive)),
-        lines={each: lines[each] for each in {row["hs_object_id"] for row in rows} if each in lines},
+        lines={each: lines[each] for each in {now.get(row["hs_object_id"]) for row in rows} if each},
     )
+
+
+def _lines(state: Path) -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
+    """The lines of an ids table by record id, and the id of today of each id that a record has or had."""
+    columns = ["hs_object_id", "_key", "_digest", "error_code"]
+    former = "_former" if "_former" in pq.read_schema(state).names else None
+    lines: dict[str, list[tuple[str, str]]] = {}
+    now: dict[str, str] = {}
+    for line in pq.read_table(state, columns=[*columns, *filter(None, [former])]).to_pylist():
+        record = line["hs_object_id"]
+        if record is None:
+            continue
+        there = lines.setdefault(record, [])
+        there.insert(
+            len(there) if line["error_code"] == "SAME_RECORD" else 0, (line["_key"], line["_digest"] or "")
+        )
+        for each in ((former and line[former]) or "").split(";"):
+            now.setdefault(each, record)
+    return lines, {**now, **{each: each for each in lines}}
 
 
 def undo(
@@ -160,16 +183,22 @@ def undo(
     archived = run_sync(
         gone, archive, client=client, store=store, name=f"{name}/archive", options=options
     ).result
-    _note_reverted(found, store, restored, archived, client.server_time())
+    _note_reverted(found, store, restored, client.server_time())
     return restored, archived
 
 
-def _note_reverted(found: Undo, store: Store, restored: SyncResult, archived: SyncResult, at: float) -> None:
+def _note_reverted(found: Undo, store: Store, restored: SyncResult, at: float) -> None:
     """Tell the sync what was undone: its next runs leave these rows as they are until they change."""
     message = f"Run {found.run} was undone; the row is sent again when it changes, or with full_refresh."
-    done = [(each, "updated") for each in _done(restored, "updated")]
-    done += [(each, "archived") for each in _done(archived, "archived")]
-    touched = [(each, outcome, *found.lines[each]) for each, outcome in done if each in found.lines]
+    lines = found.lines
+    touched = [(each, "updated", *lines[each][0]) for each in _done(restored, "updated") if each in lines]
+    touched += [
+        (now, "archived", *line)
+        for then, now in _archived(store, name_of_undo(found.sync, found.run) + "/archive")
+        for each in dict.fromkeys((now, then))
+        for line in lines.get(each, ())
+    ]
+    touched = list({key: (each, outcome, key, digest) for each, outcome, key, digest in touched}.values())
     ids = [each for each, _, _, _ in touched]
     reverted = Intent(
         id="",
@@ -194,6 +223,16 @@ def _done(result: SyncResult, outcome: str) -> list[str]:
     """The records of which a half of the undo is done: in this or in an earlier attempt."""
     table = result.ids.select(["hs_object_id", "outcome"]).to_pylist()
     return [str(row["hs_object_id"]) for row in table if row["outcome"] in (outcome, "unchanged")]
+
+
+def _archived(store: Store, sync: str) -> list[tuple[str, str]]:
+    """The records that an undo archived, by the ids that they had and have: two rows may have ended at one of them."""
+    with store.local_ids(sync) as state:
+        if state is None:
+            return []
+        table = pq.read_table(state, columns=["_key", "hs_object_id", "outcome"]).to_pylist()
+    gone = {line["hs_object_id"] for line in table if line["outcome"] == "archived"}
+    return [(line["_key"], line["hs_object_id"]) for line in table if line["hs_object_id"] in gone]
 
 
 def _oldest_last(journal: Journal, sync: str, run: str) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from face_helpers import BY_EMAIL, OUTCOMES, Bench, people
 
-from hubspot_batch_dagster import SyncResult, Upsert, hubspot_asset
+from hubspot_batch_dagster import Create, SyncResult, Upsert, hubspot_asset
 from hubspot_batch_dagster.checks import Tolerance, check_results
 
 NUMBERS = {*OUTCOMES, "dagster/row_count", "requests", "retries", "seconds", "rows_per_second"}
@@ -147,11 +147,23 @@ def test_the_account_comes_first_and_zeros_are_kept_at_the_end(bench: Bench) -> 
     ran = bench.materialize(contacts)
     metadata = ran.metadata("contacts")
     assert list(metadata)[:4] == ["dagster/row_count", "created", "rejected", "records_url"]
-    zeros = [name for name in (*OUTCOMES, "associations_unresolved", "cells_omitted") if not metadata[name]]
+    counted = (*OUTCOMES, "associations_unresolved", "cells_omitted", "waiting")
+    zeros = [name for name in counted if not metadata[name]]
     ours = [name for name in metadata if name != "path"]  # the IO manager's
     assert ours[-len(zeros) :] == zeros
     counts = {name: each.value for name, each in ran.check("rows_accounted_for").metadata.items()}
     assert {name: counts[name] for name in OUTCOMES} == {name: metadata[name] for name in OUTCOMES}
+
+
+def test_the_metadata_counts_the_refused_rows_that_wait_for_a_later_run(bench: Bench) -> None:
+    """Each run looks 200 of them up at least; 205 conflicts leave five."""
+    bench.emulator.seed_records("contacts", [{"email": f"p{i}@example.com"} for i in range(205)])
+
+    @hubspot_asset(Create("contacts", key="id", properties=["email"]), max_rejected=1.0)
+    def contacts():
+        return [{"id": i, "email": f"p{i}@example.com"} for i in range(205)]
+
+    assert [bench.materialize(contacts).metadata("contacts")["waiting"] for _ in range(2)] == [0, 5]
 
 
 def test_the_links_lead_to_the_emulators_page_of_the_type_and_of_the_record(bench: Bench) -> None:

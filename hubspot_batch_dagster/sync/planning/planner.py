@@ -113,7 +113,7 @@ def make_plan(
     guard_size(stage, operation, new, changed)
     gone = guard_gone(stage, operation)
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
-    read_before = [actions.get("archive", 0), gone, actions.get("create", 0) if operation.matched_by else 0]
+    read_before = [actions.get("archive", 0), gone]
     requests = sum(-(-n // size) for n in [*sent, gone, *read_before])
     return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
 

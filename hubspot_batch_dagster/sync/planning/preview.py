@@ -51,7 +51,7 @@ class SyncPlan:
         reasons: Error code -> rows that would be rejected, as far as that is known beforehand.
         rejected: Those rows, with their reasons.
         changes: A sample of what would change, property by property. Values are masked unless they were asked for.
-        requests: Batch requests that it takes, if HubSpot refuses nothing.
+        requests: Requests that it takes, if HubSpot refuses nothing; those of ``match_existing`` among them.
         seconds: Time that takes at the present limit; ``None`` where no limit is known.
         share_of_day: Part of the day's requests that it takes; ``None`` where that is not known.
         hash: Stands for the whole plan: give it as ``approve`` to carry out this plan and no other.
@@ -59,6 +59,9 @@ class SyncPlan:
         associations: Outcome -> associations that the rows want, as :attr:`SyncResult.association_counts`; empty where the
             operation has none.
         warnings: What HubSpot may refuse or do otherwise than meant, though only it can say.
+        match_requests: Requests that look for existing records because of ``match_existing``.
+        match_seconds: Least time of these. HubSpot takes five searches a second, whatever the account's limit: a million rows
+            take about an hour. 0 where they are found by a unique property.
 
     Examples:
         >>> import tempfile
@@ -86,6 +89,8 @@ class SyncPlan:
     drift: Drift = field(default_factory=Drift, repr=False)
     associations: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    match_requests: int = 0
+    match_seconds: float = 0.0
 
     def __str__(self) -> str:
         said = ", ".join(f"{n:,} {name}" for name, n in self.counts.items() if n) or "nothing to do"
@@ -93,6 +98,9 @@ class SyncPlan:
         day = "" if self.share_of_day is None else f", {self.share_of_day:.1%} of the day's requests"
         told = ", ".join(f"{n:,} {name}" for name, n in self.associations.items() if n)
         more = f" Associations: {told}." if told else ""
+        if self.match_requests:
+            least = f", at least {_spoken(self.match_seconds)}" if self.match_seconds else ""
+            more += f" Looking for existing records: {self.match_requests:,} requests{least}."
         return f"{self.name}: {self.rows:,} rows: {said}.{more} {self.requests:,} requests{minutes}{day}. Plan {self.hash}."
 
 
@@ -106,6 +114,8 @@ def preview(
     *,
     associations: Mapping[str, int],
     association_requests: int,
+    match_requests: int,
+    match_seconds: float,
     show_values: bool,
 ) -> SyncPlan:
     """Describe a plan.
@@ -119,9 +129,11 @@ def preview(
         definition: Hash of the operation.
         associations: Outcome -> associations that the rows want.
         association_requests: The requests that writing them takes.
+        match_requests: The requests that look for existing records.
+        match_seconds: The least time of these.
         show_values: Show the values of the sample instead of masking them: they are people's data.
     """
-    budget, requests = requester.client.budget, plan.requests + association_requests
+    budget, requests = requester.client.budget, plan.requests + association_requests + match_requests
     state = budget.known_state() if isinstance(budget, SharedBudget) else None
     rejected = _rejected(stage)
     counts = {
@@ -143,11 +155,13 @@ def preview(
         rejected=rejected,
         changes=_changes(stage, requester, object_type, show_values),
         requests=requests,
-        seconds=None if state is None else state.seconds_for(requests),
+        seconds=None if state is None else max(state.seconds_for(requests), match_seconds),
         share_of_day=requests / state.daily_limit if state and state.daily_limit else None,
         hash=plan_hash(stage, definition),
         associations=associations,
         warnings=plan.warnings,
+        match_requests=match_requests,
+        match_seconds=match_seconds,
     )
 
 

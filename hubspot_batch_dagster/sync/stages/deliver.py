@@ -99,6 +99,7 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
     for key, looked_at in owners.suspects():
         recovery.suspects.setdefault(key, looked_at)
     operation = run.operation
+    looks_there = operation.looks_up_keys_in is not None and "archive" in operation.actions
     sender = Sender(
         object_type=run.object_type,
         sync=run.name,
@@ -118,7 +119,7 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         omit=lambda cells: area.omit(cells, {name: each.column for name, each in operation.rules.items()}),
         conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
-        owners=owners.keys,
+        owners=owners.keys_here_or_there if looks_there else owners.keys,
     )
     if not operation.is_association:
         return sender

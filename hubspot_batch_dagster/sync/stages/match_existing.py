@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -16,6 +18,7 @@ from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of, sam
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.settlement.lookup import BUILT_IN_KEYS
+from hubspot_batch_dagster.sync.settlement.unique_values import MERGED_IDS
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -25,6 +28,9 @@ MOST_VALUES, MOST_CHARACTERS, MOST_HITS = 100, 2_000, 10_000
 
 WIDTH = 5
 """Searches at a time: HubSpot takes five in a second."""
+
+SAMPLE = 1_000
+"""Rows whose values tell how many go into one search."""
 
 _TO_MATCH = "SELECT row, key, digest, 'update' AS action, NULL::VARCHAR AS send_id FROM plan WHERE action = 'create' ORDER BY row"
 
@@ -40,7 +46,7 @@ def match_existing(run: RunContext, schema: Schema, area: StagingArea) -> None:
         return
     columns = ", ".join(f"v{i} VARCHAR" for i in range(len(names)))
     area.db.execute(f"CREATE TABLE to_match (row BIGINT, key VARCHAR, digest VARCHAR, {columns})")
-    area.db.execute(f"CREATE TABLE matches (id VARCHAR, {columns})")
+    area.db.execute(f"CREATE TABLE matches (id VARCHAR, parts VARCHAR, {columns})")
     for batch in area.looked_at(_TO_MATCH, run.definition.batch_size):
         lines = [
             (batch.rows[i], batch.keys[i], batch.digests[i], *values)
@@ -53,12 +59,50 @@ def match_existing(run: RunContext, schema: Schema, area: StagingArea) -> None:
             _append(
                 area,
                 "matches",
-                [(each.id, *(_folded(each.properties.get(name)) for name in names)) for each in records],
+                [
+                    (
+                        each.id,
+                        each.properties.get(MERGED_IDS) or "",
+                        *(_folded(each.properties.get(name)) for name in names),
+                    )
+                    for each in records
+                ],
             )
     except HubSpotError as error:
         run.stop.set(error)
         return
     _decide(run, area, len(names))
+
+
+@dataclass(frozen=True)
+class MatchEstimate:
+    """What looking for existing records takes.
+
+    Attributes:
+        requests: Batch reads, or searches.
+        seconds: Least time that HubSpot's limit of five searches a second leaves; 0 for batch reads, which have no limit of their own.
+    """
+
+    requests: int = 0
+    seconds: float = 0.0
+
+
+def estimate_matching(run: RunContext, schema: Schema, area: StagingArea) -> MatchEstimate:
+    """Tell what :func:`match_existing` will take for the planned creates, from the values of the first 1,000."""
+    names = run.operation.matched_by
+    rows = area.count("SELECT count(*) FROM plan WHERE action = 'create'") if names else 0
+    if not rows:
+        return MatchEstimate()
+    sample: list[list[str]] = []
+    for batch in area.looked_at(f"{_TO_MATCH} LIMIT {SAMPLE}", SAMPLE):
+        each_row = ([_folded(json.loads(text).get(name)) for name in names] for text in batch.properties)
+        sample += [values for values in each_row if all(values)]
+    distinct = [sorted({values[i] for values in sample}) for i in range(len(names))]
+    place = max(range(len(names)), key=lambda i: len(distinct[i]))
+    here = sum(1 for _ in _grouped(distinct[place]))
+    wanted = math.ceil(here * max(1.0, rows / SAMPLE))
+    by_search = names[place] not in _Finder(run, schema, names).unique
+    return MatchEstimate(wanted, wanted / WIDTH if by_search else 0.0)
 
 
 class _Finder:
@@ -77,7 +121,7 @@ class _Finder:
         place, values = chunk
         name = self.names[place]
         if name in self.unique:
-            return self.run.requester.read(self.run.object_type, values, self.names, name)
+            return self.run.requester.read(self.run.object_type, values, [*self.names, MERGED_IDS], name)
         return list(self._search(name, values))
 
     def _search(self, name: str, values: list[str]) -> Iterator[Record]:
@@ -88,7 +132,7 @@ class _Finder:
             wanted = SearchFilter(property_name=name, operator="IN", values=values)
             request = SearchRequest(
                 filter_groups=[SearchFilterGroup(filters=[wanted])],
-                properties=self.names,
+                properties=[*self.names, MERGED_IDS],
                 limit=where.max_inputs,
                 after=after,
             )
@@ -107,18 +151,23 @@ def _chunks(area: StagingArea, names: Sequence[str]) -> Iterator[tuple[int, list
     """The distinct values of the most selective property, in groups that one request takes."""
     counts = [area.count(f"SELECT count(DISTINCT v{i}) FROM to_match") for i in range(len(names))]
     place = counts.index(max(counts))
-    group: list[str] = []
-    for batch in area.stream(f"SELECT DISTINCT v{place} AS value FROM to_match", 10_000):
-        for value in batch.column("value").to_pylist():
-            if (
-                len(group) == MOST_VALUES
-                or sum(map(len, group)) + len(str(value)) + 4 * len(group) > MOST_CHARACTERS
-            ):
-                yield place, group
-                group = []
-            group.append(str(value))
-    if group:
+    batches = area.stream(f"SELECT DISTINCT v{place} AS value FROM to_match", 10_000)
+    values = (str(value) for batch in batches for value in batch.column("value").to_pylist())
+    for group in _grouped(values):
         yield place, group
+
+
+def _grouped(values: Iterable[str]) -> Iterator[list[str]]:
+    """Values in groups that one request takes."""
+    group: list[str] = []
+    for value in values:
+        full = sum(map(len, group)) + len(value) + 4 * len(group) > MOST_CHARACTERS
+        if group and (len(group) == MOST_VALUES or full):
+            yield group
+            group = []
+        group.append(value)
+    if group:
+        yield group
 
 
 def _append(area: StagingArea, table: str, lines: Sequence[tuple[object, ...]]) -> None:
@@ -141,7 +190,7 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
     lines = area.db.execute(
         "SELECT row, key, digest, owner, ids FROM matched WHERE ids IS NOT NULL OR owner <> key"
     ).fetchall()
-    owners = RecordOwners(area).keys(sorted({each for *_, ids in lines for each in ids or ()}))
+    owners = _owners(area, {each for *_, ids in lines for each in ids or ()})
     rejected: dict[int, Verdict] = {}
     adopted: list[tuple[int, str]] = []
     for i, (row, key, _digest, owner, ids) in enumerate(lines):
@@ -178,6 +227,20 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
             FROM (SELECT unnest(?) AS row, unnest(?) AS id) a WHERE plan.row = a.row""",
             [rows, ids],
         )
+
+
+def _owners(area: StagingArea, ids: set[str]) -> dict[str, str]:
+    """Record id -> key of the row that has the record, by its id or by that of a record that was merged into it."""
+    found = area.db.execute(
+        "SELECT DISTINCT id, parts FROM matches WHERE id IN (SELECT unnest(?))", [list(ids)]
+    )
+    parts = {record: [record, *filter(None, merged.split(";"))] for record, merged in found.fetchall()}
+    owners = RecordOwners(area).keys(sorted({each for some in parts.values() for each in some}))
+    return {
+        record: next(owners[each] for each in some if each in owners)
+        for record, some in parts.items()
+        if not owners.keys().isdisjoint(some)
+    }
 
 
 def _ambiguous(ids: Sequence[str]) -> Verdict:

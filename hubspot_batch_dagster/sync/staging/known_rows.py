@@ -81,7 +81,7 @@ def attach(
             f.outcome, f.digest, {literal(definition)} AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
             NULL AS associations, -- nothing is known of them: they are written again
-            CASE WHEN found.id <> b.id THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former, b.as_of
+            CASE WHEN found.id <> b.id AND f.outcome <> 'created' THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former, b.as_of
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
     )
     # Two lines of one record were never held against each other: the one that stays is sent again.

@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE
 
+_FORMER = (
+    """SELECT unnest(string_split(former, ';')) AS id, key, outcome FROM known WHERE former IS NOT NULL"""
+)
+"""The ids that records had before they were merged, and whose they are, as SQL."""
+
 
 class RecordOwners:
     """Answers whose records are, while a run sends; safe for threads.
@@ -20,18 +25,25 @@ class RecordOwners:
 
     def claimed(self, ids: Sequence[str]) -> set[str]:
         """Which of some record ids belong to a row already, of this table or not."""
-        query = """SELECT id FROM known WHERE id IN (SELECT unnest(?)) AND outcome <> 'archived'
-            UNION SELECT id FROM settled WHERE id IN (SELECT unnest(?))"""
-        return {str(found) for (found,) in self._stage.ask(query, [list(ids), list(ids)])}
+        query = f"""SELECT id FROM known WHERE id IN (SELECT unnest($ids)) AND outcome <> 'archived'
+            UNION SELECT id FROM settled WHERE id IN (SELECT unnest($ids))
+            UNION SELECT id FROM ({_FORMER}) WHERE id IN (SELECT unnest($ids)) AND outcome <> 'archived'"""
+        return {str(found) for (found,) in self._stage.ask(query, {"ids": list(ids)})}
 
     def keys(self, ids: Sequence[str]) -> dict[str, str]:
-        """Record id -> key of the row of this table that has it."""
-        mine = f"row < {self._stage.rows_in}"
-        query = f"""SELECT k.id, k.key FROM known k JOIN staged USING (key)
-            WHERE k.id IN (SELECT unnest(?)) AND k.outcome IN {LIVE} AND {mine}
-            UNION ALL SELECT t.id, s.key FROM settled t JOIN staged s USING (row)
-            WHERE t.id IN (SELECT unnest(?)) AND t.outcome IN {LIVE} AND {mine}"""
-        return {str(record): str(key) for record, key in self._stage.ask(query, [list(ids), list(ids)])}
+        """Record id, of today or from before a merge, -> key of the row of this table that has the record."""
+        those = f"l.id IN (SELECT unnest($ids)) AND l.outcome IN {LIVE} AND row < {self._stage.rows_in}"
+        query = f"""SELECT l.id, l.key FROM ({_FORMER}) l JOIN staged USING (key) WHERE {those}
+            UNION ALL SELECT l.id, l.key FROM known l JOIN staged USING (key) WHERE {those}
+            UNION ALL SELECT l.id, s.key FROM settled l JOIN staged s USING (row) WHERE {those}"""
+        return {str(record): str(key) for record, key in self._stage.ask(query, {"ids": list(ids)})}
+
+    def keys_here_or_there(self, ids: Sequence[str]) -> dict[str, str]:
+        """The same, and keys that the sync in ``through`` has and that are no row of this table."""
+        query = """SELECT id, key FROM others
+            WHERE id IN (SELECT unnest($ids)) AND key NOT IN (SELECT key FROM staged)"""
+        there = {str(record): str(key) for record, key in self._stage.ask(query, {"ids": list(ids)})}
+        return {**there, **self.keys(ids)}
 
     def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
         """The record ids that the ids table has for some keys, those of archived records among them or not."""

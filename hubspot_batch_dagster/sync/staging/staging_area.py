@@ -195,11 +195,12 @@ class StagingArea:
         keys = [key for intent in intents for key in intent.keys]
         self.db.execute("INSERT INTO lost SELECT row FROM staged WHERE key IN (SELECT unnest(?))", [keys])
 
-    def ask(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def ask(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """The lines of a small query, with all outcomes so far; safe for threads."""
         with self._lock:
             self._flush()
-            found: list[tuple[Any, ...]] = self.db.execute(query, list(parameters)).fetchall()
+            given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+            found: list[tuple[Any, ...]] = self.db.execute(query, given).fetchall()
             return found
 
     def batches(

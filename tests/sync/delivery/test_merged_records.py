@@ -9,8 +9,9 @@ import pytest
 from bench.sync_bench import BY_EMAIL, BY_KEY, SETTINGS, Bench, shown
 
 from hubspot_batch_dagster.emulator.merges import merge_records
-from hubspot_batch_dagster.operations.existing_records import Update
+from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
 ANSWERS = ["left_out", "carried_out", "not_found"]
 
@@ -95,3 +96,65 @@ def test_comparing_and_adopting_follow_merged_records(bench: Bench) -> None:
     assert result.counts["created"] == 0
     assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
     assert result.reasons == {"SAME_RECORD": 1}
+
+
+def test_an_archive_by_another_syncs_keys_leaves_a_record_that_another_row_of_that_sync_has(
+    bench: Bench,
+) -> None:
+    ids = bench.run(firms("a", "a", "a"), BY_KEY, "made").ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[0], ids[1])
+    archive = Archive("companies", key="id", through="made")
+    result = bench.run([{"id": 0}, {"id": 2}], archive, "bin")
+    assert outcomes(result) == ["rejected", "archived"]
+    assert result.reasons == {"SAME_RECORD": 1}
+    assert set(bench.emulator.records("companies")) == {left}
+    both = bench.run([{"id": 0}, {"id": 1}], archive, "bin")
+    assert shown(both) == {"archived": 1, "rejected": 1}
+    assert bench.emulator.records("companies") == {}
+
+
+@pytest.mark.parametrize("seen_by_a_run", [False, True])
+@pytest.mark.parametrize("new_id", [True, False])
+def test_an_undo_archives_what_two_made_records_were_merged_into(
+    bench: Bench, new_id: bool, seen_by_a_run: bool
+) -> None:
+    bench.emulator.portal.settings = SETTINGS
+    first = bench.run(firms("a", "a", "a"), BY_KEY)
+    ids = first.ids["hs_object_id"].to_pylist()
+    merged(bench, ids[0], ids[1], merge_gives_new_id=new_id)
+    if seen_by_a_run:
+        bench.run(firms("b", "c", "a"), BY_KEY)
+    undo(plan_undo(bench.store, "sync", first.run), client=bench.client, store=bench.store)
+    assert bench.emulator.records("companies") == {}
+    again = bench.run(firms("b", "c", "a") if seen_by_a_run else firms("a", "a", "a"), BY_KEY)
+    assert again.counts["created"] == 0
+    assert bench.emulator.records("companies") == {}
+
+
+@pytest.mark.parametrize("seen_by_a_run", [False, True])
+def test_an_undo_leaves_a_record_that_holds_somebody_elses(bench: Bench, seen_by_a_run: bool) -> None:
+    (theirs,) = bench.seed_old("companies", [{"name": "Theirs"}])
+    first = bench.run(firms("a"), BY_KEY)
+    left = merged(bench, theirs, first.ids["hs_object_id"].to_pylist()[0])
+    if seen_by_a_run:
+        bench.run(firms("b"), BY_KEY)
+    undo(plan_undo(bench.store, "sync", first.run), client=bench.client, store=bench.store)
+    assert set(bench.emulator.records("companies")) == {left}
+
+
+@pytest.mark.parametrize("seen_by_a_run", [False, True])
+def test_an_undo_gives_a_merged_record_the_first_rows_former_values(
+    bench: Bench, seen_by_a_run: bool
+) -> None:
+    keeping = replace(BY_KEY, keep_before=True)
+    ids = bench.run(firms("a", "b"), keeping).ids["hs_object_id"].to_pylist()
+    run = bench.run(firms("c", "d"), keeping).run
+    left = merged(bench, *ids)
+    if seen_by_a_run:
+        bench.run(firms("e", "f"), keeping)
+    restored, _archived = undo(plan_undo(bench.store, "sync", run), client=bench.client, store=bench.store)
+    assert shown(restored) == {"updated": 1, "rejected": 1}
+    assert bench.emulator.records("companies")[left]["city"] == "a"
+    rows = firms("e", "f") if seen_by_a_run else firms("c", "d")
+    assert bench.run(rows, keeping).counts["created"] == 0
+    assert bench.emulator.records("companies")[left]["city"] == "a"

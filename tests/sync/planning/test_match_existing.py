@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bench.sync_bench import Bench, shown
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync.planning.preview import SyncPlan
+from hubspot_batch_dagster.sync.run import plan_sync
 
 BY_DOMAIN = Upsert("companies", key="id", properties=["name", "domain"], match_existing="domain")
 
@@ -54,6 +59,36 @@ def test_a_unique_property_is_read_and_not_searched(bench: Bench) -> None:
     result = bench.run([{"id": i, "email": f"P{i}@x.org"} for i in range(5)], people)
     assert shown(result) == {"updated": 3, "created": 2}
     assert not [each for each in bench.emulator.books.requests() if each.operation == "search"]
+
+
+def test_the_plan_says_what_looking_for_records_takes(bench: Bench) -> None:
+    def planned(n: int, operation: Upsert) -> SyncPlan:
+        each = [{"id": i, "name": f"Firm {i}", "domain": f"{i:020}.example"} for i in range(n)]
+        return plan_sync(each, operation, client=bench.client, store=bench.store, name="planned")
+
+    few = planned(250, BY_DOMAIN)
+    assert (few.match_requests, few.match_seconds) == (5, 1.0)  # 62 values of 28 letters in 2,000 characters
+    assert "Looking for existing records: 5 requests, at least 1 s" in str(few)
+    many = planned(4_000, BY_DOMAIN)
+    assert (many.match_requests, many.seconds) == (68, None)
+    assert many.requests - planned(4_000, replace(BY_DOMAIN, match_existing=None)).requests == 68
+    people = [{"id": i, "email": f"p{i}@x.org"} for i in range(150)]
+    by_email = Upsert("contacts", key="id", properties=["email"], match_existing="email")
+    read = plan_sync(people, by_email, client=bench.client, store=bench.store, name="read")
+    assert (read.match_requests, read.match_seconds) == (2, 0.0)
+    assert planned(3, Upsert("companies", key="id", properties=["name"])).match_requests == 0
+
+
+def test_a_record_is_another_rows_by_the_id_that_it_had_before_a_merge(bench: Bench) -> None:
+    """What search finds is the record that is left; the ids table still has the id of the one that was merged into it."""
+    (known,) = bench.run(rows("a.example"), BY_DOMAIN).ids["hs_object_id"].to_pylist()
+    (other,) = bench.seed_old("companies", [{"domain": "a.example"}])
+    portal = bench.emulator.portal
+    left = merge_records(portal, portal.table("companies"), other, known).id
+    assert left != known
+    portal.table("companies").records[left].visible_at = 0.0
+    again = bench.run([*rows("a.example"), {"id": 7, "name": "Other", "domain": "A.example"}], BY_DOMAIN)
+    assert (shown(again), again.reasons) == ({"unchanged": 1, "rejected": 1}, {"SAME_RECORD": 1})
 
 
 def test_matching_goes_with_a_key_and_with_what_is_sent() -> None:
