@@ -86,7 +86,7 @@ class DeliveryContext:
         except HubSpotError as error:
             if not is_trouble(error):
                 self.outage.answered()
-            elif not self.outage.trouble(self.requester.retry_policy):
+            elif not self.outage.trouble(self.requester.retry_policy) or self.requester.gives_up_on(error):
                 self.requester.stop.set(error)
             return error
         self.outage.answered()

@@ -20,7 +20,9 @@ from hubspot_batch_dagster.api.errors import (
     AnswerTooLarge,
     DailyLimitReached,
     HubSpotError,
+    NotConnected,
     RecordsNotFound,
+    ResponseError,
 )
 from hubspot_batch_dagster.api.models import BatchAnswer, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
@@ -88,6 +90,8 @@ class Requester:
         self.tally = Tally()
         self._asking = threading.Lock()
         self._asked = False
+        self._heard = False
+        self._silent_since: float | None = None
 
     def requests_per_second(self) -> float | None:
         """What the budget allows at present; ``None`` if nothing limits."""
@@ -238,7 +242,25 @@ class Requester:
         """Make a read of definitions, as often as the retry_policy allows."""
         return self._with_retries(read)
 
+    def gives_up_on(self, error: HubSpotError) -> bool:
+        """Whether an error is that no connection was ever made in this run, for as long as a first one is waited for."""
+        if self._heard or not isinstance(error, NotConnected):
+            return False
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        return now - self._silent_since >= min(self.retry_policy.first_contact, self.retry_policy.total)
+
     def _within_day(self, ask: Callable[[], T]) -> T:
+        """Make a request, as :meth:`_asked_of_day`, and remember whether anybody answered."""
+        try:
+            found = self._asked_of_day(ask)
+        except HubSpotError as error:
+            self._heard |= isinstance(error, ResponseError | AnswerLost)
+            raise
+        self._heard = True
+        return found
+
+    def _asked_of_day(self, ask: Callable[[], T]) -> T:
         """Make a request. Where the budget says that the day is used up, HubSpot is asked once a run, with one request."""
         budget = self.client.budget
         try:
@@ -293,7 +315,7 @@ class Requester:
                 # An earlier try may have been carried out, whatever HubSpot says of the last one.
                 perhaps = error.may_have_acted = perhaps or error.may_have_acted
                 decision = retries.after(error)
-                if not isinstance(decision, Again) or self.stop:
+                if not isinstance(decision, Again) or self.stop or self.gives_up_on(error):
                     raise
                 self.pause(decision)
 

@@ -28,6 +28,8 @@ class RetryPolicy:
         window: Pause after a burst 429 that does not say how long: the whole window.
         index_lag: How long a new record may be missing from HubSpot's search.
         certain_after: Age at which a request has either been carried out or never will be.
+        first_contact: How long a host is tried that has not answered anything in this run: its address is more likely wrong
+            than its network down.
     """
 
     tries: int = 6
@@ -38,6 +40,7 @@ class RetryPolicy:
     window: float = 10.0
     index_lag: float = 30.0
     certain_after: float = 300.0
+    first_contact: float = 30.0
 
     def pause(self, attempt: int, *, asked: float | None = None, luck: float | None = None) -> float:
         """Tell how long to wait after the try number ``attempt``: twice as long each time, so that trouble is not made worse.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from bench.sync_bench import (
     shown,
 )
 
+from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import (
     AccountMoving,
     DailyLimitReached,
@@ -31,6 +33,10 @@ from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.records import Create
+from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.requests.stop_signal import stop_signal_for
+from hubspot_batch_dagster.sync.run import RunOptions, run_sync
+from hubspot_batch_dagster.sync.schema.portal import Portal
 
 EMAILS = [f"p{i}@x.org" for i in range(12)]
 NAMES = [f"Firm {i}" for i in range(12)]
@@ -228,3 +234,33 @@ def test_reading_back_is_repeated_and_what_stays_unread_stays_unknown(bench: Ben
     found = bench.run(people(3, 20), CONTACTS, "other")
     assert shown(found) == {"unchanged": 3}
     assert bench.nothing_doubled()
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://nobody.invalid"])
+@pytest.mark.parametrize("checked", [True, False])
+def test_an_address_at_which_nothing_ever_answered_is_given_up_long_before_the_patience(
+    bench: Bench, address: str, checked: bool
+) -> None:
+    policy = replace(QUICK, total=600.0, first_contact=0.5)
+    client = HubSpotClient("a-token", base_url=address, budget=bench.budget, allow_http=True)
+    started = time.monotonic()
+    with client, pytest.raises(NotConnected, match="base_url"):
+        run_sync(
+            people(3),
+            BY_EMAIL,
+            client=client,
+            store=bench.store,
+            name="lost",
+            options=RunOptions(retry_policy=policy),
+            portal=Portal(client) if checked else None,
+        ).result.raise_for_failures()
+    assert time.monotonic() - started < 60
+
+
+def test_a_host_that_answered_once_is_waited_for_as_long_as_the_patience(bench: Bench) -> None:
+    with stop_signal_for(bench.client) as stop:
+        requester = Requester(bench.client, stop=stop, retry_policy=replace(QUICK, first_contact=0.0))
+        lost = NotConnected("no connection")
+        assert requester.gives_up_on(lost)
+        requester.read("contacts", ["1"], [])
+        assert not requester.gives_up_on(lost)
