@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-from bench.sync_bench import Bench, shown
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from hubspot_batch_dagster import Cast, Property, Update, Upsert, prepare
-from hubspot_batch_dagster.api.errors import InputError
+import pytest
+from bench.sync_bench import HASTY, Bench, shown
+
+from hubspot_batch_dagster import Cast, Create, Property, Update, Upsert, prepare
+from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.emulator.faults import Fault
+from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
 
 ROWS = [
     {"email": "a@x.org", "employees": "7", "note": "N/A"},
@@ -225,3 +230,74 @@ def test_a_value_without_a_rule_that_hubspot_refuses_rejects_its_row(bench: Benc
     result = bench.run(rows, Upsert("contacts", id_property="email", properties=fields))
     assert shown(result) == {"created": 1, "rejected": 1}
     assert result.cells_omitted == {}
+
+
+class Cut(StoreError):
+    """The run ends here, as if it were killed: nothing more is written."""
+
+
+@contextmanager
+def cut_at_second_request(monkeypatch: pytest.MonkeyPatch, *, after: bool) -> Iterator[None]:
+    """End the run at its second batch: before the request leaves, or when HubSpot has carried it out."""
+    sent = DeliveryContext.post
+    batches: list[str] = []
+
+    def post(self: DeliveryContext, action: Any, body: bytes, **options: Any) -> Any:
+        batches.append(action)
+        if len(batches) < 2:
+            return sent(self, action, body, **options)
+        if after:
+            sent(self, action, body, **options)
+        raise Cut("cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeliveryContext, "post", post)
+        yield
+    assert len(batches) == 2
+
+
+@pytest.mark.parametrize("on_invalid", ["omit", "clear"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("kind", ["bare", "unique", "by_id_property", "by_record_id"])
+def test_a_run_that_ends_between_the_two_requests_of_a_row_loses_nothing_and_doubles_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: str, after: bool, on_invalid: str
+) -> None:
+    """Refused with the bad value, sent once more without it: the second request is the one that the next run looks for."""
+    bench.emulator.add_property("companies", "ext", unique=True)
+    bench.emulator.add_property("companies", "staff", type="number")
+    fields = {"name": "name", "ext": "ext", "staff": Property("staff", on_invalid=on_invalid)}
+    rows = [{"id": i, "name": f"Firm {i}", "ext": f"e{i}", "staff": str(i)} for i in range(5)]
+    bare = {name: column for name, column in fields.items() if name != "ext"}
+    wanted = {
+        "bare": Create("companies", key="id", properties=bare),
+        "unique": Create("companies", key="id", properties=fields, creation_key="ext"),
+        "by_id_property": Upsert("companies", id_property="ext", properties=fields),
+        "by_record_id": Upsert("companies", key="id", properties=bare),
+    }[kind]
+    if kind == "by_record_id":
+        bench.run(rows, wanted)
+    rows = [{**row, "name": f"New {i}"} for i, row in enumerate(rows)]
+    rows[3]["staff"] = "three"
+    with cut_at_second_request(monkeypatch, after=after), pytest.raises(Cut):
+        bench.run(rows, wanted)
+    for _ in range(2):
+        result = bench.run(rows, wanted, retry_policy=HASTY)
+    assert result.counts["rejected"] == result.counts["unknown"] == 0
+    stored = bench.emulator.records("companies").values()
+    kept = "3" if kind == "by_record_id" and on_invalid == "omit" else None  # of the run before
+    assert sorted((each["name"], each.get("staff") or None) for each in stored) == [
+        (f"New {i}", kept if i == 3 else str(i)) for i in range(5)
+    ]
+
+
+def test_creates_whose_second_answer_is_lost_are_found_without_the_value_that_was_left_out(
+    bench: Bench,
+) -> None:
+    bench.emulator.add_property("companies", "staff", type="number")
+    fields = {"name": "name", "staff": Property("staff", on_invalid="omit")}
+    rows = [{"id": i, "name": f"Firm {i}", "staff": "three" if i == 3 else str(i)} for i in range(5)]
+    bench.emulator.faults.add(Fault.answer(504, operation="create", after_commit=True, nth=2))
+    for _ in range(2):
+        result = bench.run(rows, Create("companies", key="id", properties=fields), retry_policy=HASTY)
+    assert result.counts["unchanged"] == 5
+    assert len(bench.emulator.records("companies")) == 5

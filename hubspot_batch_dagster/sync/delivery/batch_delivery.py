@@ -20,7 +20,7 @@ from hubspot_batch_dagster.api.errors import (
     StoreError,
 )
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, same_record
 from hubspot_batch_dagster.sync.delivery.absent_records import NOT_FOUND, find_absent
 from hubspot_batch_dagster.sync.delivery.batch_lookup import BatchLookup
@@ -113,6 +113,7 @@ class BatchDelivery(BatchLookup):
         self.states.happens(Event.NOT_CARRIED_OUT, [row for row in again if self.states[row] in UNDER_WAY])
         self.groups.add(sorted(again))
         self.sender.omit({self.batch.rows[row]: verdict for row, verdict in again.items()})
+        self._note_values()
         return {row: verdict for row, verdict in verdicts.items() if row not in again}
 
     def _drop(self, row: int, name: str) -> bool:
@@ -128,6 +129,13 @@ class BatchDelivery(BatchLookup):
         texts[row] = json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
         self.batch = replace(self.batch, properties=texts)
         return True
+
+    def _note_values(self) -> None:
+        """Tell the journal with which values creates leave from now on: whoever looks for their records looks for these."""
+        if self.intent.bodies:
+            by_row = dict(zip(self.batch.rows, self.batch.properties, strict=True))
+            self.intent = replace(self.intent, bodies=[by_row[row] for row in self.intent.rows])
+            self._record(Outcomes(), self._left())
 
     def _send(self, group: Group) -> None:
         """Send some rows, again if that is safe."""
