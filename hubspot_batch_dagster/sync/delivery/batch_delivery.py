@@ -29,7 +29,7 @@ from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
 from hubspot_batch_dagster.sync.delivery.groups import Group
 from hubspot_batch_dagster.sync.delivery.outage import is_trouble
-from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, About, words_of
+from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, About, names_a_record, words_of
 from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event
 from hubspot_batch_dagster.sync.requests.retry_policy import (
     Absent,
@@ -239,8 +239,10 @@ class BatchDelivery(BatchLookup):
             self.batch = replace(self.batch, ids=ids)
 
     def _after(self, error: HubSpotError, decision: Decision, group: Group) -> None:
-        if isinstance(decision, Examine):
-            (self._conflict if isinstance(error, Conflict) else self._look_up)(group.rows)
+        if isinstance(decision, Examine) and isinstance(error, Conflict):
+            self._not_written(error, self._conflict(group.rows))
+        elif isinstance(decision, Examine):
+            self._look_up(group.rows)
         elif isinstance(decision, Halve) and (len(group.rows) > 1 or error.status != 414):
             self._halve(error, group)
         else:
@@ -272,10 +274,19 @@ class BatchDelivery(BatchLookup):
         self.groups.found()
         self.groups.add(rest)
 
+    def _not_written(self, error: HubSpotError, rows: list[int]) -> None:
+        """Rows of a batch of creates that ended in a 409: each half is sent again, unless the refusal is about the run."""
+        if len(rows) < 2 or names_a_record(error):
+            self.groups.halve(Group(rows)) if len(rows) > 1 else self.groups.add(rows)
+        elif self._about(words_of(error), rows) is About.RUN:
+            self.requester.stop.set(_about_the_run(error))
+        else:
+            self._take_apart(rows)
+
     def _is_known(self, error: HubSpotError, group: Group) -> bool:
         """Whether a refusal that names no row is certain to be of the one row of its group. If not, it has been dealt with."""
         rows = group.rows
-        if isinstance(error, Conflict):
+        if isinstance(error, Conflict) and names_a_record(error):
             if len(rows) > 1:
                 self._no_success(error, rows)
                 self.groups.halve(group)
@@ -284,7 +295,7 @@ class BatchDelivery(BatchLookup):
         if len(rows) == 1 and (self.trying or len(self.batch) > 1):
             if words == self.trying:
                 self.alone[rows[0]] = error
-                self._no_success(error, rows)
+                self.states.happens(Event.NOT_CARRIED_OUT, rows)
             return words != self.trying
         about = self._about(words, rows)
         if about is About.ROWS and len(rows) == 1:
@@ -303,7 +314,7 @@ class BatchDelivery(BatchLookup):
         trials.join(words, id(self), alone=not untried)
         while (about := trials.about(words, id(self), more=bool(untried), stop=stop)) is About.TRY:
             row, self.trying = untried.pop(), words
-            self.states.happens(Event.NOT_CARRIED_OUT, [row])
+            self.states.happens(Event.NOT_CARRIED_OUT, [row] if self.states[row] in UNDER_WAY else [])
             try:
                 self._send(Group([row]))
             finally:

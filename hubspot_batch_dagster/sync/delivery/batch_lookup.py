@@ -9,7 +9,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, is_conflict
 from hubspot_batch_dagster.sync.delivery.batch_settlement import BatchSettlement
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
-from hubspot_batch_dagster.sync.delivery.groups import Group, Groups
+from hubspot_batch_dagster.sync.delivery.groups import Groups
 from hubspot_batch_dagster.sync.delivery.row_states import Event, State
 from hubspot_batch_dagster.sync.requests.retry_policy import Again
 
@@ -29,8 +29,12 @@ class BatchLookup(BatchSettlement):
         self.groups = Groups(range(len(batch)))
         self.resent: Counter[int] = Counter()
 
-    def _conflict(self, rows: list[int]) -> None:
-        """A 409 for a batch of creates: whether the other rows were written is not documented, so look before sending again."""
+    def _conflict(self, rows: list[int]) -> list[int]:
+        """A 409 for a batch of creates: whether the other rows were written is not documented, so look before sending again.
+
+        Returns:
+            The rows that were not written.
+        """
         found = self._own([row for row in rows if row in self.keyed])
         bare = [row for row in rows if row not in self.keyed]
         if bare:
@@ -41,10 +45,7 @@ class BatchLookup(BatchSettlement):
         self._settle(found, Event.FOUND)
         rest = [row for row in rows if row not in found]
         self.states.happens(Event.NOT_FOUND, rest)
-        if len(rest) > 1:
-            self.groups.halve(Group(rest))
-        else:
-            self.groups.add(rest)
+        return rest
 
     def _look_up(self, rows: list[int]) -> None:
         """Creates whose answer was lost: read them back by a unique value; what has none stays open for the search.

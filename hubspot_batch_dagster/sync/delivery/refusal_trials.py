@@ -38,6 +38,11 @@ def words_of(error: HubSpotError) -> str:
     return f"{error.status} {error.category} {re.sub(r'[0-9]+', '#', error.said)}"
 
 
+def names_a_record(error: HubSpotError) -> bool:
+    """Whether a 409 says which record is in the way, as in "Existing ID: 51": then it is about rows."""
+    return bool(error.context or error.errors or re.search(r"[0-9]{2,}", error.said))
+
+
 @dataclass
 class _Trial:
     batches: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bench.sync_bench import BY_KEY, COMPANIES, CONTACTS, HASTY, QUICK, Bench, firms, people, shown
+from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, CONTACTS, HASTY, QUICK, Bench, firms, people, shown
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +72,40 @@ def test_a_refusal_of_every_row_is_about_the_run_and_is_not_remembered_against_t
     assert bench.writes() <= 1 + MOST_REQUESTS
     bench.emulator.faults.clear()
     assert shown(bench.run(people(rows), CONTACTS)) == {"created": rows}
+
+
+@pytest.mark.parametrize(("rows", "size"), [(300, 100), (3, 100), (40, 1)])
+@pytest.mark.parametrize("operation", [COMPANIES, CONTACTS, BY_EMAIL], ids=["bare", "unique", "upsert"])
+def test_a_409_of_every_row_that_names_nothing_is_about_the_run_too(
+    bench: Bench, operation: Operation, rows: int, size: int
+) -> None:
+    body = {"status": "error", "category": "CONFLICT", "message": "It exists already."}
+    bench.emulator.faults.add(Fault.answer(409, body, operation="create|upsert"))
+    policy = replace(QUICK, index_lag=0.05)
+    table = firms(rows) if operation is COMPANIES else people(rows)
+    result = bench.run(table, operation, batch_size=size, retry_policy=policy, wait_for_unknown=False)
+    assert result.counts["rejected"] <= (0 if size > 1 else 8)
+    assert result.stopped is not None
+    assert "It exists already" in str(result.stopped)
+    assert bench.writes() <= 1 + MOST_REQUESTS
+    bench.emulator.faults.clear()
+    again = bench.run(table, operation, retry_policy=HASTY)
+    assert again.counts["rejected"] == again.counts["unknown"] == 0
+    kind = "companies" if operation is COMPANIES else "contacts"
+    assert len(bench.emulator.records(kind)) == rows
+
+
+@pytest.mark.parametrize("operation", [COMPANIES, CONTACTS, BY_EMAIL], ids=["bare", "unique", "upsert"])
+def test_one_row_that_gets_a_409_without_a_name_is_found_and_the_others_are_written(
+    bench: Bench, operation: Operation
+) -> None:
+    name, value = ("name", "Firm 17") if operation is COMPANIES else ("email", "p17@x.org")
+    body = {"status": "error", "category": "CONFLICT", "message": "It exists already."}
+    bench.emulator.faults.add(Fault.answer(409, body, operation="create|upsert", row={name: value}))
+    table = firms(60) if operation is COMPANIES else people(60)
+    result = bench.run(table, operation, retry_policy=replace(QUICK, index_lag=0.05))
+    assert shown(result) == {"created": 59, "rejected": 1}
+    assert bench.writes() <= 1 + MOST_REQUESTS
 
 
 def test_the_only_row_of_a_run_is_rejected_and_tried_again_by_the_next_run(bench: Bench) -> None:
