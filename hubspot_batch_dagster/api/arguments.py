@@ -38,6 +38,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         what = function.__qualname__.removesuffix(".__init__").rpartition(".<locals>.")[2]
         given = signature.bind(*args, **kwargs).arguments
+        if "self" in given and "." in what:  # a method of a base class is one of the class that users know
+            what = f"{type(given['self']).__name__}.{function.__name__}"
         for name, hint in _hints(function).items():
             if name in given:
                 check(what, name, given[name], hint)
