@@ -251,6 +251,8 @@ def test_each_wrong_argument_is_an_input_error_that_names_it(callables: Mapping[
         for parameter, annotation in called.parameters.items():
             allowed = kinds_of(annotation)
             for kind, values in KINDS.items():
+                if parameter.startswith("on_") and kind in ("function", "class"):
+                    continue  # what it raises when it is called is its own
                 for value in values:
                     tried += 1
                     said = _outcome(called, parameter, value, must_refuse=kind not in allowed)

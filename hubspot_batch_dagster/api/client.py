@@ -304,7 +304,7 @@ class HubSpotClient(Connection):
         Source: not in HubSpot's reference; their own MCP server asks the same for private apps.
         """
         try:
-            told = self.about_token("/oauth/v2/private-apps/get/access-token-info")
+            told = self._about_token("/oauth/v2/private-apps/get/access-token-info")
         except ResponseError:
             return None
         scopes = told.get("scopes") if isinstance(told, dict) else None

@@ -188,7 +188,7 @@ class Connection:
             raise InputError("body has no JSON form.", remedy="Give what JSON can hold.") from None
         return _parsed(self._request("POST", path, text, window, (200, 201, 204, 207)))
 
-    def about_token(self, path: str) -> Any:
+    def _about_token(self, path: str) -> Any:
         """Ask about the token itself: it is the body as well."""
         body = to_json({"tokenKey": self._source.token()})
         return _parsed(self._request("POST", path, body, "burst", (200,), writes=False))
