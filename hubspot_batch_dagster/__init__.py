@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
     from hubspot_batch_dagster.sync.prepare import prepare
     from hubspot_batch_dagster.sync.result import SyncResult
+    from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
 
 __all__ = [
     "Archive",
@@ -56,6 +57,7 @@ __all__ = [
     "SyncResult",
     "Update",
     "Upsert",
+    "Warehouse",
     "build_hubspot_sync_assets",
     "eager_when_checks_pass",
     "hubspot_asset",
@@ -88,6 +90,7 @@ _HOME = {
     "SyncResult": "sync.result",
     "Update": "operations.existing_records",
     "Upsert": "operations.records",
+    "Warehouse": "sync.warehouse.warehouse_query",
     "build_hubspot_sync_assets": "component.collection",
     "eager_when_checks_pass": "automation",
     "hubspot_asset": "asset",

@@ -46,6 +46,7 @@ def materialization_metadata(
         "requests": result.requests,
         "retries": result.retries,
         **_budget(hubspot),
+        **_compared(result),
         "object_type": operation.object_type,
         "operation": type(operation).__name__,
         "dagster/column_schema": _columns(operation, hubspot) or _ids_columns(result.ids_path),
@@ -71,6 +72,13 @@ def _links(operation: Operation, hubspot: HubSpotResource) -> dict[str, Any]:
     if account is not None:
         found["portal"] = dg.MetadataValue.int(account.portal_id)
     return found
+
+
+def _compared(result: "SyncResult") -> dict[str, Any]:
+    """How many rows their warehouse found unchanged, where there is one."""
+    if result.compared_in_warehouse is None:
+        return {}
+    return {"compared_in_warehouse": result.compared_in_warehouse}
 
 
 def _budget(hubspot: HubSpotResource) -> dict[str, Any]:

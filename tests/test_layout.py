@@ -102,7 +102,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "planning",
         "prepare read schema",
         "column_mapping delivery undo_associations",
-        "associations history reconcile",
+        "associations history reconcile warehouse",
         "settlement staging trace_log",
         "report state",
         "batches requests result",
@@ -152,6 +152,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "save",
         "associate",
         "decide deliver find_known match_existing stage_rows",
+        "compare",
         "first_run identify look_at_records resolve_schema retry_refused settle_unknown",
     ),
     "sync/staging": (
@@ -159,7 +160,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "record_owners reopened_rows respelling shared_records",
         "staging_area",
         "database row_digest",
-        "outcome_table spill_file statements tables",
+        "elsewhere outcome_table spill_file statements tables",
     ),
     "sync/state": (
         "rename",
@@ -169,6 +170,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "bucket sql_database",
         "files ids_table journal_engine locks scratch sql_lines",
         "identity journal names private_files sql_schema",
+    ),
+    "sync/warehouse": (
+        "comparison",
+        "source_digest warehouse_ids warehouse_query",
+        "duckdb_engine postgres_engine",
+        "engine",
     ),
     "table": (
         "binding",

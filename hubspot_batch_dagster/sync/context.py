@@ -20,6 +20,9 @@ from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import check_traces
+from hubspot_batch_dagster.sync.warehouse.comparison import Comparison
+from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
+from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 
@@ -80,6 +83,7 @@ class RunContext:
         folder: For the run's own files.
         requester: The requests, all counted and stopped together.
         generation: Which run of its sync this is; ``None`` where nothing is written.
+        comparison: Compares the rows in their warehouse; ``None`` where they come as rows.
     """
 
     definition: RunDefinition
@@ -89,6 +93,7 @@ class RunContext:
     folder: Path
     requester: Requester
     generation: int | None
+    comparison: Comparison | None = None
 
     @property
     def writes(self) -> bool:
@@ -172,14 +177,33 @@ def open_run(
             check_traces(store, name, options.trace_log)
         if writes:
             store.check_writable(name)
-        with stop_signal_for(client) as stop:
+        with stop_signal_for(client) as stop, _compared(rows, operation, store, name, options) as comparison:
+            rows = rows if comparison is None else comparison.shape()
             definition = RunDefinition.of(rows, operation, name, options)
             requester = Requester(
                 client, stop=stop, retry_policy=options.retry_policy, version=operation.version
             )
             store.journal.stop = stop.event
             if not writes:
-                yield RunContext(definition, client, store, portal, folder, requester, None)
+                yield RunContext(definition, client, store, portal, folder, requester, None, comparison)
                 return
-            with store.begin(name, definition.id, on_overtaken=stop.set) as generation:
-                yield RunContext(definition, client, store, portal, folder, requester, generation.number)
+            before = comparison.before if comparison is not None else None
+            after = before.generation if before is not None else 0
+            with store.begin(name, definition.id, on_overtaken=stop.set, after=after) as generation:
+                number = generation.number
+                if comparison is not None:
+                    comparison.claim(number, definition.id)
+                yield RunContext(definition, client, store, portal, folder, requester, number, comparison)
+
+
+@contextmanager
+def _compared(
+    rows: object, operation: Operation, store: Store, name: str, options: RunOptions
+) -> Iterator[Comparison | None]:
+    """The comparison of rows that are in a warehouse; ``None`` for any others."""
+    if not isinstance(rows, Warehouse):
+        yield None
+        return
+    with rows.open(memory=options.memory) as engine:
+        ids = WarehouseIds(engine, rows.schema, name)
+        yield Comparison(engine, rows.query, ids, operation.key_columns, store.ids_described(name))

@@ -39,6 +39,8 @@ class SyncResult:
         generation: Which run of the sync it was, as the store counts them.
         waiting: Rejected rows whose reason may pass (another record is in the way, or one is missing), and which this run did not
             look at again: a run spends 2 % of its requests on them, the oldest first.
+        compared_in_warehouse: Rows that a :class:`Warehouse` found unchanged itself and that were not moved: they count as
+            ``unchanged``, and have no line in the tables of the run. ``None`` where the rows were given as rows.
 
     Examples:
         >>> import tempfile
@@ -76,6 +78,7 @@ class SyncResult:
     store: str = ""
     generation: int = 0
     waiting: int = 0
+    compared_in_warehouse: int | None = None
 
     @property
     def ids(self) -> pa.Table:

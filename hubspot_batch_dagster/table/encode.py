@@ -23,7 +23,7 @@ from hubspot_batch_dagster.table.layout import Field, Layout
 from hubspot_batch_dagster.table.plain import single_type
 from hubspot_batch_dagster.table.rejections import Reason, Rejections, reason_columns
 from hubspot_batch_dagster.table.row_model import check_with_model
-from hubspot_batch_dagster.table.rules import Rule
+from hubspot_batch_dagster.table.rules import Cast, Rule
 from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
 from hubspot_batch_dagster.table.text import Text
 from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
@@ -160,6 +160,20 @@ class Encoder:
             [rows, keys, key, identity, properties, associations], schema=self.encoded_schema
         )
         return self._divided(every, rejections, omissions)
+
+    def keys_of(self, batch: pa.RecordBatch) -> Array:
+        """The row keys of a batch, without anything else of it; null where a row has none."""
+        texts = []
+        for name in self.layout.key:
+            column, cast = batch.column(name), self._cast_of(name)
+            if cast is not None and cast.null_values:
+                column = without_null_values(column, cast)
+            texts.append(key_text(column, fold=self.layout.key_fold == "email").values)
+        return joined_keys(texts)
+
+    def _cast_of(self, column: str) -> Cast | None:
+        rules = [each.rule.cast for each in self.layout.fields if each.column == column]
+        return rules[-1] if rules else self.layout.cast
 
     def _without_null_values(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Key columns too: a key that says N/A is an empty one."""

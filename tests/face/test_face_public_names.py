@@ -48,6 +48,7 @@ PUBLIC = {
     "SyncResult",
     "Update",
     "Upsert",
+    "Warehouse",
     "build_hubspot_sync_assets",
     "eager_when_checks_pass",
     "hubspot_asset",

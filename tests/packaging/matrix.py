@@ -23,7 +23,7 @@ TESTS = [
     "tests/table",
     "tests/sync/planning/test_plan.py",
 ]
-EXTRAS = ("emulator", "polars", "redis", "postgres", "bucket", "ui")
+EXTRAS = ("emulator", "polars", "redis", "postgres", "bucket", "ui", "warehouse")
 NOT_LOWEST = ("dagster-dg-cli",)
 """`dg` itself wants pydantic 2.12 and newer, which the package does not: it is in the newest environment alone."""
 TOOLS = ["pytest>=8", "hypothesis>=6.100"]

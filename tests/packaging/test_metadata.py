@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "hubspot_batch_dagster"
-PROMISED = {"emulator", "redis", "postgres", "polars", "ui"}
+PROMISED = {"emulator", "redis", "postgres", "polars", "ui", "warehouse"}
 
 
 def test_the_extras_that_the_pages_name_exist() -> None:
@@ -26,6 +26,7 @@ def test_each_extra_brings_what_it_is_named_for() -> None:
         "emulator": "uvicorn",
         "redis": "redis",
         "postgres": "psycopg",
+        "warehouse": "adbc-driver-postgresql",
         "polars": "polars",
         "ui": "dagster-webserver",
     }

@@ -26,7 +26,7 @@ def guard_size(stage: StagingArea, operation: Operation, created: int, changed: 
     for name, allowed, verb, planned in limits:
         if allowed is None:
             continue
-        most = allowed * stage.rows_in if isinstance(allowed, float) else allowed
+        most = allowed * (stage.rows_in + stage.elsewhere.rows) if isinstance(allowed, float) else allowed
         if planned > most:
             raise GuardStopped(
                 f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}. Nothing was sent.",
@@ -46,8 +46,9 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     if not gone:
         return 0
     live = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
+    live += stage.elsewhere.live
     keyless = stage.count("SELECT count(*) FROM rejected WHERE key IS NULL")
-    if stage.rows_in == 0:
+    if stage.rows_in + stage.elsewhere.rows == 0:
         why, remedy = (
             "the source is empty",
             "An empty source never archives. Archive on purpose with Archive(...).",

@@ -105,6 +105,8 @@ def make_plan(
         str(name): int(n)
         for name, n in db.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall()
     }
+    if stage.elsewhere.rows:
+        actions["unchanged"] = actions.get("unchanged", 0) + stage.elsewhere.rows
     new = stage.count(
         "SELECT count(*) FROM plan WHERE action = 'create' OR (action = 'upsert' AND known_id IS NULL)"
     )

@@ -149,7 +149,7 @@ def preview(
         reasons[str(code)] = reasons.get(str(code), 0) + 1
     return SyncPlan(
         name=name,
-        rows=stage.rows_in + plan.gone,
+        rows=stage.rows_in + stage.elsewhere.rows + plan.gone,
         counts=counts,
         reasons=dict(sorted(reasons.items(), key=lambda each: -each[1])),
         rejected=rejected,

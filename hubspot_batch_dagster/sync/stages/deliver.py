@@ -20,7 +20,10 @@ from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
-from hubspot_batch_dagster.sync.staging.shared_records import settle_shared_records
+from hubspot_batch_dagster.sync.staging.shared_records import (
+    settle_records_elsewhere,
+    settle_shared_records,
+)
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
@@ -79,6 +82,8 @@ def deliver(
             gone = plan_gone(area)
             dispatcher.deliver(area.archives(run.definition.id, size))
         strangers = settle_unknown(run, area, recovery, dispatcher, progress)
+        if run.comparison is not None:
+            run.comparison.overwritten |= settle_records_elsewhere(area, run.clock())
         again = run.operation.updates_made_records and not run.stop
         if settle_shared_records(area, again=again, at=run.clock()) and not run.stop:
             batches = area.batches(f"{run.definition.id}.s", size, reopened=True, by_record_id=True)

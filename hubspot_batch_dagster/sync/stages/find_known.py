@@ -29,6 +29,11 @@ def ids_file(run: RunContext) -> Iterator[Path | None]:
         InputError: A first run that was killed had another key or object type.
         StoreError: The file is damaged inside.
     """
+    if run.comparison is not None and run.comparison.has_lines:
+        known = run.comparison.known(run.folder / "known.parquet")
+        with known_rows.damage_explained(known):
+            yield known
+        return
     with run.store.local_ids(run.name) as path, known_rows.damage_explained(path):
         yield path
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hubspot_batch_dagster.api.errors import Forbidden, HubSpotError, InputError
 from hubspot_batch_dagster.sync.context import RunContext, rebuilds
-from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.identity import Identity, check_identity
 
 
 def identify(run: RunContext) -> Identity:
@@ -37,7 +37,11 @@ def identify(run: RunContext) -> Identity:
         run.store.portal_id = portal
     unknown = run.portal is not None and portal is None
     wanted = replace(wanted, portal=run.store.portal_id, unknown_portal=unknown)
-    return run.store.check(run.name, wanted, anew=anew)
+    wanted = run.store.check(run.name, wanted, anew=anew)
+    register = run.comparison.before if run.comparison is not None else None
+    if register is not None and register.identity is not None:
+        check_identity(f"The ids table of {run.name!r} in the warehouse", register.identity, wanted)
+    return wanted
 
 
 def _account(run: RunContext, *, said: bool) -> int | None:

@@ -16,6 +16,7 @@ from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES a
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.stages.associate import Associated
+from hubspot_batch_dagster.sync.stages.compare import merge_into_warehouse
 from hubspot_batch_dagster.sync.stages.deliver import Delivery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
@@ -56,13 +57,15 @@ def save(
         schema.definition(run),
         part=run.options.as_of.part if run.options.as_of else None,
     )
+    if run.comparison is not None:
+        written = merge_into_warehouse(run, identity, area, run.comparison, written)
     schema.preflight.keep(store, name, run.folder, generation)
     # After an interruption the journal may know more than the stage: the next run folds it in.
     store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
     result = SyncResult(
         name=name,
         run=run_id,
-        rows=area.rows_in + delivery.gone,
+        rows=area.rows_in + area.elsewhere.rows + delivery.gone,
         counts=conclusion.counts(area),
         reasons=conclusion.reasons(area),
         requests=run.requester.tally.requests,
@@ -79,6 +82,7 @@ def save(
         store=identity.store,
         generation=generation,
         waiting=delivery.waiting,
+        compared_in_warehouse=None if run.comparison is None else area.elsewhere.rows,
     )
     history.add_run(store, result, run.folder)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hubspot_batch_dagster.sync.associations.key_lookup import KeyLookup
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.stages.compare import compare
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.table.encode import Encoded
@@ -41,16 +42,20 @@ def stage_rows(run: RunContext, schema: Schema) -> Iterator[StagedRows]:
     Raises:
         InputError: The rows cannot be read, or another sync has no ids table.
     """
-    with StagingArea(schema.encoder, run.folder, memory=run.options.memory) as area:
+    source: Iterable[pa.RecordBatch] = run.definition.source
+    if run.comparison is not None:
+        compare(run, schema, run.comparison)
+        source = run.comparison.candidates()
+    with StagingArea(schema.encoder, run.folder, memory=run.options.memory, elsewhere=run.comparison) as area:
         with as_input_error(), KeyLookup.open(run.operation, area, run.store, run.name) as keys:
-            area.take_in(_encoded(run, schema, area, keys))
+            area.take_in(_encoded(source, schema, area, keys))
         yield StagedRows(area, keys.tables)
 
 
 def _encoded(
-    run: RunContext, schema: Schema, area: StagingArea, keys: KeyLookup
+    source: Iterable[pa.RecordBatch], schema: Schema, area: StagingArea, keys: KeyLookup
 ) -> Iterator[tuple[int, Callable[[], Encoded]]]:
-    for batch in run.definition.source:
+    for batch in source:
         yield (
             batch.num_rows,
             partial(_encode, schema, area, batch, area.rows_in, keys.look_up(batch, area.rows_in)),

@@ -123,9 +123,12 @@ def write_tables(stage: StagingArea, folder: Path, metadata: str) -> tuple[Path,
 
 
 def counts(stage: StagingArea) -> dict[str, int]:
-    """Outcome -> rows, all seven of them."""
+    """Outcome -> rows, all seven of them, and those of the rows that were found unchanged elsewhere."""
     found = dict(stage.db.execute("SELECT outcome, count(*) FROM final GROUP BY outcome").fetchall())
-    return {name: int(found.get(name, 0)) for name in OUTCOMES}
+    return {
+        name: int(found.get(name, 0)) + (stage.elsewhere.rows if name == "unchanged" else 0)
+        for name in OUTCOMES
+    }
 
 
 def reasons(stage: StagingArea) -> dict[str, int]:

@@ -28,7 +28,8 @@ class RecordOwners:
         query = f"""SELECT id FROM known WHERE id IN (SELECT unnest($ids)) AND outcome <> 'archived'
             UNION SELECT id FROM settled WHERE id IN (SELECT unnest($ids))
             UNION SELECT id FROM ({_FORMER}) WHERE id IN (SELECT unnest($ids)) AND outcome <> 'archived'"""
-        return {str(found) for (found,) in self._stage.ask(query, {"ids": list(ids)})}
+        mine = {str(found) for (found,) in self._stage.ask(query, {"ids": list(ids)})}
+        return mine | self._stage.elsewhere.claimed([each for each in ids if each not in mine])
 
     def keys(self, ids: Sequence[str]) -> dict[str, str]:
         """Record id, of today or from before a merge, -> key of the row of this table that has the record."""
@@ -36,7 +37,8 @@ class RecordOwners:
         query = f"""SELECT l.id, l.key FROM ({_FORMER}) l JOIN staged USING (key) WHERE {those}
             UNION ALL SELECT l.id, l.key FROM known l JOIN staged USING (key) WHERE {those}
             UNION ALL SELECT l.id, s.key FROM settled l JOIN staged s USING (row) WHERE {those}"""
-        return {str(record): str(key) for record, key in self._stage.ask(query, {"ids": list(ids)})}
+        found = {str(record): str(key) for record, key in self._stage.ask(query, {"ids": list(ids)})}
+        return {**self._stage.elsewhere.keys_of([each for each in ids if each not in found]), **found}
 
     def keys_here_or_there(self, ids: Sequence[str]) -> dict[str, str]:
         """The same, and keys that the sync in ``through`` has and that are no row of this table."""

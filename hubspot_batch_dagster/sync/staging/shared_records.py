@@ -89,6 +89,32 @@ def settle_shared_records(stage: StagingArea, *, again: bool, at: float) -> int:
     return _write_again(stage, again, at)
 
 
+def settle_records_elsewhere(stage: StagingArea, at: float) -> set[str]:
+    """Reject the rows that ended at the record of a row which was found unchanged elsewhere.
+
+    Returns:
+        The keys of those rows over whose values this run wrote: the next run sends them.
+    """
+    if not stage.elsewhere.rows:
+        return set()
+    stage.flush()
+    lines = stage.db.execute(
+        f"""SELECT t.row, s.key, s.digest, t.id, t.outcome <> 'unchanged' FROM settled t JOIN staged s USING (row)
+        LEFT JOIN plan p USING (row) WHERE t.outcome IN {LIVE} AND t.id IS DISTINCT FROM p.known_id AND t.id IS NOT NULL"""
+    ).fetchall()
+    overwritten: set[str] = set()
+    for start in range(0, len(lines), 1000):
+        some = lines[start : start + 1000]
+        owners = stage.elsewhere.keys_of([str(line[3]) for line in some])
+        lost = [line for line in some if owners.get(str(line[3]), line[1]) != line[1]]
+        verdicts = {i: same_record(line[3], owners[line[3]]) for i, line in enumerate(lost)}
+        if lost:
+            stage.settled(_outcomes(lost, verdicts, at))
+        overwritten |= {owners[line[3]] for line in lost if line[4]}
+    stage.flush()
+    return overwritten
+
+
 def _losers(stage: StagingArea, at: float) -> Outcomes:
     lines = stage.db.execute(
         """SELECT s.row, s.key, s.digest, h.id, f.key FROM shared h JOIN staged s ON s.row = h.row

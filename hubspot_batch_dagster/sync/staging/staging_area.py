@@ -38,6 +38,7 @@ from hubspot_batch_dagster.sync.staging.database import (
     register,
     release_memory,
 )
+from hubspot_batch_dagster.sync.staging.elsewhere import Elsewhere
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.row_digest import row_digest
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
@@ -61,9 +62,13 @@ class StagingArea:
         encoder: What the rows were encoded with.
         folder: Where the files go; the caller deletes it.
         memory: DuckDB's memory limit, such as ``"512MB"``.
+        elsewhere: Rows of the source that are not staged, because they were found unchanged where they are.
     """
 
-    def __init__(self, encoder: Encoder, folder: Path, *, memory: str = "512MB") -> None:
+    def __init__(
+        self, encoder: Encoder, folder: Path, *, memory: str = "512MB", elsewhere: Elsewhere | None = None
+    ) -> None:
+        self.elsewhere = elsewhere or Elsewhere()
         self.folder = folder
         self.respelt: dict[Path, Path] = {}
         self.db = open_database(folder, memory)

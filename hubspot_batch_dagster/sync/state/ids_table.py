@@ -20,6 +20,10 @@ from hubspot_batch_dagster.sync.state.identity import Identity
 
 FORMAT = 2
 """2: key texts of one meaning are one (7 and 7.0), and the file says which portal, store, sync and generation it is of."""
+POINTER_FORMAT = 3
+"""Of a file without lines that says where in a warehouse the ids table is: versions that do not know of it must not take it for an
+empty one."""
+
 META = b"hubspot_batch_dagster"
 IN_PROGRESS = "in_progress.parquet"
 """An ids table without lines: what the keys of a first run are that has not come to its end."""
@@ -66,6 +70,20 @@ def write_in_progress(path: Path, identity: Identity) -> None:
     pq.write_table(schema.empty_table(), path)
 
 
+def write_pointer(path: Path, identity: Identity, generation: int, table: str) -> None:
+    """Write a file without lines that stands for an ids table in a warehouse.
+
+    Args:
+        path: Where.
+        identity: What the table is about.
+        generation: The run that wrote it.
+        table: Its name there.
+    """
+    about = json.loads(metadata_of(identity, generation)) | {"format": POINTER_FORMAT, "warehouse": table}
+    schema = pa.schema([("_key", pa.string())], metadata={META: json.dumps(about).encode()})
+    pq.write_table(schema.empty_table(), path)
+
+
 def metadata_of(identity: Identity, generation: int) -> str:
     """What an ids table says of itself, as it is written into the file."""
     return json.dumps({"format": FORMAT, "generation": generation, **asdict(identity)})
@@ -102,9 +120,9 @@ def described(path: Path, file: Any = None) -> dict[str, Any]:
         raise unreadable(path, error) from None
     if not isinstance(found, dict):
         raise unreadable(path, ValueError("it does not say what it is"))
-    if found.get("format", 0) > FORMAT:
+    if found.get("format", 0) > POINTER_FORMAT:
         raise StoreError(
-            f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {FORMAT}).",
+            f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {POINTER_FORMAT}).",
             remedy="Upgrade hubspot-batch-dagster, or give this deployment a store of its own.",
         )
     if "key" not in found or "object_type" not in found:

@@ -154,7 +154,16 @@ class Store:
             if found is not None:
                 check_portal(f"The ids table of {sync!r}", found.portal, self.portal_id)
         with self.local(sync, IDS) as path:
+            if path is not None and (table := described(path).get("warehouse")) is not None:
+                raise StoreError(
+                    f"The ids table of {sync!r} is not in this store: it is the table {table} of a warehouse.",
+                    remedy="Ask it there. To run the sync, give its rows as Warehouse(...), as the runs before did.",
+                )
             yield path
+
+    def ids_described(self, sync: str) -> dict[str, Any] | None:
+        """What the ids table that counts says of itself; ``None`` before the first run."""
+        return self._said(sync)
 
     @contextlib.contextmanager
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
@@ -187,7 +196,7 @@ class Store:
 
     @contextlib.contextmanager
     def begin(
-        self, sync: str, run: str, *, on_overtaken: Callable[[HubSpotError], None]
+        self, sync: str, run: str, *, on_overtaken: Callable[[HubSpotError], None], after: int = 0
     ) -> Iterator[Generation]:
         """Make a run the latest of its sync; while it is at work it says that it is alive.
 
@@ -195,11 +204,14 @@ class Store:
             sync: The sync.
             run: Id of the run.
             on_overtaken: Called once, in another thread, when a later run has begun.
+            after: A generation that is known elsewhere.
 
         Raises:
             Overtaken: Another run began at the same moment.
         """
-        made = self.journal.begin(sync, run, after=self.latest_generation(sync), holder=locks.this_process())
+        made = self.journal.begin(
+            sync, run, after=max(after, self.latest_generation(sync)), holder=locks.this_process()
+        )
         with locks.alive(self.journal, sync, run, on_overtaken=on_overtaken):
             try:
                 yield made

@@ -1,0 +1,117 @@
+"""What a database must be able to do for the comparison: one subclass an engine.
+
+To add an engine, write a subclass and go through this list:
+
+1. ``open``: which settings of a session change how a value is written as text (time zone, form of dates, digits of floats,
+   bytes)? Pin them all, whatever the server or the user has set.
+2. ``text_of``: for each type one text that no two different values share. Two texts of one value only cost a comparison;
+   one text of two values would lose a change. Leave out what you do not know: rows with such a column are pulled.
+3. ``md5`` of a text in the engine's own words, as 32 hex digits, and ``length`` in characters or bytes.
+4. Temporary tables, transactions over several statements, ``MERGE`` in one of them, and ``IS DISTINCT FROM``.
+5. ``stream`` and ``load``: Arrow where there is an ADBC driver; else some thousand rows at a time into Arrow.
+6. Run ``tests/sync/warehouse`` against it. An engine that was not run is not shipped.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from typing_extensions import Self
+
+
+class Engine(ABC):
+    """One session of a database; used by one thread at a time, which ``lock`` is for.
+
+    Attributes:
+        lock: Hold it around what must not come between others' statements.
+    """
+
+    name: ClassVar[str]
+    unique_keys: ClassVar[bool]
+    """Whether the ids table gets a primary key and an index of record ids: engines that keep rows by them need it."""
+    for_update: ClassVar[str] = ""
+    """What follows a SELECT of lines that nobody else may change until the transaction ends."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the session, and with it its temporary tables."""
+
+    @abstractmethod
+    def execute(self, statement: str) -> None:
+        """Carry out one statement."""
+
+    @abstractmethod
+    def fetch(self, query: str) -> list[tuple[Any, ...]]:
+        """The lines of a small query."""
+
+    @abstractmethod
+    def stream(self, query: str) -> pa.RecordBatchReader:
+        """The rows of a query as Arrow, as they are asked for; nothing else is asked meanwhile."""
+
+    @abstractmethod
+    def load(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Make a temporary table of Arrow rows."""
+
+    @abstractmethod
+    def types(self, table: str) -> Mapping[str, str]:
+        """The columns of a temporary table and their types, in the engine's words."""
+
+    @abstractmethod
+    def text_of(self, column: str, kind: str) -> str | None:
+        """A column as a text that no two different values share, as SQL; ``None`` where none is known for the type.
+
+        Args:
+            column: The column, quoted.
+            kind: Its type, as :meth:`types` gives it.
+        """
+
+    @abstractmethod
+    def has_table(self, schema: str, table: str) -> bool:
+        """Whether a table exists."""
+
+    @abstractmethod
+    def analyse(self, table: str) -> None:
+        """Let the engine look at a temporary table before it is joined."""
+
+    def texts(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Texts as rows of one column, ``key``."""
+        batch = pa.record_batch({"key": pa.array(columns, pa.string())})
+        return pa.RecordBatchReader.from_batches(batch.schema, [batch])
+
+    def count(self, query: str) -> int:
+        """The single number that a query gives."""
+        return int(self.fetch(query)[0][0] or 0)
+
+    def make_again(self, table: str, query: str) -> None:
+        """Make a temporary table of a query, in the place of an earlier one."""
+        self.execute(f"DROP TABLE IF EXISTS {table}")
+        self.execute(f"CREATE TEMPORARY TABLE {table} AS {query}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements within, or none."""
+        with self.lock:
+            self.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self.execute("ROLLBACK")
+                raise
+            self.execute("COMMIT")

@@ -1,0 +1,111 @@
+"""Postgres as the warehouse, through its ADBC driver: rows come and go as Arrow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.warehouse.engine import Engine
+
+SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "xmloption": "content",
+}
+"""What changes how a value is written as text. A role or a database may have set any of them."""
+
+_LOSSLESS = re.compile(
+    r"(boolean|smallint|integer|bigint|numeric|real|double precision|text|character varying|character|name|"
+    r"date|time|timestamp|interval|uuid|bytea|json|jsonb|oid|inet|cidr|macaddr|enum)"
+    r"(\([\d, ]+\))?( without time zone| with time zone)?(\[\])?"
+)
+"""Types whose output function is lossless under ``SETTINGS``, and arrays of them, which quote what they hold. Not among them: money,
+which depends on the locale, xml, and types of extensions.
+"""
+
+
+class PostgresEngine(Engine):
+    """A session of a Postgres server.
+
+    Args:
+        url: A libpq URL, or one of SQLAlchemy's for it.
+
+    Raises:
+        InputError: The ADBC driver is not installed.
+    """
+
+    name = "postgres"
+    unique_keys = True
+    for_update = " FOR UPDATE"
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        try:
+            from adbc_driver_postgresql import dbapi
+        except ImportError:
+            raise InputError(
+                "Postgres as a warehouse needs its ADBC driver, which is not installed.",
+                remedy="Run: pip install 'hubspot-batch-dagster[warehouse]'.",
+            ) from None
+        self._connection: Any = dbapi.connect(
+            re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url), autocommit=True
+        )
+        for name, value in SETTINGS.items():
+            self.execute(f"SET {name} = '{value}'")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def execute(self, statement: str) -> None:
+        with self.lock, self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def fetch(self, query: str) -> list[tuple[Any, ...]]:
+        with self.lock, self._connection.cursor() as cursor:
+            cursor.execute(query)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    def stream(self, query: str) -> pa.RecordBatchReader:
+        cursor = self._connection.cursor()
+        cursor.execute(query)
+        found: pa.RecordBatchReader = cursor.fetch_record_batch()
+
+        def batches() -> Any:
+            with cursor:
+                yield from found
+
+        return pa.RecordBatchReader.from_batches(found.schema, batches())
+
+    def load(self, table: str, rows: pa.RecordBatchReader) -> None:
+        with self.lock, self._connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+            cursor.adbc_ingest(table, rows, mode="create", temporary=True)
+
+    def analyse(self, table: str) -> None:
+        self.execute(f"ANALYZE {table}")
+
+    def types(self, table: str) -> Mapping[str, str]:
+        found = self.fetch(
+            f"""SELECT a.attname::text, CASE t.typtype WHEN 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = 'pg_temp.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+        )
+        return {str(name): str(kind) for name, kind in found}
+
+    def text_of(self, column: str, kind: str) -> str | None:
+        return f"({column})::text" if _LOSSLESS.fullmatch(kind) else None
+
+    def has_table(self, schema: str, table: str) -> bool:
+        return bool(
+            self.count(
+                f"SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}' AND tablename = '{table}'"
+            )
+        )

@@ -1,0 +1,342 @@
+"""The ids table of a sync as a table in the warehouse, and the register of which run may write it.
+
+The columns are those of the file (:mod:`hubspot_batch_dagster.sync.state.ids_table`), and four more: ``_source_key`` and ``_source``,
+the hashes of the row's key columns and of its mapped columns as the engine made them, ``_source_definition``, under which they were
+compared, and ``_generation``, the run that wrote the line last.
+
+A line of ``hubspot_syncs`` says which run is the latest: a run claims it at its beginning, and its outcomes are merged in
+one transaction that begins with the claim. A run that was overtaken merges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from hubspot_batch_dagster.api.errors import Overtaken, StoreError
+from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
+from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.warehouse.engine import Engine
+
+FORMAT = 1
+REGISTER = "hubspot_syncs"
+LONGEST = 63
+"""Characters of a table's name; Postgres takes no more."""
+
+COLUMNS = {
+    "hs_object_id": "VARCHAR",
+    "outcome": "VARCHAR",
+    "synced_at": "TIMESTAMP WITH TIME ZONE",
+    "error_category": "VARCHAR",
+    "error_code": "VARCHAR",
+    "error_property": "VARCHAR",
+    "error_message": "VARCHAR",
+    "correlation_id": "VARCHAR",
+    "warning": "VARCHAR",
+    "_key": "VARCHAR",
+    "_digest": "VARCHAR",
+    "_definition": "VARCHAR",
+    "_associations": "VARCHAR",
+    "_former": "VARCHAR",
+    "_as_of": "VARCHAR",
+}
+"""The columns that the file has too, beside the key columns."""
+
+OWN_COLUMNS = {
+    "_source_key": "VARCHAR",
+    "_source": "VARCHAR",
+    "_source_definition": "VARCHAR",
+    "_generation": "BIGINT",
+}
+
+OUTCOMES, PAIRS, OVERWRITTEN = "hubspot_outcomes", "hubspot_pairs", "hubspot_overwritten"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A sync's line in the register.
+
+    Attributes:
+        generation: Its latest run that claimed the table.
+        run: Id of that run.
+        merged: The generation whose outcomes are in the table; ``None`` before the first.
+        about: What the table is about, as an ids table says it of itself.
+    """
+
+    generation: int
+    run: str
+    merged: int | None
+    about: Mapping[str, Any]
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the sync is about; ``None`` before its first outcomes."""
+        return Identity.from_mapping(self.about) if self.about else None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What of a run lies in temporary tables of the session.
+
+    Attributes:
+        rows: Table of the rows of the query, with ``source_key``, ``source`` and ``place`` beside their columns.
+        moved: Table of those that were moved: ``number`` in the run, and ``place``.
+    """
+
+    rows: str
+    moved: str
+
+
+@dataclass(frozen=True)
+class MergedLines:
+    """What a run brings to the ids table.
+
+    Attributes:
+        lines: Lines of an ids table, as the file has them.
+        pairs: For rows of the run: ``key``, their ``number``, and ``digest`` where the row is settled with it.
+        overwritten: Keys of other lines over whose values this run wrote: they are sent again.
+        about: What the table says of itself from now on.
+    """
+
+    lines: pa.RecordBatchReader
+    pairs: pa.RecordBatchReader
+    overwritten: Sequence[str]
+    about: str
+
+
+class WarehouseIds:
+    """The ids table of one sync.
+
+    Args:
+        engine: A session.
+        schema: Where the tables are.
+        sync: Name of the sync.
+    """
+
+    def __init__(self, engine: Engine, schema: str, sync: str) -> None:
+        self._engine = engine
+        self._schema = schema
+        self._sync = sync
+        self._name = table_name(sync)
+        self._register = f"{quoted(schema)}.{REGISTER}"
+
+    @property
+    def table(self) -> str:
+        """The table, as SQL."""
+        return f"{quoted(self._schema)}.{quoted(self._name)}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was made."""
+        return self._engine.has_table(self._schema, self._name)
+
+    def registered(self) -> Registered | None:
+        """The line of the sync; ``None`` before its first run.
+
+        Raises:
+            StoreError: The table was written by a newer version, or is gone.
+        """
+        if not self._engine.has_table(self._schema, REGISTER):
+            return None
+        found = self._engine.fetch(
+            f"SELECT format, generation, run, merged, about FROM {self._register} WHERE sync = {literal(self._sync)}"
+        )
+        if not found:
+            return None
+        form, generation, run, merged, about = found[0]
+        if form > FORMAT:
+            raise StoreError(
+                f"The ids table {self.table} was written by a newer version (format {form}, this one reads {FORMAT}).",
+                remedy="Upgrade hubspot-batch-dagster.",
+            )
+        if merged is not None and not self.exists:
+            raise StoreError(
+                f"The ids table {self.table} is gone, though the register knows that it was written.",
+                remedy="Restore it. If it is lost, adopt the records from the portal.",
+            )
+        return Registered(
+            int(generation), str(run), None if merged is None else int(merged), json.loads(about or "{}")
+        )
+
+    def claim(self, generation: int, run: str, keys: Sequence[str], shape: str) -> None:
+        """Make a run the one that may write, and make or complete the tables.
+
+        Args:
+            generation: Of the run.
+            run: Its id.
+            keys: The key columns.
+            shape: A temporary table that has them, with their types.
+
+        Raises:
+            Overtaken: A later run has claimed it.
+        """
+        engine, sync = self._engine, literal(self._sync)
+        engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}")
+        engine.execute(
+            f"""CREATE TABLE IF NOT EXISTS {self._register} (sync VARCHAR PRIMARY KEY, ids_table VARCHAR, format INTEGER,
+            generation BIGINT, run VARCHAR, merged BIGINT, about VARCHAR)"""
+        )
+        self._make(keys, shape)
+        with engine.transaction():
+            if not engine.count(f"SELECT count(*) FROM {self._register} WHERE sync = {sync}"):
+                engine.execute(
+                    f"INSERT INTO {self._register} VALUES ({sync}, {literal(self._name)}, {FORMAT}, 0, '', NULL, NULL)"
+                )
+            engine.execute(
+                f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
+                WHERE sync = {sync} AND (generation < {generation} OR run = {literal(run)})"""
+            )
+            self._check_latest(run)
+
+    def merge(
+        self,
+        brought: MergedLines,
+        staged: Staged,
+        keys: Sequence[str],
+        done: Sequence[str],
+        definition: str,
+        *,
+        generation: int,
+        run: str,
+        whole: bool,
+    ) -> None:
+        """Bring the lines of a run into the table: all of them or none, and the same again if it is done again.
+
+        Args:
+            brought: What the run found out.
+            staged: The run's rows.
+            keys: The key columns.
+            done: The outcomes of settled rows.
+            definition: Under which the rows were compared.
+            generation: Of the run.
+            run: Its id.
+            whole: The outcomes hold every line that counts: others are dropped.
+
+        Raises:
+            Overtaken: A later run has claimed the table; nothing was merged.
+        """
+        engine = self._engine
+        with engine.lock:
+            engine.load(OUTCOMES, brought.lines)
+            engine.load(PAIRS, brought.pairs)
+            engine.load(OVERWRITTEN, engine.texts(brought.overwritten))
+            engine.analyse(OUTCOMES)
+            engine.analyse(PAIRS)
+            with engine.transaction():
+                self._check_latest(run)
+                self._fit_keys(keys, staged.rows)
+                engine.execute(self._merging(generation, keys, done, definition, staged))
+                engine.execute(self._taking(generation))
+                engine.execute(
+                    f"""UPDATE {self.table} SET _digest = '', _source = NULL, _generation = {generation}
+                    WHERE _key IN (SELECT key FROM {OVERWRITTEN})"""
+                )
+                if whole:
+                    engine.execute(
+                        f"DELETE FROM {self.table} WHERE _key NOT IN (SELECT _key FROM {OUTCOMES})"
+                    )
+                engine.execute(
+                    f"""UPDATE {self._register} SET merged = {generation}, about = {literal(brought.about)}, format = {FORMAT}
+                    WHERE sync = {literal(self._sync)}"""
+                )
+
+    def lines(self, keys: Sequence[str], where: str) -> pa.RecordBatchReader:
+        """Lines as the file has them.
+
+        Args:
+            keys: The key columns.
+            where: Which, as SQL; ``l`` is a line.
+        """
+        names = [*(each for each in keys if each != "hs_object_id"), *COLUMNS]
+        listed = ", ".join(f"l.{quoted(each)}" for each in names)
+        return self._engine.stream(f"SELECT {listed} FROM {self.table} l WHERE {where}")
+
+    def _check_latest(self, run: str) -> None:
+        found = self._engine.fetch(
+            f"SELECT run, generation FROM {self._register} WHERE sync = {literal(self._sync)}{self._engine.for_update}"
+        )
+        if found[0][0] != run:
+            raise Overtaken(
+                f"Run {found[0][0]} of {self._sync!r} has begun in the warehouse after run {run}, which stops here."
+            )
+
+    def _make(self, keys: Sequence[str], shape: str) -> None:
+        engine = self._engine
+        if not self.exists:
+            types = engine.types(shape)
+            columns = [f"{quoted(each)} {types[each]}" for each in keys if each != "hs_object_id"]
+            columns += [f"{quoted(name)} {kind}" for name, kind in {**COLUMNS, **OWN_COLUMNS}.items()]
+            if engine.unique_keys:
+                columns.append("PRIMARY KEY (_key)")
+            engine.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({', '.join(columns)})")
+            if engine.unique_keys:
+                engine.execute(
+                    f"CREATE INDEX IF NOT EXISTS {quoted(self._name[:60] + '_id')} ON {self.table} (hs_object_id)"
+                )
+
+    def _fit_keys(self, keys: Sequence[str], rows: str) -> None:
+        """Give the key columns the types of this run's: all rows with another type are compared anew, and so written anew."""
+        types = self._engine.types(rows)
+        self._engine.make_again("hubspot_ids_shape", f"SELECT * FROM {self.table} LIMIT 0")
+        before = self._engine.types("hubspot_ids_shape")
+        for each in keys:
+            if each != "hs_object_id" and before[each] != types[each]:
+                self._engine.execute(f"ALTER TABLE {self.table} DROP COLUMN {quoted(each)}")
+                self._engine.execute(f"ALTER TABLE {self.table} ADD COLUMN {quoted(each)} {types[each]}")
+
+    def _merging(
+        self, generation: int, keys: Sequence[str], done: Sequence[str], definition: str, staged: Staged
+    ) -> str:
+        own = [each for each in keys if each != "hs_object_id"]
+        types = self._engine.types(staged.rows)
+        settled = f"p.digest = o._digest AND o.error_code IS NULL AND o.outcome IN {_listed(done)}"
+        values = {
+            each: f"coalesce(r.{quoted(each)}, CAST(o.{quoted(each)} AS {types[each]}))" for each in own
+        }
+        values |= {each: f"o.{quoted(each)}" for each in COLUMNS}
+        values |= {
+            "_source_key": "r.source_key",
+            "_source": f"CASE WHEN {settled} THEN r.source END",
+            "_source_definition": literal(definition),
+            "_generation": str(generation),
+        }
+        source = f"""SELECT {", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())}
+            FROM {OUTCOMES} o LEFT JOIN {PAIRS} p ON p.key = o._key
+            LEFT JOIN {staged.moved} m ON m.number = p.number LEFT JOIN {staged.rows} r ON r.place = m.place"""
+        kept = {each: f"coalesce(s.{quoted(each)}, t.{quoted(each)})" for each in (*own, "_source_key")}
+        changed = ", ".join(
+            f"{quoted(each)} = {kept.get(each, f's.{quoted(each)}')}" for each in values if each != "_key"
+        )
+        differs = " OR ".join(
+            f"t.{each} IS DISTINCT FROM s.{each}"
+            for each in (*COLUMNS, *OWN_COLUMNS)
+            if each != "_generation"
+        )
+        return f"""MERGE INTO {self.table} AS t USING ({source}) AS s ON t._key = s._key
+            WHEN MATCHED AND ({differs}) THEN UPDATE SET {changed}
+            WHEN NOT MATCHED THEN INSERT ({", ".join(map(quoted, values))}) VALUES ({", ".join(f"s.{quoted(each)}" for each in values)})"""
+
+    def _taking(self, generation: int) -> str:
+        """A record that another key claims now leaves its former line without an id, unless that line says that they share it."""
+        return f"""UPDATE {self.table} SET hs_object_id = NULL, _digest = '', _source = NULL, _generation = {generation}
+            WHERE hs_object_id IN (SELECT hs_object_id FROM {OUTCOMES}
+                WHERE outcome IN {LIVE} AND error_code IS NULL AND hs_object_id IS NOT NULL)
+            AND error_code IS DISTINCT FROM 'SAME_RECORD' AND _key NOT IN (SELECT _key FROM {OUTCOMES})"""
+
+
+def table_name(sync: str) -> str:
+    """The name of a sync's table: its own where that is a plain one, else one that is like it and its alone."""
+    plain = re.sub(r"[^a-z0-9_]", "_", sync.lower())
+    if plain != sync or len(plain) > LONGEST - 8:
+        plain = f"{plain[: LONGEST - 20]}_{hashlib.sha256(sync.encode()).hexdigest()[:8]}"
+    return f"ids_{plain}"
+
+
+def _listed(values: Sequence[str]) -> str:
+    return f"({', '.join(literal(each) for each in values)})"

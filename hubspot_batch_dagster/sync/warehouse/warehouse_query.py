@@ -1,0 +1,69 @@
+"""Rows that lie in a database which can compare them itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.warehouse.duckdb_engine import DuckDbEngine
+from hubspot_batch_dagster.sync.warehouse.engine import Engine
+from hubspot_batch_dagster.sync.warehouse.postgres_engine import PostgresEngine
+
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Rows of a sync that are compared where they are: only those that changed are moved.
+
+    Give it in the place of a table. The ids table of the sync then lies in a schema of the same database, as
+    ``<schema>.ids_<sync>``, where any SQL can read it. What was in the store's ids table is taken over by the first run.
+
+    Args:
+        query: A SELECT without parameters. It is evaluated once in a run, into a temporary table of the run's session.
+        connection: Where: a DuckDB file, or the URL of a Postgres server (``postgresql://…``, as libpq or SQLAlchemy take it).
+            It is never shown or stored.
+        schema: Where the ids tables are; made if it is not there. Lower-case letters, digits and ``_``.
+
+    Raises:
+        InputError: The query is empty, or the schema or the connection cannot be meant.
+
+    Examples:
+        >>> from hubspot_batch_dagster import Warehouse
+        >>> Warehouse("SELECT id, name, city FROM firms", connection="warehouse.duckdb")
+        Warehouse(query='SELECT id, name, city FROM firms', schema='hubspot')
+    """
+
+    query: str
+    connection: str = field(repr=False)
+    schema: str = "hubspot"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "query", self.query.strip().rstrip(";").rstrip())
+        if not self.query:
+            raise InputError("The query of the warehouse is empty.", remedy="Write a SELECT.")
+        if _SCHEMA.fullmatch(self.schema) is None:
+            raise InputError(
+                f"The schema {self.schema!r} of the warehouse is no plain name.",
+                remedy="Give lower-case letters, digits and _, such as 'hubspot'.",
+            )
+        scheme = self.connection.partition("://")[0] if "://" in self.connection else "duckdb"
+        if scheme.partition("+")[0] not in ("duckdb", "postgresql", "postgres"):
+            raise InputError(
+                f"A warehouse of the kind {scheme} is not known.",
+                remedy="It may be a DuckDB file or a Postgres server. Any other is read as rows, and compared here.",
+            )
+
+    def open(self, *, memory: str) -> Engine:
+        """Open a session.
+
+        Args:
+            memory: What an engine that works in this process may use.
+
+        Raises:
+            InputError: The driver is not installed.
+        """
+        if self.connection.startswith("postgres"):
+            return PostgresEngine(self.connection)
+        return DuckDbEngine(self.connection.removeprefix("duckdb:///"), memory=memory)
