@@ -250,8 +250,10 @@ class BatchDelivery(BatchLookup):
 
     def _halve(self, error: HubSpotError, group: Group) -> None:
         """The request, or its answer, is too large. A row that is too large alone is rejected, if it was not written."""
-        if len(group.rows) > 1:
-            self.groups.halve(group)
+        middle = len(group.rows) // 2
+        if middle:  # that one half fits says nothing of the other
+            self.groups.add(group.rows[middle:])
+            self.groups.add(group.rows[:middle])
         elif not error.may_have_acted:
             self._settle({group.rows[0]: rejection(error, error.correlation_id)}, Event.TAKEN)
 

@@ -86,13 +86,13 @@ ANSWERS: Sequence[Meaning] = (
     Meaning(errors.Forbidden, About.RUN, Then.STOP, Then.STOP),
     Meaning(errors.MissingScopes, About.RUN, Then.STOP, Then.STOP),
     Meaning(errors.NotFound, About.RUN, Then.STOP, Then.STOP),
-    Meaning(errors.RecordsNotFound, About.RECORD, Then.ABSENT, Then.ABSENT),
+    Meaning(errors.RecordsNotFound, About.RECORD, Then.ABSENT, Then.ABSENT, requests="1 to read them"),
     Meaning(
         errors.Conflict,
         About.RECORD,
         Then.SPLIT,
         Then.EXAMINE,
-        requests="1 to look, then up to 12 for a row in 100",
+        requests="up to 12 for a row in 100; creates up to 20, as each refused part is looked up",
     ),
     Meaning(
         errors.RequestTooLarge,
