@@ -34,3 +34,14 @@ def test_associations_are_what_was_wanted_whenever_their_target_comes_and_whatev
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 seeds, " in done.stdout
+
+
+def test_a_world_that_changes_between_two_nights_doubles_and_loses_nothing_and_each_refusal_has_a_way_on() -> (
+    None
+):
+    """Seeds with a lost disk, lost tables, an older backup, a reset and another portal, and renamed syncs."""
+    command = [sys.executable, "-m", "tests.torture.worlds", "--seeds", "4", "--from", "4"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 doubled, 0 lost, 0 falsely unchanged" in done.stdout
+    assert " 0 refused" not in done.stdout
