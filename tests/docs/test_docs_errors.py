@@ -26,7 +26,7 @@ from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
 from hubspot_batch_dagster.sync.associations.association_requests import REFUSED
 from hubspot_batch_dagster.sync.associations.key_lookup import UNRESOLVED
 from hubspot_batch_dagster.sync.requests.answer_table import ANSWERS
-from hubspot_batch_dagster.sync.schema.required_properties import INVALID_STAGE, MISSING, MISSING_CONTACT
+from hubspot_batch_dagster.sync.schema.required_properties import MISSING, MISSING_CONTACT
 from hubspot_batch_dagster.table.check import CODES
 
 PAGE = (docs_pages.ROOT / "docs" / "errors.md").read_text()
@@ -215,9 +215,7 @@ def test_every_code_of_ours_has_its_line_and_its_remedy(code: Any) -> None:
     assert code.remedy in row_about(f"`{code.name}`", "A row is rejected before it is sent")
 
 
-@pytest.mark.parametrize(
-    "code", [INVALID_STAGE, MISSING, MISSING_CONTACT, UNRESOLVED, REFUSED, "DUPLICATE_KEY"]
-)
+@pytest.mark.parametrize("code", [MISSING, MISSING_CONTACT, UNRESOLVED, REFUSED, "DUPLICATE_KEY"])
 def test_codes_of_the_run_have_a_line(code: str) -> None:
     assert row_about(f"`{code}`")
 

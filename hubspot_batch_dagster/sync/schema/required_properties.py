@@ -17,7 +17,6 @@ from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.schema.definitions import Definitions, pipeline_properties
-from hubspot_batch_dagster.table.encode import Encoded
 from hubspot_batch_dagster.table.kernels import Array, cells, pc
 
 Choice = tuple[str, ...]
@@ -76,7 +75,6 @@ in HubSpot's own examples, and what 2026-09 enforces are the rules of a portal's
 
 MISSING = "MISSING_REQUIRED_PROPERTY"
 MISSING_CONTACT = "MISSING_REQUIRED_ASSOCIATION"
-INVALID_STAGE = "INVALID_STAGE"
 
 _REASONS: dict[str, pa.DataType] = {
     "row": pa.int64(),
@@ -113,17 +111,14 @@ class CreateRules:
     pipeline: str = ""
     stage: str = ""
 
-    def check(self, encoded: Encoded) -> tuple[Encoded, pa.RecordBatch, pa.Table]:
+    def check(self, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Table]:
         """Hold encoded rows against the rules.
 
         Returns:
-            The rows, those rejected whose stage is not one of their pipeline's; for each row that cannot become a new
-            record its reason, with the schema ``REASONS``; and for each doubt about a row its place in ``doubts``, with
-            the schema ``DOUBTFUL``.
+            For each row that cannot become a new record its reason, with the schema ``REASONS``; and for each doubt about a
+            row its place in ``doubts``, with the schema ``DOUBTFUL``.
         """
-        if self.stages:
-            encoded = self._misplaced(encoded)
-        return encoded, self._incomplete(encoded.good), self._doubtful(encoded.good)
+        return self._incomplete(rows), self._doubtful(rows)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -133,8 +128,11 @@ class CreateRules:
             for each in self.needed
             if not each.certain
         )
-        stage = f"have a {self.stage} that is none of the first pipeline's and name no {self.pipeline}"
-        return (*lists, f"{stage}; HubSpot may refuse them") if self.stages else lists
+        stages = (
+            f"have a {self.stage} that is none of the first pipeline's and name no {self.pipeline}",
+            f"have a {self.stage} that is none of their {self.pipeline}'s",
+        )
+        return (*lists, *(f"{each}; HubSpot may refuse them" for each in stages)) if self.stages else lists
 
     @property
     def doubts_about_all(self) -> frozenset[int]:
@@ -146,7 +144,7 @@ class CreateRules:
         text = rows.column("properties")
         masks = [self._lacking(text, each.choice) for each in self.needed if not each.certain]
         if self.stages:
-            masks.append(self._not_in_default(text))
+            masks += [self._not_in_default(text), self._misplaced(text)]
         parts = []
         for number, mask in enumerate(masks):
             if number not in self.doubts_about_all:
@@ -195,46 +193,18 @@ class CreateRules:
         alone = pc.and_(pc.not_equal(stage, ""), pc.invert(_present(text, self.pipeline)))
         return pc.and_(alone, pc.invert(pc.is_in(stage, value_set=pa.array(stages, pa.string()))))
 
-    def _misplaced(self, encoded: Encoded) -> Encoded:
+    def _misplaced(self, text: Array) -> Array:
+        """Where a stage is none of the pipeline that stands beside it."""
         assert self.stages
-        if not {self.pipeline, self.stage} <= set(self.mapping):
-            return encoded
-        good = encoded.good
-        text = good.column("properties")
         pipeline, stage = _value(text, self.pipeline), _value(text, self.stage)
-        said: dict[int, str] = {}
-        for name, stages in self.stages.items():
-            inside = pc.or_(
-                pc.is_in(stage, value_set=pa.array(stages, pa.string())),
-                pc.fill_null(pc.equal(stage, ""), True),
+        masks = [
+            pc.and_(
+                pc.and_(pc.equal(pipeline, name), pc.not_equal(stage, "")),
+                pc.invert(pc.is_in(stage, value_set=pa.array(stages, pa.string()))),
             )
-            for at in _places(pc.and_(pc.equal(pipeline, name), pc.invert(inside))):
-                said[at] = self._stage_message(stage[at].as_py(), name)
-        return encoded if not said else self._without(encoded, said)
-
-    def _stage_message(self, stage: str, pipeline: str) -> str:
-        assert self.stages
-        listed = ", ".join(repr(each) for each in self.stages[pipeline])
-        return f"{self.mapping[self.stage]}: {stage!r} is not a stage of pipeline {pipeline!r}. Its stages: {listed}."
-
-    def _without(self, encoded: Encoded, said: Mapping[int, str]) -> Encoded:
-        bad = pa.array(sorted(said), pa.int64())
-        rest = pa.array([at for at in range(encoded.good.num_rows) if at not in said], pa.int64())
-        count, text = len(said), pa.string()
-        more = pa.RecordBatch.from_arrays(
-            [
-                *(encoded.good.column(name).take(bad) for name in ("row", "keys", "key")),
-                pa.array([self.mapping[self.stage]] * count, text),
-                pa.array([self.stage] * count, text),
-                pa.array([INVALID_STAGE] * count, text),
-                pa.array([said[at] for at in sorted(said)], text),
-            ],
-            schema=encoded.rejected.schema,
-        )
-        both = pa.Table.from_batches([encoded.rejected, more]).sort_by("row").combine_chunks()
-        good = encoded.good.take(rest)
-        of_good = pc.is_in(encoded.omitted.column("row"), value_set=good.column("row"))
-        return Encoded(good, both.to_batches()[0], encoded.omitted.filter(of_good))
+            for name, stages in self.stages.items()
+        ]
+        return _any(masks, len(text))
 
 
 def create_rules(

@@ -67,7 +67,7 @@ def _encode(
 ) -> Encoded:
     encoded = schema.encoder.encode(batch, first_row, look_ups)
     if schema.preflight.rules is not None:
-        encoded, incomplete, doubtful = schema.preflight.rules.check(encoded)
+        incomplete, doubtful = schema.preflight.rules.check(encoded.good)
         area.incomplete(incomplete)
         area.doubtful(doubtful)
     return encoded
