@@ -19,6 +19,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.table.binding import bind
 from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 from hubspot_batch_dagster.table.rows import record_batches
 
@@ -74,7 +75,7 @@ def encode_with_arrow(table: pa.Table) -> int:
     reader = record_batches(table)
     fields = tuple(Field(name, name, _DEFINITIONS.get(name)) for name in table.column_names)
     layout = Layout(fields=fields, key=("email",), key_fold="email", id_property="email")
-    encoder, first, good = layout.bind(reader.schema), 0, 0
+    encoder, first, good = bind(layout, reader.schema), 0, 0
     for batch in reader:
         good += encoder.encode(batch, first).good.num_rows
         first += batch.num_rows

@@ -4,7 +4,6 @@ import os
 import types
 import uuid
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any, ClassVar, Union, get_args, get_origin
 
 import dagster as dg
@@ -92,8 +91,11 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
             file = pq.ParquetFile(path.open("rb"), pre_buffer=False)
             schema = file.schema_arrow
             # A reader that gives nothing at all looks like one that was read before.
-            nothing = [] if file.metadata.num_rows else [pa.RecordBatch.from_pylist([], schema=schema)]
-            return pa.RecordBatchReader.from_batches(schema, chain(nothing, file.iter_batches()))
+            if not file.metadata.num_rows:
+                return pa.RecordBatchReader.from_batches(
+                    schema, [pa.RecordBatch.from_pylist([], schema=schema)]
+                )
+            return pa.RecordBatchReader.from_batches(schema, file.iter_batches())
         with path.open("rb") as opened:
             table = pq.read_table(opened)
         return _AS.get(wanted, _as_is)(table)

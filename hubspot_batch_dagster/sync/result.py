@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.table.parquet import stored_batches
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class SyncResult:
 
         opened = fsspec.open(self.ids_path, "rb").open() if "://" in self.ids_path else self.ids_path
         file = pq.ParquetFile(opened, pre_buffer=False)  # else all that was read stays in memory
-        return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+        return pa.RecordBatchReader.from_batches(file.schema_arrow, stored_batches(file))
 
     @property
     def unresolved(self) -> int:

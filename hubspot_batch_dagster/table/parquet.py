@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array
@@ -28,6 +29,11 @@ def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]
     fields = [field.with_type(_storable_type(field)) for field in schema]
     stored = pa.schema(fields).with_metadata(schema.metadata)
     return stored, _stored(batches, stored)
+
+
+def stored_batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The batches of a Parquet file. pyarrow 19 fails where there is nothing to read, instead of giving nothing."""
+    return file.iter_batches() if file.metadata.num_rows else iter(())
 
 
 def _stored(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -55,7 +61,7 @@ def _storable_type(field: pa.Field[Any]) -> pa.DataType:
 
 def _needs_unwrapping(kind: pa.DataType) -> bool:
     """Whether a type holds, at some depth, one that Parquet's writer does not know."""
-    if pa.types.is_run_end_encoded(kind):
+    if pa.types.is_run_end_encoded(kind) or _is_view(kind):
         return True
     if pa.types.is_dictionary(kind):
         return _is_view(kind.value_type)

@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
+from hubspot_batch_dagster.table.parquet import stored_batches
 
 _COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
     category, code, property, message, correlation_id, warning, associations, former, as_of"""
@@ -267,7 +268,7 @@ def damage_explained(path: Path | None) -> Iterator[None]:
 
 def _read_through(path: Path) -> None:
     try:
-        for _ in pq.ParquetFile(path, pre_buffer=False).iter_batches():
+        for _ in stored_batches(pq.ParquetFile(path, pre_buffer=False)):
             pass
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from None

@@ -13,6 +13,7 @@ from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import literal
 from hubspot_batch_dagster.sync.state.ids_table import described, unreadable
 from hubspot_batch_dagster.table.keys import respelt
+from hubspot_batch_dagster.table.parquet import stored_batches
 
 SPELT_SINCE = 2
 """The format of ids tables whose keys are spelt as they are now."""
@@ -48,7 +49,7 @@ def _copied(stage: StagingArea, path: Path, columns: int) -> Path:
         file = pq.ParquetFile(path, pre_buffer=False)
         place = file.schema_arrow.get_field_index("_key")
         with pq.ParquetWriter(copy, file.schema_arrow) as written:
-            for batch in file.iter_batches():
+            for batch in stored_batches(file):
                 keys = respelt(batch.column(place).cast(pa.string()), columns)
                 changed = changed or not pc.all(pc.equal(keys, batch.column(place))).as_py()
                 written.write_batch(batch.set_column(place, file.schema_arrow.field(place), keys))

@@ -15,6 +15,7 @@ from hubspot_batch_dagster.sync.state.files import Files
 from hubspot_batch_dagster.sync.state.ids_table import META, described
 from hubspot_batch_dagster.sync.state.names import folders_of
 from hubspot_batch_dagster.sync.state.store import IDS, Store
+from hubspot_batch_dagster.table.parquet import stored_batches
 
 
 def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
@@ -104,6 +105,6 @@ def _copy_ids(store: Store, source: list[str], target: list[str], new: str) -> N
             {**(file.schema_arrow.metadata or {}), META: json.dumps(said).encode()}
         )
         with pq.ParquetWriter(written, schema, compression="zstd") as writer:
-            for batch in file.iter_batches():
+            for batch in stored_batches(file):
                 writer.write_batch(batch.replace_schema_metadata(schema.metadata))
         store.files.put(written, target)

@@ -31,6 +31,7 @@ from hubspot_batch_dagster.sync.warehouse.warehouse_ids import (
     WarehouseIds,
 )
 from hubspot_batch_dagster.table.kernels import Array
+from hubspot_batch_dagster.table.parquet import stored_batches
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 SHAPE, ROWS, MOVED = "hubspot_shape", "hubspot_rows", "hubspot_moved"
@@ -216,7 +217,7 @@ class Comparison(Elsewhere):
         """Bring the outcomes into the ids table; see :meth:`WarehouseIds.merge`."""
         assert self._choice is not None
         file = pq.ParquetFile(state, pre_buffer=False)
-        lines = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+        lines = pa.RecordBatchReader.from_batches(file.schema_arrow, stored_batches(file))
         self.ids.merge(
             MergedLines(_plain(lines), _plain(pairs), sorted(self.overwritten), about),
             Staged(ROWS, MOVED),
