@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -75,7 +76,8 @@ class Dispatcher:
         try:
             try:
                 while not stop:
-                    group = list(islice(in_flight, max(0, self._wanted() - in_flight.size)))
+                    wanted = self._wanted(in_flight.commit_seconds)
+                    group = list(islice(in_flight, max(0, wanted - in_flight.size)))
                     if not group and not in_flight.size:
                         break
                     self._launch(group, in_flight)
@@ -92,7 +94,10 @@ class Dispatcher:
     def _launch(self, group: list[Batch | PackedBatch], in_flight: InFlight) -> None:
         """Make durable what went well since the last time and what is to leave now; then let it leave."""
         accepted, in_flight.accepted = in_flight.accepted, []
-        for batch in self.sender.begin(group, accepted):
+        began = time.monotonic()
+        ready = self.sender.begin(group, accepted)
+        in_flight.note_commit(time.monotonic() - began)
+        for batch in ready:
             in_flight.pool.submit(self.sender.deliver, batch).add_done_callback(in_flight.landed.put)
             in_flight.size += 1
         self._tell(accepted)
@@ -149,12 +154,16 @@ class Dispatcher:
         self.found_rows += delivery.found_rows
         self._tell(delivery.outcomes)
 
-    def _wanted(self) -> int:
-        """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare."""
+    def _wanted(self, commit_seconds: float) -> int:
+        """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare.
+
+        A batch waits for two commits beside its request: the one that lets it leave, and the one under way when it lands.
+        """
         rate = self.sender.requester.requests_per_second()
         if rate is None:
             return 2 * FEWEST
-        return min(MOST, max(FEWEST, math.ceil(rate * self.sender.requester.tally.latency * 1.33) + 2))
+        seconds = self.sender.requester.tally.latency + 2 * commit_seconds
+        return min(MOST, max(FEWEST, math.ceil(rate * seconds * 1.33) + 2))
 
 
 class InFlight:
@@ -166,7 +175,12 @@ class InFlight:
         self.size = 0
         self.again: list[Batch] = []
         self.accepted: list[AcceptedBatch] = []
+        self.commit_seconds = 0.0
         self._batches = batches
+
+    def note_commit(self, seconds: float) -> None:
+        """Note how long a commit took; the mean follows it slowly."""
+        self.commit_seconds += (seconds - self.commit_seconds) / 8
 
     def __iter__(self) -> Iterator[Batch | PackedBatch]:
         return self
