@@ -72,7 +72,10 @@ def written(values: Array, at: int) -> str:
 
 
 def _far_off(cell: Any) -> str:
-    text = str(cell.cast(pa.string()))
+    try:
+        text = str(cell.cast(pa.string()))
+    except pa.ArrowInvalid:  # pyarrow 19 does not know a zone that is an offset: the same moment in UTC
+        text = str(cell.cast(pa.timestamp(cell.type.unit)).cast(pa.string()))
     if "out of range" not in text:
         return text
     return f"{cell.cast(pa.int64())} {_UNITS[cell.type.unit]} from 1970"
