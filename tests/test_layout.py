@@ -163,7 +163,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "elsewhere outcome_table spill_file statements tables",
     ),
     "sync/state": (
-        "rename",
+        "rename row_order",
         "store",
         "bucket_journal sql_journal",
         "bucket_log fenced_commits",
@@ -181,7 +181,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "binding",
         "encode",
         "parquet targets",
-        "keys rows values",
+        "keys order rows values",
         "casting dates dicts frames json_text plain",
         "objects soundness text",
         "mixed rejections row_model",

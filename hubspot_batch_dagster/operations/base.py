@@ -151,6 +151,11 @@ class Operation:
         return "create" in self.actions and self.creation_key is None
 
     @property
+    def as_of(self) -> str | None:
+        """The column that says which of two rows of a key is newer, if there is one."""
+        return None
+
+    @property
     def sends_properties(self) -> bool:
         """Whether the columns that are sent are values to write, and not only to find records by."""
         return True
@@ -269,6 +274,7 @@ class Operation:
 
 _NOT_PART_OF_THE_WIRE = frozenset(
     {
+        "as_of",
         "cast",
         "on_duplicate",
         "when_gone",

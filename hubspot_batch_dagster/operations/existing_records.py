@@ -84,6 +84,7 @@ class Update(_ByRecord):
         associations: As for :class:`Upsert`.
         on_null: As for :class:`Create`.
         keep_before: As for :class:`Upsert`.
+        as_of: As for :class:`Upsert`.
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
@@ -111,6 +112,7 @@ class Update(_ByRecord):
     associations: Sequence[Association] = ()
     on_null: OnNull = "omit"
     keep_before: bool = False
+    as_of: str | None = None
     missing_properties: MissingProperties = "refuse"
     property_group: str = PROPERTY_GROUP
 

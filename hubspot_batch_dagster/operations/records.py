@@ -154,6 +154,10 @@ class Upsert(Operation):
             emails, numbers and points in time may be written in another way. A record that is gone counts as changed.
         keep_before: Read each record before it is changed and keep its values, so that the run can be undone; one
             read for each 100 changed rows.
+        as_of: A column of timestamps, dates or whole numbers that says how new a row is. Values of an older row never go over those
+            of a newer one, in this run or in a later one: such a row is ``unchanged`` with the code ``OLDER``. Of rows
+            with the same key the newest is sent. The column is sent only if ``properties`` names it. It counts before the order
+            of time partitions; a row without a value is sent as if there were no order.
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
@@ -190,6 +194,7 @@ class Upsert(Operation):
     match_existing: str | Sequence[str] | None = None
     compare: Literal["ids", "portal"] = "ids"
     keep_before: bool = False
+    as_of: str | None = None
     missing_properties: MissingProperties = "refuse"
     property_group: str = PROPERTY_GROUP
 

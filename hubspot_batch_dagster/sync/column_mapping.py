@@ -69,6 +69,7 @@ def bind(
         record_id_through=operation.looks_up_record_ids_in,
         on_null=operation.on_null,
         cast=default,
+        as_of=operation.as_of,
     )
     with as_input_error():
         return binding.bind(layout, schema, model=operation.model)
@@ -112,6 +113,8 @@ def _not_sent(operation: Operation) -> set[str]:
         columns |= {*operation.key_columns}
     if operation.record_id_column is not None:
         columns.add(operation.record_id_column)
+    if operation.as_of is not None:
+        columns.add(operation.as_of)
     return columns
 
 

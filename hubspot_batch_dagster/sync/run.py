@@ -168,7 +168,7 @@ def _carry_out(run: RunContext) -> RunReport:
         delivery = Delivery()
         if not run.options.adopt:
             note_start(run, ready.identity, plan)
-            prepare_writing(run, schema, ready.identity, plan, ready.ids_path)
+            prepare_writing(run, schema, ready.identity, area, plan, ready.ids_path)
             waiting = retry_refused(run, area, plan, recovery.lookup)
             match_existing(run, schema, area)
             delivery = deliver(run, schema, area, plan, recovery, waiting=waiting)

@@ -13,6 +13,7 @@ from hubspot_batch_dagster.table.encode import Encoder
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.layout import Layout
 from hubspot_batch_dagster.table.mixed import Unreadable
+from hubspot_batch_dagster.table.order import check_order
 from hubspot_batch_dagster.table.plain import single_type
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def bind(layout: Layout, schema: pa.Schema, *, model: type[BaseModel] | None = N
     _check_names(layout, schema)
     _check_fields(layout)
     _check_key(layout, schema)
+    if layout.as_of is not None:
+        check_order(layout.as_of, schema.field(layout.as_of).type)
     return Encoder(layout, schema, model=model)
 
 

@@ -20,6 +20,7 @@ from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, mem
 from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, key_values
 from hubspot_batch_dagster.table.layout import Field, Layout
+from hubspot_batch_dagster.table.order import order_text
 from hubspot_batch_dagster.table.plain import single_type
 from hubspot_batch_dagster.table.rejections import Reason, Rejections, reason_columns
 from hubspot_batch_dagster.table.row_model import check_with_model
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def encoded_schema(keys: pa.DataType) -> pa.Schema:
-    """The columns of rows that can be sent.
+def encoded_schema(keys: pa.DataType, *, ordered: bool = False) -> pa.Schema:
+    """The columns of rows that can be sent; where a column says which row is newer, that one too, as ``as_of``.
 
     `row` is the position in the user's table, `keys` the key columns as they came, `key` their canonical
     text (a JSON array for several columns), `id` the record id or the id property's text, `properties` one
@@ -47,6 +48,7 @@ def encoded_schema(keys: pa.DataType) -> pa.Schema:
             ("id", pa.string()),
             ("properties", pa.string()),
             ("associations", pa.string()),
+            *([("as_of", pa.string())] if ordered else []),
         ]
     )
 
@@ -113,7 +115,7 @@ class Encoder:
         self.schema = schema
         self._model = model
         keys = pa.struct([(name, _key_type(schema.field(name).type)) for name in layout.key])
-        self.encoded_schema = encoded_schema(keys)
+        self.encoded_schema = encoded_schema(keys, ordered=layout.as_of is not None)
         self.rejected_schema = rejected_schema(keys)
         self._keys = [schema.get_field_index(name) for name in layout.key]
         self._columns = [self._column(each) for each in sorted(layout.fields, key=lambda each: each.property)]
@@ -156,9 +158,10 @@ class Encoder:
             for column, found in check_with_model(self._model, batch):
                 rejections.add(column, self._property_of(column), [found])
         rows = counted(first_row, batch.num_rows)
-        every = pa.RecordBatch.from_arrays(
-            [rows, keys, key, identity, properties, associations], schema=self.encoded_schema
-        )
+        columns = [rows, keys, key, identity, properties, associations]
+        if self.layout.as_of is not None:
+            columns.append(order_text(self.layout.as_of, batch.column(self.layout.as_of)))
+        every = pa.RecordBatch.from_arrays(columns, schema=self.encoded_schema)
         return self._divided(every, rejections, omissions)
 
     def keys_of(self, batch: pa.RecordBatch) -> Array:

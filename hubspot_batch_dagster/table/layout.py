@@ -109,6 +109,7 @@ class Layout:
             empties the property.
         cast: How text is read in columns that are no field, as far as that is which of it means nothing.
         emails: The properties that HubSpot checks as email addresses. They also fold as ids.
+        as_of: The column that says which of two rows of a key is newer.
     """
 
     fields: tuple[Field, ...]
@@ -121,14 +122,16 @@ class Layout:
     emails: tuple[str, ...] = ("email",)
     record_id_through: str | None = None
     cast: Cast | None = None
+    as_of: str | None = None
 
     def columns(self) -> tuple[str, ...]:
-        """Every column the layout reads, in the order key, record id, fields, targets."""
+        """Every column the layout reads, in the order key, record id, fields, targets, order."""
         return (
             *self.key,
             *([] if self.record_id is None else [self.record_id]),
             *(each.column for each in self.fields),
             *(target.column for target in self.targets),
+            *([] if self.as_of is None else [self.as_of]),
         )
 
     def id_column(self) -> str | None:

@@ -64,13 +64,14 @@ def make_plan(
         held: Creates whose answer is still open: their rows wait.
         at_large: Repeatable batches with a request that HubSpot may carry out late: their rows are sent again, unless they have
             the very values of that request.
-        as_of: Which part of the table the rows are.
+        as_of: Which part of the table the rows are; a column of the table that says what is newer counts before it.
 
     Raises:
         InputError: More records would be made, changed or archived than the operation allows.
     """
     db = stage.db
     superseded = _set_duplicates_apart(stage, operation, newest_last=as_of is not None and as_of.several)
+    part = "s.as_of" if stage.has_order else literal(as_of.part) if as_of else None
     waiting = _note_held(stage, held)
     written_late = _note_at_large(stage, at_large)
     freed = _note_freed(stage)
@@ -79,7 +80,7 @@ def make_plan(
         _action,
         operation,
         definition,
-        part=as_of.part if as_of else None,
+        part=part,
         superseded=superseded,
         waiting=waiting,
         written_late=written_late,
@@ -169,21 +170,23 @@ def plan_gone(stage: StagingArea) -> int:
     db.execute(
         "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
     )
-    db.execute("INSERT INTO staged SELECT row, keys, key, id, '' FROM gone")  # last: it counts them
+    db.execute("INSERT INTO staged SELECT row, keys, key, id, '', NULL FROM gone")  # last: it counts them
     return stage.count("SELECT count(*) FROM gone")
 
 
 def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_last: bool) -> str:
     """Reject rows that share a key, but for the one that is sent; returns the SQL that says whether a row is of an older part."""
-    chosen = operation.on_duplicate or ("last" if newest_last else "first")
-    keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT"}[chosen]
+    newest_wins = (newest_last or stage.has_order) and operation.on_duplicate is None
+    chosen = operation.on_duplicate or ("newest" if newest_wins else "first")
+    newest = "max_by(row, (coalesce(as_of, ''), row))"  # of two of the same moment the later row
+    keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT", "newest": newest}[chosen]
     stage.db.execute(
         f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key HAVING count(*) > 1"
     )
     if stage.count("SELECT count(*) FROM doubled") == 0:
         return "false"
     extra = "SELECT s.row FROM staged s JOIN doubled d USING (key) WHERE d.kept IS NULL OR s.row <> d.kept"
-    if newest_last and operation.on_duplicate is None:
+    if newest_wins:
         stage.db.execute(f"CREATE TABLE superseded AS {extra}")
         return "s.row IN (FROM superseded)"
     said = (
@@ -306,7 +309,7 @@ def _action(
     if through:
         cases.append("WHEN o.id IS NULL THEN 'missing'")
     if part is not None:
-        cases.append(f"WHEN k.as_of > {literal(part)} THEN 'older'")
+        cases.append(f"WHEN k.as_of > {part} THEN 'older'")
     if not full_refresh:
         cases.append(f"WHEN k.code = '{REVERTED}' AND k.digest = s.digest THEN 'reverted'")
     if not operation.updates_made_records:

@@ -105,6 +105,8 @@ def _whole_because(
         yield "full_refresh sends all of them"
     if options.adopt or options.first_run:
         yield "what is known of their records is made anew"
+    if operation.as_of is not None:
+        yield "a row that was not moved would not be known to be as new as it is"
     if options.as_of is not None:
         yield "they are a part of a table whose parts have an order"
     if operation.is_association or operation.associations:

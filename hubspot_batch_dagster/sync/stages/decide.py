@@ -12,9 +12,11 @@ from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.planning.near_keys import near_keys
 from hubspot_batch_dagster.sync.planning.planner import Plan, doubts, make_plan, plan_hash
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.staging import known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.row_order import put_order
 from hubspot_batch_dagster.sync.trace_log import Trace
 
 
@@ -82,9 +84,9 @@ def note_start(run: RunContext, identity: Identity, plan: Plan) -> None:
 
 
 def prepare_writing(
-    run: RunContext, schema: Schema, identity: Identity, plan: Plan, path: Path | None
+    run: RunContext, schema: Schema, identity: Identity, area: StagingArea, plan: Plan, path: Path | None
 ) -> None:
-    """Leave a mark of a first run's key, and make the properties that are missing; called once the plan is settled.
+    """Leave a mark of a first run's key and of how new the rows are, and make the properties that are missing; called once the plan is settled.
 
     Raises:
         StoreError: The mark cannot be written.
@@ -100,5 +102,8 @@ def prepare_writing(
         written = run.folder / ids_table.IN_PROGRESS
         ids_table.write_in_progress(written, identity)
         run.store.put(run.name, written, ids_table.IN_PROGRESS)
+    order = run.folder / "order.parquet"
+    if known_rows.write_order(area, order, run.options.as_of.part if run.options.as_of else None):
+        put_order(run.store, run.name, run.generation or 0, order)
     if run.portal is not None:
         schema.preflight.make_missing(run.portal, run.operation, run.requester.ask)

@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.staging.respelling import new_keys
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.row_order import kept_orders
 
 
 @contextmanager
@@ -73,7 +74,8 @@ def attach_known(
     """Make ``known``: one line for each row key, from the ids table, the journal, and what was ``found`` in the portal."""
     known_rows.detach(area)
     outcomes = chain(run.store.journal.outcomes(run.name), found)
-    known_rows.attach(area, path, outcomes, run.definition_in_journal)
+    with kept_orders(run.store, run.name) as order:
+        known_rows.attach(area, path, outcomes, run.definition_in_journal, order)
 
 
 def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:

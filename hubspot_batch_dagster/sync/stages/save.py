@@ -24,6 +24,7 @@ from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_table import metadata_of
+from hubspot_batch_dagster.sync.state.row_order import forget_orders
 from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
 
 
@@ -62,6 +63,8 @@ def save(
     schema.preflight.keep(store, name, run.folder, generation)
     # After an interruption the journal may know more than the stage: the next run folds it in.
     store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
+    if delivery.interruption is None:
+        forget_orders(store, name, generation)
     result = SyncResult(
         name=name,
         run=run_id,

@@ -40,7 +40,7 @@ def conclude(stage: StagingArea, *, gone: int) -> None:
     db.execute(
         """INSERT INTO final
         SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
-            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false, NULL
+            'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false, NULL, NULL
         FROM rejected r LEFT JOIN known k USING (key)"""
     )
     _check_law(stage, gone)
@@ -73,7 +73,7 @@ def _slice_of_final(low: int, high: int) -> str:
             coalesce(w.correlation_id, {_BEFORE}k.correlation_id END) AS correlation_id,
             w.warning AS warning, NULL::VARCHAR AS column_name,
             o.outcome IS NOT NULL OR p.action = 'same' AS moved,
-            CASE WHEN o.id <> p.known_id AND o.outcome <> 'created' THEN p.known_id END AS former
+            CASE WHEN o.id <> p.known_id AND o.outcome <> 'created' THEN p.known_id END AS former, s.as_of
         FROM s JOIN p USING (row)
         LEFT JOIN o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN same q ON q.row = s.row
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""

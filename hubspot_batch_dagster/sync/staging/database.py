@@ -20,7 +20,9 @@ REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 def make_tables(db: duckdb.DuckDBPyConnection, encoder: Encoder) -> None:
     """Make the tables that the rows of a run and their outcomes go to; :mod:`~hubspot_batch_dagster.sync.staging.tables` lists all."""
     register(db, pa.Table.from_batches([], encoder.encoded_schema))
-    db.execute("CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest FROM incoming LIMIT 0")
+    db.execute(
+        "CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest, '' AS as_of FROM incoming LIMIT 0"
+    )
     register(db, pa.Table.from_batches([], encoder.rejected_schema))
     db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
     db.execute("CREATE TABLE omitted AS SELECT * FROM incoming LIMIT 0")

@@ -17,7 +17,7 @@ from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 from hubspot_batch_dagster.table.parquet import stored_batches
 
@@ -29,7 +29,11 @@ _NEEDED = {"_key", "_digest", "_definition", *RESERVED}
 
 
 def attach(
-    stage: StagingArea, path: Path | None, recovered: Iterable[Outcomes], definition: str = ""
+    stage: StagingArea,
+    path: Path | None,
+    recovered: Iterable[Outcomes],
+    definition: str = "",
+    order: Sequence[Path] = (),
 ) -> None:
     """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
 
@@ -39,6 +43,7 @@ def attach(
         recovered: Outcomes that the file does not have yet, oldest first.
         definition: Hash of the operation under which they came about; empty if that is not known, and HubSpot is asked again
             about the rows that it refused.
+        order: What :func:`write_order` wrote in runs that did not come to their end.
     """
     db = stage.db
     stage.make_outcome_table("recovered")
@@ -82,14 +87,24 @@ def attach(
             f.outcome, f.digest, {literal(definition)} AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
             NULL AS associations, -- nothing is known of them: they are written again
-            CASE WHEN found.id <> b.id AND f.outcome <> 'created' THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former, b.as_of
-        FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key)"""
+            CASE WHEN found.id <> b.id AND f.outcome <> 'created' THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former,
+            {"greatest(b.as_of, w.as_of)" if order else "b.as_of"} AS as_of
+        FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key){_joined_order(order)}"""
     )
     # Two lines of one record were never held against each other: the one that stays is sent again.
     db.execute(
         f"""UPDATE known SET digest = '' WHERE id IN (
             SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)"""
     )
+
+
+def _joined_order(order: Sequence[Path]) -> str:
+    """How new the rows are that killed runs were about to send, by key and values: the same values are as new, sent or not."""
+    if not order:
+        return ""
+    files = ", ".join(literal(str(each)) for each in order)
+    return f""" LEFT JOIN (SELECT key, digest, max(as_of) AS as_of FROM read_parquet([{files}]) GROUP BY ALL) w
+        ON w.key = f.key AND w.digest = f.digest"""
 
 
 def check_key_types(
@@ -194,6 +209,37 @@ def no_ids(stage: StagingArea, table: str) -> None:
     stage.db.execute(f"CREATE TABLE {table} (key VARCHAR, id VARCHAR)")
 
 
+def write_order(stage: StagingArea, path: Path, part: str | None) -> bool:
+    """Write how new each row is that is about to be sent: its value of the ``as_of`` column, or the part of the table it is of.
+
+    A run that is killed leaves outcomes in the journal, and this beside them: what it wrote last is not taken for older than it is.
+
+    Args:
+        stage: The rows, planned.
+        path: Where to write.
+        part: The part of the table that the rows are, where no column says how new they are.
+
+    Returns:
+        Whether there is anything to say.
+    """
+    if part is None and not stage.has_order:
+        return False
+    order = _order(stage, "s", part)
+    target = str(path).replace("'", "''")
+    stage.db.execute(
+        f"""COPY (SELECT s.key, s.digest, {order} AS as_of FROM staged s JOIN plan p USING (row)
+            WHERE p.action NOT IN ('unchanged', 'older', 'rejected', 'reverted'))
+        TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
+    )
+    return True
+
+
+def _order(stage: StagingArea, table: str, part: str | None) -> str:
+    if stage.has_order:
+        return f"{table}.as_of"
+    return "NULL::VARCHAR" if part is None else literal(part)
+
+
 def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, part: str | None = None) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
@@ -215,10 +261,13 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, par
         FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
     if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
         kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
-    newer = "NULL::VARCHAR" if part is None else literal(part)
-    if part is not None:  # a row that is in a newer part unchanged has the values of that one from now on
-        seen = "SELECT key FROM final WHERE outcome = 'unchanged' AND NOT moved"
-        kept = f"SELECT * REPLACE (CASE WHEN key IN ({seen}) THEN greatest(as_of, {newer}) ELSE as_of END AS as_of) FROM ({kept})"
+    newer = _order(stage, "f", part)
+    if (
+        part is not None or stage.has_order
+    ):  # a row that a newer one repeats has the values of that one from now on
+        seen = f"""SELECT f.key, max({newer}) AS newer FROM final f
+            WHERE f.outcome = 'unchanged' AND NOT f.moved AND f.code IS DISTINCT FROM '{OLDER}' GROUP BY f.key"""
+        kept = f"SELECT k.* REPLACE (greatest(k.as_of, n.newer) AS as_of) FROM ({kept}) k LEFT JOIN ({seen}) n USING (key)"
     known = f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
     stage.db.execute(
         f"""COPY (

@@ -63,6 +63,9 @@ class StagingArea:
         folder: Where the files go; the caller deletes it.
         memory: DuckDB's memory limit, such as ``"512MB"``.
         elsewhere: Rows of the source that are not staged, because they were found unchanged where they are.
+
+    Attributes:
+        has_order: Whether a column says which of two rows of a key is newer.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class StagingArea:
         self.key_columns = encoder.layout.key
         self._id_property = encoder.layout.id_property
         self._digest = row_digest(encoder.layout)
+        self.has_order = encoder.layout.as_of is not None
         self.rows_in = 0
         self.recovered = False
         self._spool = SpillFile(folder)
@@ -125,8 +129,9 @@ class StagingArea:
     def _add(self, under_way: Future[Encoded]) -> None:
         encoded = under_way.result()
         good = encoded.good
+        order = "as_of" if self.has_order else "NULL"
         if good.num_rows:
-            self._insert("staged", good, f"row, keys, key, id, {self._digest}", self._writer)
+            self._insert("staged", good, f"row, keys, key, id, {self._digest}, {order}", self._writer)
         if encoded.rejected.num_rows:
             self._insert("rejected", encoded.rejected, "*", self._writer)
         if encoded.omitted.num_rows:

@@ -39,7 +39,7 @@ _REASON = "category code property message correlation_id warning"
 TABLES = {
     "staged": _table(
         "a row that can be sent, with its key and the hash of its text",
-        "row keys key id digest",
+        "row keys key id digest as_of",
         "staging/staging_area planning/planner",
         "planning/planner planning/guards staging/conclusion staging/known_rows associations/association_table",
     ),
@@ -206,7 +206,7 @@ TABLES = {
     "final": _table(
         "what became of a row; each row has one line",
         "row keys key digest id outcome settled_at category code property message correlation_id warning column_name "
-        "moved former",
+        "moved former as_of",
         "staging/conclusion",
         "staging/conclusion staging/known_rows associations/association_files",
     ),

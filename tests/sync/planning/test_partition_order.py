@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from bench.sync_bench import BY_KEY, Bench, by_key, shown
 
+from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import OnDuplicate
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.batches.as_of import AsOf
 
+NEWEST = Upsert("companies", key="id", properties=["name", "city"], as_of="at")
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
 
 
@@ -33,6 +37,68 @@ def test_the_newest_day_stays_in_whatever_order_the_days_come(bench: Bench, orde
     assert shown(bench.run(row("later"), BY_KEY, as_of=AsOf(DAYS[3]))) == {"updated": 1}
     assert shown(bench.run(row("without a day"), BY_KEY)) == {"updated": 1}
     assert shown(bench.run(row("day 1"), BY_KEY, as_of=AsOf(DAYS[1]))) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("kind", ["day", "column"])
+def test_what_a_killed_run_wrote_last_is_not_gone_over_by_an_older_day(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The journal knows what the run wrote, and the ids table not yet how new it is."""
+    operation = BY_KEY if kind == "day" else NEWEST
+
+    def run(day: int, name: str) -> dict[str, int]:
+        rows = [{**each, "at": datetime(2026, 1, day)} for each in row(name)]
+        return shown(bench.run(rows, operation, as_of=AsOf(DAYS[day]) if kind == "day" else None))
+
+    def dies(*_: object, **__: object) -> None:
+        raise OSError("killed")
+
+    assert run(1, "first") == {"created": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store, "conclude", dies)
+        with pytest.raises(OSError, match="killed"):
+            run(3, "newest")
+    assert run(2, "older") == {"unchanged": 1}
+    assert [each["name"] for each in bench.emulator.records("companies").values()] == ["newest"]
+    assert run(2, "older still") == {"unchanged": 1}
+    assert not list(Path(bench.store.path("sync")).glob("in_progress.order*"))
+
+
+def test_a_column_says_which_row_is_newer_within_a_run_and_from_one_run_to_the_next(bench: Bench) -> None:
+    def rows(*moments: int | None) -> list[dict[str, object]]:
+        return [
+            {"id": 1, "name": f"at {each}", "city": "Oslo", "at": each and datetime(2026, 1, each)}
+            for each in moments
+        ]
+
+    def name() -> str | None:
+        return next(iter(bench.emulator.records("companies").values()))["name"]
+
+    assert shown(bench.run(rows(5, 9, 7), NEWEST)) == {"created": 1, "unchanged": 2}
+    assert name() == "at 9"
+    older = bench.run(rows(8), NEWEST, full_refresh=True)
+    assert (shown(older), by_key(older, "id")[1]["error_code"]) == ({"unchanged": 1}, "OLDER")
+    assert shown(bench.run(rows(10), NEWEST, as_of=AsOf("2020-01-01"))) == {"updated": 1}
+    repeated = [{**rows(10)[0], "at": datetime(2026, 1, 20)}]
+    assert shown(bench.run(repeated, NEWEST)) == {"unchanged": 1}
+    assert shown(bench.run(rows(15), NEWEST)) == {"unchanged": 1}
+    assert shown(bench.run(rows(None), NEWEST)) == {"updated": 1}
+    assert shown(bench.run(rows(15), NEWEST)) == {"unchanged": 1}
+    assert "at" not in next(iter(bench.emulator.records("companies").values()))
+
+
+@pytest.mark.parametrize("values", [["9", "10"], [0.5, 1.5], [-1, 3]])
+def test_a_column_that_does_not_say_what_is_newer_is_refused(bench: Bench, values: list[object]) -> None:
+    rows = [{"id": i, "name": "x", "city": "y", "at": each} for i, each in enumerate(values)]
+    with pytest.raises(InputError, match="as_of column 'at'"):
+        bench.run(rows, NEWEST)
+    assert bench.writes() == 0
+    whole = [{**each, "at": n} for each, n in zip(rows, (9, 10), strict=True)]
+    assert shown(bench.run(whole, NEWEST)) == {"created": 2}
+    assert shown(bench.run([{**each, "name": "z", "at": 9} for each in whole], NEWEST)) == {
+        "updated": 1,
+        "unchanged": 1,
+    }
 
 
 def test_a_day_that_repeats_a_row_is_the_newest_that_had_it(bench: Bench) -> None:
