@@ -295,8 +295,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         def load(rows):  # type: ignore[no-untyped-def]  # whatever the IO manager loads
             return rows
 
-        def read(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            return self.source.read(partition_values(context))
+        def read(context: dg.AssetExecutionContext) -> object:
+            return self.source.rows(partition_values(context))
 
         make = dg.asset(
             ins={}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.csv_rows import csv_rows
-from hubspot_batch_dagster.component.fields import CastFields, Located
+from hubspot_batch_dagster.component.fields import CastFields, Located, explained
+from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
 from hubspot_batch_dagster.table.objects import column_of
 
 ROWS_AT_A_TIME = 10_000
@@ -46,11 +47,13 @@ class Source(Located, dg.Model):
         path: A Parquet, CSV or TSV file, or several by a pattern such as ``2026/*.parquet``, which are read in the order of
             their names; local, or any URL that fsspec knows. Every CSV column is read as text, so
             that ``01234`` keeps its zero, and an empty cell is null.
+        diff: ``warehouse`` has the connection's database compare the rows, and moves those that may have changed: a
+            :class:`Warehouse`. For a DuckDB file and Postgres, and for assets without partitions.
         cast: How text becomes a value in every column, such as ``null_values: ["N/A"]`` and ``true_values: ["yes"]``; the
             fields are those of :class:`Cast`.
 
     Raises:
-        InputError: None or several of them are given, or ``sql`` without ``connection``.
+        InputError: None or several of them are given, or ``sql`` without ``connection``, or ``diff`` without ``sql``.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -74,6 +77,11 @@ class Source(Located, dg.Model):
         ),
     ] = None
 
+    diff: Annotated[
+        Literal["warehouse"] | None,
+        explained("Where rows are compared with those of the last run; by default here.", ("warehouse",)),
+    ] = None
+
     cast: Annotated[
         CastFields | None,
         dg.Resolver.default(
@@ -94,6 +102,13 @@ class Source(Located, dg.Model):
                 "sql and connection belong together.",
                 remedy="Give both: connection is a DuckDB file or a SQLAlchemy URL.",
             )
+        if self.diff is not None:
+            if self.sql is None:
+                raise InputError(
+                    "diff: warehouse compares the rows of a query.",
+                    remedy="Give sql and connection, or leave it out.",
+                )
+            Warehouse(self.sql, connection=self.connection or "")  # refuses what cannot be meant
         if self.path is not None and _kind(self.path) is None:
             raise InputError(
                 f"The file {self.path} is neither .parquet nor .csv nor .tsv.",
@@ -105,6 +120,21 @@ class Source(Located, dg.Model):
     def asset_key(self) -> dg.AssetKey | None:
         """The upstream asset, if the rows come from one."""
         return None if self.asset is None else dg.AssetKey.from_user_string(self.asset)
+
+    def rows(self, partition: Mapping[str, Any]) -> object:
+        """What a sync is given: the rows as :meth:`read` has them, or the :class:`Warehouse` that they stay in.
+
+        Raises:
+            InputError: The rows are compared in a warehouse, and the asset has partitions.
+        """
+        if self.diff is None:
+            return self.read(partition)
+        if partition:
+            raise InputError(
+                "diff: warehouse takes no partitions: the rows of one would make all others seem gone.",
+                remedy="Leave diff out, or the partitions.",
+            )
+        return Warehouse(self.sql or "", connection=self.connection or "")
 
     def read(self, partition: Mapping[str, Any]) -> Iterator[Any]:
         """The rows of ``sql`` or ``path``, chunk by chunk; nothing is opened before the first is asked for.

@@ -29,7 +29,9 @@ class Database:
 
     @classmethod
     def in_folder(cls, folder: Path) -> Database:
-        return cls(str(folder / "warehouse.duckdb"))
+        made = cls(str(folder / "warehouse.duckdb"))
+        made.sql("SELECT 1")
+        return made
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Carry statements out, and give the lines of the last."""

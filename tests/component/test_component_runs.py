@@ -88,6 +88,30 @@ def test_rows_of_a_query_are_sent(
     assert stored(hubspot_emulator)["p2@x.example"]["zip"] == "02234"
 
 
+def test_rows_that_stay_in_their_warehouse_are_counted_and_told(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, tmp_path: Path
+) -> None:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as database:
+        database.execute("CREATE TABLE people AS SELECT 'p' || i || '@x.org' AS email FROM range(150) t(i)")
+    source = {"sql": "FROM people", "connection": f"{tmp_path}/w.duckdb", "diff": "warehouse"}
+    with loaded(source=source) as (_, defs):
+        assert counts(run(defs, hubspot)) == {"created": 150}
+        result = run(defs, hubspot)
+    assert counts(result) == {"unchanged": 150}
+    (found,) = result.asset_materializations_for_node("crm__contacts")
+    assert found.metadata["compared_in_warehouse"].value == 50
+    assert len(hubspot_emulator.records("contacts")) == 150
+
+
+def test_a_trial_of_some_rows_does_not_go_with_a_warehouse(hubspot: HubSpotResource, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as database:
+        database.execute("CREATE TABLE people AS SELECT 'a@x.org' AS email")
+    source = {"sql": "FROM people", "connection": f"{tmp_path}/w.duckdb", "diff": "warehouse"}
+    with loaded(source=source) as (_, defs):
+        result = run(defs, hubspot, limit_rows=1)
+    assert not result.success
+
+
 def test_an_empty_cell_is_null_and_a_quoted_line_break_stays_in_its_cell(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text('a,b\n"1\n2",\n')
     (batch,) = Source(path=f"{tmp_path}/rows.csv").read({})

@@ -144,3 +144,22 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("WAREHOUSE_OF_NOBODY", raising=False)
     source = {"sql": "SELECT 1", "connection": "{{ env.WAREHOUSE_OF_NOBODY }}"}
     assert "WAREHOUSE_OF_NOBODY" in refusal(source=source)
+
+
+WAREHOUSE = {"sql": "SELECT * FROM people", "connection": "rows.duckdb", "diff": "warehouse"}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"path": "rows.csv", "diff": "warehouse"}, "compares the rows of a query"),
+        ({**WAREHOUSE, "connection": "mysql://host/db"}, "kind mysql is not known"),
+    ],
+)
+def test_a_warehouse_that_cannot_compare_is_refused(source: dict[str, str], said: str) -> None:
+    assert said in refusal(source=source)
+
+
+def test_rows_that_are_compared_in_a_warehouse_have_no_partitions() -> None:
+    with pytest.raises(InputError, match="takes no partitions"):
+        Source(**WAREHOUSE).rows(FIRST)

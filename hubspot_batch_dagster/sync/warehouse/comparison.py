@@ -181,7 +181,8 @@ class Comparison(Elsewhere):
             self.rows = rows - moved
             if choice.gone:
                 self.live = self._engine.count(
-                    f"SELECT count(*) FROM {self.ids.table} l WHERE {_ALIVE} AND l._key NOT IN (SELECT key FROM {CONCERNED})"
+                    f"""SELECT count(*) FROM {self.ids.table} l WHERE {_ALIVE}
+                    AND NOT EXISTS (SELECT 1 FROM {CONCERNED} c WHERE c.key = l._key)"""
                 )
             return Compared(rows, moved, reasons)
 

@@ -232,19 +232,21 @@ class WarehouseIds:
                 self._check_latest(run)
                 self._fit_keys(keys, staged.rows)
                 engine.execute(self._merging(generation, keys, done, definition, staged))
-                engine.execute(self._taking(generation))
                 engine.execute(
                     f"""UPDATE {self.table} SET _digest = '', _source = NULL, _generation = {generation}
                     WHERE _key IN (SELECT key FROM {OVERWRITTEN})"""
                 )
-                if whole:
-                    engine.execute(
-                        f"DELETE FROM {self.table} WHERE _key NOT IN (SELECT _key FROM {OUTCOMES})"
-                    )
+                engine.execute(
+                    f"DELETE FROM {self.table} WHERE {self._not_brought()}"
+                    if whole
+                    else self._taking(generation)
+                )
                 engine.execute(
                     f"""UPDATE {self._register} SET merged = {generation}, about = {literal(brought.about)}, format = {FORMAT}
                     WHERE sync = {literal(self._sync)}"""
                 )
+            if whole:
+                engine.analyse(self.table)
 
     def lines(self, keys: Sequence[str], where: str) -> pa.RecordBatchReader:
         """Lines as the file has them.
@@ -327,7 +329,11 @@ class WarehouseIds:
         return f"""UPDATE {self.table} SET hs_object_id = NULL, _digest = '', _source = NULL, _generation = {generation}
             WHERE hs_object_id IN (SELECT hs_object_id FROM {OUTCOMES}
                 WHERE outcome IN {LIVE} AND error_code IS NULL AND hs_object_id IS NOT NULL)
-            AND error_code IS DISTINCT FROM 'SAME_RECORD' AND _key NOT IN (SELECT _key FROM {OUTCOMES})"""
+            AND error_code IS DISTINCT FROM 'SAME_RECORD' AND {self._not_brought()}"""
+
+    def _not_brought(self) -> str:
+        """Whether a line is not among those that the run brings, as SQL; engines make a join of it, and none of NOT IN."""
+        return f"NOT EXISTS (SELECT 1 FROM {OUTCOMES} o WHERE o._key = {self.table}._key)"
 
 
 def table_name(sync: str) -> str:

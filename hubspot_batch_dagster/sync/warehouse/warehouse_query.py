@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.warehouse.duckdb_engine import DuckDbEngine
@@ -62,8 +63,13 @@ class Warehouse:
             memory: What an engine that works in this process may use.
 
         Raises:
-            InputError: The driver is not installed.
+            InputError: There is no such file, or the driver is not installed.
         """
         if self.connection.startswith("postgres"):
             return PostgresEngine(self.connection)
-        return DuckDbEngine(self.connection.removeprefix("duckdb:///"), memory=memory)
+        file = self.connection.removeprefix("duckdb:///")
+        if not Path(file).is_file():
+            raise InputError(
+                f"There is no DuckDB file {file}.", remedy="Check the connection of the warehouse."
+            )
+        return DuckDbEngine(file, memory=memory)

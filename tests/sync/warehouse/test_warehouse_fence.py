@@ -70,7 +70,7 @@ def test_a_run_that_dies_within_its_merge_leaves_the_table_as_it_was(
 ) -> None:
     lines = sorted(changed.ids("_key, outcome, _digest, _source, _generation"))
     with monkeypatch.context() as patched:
-        patched.setattr(WarehouseIds, "_taking", killed)
+        patched.setattr(WarehouseIds, "_not_brought", killed)
         with pytest.raises(Killed):
             bench.run(changed.rows(), FIRMS)
     assert sorted(changed.ids("_key, outcome, _digest, _source, _generation")) == lines

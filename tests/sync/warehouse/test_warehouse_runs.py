@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,6 +239,7 @@ def test_a_column_without_a_lossless_text_makes_the_run_move_all_rows_and_say_so
 
 @pytest.mark.parametrize("wrong", ["SELEKT 1", "SELECT * FROM nowhere"])
 def test_a_query_that_cannot_be_evaluated_sends_nothing(bench: Bench, database: Database, wrong: str) -> None:
+    database.firms(1)
     with pytest.raises(InputError, match="cannot be evaluated"):
         bench.run(database.rows(wrong), FIRMS)
     assert bench.writes() == 0
@@ -254,6 +256,12 @@ def test_a_query_that_cannot_be_evaluated_sends_nothing(bench: Bench, database: 
 def test_what_cannot_be_meant_is_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Warehouse(**{"query": "SELECT 1", "connection": "w.duckdb", **given})
+
+
+def test_a_file_that_is_not_there_is_not_made(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no DuckDB file"):
+        bench.run(Warehouse("SELECT 1", connection=str(tmp_path / "w.duckdb")), FIRMS)
+    assert not (tmp_path / "w.duckdb").exists()
 
 
 def test_a_connection_is_never_shown() -> None:
