@@ -39,6 +39,15 @@ def test_a_quick_measure_prints_its_figures_and_writes_nothing() -> None:
         assert verdict in ("ok", "MISSED")
 
 
+def test_the_measure_of_a_bucket_prints_its_figures() -> None:
+    command = [sys.executable, "benchmarks/bucket.py", "--append", "0.002", "--seconds", "0"]
+    done = subprocess.run(
+        command, cwd=docs_pages.ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"without a limit +appends/batch \d\.\d\d", done.stdout)
+
+
 @pytest.mark.parametrize("command", SHOWN)
 def test_the_script_has_the_options_and_measures_that_the_page_names(command: str) -> None:
     offered = " ".join(run("--help").split())

@@ -55,6 +55,7 @@ IN_SENTENCES = {
     "make torture": _MAKE,
     "make clients": _MAKE,
     "python benchmarks/run.py --quick": f"{_BENCH}::test_a_quick_measure_prints_its_figures_and_writes_nothing",
+    "python benchmarks/bucket.py": f"{_BENCH}::test_the_measure_of_a_bucket_prints_its_figures",
     "python benchmarks/run.py --only nightly plan --write": (
         f"{_BENCH}::test_the_script_has_the_options_and_measures_that_the_page_names"
     ),

@@ -104,11 +104,17 @@ def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "latency", "wanted"),
-    [(None, 0.3, 8), (19.0, 0.3, 10), (19.0, 0.01, 4), (100.0, 2.0, 64)],
+    ("rate", "latency", "commit", "wanted"),
+    [
+        (None, 0.3, 0.0, 8),
+        (19.0, 0.3, 0.0, 10),
+        (19.0, 0.3, 0.05, 13),
+        (19.0, 0.01, 0.0, 4),
+        (100.0, 2.0, 0.0, 64),
+    ],
 )
 def test_as_many_batches_are_in_flight_as_the_limit_and_the_latency_ask_for(
-    rate: float | None, latency: float, wanted: int
+    rate: float | None, latency: float, commit: float, wanted: int
 ) -> None:
     class Requester:
         tally = type("Tally", (), {"latency": latency})()
@@ -117,7 +123,7 @@ def test_as_many_batches_are_in_flight_as_the_limit_and_the_latency_ask_for(
             return rate
 
     sender: Any = type("Sender", (), {"requester": Requester()})()
-    assert Dispatcher(sender, lambda _: None, lambda batch: batch)._wanted() == wanted
+    assert Dispatcher(sender, lambda _: None, lambda batch: batch)._wanted(commit) == wanted
 
 
 def test_a_shared_budget_is_kept_and_a_day_that_is_over_is_told_to_everybody(
