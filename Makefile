@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo ui check test lint types tests wheel-test bench torture docs wheel release-check matrix clients clean
+.PHONY: help install demo ui check test lint types tests wheel-test bench torture docs wheel release-check matrix clients hosts clean
 
 help:
 	@echo "make demo      dirty tables into a HubSpot on localhost, through Dagster; ends by itself"
@@ -25,7 +25,8 @@ help:
 	@echo "make wheel-test   the same, and the first sync of the docs with it"
 	@echo "make matrix    the oldest and the newest libraries, in .matrix/"
 	@echo "make clients   clients that others wrote, against the emulator, in .clients/"
-	@echo "make clean     remove $(VENV), .matrix, .clients, .demo, site, dist and caches"
+	@echo "make hosts     Dagster with Celery workers that share no disk, one of them killed, in .hosts/"
+	@echo "make clean     remove $(VENV), .matrix, .clients, .hosts, .demo, site, dist and caches"
 
 install: $(STAMP)
 
@@ -116,5 +117,8 @@ matrix:
 clients: $(STAMP)
 	$(BIN)/python tests/clients/run.py
 
+hosts: $(STAMP)
+	$(BIN)/python tests/hosts/run.py
+
 clean:
-	rm -rf $(VENV) $(WHEEL) .matrix .clients .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(WHEEL) .matrix .clients .hosts .demo .hubspot build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

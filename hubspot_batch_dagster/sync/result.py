@@ -37,7 +37,8 @@ class SyncResult:
             there are none.
         cells_omitted: ``"column: CODE"`` -> cells that were left out or cleared. Their rows count as what became of them.
         store: Id of the store that was used.
-        generation: Which run of the sync it was, as the store counts them.
+        generation: The run of the sync that wrote the ids table, as the store counts them: this one, or an earlier one where
+            nothing moved.
         waiting: Rejected rows whose reason may pass (another record is in the way, or one is missing), and which this run did not
             look at again: a run spends 2 % of its requests on them, the oldest first.
         compared_in_warehouse: Rows that a :class:`Warehouse` found unchanged itself and that were not moved: they count as

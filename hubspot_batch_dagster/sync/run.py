@@ -177,7 +177,7 @@ def _carry_out(run: RunContext) -> RunReport:
         associated = associate(run, schema, ready.staged, delivery, recovery.associations_at_large)
         missed = not_sent_again(area)
         conclusion.conclude(area, gone=delivery.gone)
-        saved = save(run, schema, ready.identity, ready.staged, delivery, associated)
+        saved = save(run, schema, ready.identity, ready.staged, delivery, associated, before=ready.ids_path)
         whole = not run.stop and not run.options.adopt
         recovery.close_associations(associated.answered, others=whole)
         if whole:

@@ -39,13 +39,27 @@ def test_a_quick_measure_prints_its_figures_and_writes_nothing() -> None:
         assert verdict in ("ok", "MISSED")
 
 
-def test_the_measure_of_a_bucket_prints_its_figures() -> None:
-    command = [sys.executable, "benchmarks/bucket.py", "--append", "0.002", "--seconds", "0"]
+def measured(script: str, *words: str) -> str:
     done = subprocess.run(
-        command, cwd=docs_pages.ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, f"benchmarks/{script}", *words],
+        cwd=docs_pages.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"without a limit +appends/batch \d\.\d\d", done.stdout)
+    return done.stdout
+
+
+def test_the_measure_of_a_bucket_prints_its_figures() -> None:
+    printed = measured("bucket.py", "--append", "0.002", "--seconds", "0")
+    assert re.search(r"without a limit +appends/batch \d\.\d\d", printed)
+
+
+def test_the_measure_of_a_warehouse_prints_its_figures() -> None:
+    printed = measured("warehouse.py", "--engine", "duckdb", "--rows", "5000")
+    assert re.search(r"rows moved +\d+\.\d\d%", printed)
 
 
 @pytest.mark.parametrize("command", SHOWN)

@@ -26,7 +26,7 @@ def test_make_alone_says_what_there_is(tmp_path: Path) -> None:
         assert f"make {target}" in said
 
 
-@pytest.mark.parametrize("target", ["test", "bench", "torture", "clients"])
+@pytest.mark.parametrize("target", ["test", "bench", "torture", "clients", "hosts"])
 def test_what_a_target_would_run_is_there(tmp_path: Path, target: str) -> None:
     """These take minutes and more, so make only says what it would do."""
     said = make(tmp_path, "-n", target).stdout
@@ -36,7 +36,8 @@ def test_what_a_target_would_run_is_there(tmp_path: Path, target: str) -> None:
     assert all((ROOT / file).is_file() for file in files)
     assert all(importlib.util.find_spec(module) for module in modules)
     wanted = {"test": "pytest", "bench": "benchmarks/run.py", "torture": "tests.torture"}
-    assert {**wanted, "clients": "tests/clients/run.py"}[target] in [*files, *modules]
+    wanted |= {"clients": "tests/clients/run.py", "hosts": "tests/hosts/run.py"}
+    assert wanted[target] in [*files, *modules]
 
 
 def test_an_old_python_is_refused_in_words_before_anything_is_made(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +77,14 @@ class Preflight:
             written, self.definitions.kind, self.portal_id, self.definitions.snapshot(self.mapping)
         )
         store.put_version(name, generation, written, KEPT_IN)
+
+    def is_kept(self, store: Store, name: str) -> bool:
+        """Whether the definitions that are kept beside the ids table are these."""
+        if self.definitions is None or self.mapping is None:
+            return True
+        with store.local(name, KEPT_IN) as path:
+            now: Snapshot = json.loads(json.dumps(self.definitions.snapshot(self.mapping)))
+            return read_snapshot(path) == now
 
     def make_missing(self, portal: Portal, operation: Operation, ask: Ask) -> None:
         """Make the properties that are missing; called once the plan is settled, and never by a dry run."""

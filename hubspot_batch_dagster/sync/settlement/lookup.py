@@ -7,9 +7,11 @@ that was sent, and no record is claimed twice.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.models import Record
@@ -17,7 +19,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
-from hubspot_batch_dagster.sync.settlement.value_comparison import holds, same_values
+from hubspot_batch_dagster.sync.settlement.value_comparison import holds, meaning, same_values
 
 MARGIN = 300.0
 """Seconds before an intent from which records are considered: clocks differ."""
@@ -137,13 +139,14 @@ class Lookup:
         sent = {each.id: [json.loads(body) for body in each.bodies] for each in intents}
         names = sorted({name for bodies in sent.values() for body in bodies for name in body})
         found: dict[str, dict[int, Verdict]] = {each.id: {} for each in intents}
+        rows = OpenRows(intents, sent)
         records = self.requester.created_since(
             object_type_of(self.object_type).name, min(each.oldest for each in intents) - MARGIN, names
         )
         for record in self._unclaimed(records):
-            place = self._place(record, intents, sent, found)
+            place = rows.take(record)
             if place is not None:
-                found[place[0]][place[1]] = Verdict(outcome="created", id=record.id)
+                found[place.intent.id][place.at] = Verdict(outcome="created", id=record.id)
         return found
 
     def _unclaimed(self, records: Iterable[Record]) -> Iterable[Record]:
@@ -159,20 +162,51 @@ class Lookup:
         taken = self.claimed([each.id for each in page]) if page else set()
         return [each for each in page if each.id not in taken]
 
-    @staticmethod
-    def _place(
-        record: Record,
-        intents: Sequence[Intent],
-        sent: dict[str, list[dict[str, str]]],
-        found: dict[str, dict[int, Verdict]],
-    ) -> tuple[str, int] | None:
-        """The row that the record fits best: of rows whose values it all holds, the one with most values."""
-        best: tuple[int, str, int] | None = None
+
+class Place(NamedTuple):
+    """A row of an open create.
+
+    Attributes:
+        number: Among all of them; the first one counts where several fit.
+        intent: The create.
+        at: Where the row is in it.
+    """
+
+    number: int
+    intent: Intent
+    at: int
+
+
+class OpenRows:
+    """The rows of open creates, by what their values mean.
+
+    A killed first load leaves thousands of them, and other syncs have made ten thousands of records since: a record is
+    looked up here, and not held against each row.
+    """
+
+    def __init__(self, intents: Iterable[Intent], sent: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+        self._places: dict[tuple[str, ...], dict[tuple[str, ...], list[Place]]] = {}
+        numbers = itertools.count()
         for intent in intents:
-            if record.created_at is not None and record.created_at.timestamp() < intent.oldest - MARGIN:
-                continue
-            for i, values in enumerate(sent[intent.id]):
-                better = best is None or len(values) > best[0]
-                if better and i not in found[intent.id] and same_values(values, record.properties):
-                    best = len(values), intent.id, i
-        return None if best is None else best[1:]
+            for index, values in enumerate(sent[intent.id]):
+                if values:
+                    names = tuple(sorted(values))
+                    means = tuple(meaning(values[name]) for name in names)
+                    places = self._places.setdefault(names, {}).setdefault(means, [])
+                    places.append(Place(next(numbers), intent, index))
+
+    def take(self, record: Record) -> Place | None:
+        """The row that the record fits best, which no other record gets: of rows whose values it all holds, the one with most."""
+        made = record.created_at.timestamp() if record.created_at is not None else None
+        fitting: list[tuple[int, int, list[Place], Place]] = []
+        for names, places in self._places.items():
+            same = places.get(tuple(meaning(record.properties.get(name) or "") for name in names), [])
+            for place in same:
+                if made is None or made >= place.intent.oldest - MARGIN:
+                    fitting.append((-len(names), place.number, same, place))
+                    break
+        if not fitting:
+            return None
+        _, _, same, best = min(fitting, key=lambda each: each[:2])
+        same.remove(best)
+        return best

@@ -14,7 +14,7 @@ def same_values(sent: Mapping[str, str], stored: Mapping[str, str | None]) -> bo
     compared by what they mean. A record that says nothing of what was sent is not the same.
     """
     return bool(sent) and all(
-        _meaning(value) == _meaning(stored.get(name) or "") for name, value in sent.items()
+        meaning(value) == meaning(stored.get(name) or "") for name, value in sent.items()
     )
 
 
@@ -36,12 +36,12 @@ def related(sent: str, stored: str) -> bool:
     """
     shorter, longer = sorted((_plain(sent), _plain(stored)), key=len)
     same = shorter in longer if len(shorter) >= _TELLING else shorter == longer
-    return same or _meaning(sent) == _meaning(stored)
+    return same or meaning(sent) == meaning(stored)
 
 
 def _holds(sent: str, stored: str, *, loosely: bool) -> bool:
     loosely = loosely or _INSTANT.match(_folded(stored)) is not None
-    return sent == stored or (loosely and _meaning(sent) == _meaning(stored))
+    return sent == stored or (loosely and meaning(sent) == meaning(stored))
 
 
 def _folded(value: str) -> str:
@@ -61,7 +61,8 @@ def _plain(value: str) -> str:
     return _NOT_PLAIN.sub("", value).lower()
 
 
-def _meaning(value: str) -> str:
+def meaning(value: str) -> str:
+    """What a value says, however it is written: two values are the same if this is."""
     text = _folded(value).removeprefix(";")  # a leading one adds to the options
     if _NUMBER.match(text):
         return text.rstrip("0").rstrip(".").lstrip("+") if "." in text else text.lstrip("+")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 from hubspot_batch_dagster.sync import history
 from hubspot_batch_dagster.sync.associations.association_files import (
@@ -23,7 +25,7 @@ from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
 from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
-from hubspot_batch_dagster.sync.state.ids_table import metadata_of
+from hubspot_batch_dagster.sync.state.ids_table import described, metadata_of
 from hubspot_batch_dagster.sync.state.row_order import forget_orders
 from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
 
@@ -35,36 +37,52 @@ def save(
     staged: StagedRows,
     delivery: Delivery,
     associated: Associated,
+    *,
+    before: Path | None,
 ) -> SyncResult:
     """Write the tables of the run and the new ids table, and let the journal forget what they hold.
+
+    Where nothing moved the ids table stays as it is: it is neither written nor uploaded, and the run ends with the one before.
+
+    Args:
+        run: The run.
+        schema: How the columns go to HubSpot.
+        identity: What the run is about.
+        staged: The rows, concluded.
+        delivery: What delivering them came to.
+        associated: What became of their associations.
+        before: The ids table that counts; ``None`` in a first run.
 
     Raises:
         StoreError: A file cannot be written. What was sent is in the journal, and the next run settles it.
         Overtaken: A later run of the sync has begun; nothing of its was replaced.
     """
     store, name, run_id, area = run.store, run.name, run.definition.id, staged.area
-    generation = run.generation or 0
+    kept = _kept_generation(run, schema, identity, area, associated, before)
+    # A run that keeps the ids table leaves its number: a store that has later numbers than its state is taken for lost.
+    generation = (run.generation or 0) if kept is None else kept
     metadata = metadata_of(identity, generation)
     ids, rejected = conclusion.write_tables(area, run.folder, metadata)
     ids_path = store.put(name, ids, "runs", run_id, "ids.parquet")
     rejected_path = store.put(name, rejected, "runs", run_id, "rejected.parquet")
     omitted_path, omitted = _save_omitted(run, area)
     associations_path, association_counts = _save_associations(run, schema, area, associated)
-    written = run.folder / "state.parquet"
-    known_rows.write(
-        area,
-        written,
-        metadata,
-        schema.definition(run),
-        part=run.options.as_of.part if run.options.as_of else None,
-    )
-    if run.comparison is not None:
-        written = merge_into_warehouse(run, identity, area, run.comparison, written)
-    schema.preflight.keep(store, name, run.folder, generation)
+    written = run.folder / "state.parquet" if kept is None else None
+    if written is not None:
+        known_rows.write(
+            area,
+            written,
+            metadata,
+            schema.definition(run),
+            part=run.options.as_of.part if run.options.as_of else None,
+        )
+        if run.comparison is not None:
+            written = merge_into_warehouse(run, identity, area, run.comparison, written)
+        schema.preflight.keep(store, name, run.folder, generation)
     # After an interruption the journal may know more than the stage: the next run folds it in.
     store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
     if delivery.interruption is None:
-        forget_orders(store, name, generation)
+        forget_orders(store, name, run.generation or 0)
     result = SyncResult(
         name=name,
         run=run_id,
@@ -89,6 +107,33 @@ def save(
     )
     history.add_run(store, result, run.folder)
     return result
+
+
+def _kept_generation(
+    run: RunContext,
+    schema: Schema,
+    identity: Identity,
+    area: StagingArea,
+    associated: Associated,
+    before: Path | None,
+) -> int | None:
+    """The generation of the ids table, if a new one would hold the same lines and say the same of itself; else ``None``."""
+    of_another_kind = (
+        run.comparison is not None
+        or run.options.as_of is not None
+        or run.operation.as_of is not None
+        or associated.table is not None
+    )
+    if before is None or area.recovered or of_another_kind:
+        return None
+    if area.count("SELECT count(*) FROM (FROM final WHERE moved LIMIT 1)"):
+        return None
+    if next(iter(run.store.journal.outcomes(run.name)), None) is not None:
+        return None
+    said = described(before)
+    number = int(said.get("generation", 0))
+    same = said == json.loads(metadata_of(identity, number))
+    return number if number and same and schema.preflight.is_kept(run.store, run.name) else None
 
 
 def _save_omitted(run: RunContext, area: StagingArea) -> tuple[str | None, dict[str, int]]:

@@ -10,6 +10,7 @@ there is tried again, for a put of the same bytes may be repeated; an entry of s
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -143,7 +144,7 @@ class BucketLog:
         content = pydantic_core.to_json(entry)
         number, name = self.next, f"{self.folder}/log/{_name(self.next)}"
 
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
             if self._bucket.patiently("write", lambda: self._bucket.make(name, content)):
                 return self._made(number, entry)
             there = self._bucket.read(name)
@@ -156,6 +157,7 @@ class BucketLog:
                     raise Taken
                 # Of our own, from a put that nobody had an answer to.
                 return self.append(run, ops)
+            time.sleep(min(1.0, 0.02 * tried))
         raise StoreError(
             f"The journal in {self._bucket.url} says that {name} exists, and does not show it.",
             remedy="Give the store a bucket with conditional writes: S3, Google Cloud Storage or Azure.",
@@ -274,7 +276,9 @@ class BucketLog:
         given = [] if content is None else self._entry(op["folder"], content)["ops"]
         for each in given:
             if each["op"] == "renamed" and each["to"] == op["sync"]:
-                self.state = replace(SyncState.of(each["state"]), name=op["sync"], seals=[number])
+                self.state = replace(
+                    SyncState.of(each["state"]), name=op["sync"], seals=[*self.state.seals, number]
+                )
 
 
 def _name(number: int) -> str:

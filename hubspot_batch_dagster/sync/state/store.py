@@ -234,7 +234,9 @@ class Store:
         """Keep a file for a generation of the sync; it counts from :meth:`conclude` on."""
         self.put(sync, written, _VERSIONED[name].format(generation))
 
-    def conclude(self, sync: str, run: str, generation: int, ids: Path, *, forget: bool = True) -> None:
+    def conclude(
+        self, sync: str, run: str, generation: int, ids: Path | None, *, forget: bool = True
+    ) -> None:
         """End a run: its ids table is the one that counts from now on, and what it makes needless is deleted.
 
         Nothing is replaced or deleted where a later run has begun: the closing append to the journal comes first, and the
@@ -243,14 +245,15 @@ class Store:
         Args:
             sync: The sync.
             run: Id of the run.
-            generation: Its generation.
-            ids: The new ids table.
+            generation: That of the ids table that counts from now on.
+            ids: The new ids table; ``None`` where the one of ``generation`` is there already and goes on to count.
             forget: It holds all that the journal knows.
 
         Raises:
             Overtaken: A later run has begun; nothing was replaced.
         """
-        self.put_version(sync, generation, ids, IDS)
+        if ids is not None:
+            self.put_version(sync, generation, ids, IDS)
         kept = self.runs(sync)[-KEEP_RUNS:]
         self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept)
         self.publish(sync)
@@ -366,10 +369,8 @@ class Store:
 
     def _portal_in_definitions(self, sync: str) -> int | None:
         with self.files.opened((*folders_of(sync), "portal.json")) as file:
-            if file is None:
-                return None
             try:
-                portal = json.loads(file.read())["portal"]
+                portal = None if file is None else json.loads(file.read())["portal"]
                 return None if portal is None else int(portal)
             except (ValueError, KeyError, TypeError):
                 return None

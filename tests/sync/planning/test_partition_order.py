@@ -108,6 +108,16 @@ def test_a_day_that_repeats_a_row_is_the_newest_that_had_it(bench: Bench) -> Non
     assert [each["name"] for each in bench.emulator.records("companies").values()] == ["same"]
 
 
+def test_an_unchanged_row_is_as_new_as_its_column_says_though_nothing_else_moved(bench: Bench) -> None:
+    def at(value: int, city: str = "Ulm") -> list[dict[str, object]]:
+        return [{"id": 1, "name": "Firm", "city": city, "at": value}]
+
+    bench.run(at(1), NEWEST)
+    assert shown(bench.run(at(3), NEWEST)) == {"unchanged": 1}
+    assert shown(bench.run(at(2, "Bonn"), NEWEST)) == {"unchanged": 1}
+    assert shown(bench.run(at(4, "Bonn"), NEWEST)) == {"updated": 1}
+
+
 @pytest.mark.parametrize(
     ("given", "several", "name"),
     [(None, True, "day 3"), (None, False, "day 0"), ("first", True, "day 0"), ("last", False, "day 3")],

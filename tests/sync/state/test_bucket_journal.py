@@ -140,6 +140,22 @@ def test_a_begin_at_a_number_that_is_free_again_is_none(monkeypatch: pytest.Monk
     assert again.begin("s", "two").number == 2
 
 
+def test_a_run_that_slept_while_its_sync_was_renamed_away_and_back_is_fenced() -> None:
+    objects = MemoryStore()
+    asleep, others = (BucketJournal("memory://", objects=objects) for _ in range(2))
+    asleep.begin("s", "one")
+    asleep.intend("s", "one", intent("a"))
+    others.begin("s", "two")
+    others.rename("s", "other", "two")
+    others.begin("other", "three")
+    others.rename("other", "s", "three")
+    others.begin("s", "four")
+    others.conclude("s", "four", current=1, forget=True)
+    with pytest.raises(Overtaken):
+        asleep.intend("s", "one", intent("late"))
+    assert [each.id for each in others.open_intents("s")] == ["a"]
+
+
 class Sick(Bucket):
     """A bucket whose answers are lost after or before the write, or say "exists" though nothing landed."""
 

@@ -14,11 +14,13 @@ from uuid import uuid4
 
 import duckdb
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bench.servers import Postgres, new_database
 from bench.sync_bench import BY_EMAIL, COMPANIES, Bench, firms, people, shown
 
-from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.api.errors import InputError, Overtaken, StoreError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.staging import conclusion
 from hubspot_batch_dagster.sync.state.store import KEEP_RUNS, Store
@@ -294,3 +296,84 @@ def test_rows_joined_with_their_outcomes_in_slices_are_all_there(
     again = bench.run(changed, BY_EMAIL, batch_size=3)
     assert again.counts["updated"] + again.counts["unchanged"] == 25
     assert again.ids["hs_object_id"].to_pylist() == first.ids["hs_object_id"].to_pylist()
+
+
+def _ids(bench: Bench) -> pa.Table:
+    with bench.store.local_ids("sync") as path:
+        return pq.read_table(path)
+
+
+def _ids_files(bench: Bench, sync: str = "sync") -> set[str]:
+    names = bench.store.files.names(tuple(sync.split("/")))
+    return {name for name in names if name.startswith(("ids", "portal"))}
+
+
+@pytest.fixture
+def bucket(bench: Bench, s3: str) -> Iterator[Bench]:
+    """A bench with ids tables and journal in a bucket."""
+    made = Bench(bench.emulator, s3)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("place", ["bench", "remote", "bucket"])
+def test_a_run_that_moves_nothing_keeps_the_ids_table_and_is_a_run_all_the_same(
+    request: pytest.FixtureRequest, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No ids table is put into the store, and readers, kept runs and the number of the latest run are right."""
+    some: Bench = request.getfixturevalue(place)
+    rows = [*people(5), {"id": 9, "email": "bad", "firstname": "B"}]
+    some.run(rows, BY_EMAIL)
+    before, uploaded, put = _ids(some), list[str](), type(some.store.files).put
+
+    def noted(files: object, written: Path, place: tuple[str, ...]) -> str:
+        uploaded.append("/".join(place))
+        return put(files, written, place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(some.store.files), "put", noted)
+        night = some.run(rows, BY_EMAIL)
+    assert shown(night) == {"unchanged": 5, "rejected": 1}
+    assert night.ids.num_rows == 6
+    assert uploaded != []
+    assert [each for each in uploaded if each.startswith("sync/ids")] == []
+    assert _ids_files(some) == {"ids.parquet", "ids-1.parquet"}
+    assert _ids(some).equals(before)
+    line = some.store.journal.generation("sync")
+    assert line is not None
+    assert (line.number, line.current, line.run) == (2, 1, night.run)
+    assert some.store.runs("sync")[-1] == night.run
+    assert shown(some.run(people(6), BY_EMAIL)) == {"unchanged": 5, "created": 1}
+    assert {"ids-1.parquet", "ids-3.parquet"} <= _ids_files(some)
+    assert len(some.emulator.records("contacts")) == 6
+
+
+def test_a_journal_that_is_lost_after_nights_without_a_change_is_not_taken_for_a_lost_store(
+    bench: Bench, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        bench.run(people(2), BY_EMAIL)
+    bench.close()
+    for file in (tmp_path / "store").glob("journal.db*"):
+        file.unlink()
+    again = Bench(bench.emulator, tmp_path / "store")
+    assert shown(again.run(people(3), BY_EMAIL)) == {"unchanged": 2, "created": 1}
+    again.close()
+
+
+def test_a_later_run_fences_one_that_keeps_its_ids_table(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(people(2), BY_EMAIL)
+    write_tables = conclusion.write_tables
+
+    def overtaken(*given: object) -> object:
+        bench.store.journal.begin("sync", "later", after=2, holder="another")
+        return write_tables(*given)
+
+    monkeypatch.setattr(conclusion, "write_tables", overtaken)
+    with pytest.raises(Overtaken):
+        bench.run(people(2), BY_EMAIL)
+    line = bench.store.journal.generation("sync")
+    assert line is not None
+    assert (line.number, line.run, line.current) == (3, "later", 1)
