@@ -226,6 +226,7 @@ class World:
             made = hubspot.sync(
                 self.rows, self.operation, name=self.name, first_run=first_run, trace_log=self.log
             )
+            self.log.note(Trace(self.name, made.store, made.generation))  # as a materialization does
             return dict(made.counts)
 
     def _writes(self) -> int:
