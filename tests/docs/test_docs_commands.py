@@ -22,6 +22,8 @@ SENTENCES = docs_pages.commands_in_sentences()
 FIRST_SYNC = "tests/docs/test_docs_first_sync.py::test_the_first_sync_takes_at_most_eight_commands"
 WHEEL = "tests/packaging/test_wheel.py::test_the_first_sync_works_from_the_wheel"
 
+WAY = "tests/e2e/test_e2e_every_night.py::test_twelve_commands_lead_from_an_empty_folder_to_green"
+
 RUN_ELSEWHERE = {
     "make demo": "tests/example/test_demo.py::test_the_demo_is_satisfied_with_itself",
     "make ui": "tests/example/test_ui.py::test_ctrl_c_stops_the_ui_and_the_local_hubspot",
@@ -33,6 +35,13 @@ RUN_ELSEWHERE = {
     "export HUBSPOT_ACCESS_TOKEN=practice": FIRST_SYNC,
     "dg launch --assets contacts -f definitions.py": FIRST_SYNC,
     "hubspot-batch-dagster ids contacts": FIRST_SYNC,
+    "pip install 'hubspot-batch-dagster[emulator,ui]' create-dagster": WHEEL,
+    "create-dagster project . --no-uv-sync": WAY,
+    "pip install -e .": WHEEL,
+    "dg launch --assets contacts": WAY,
+    "dg scaffold defs hubspot_batch_dagster.HubSpotSyncComponent companies --object-type companies": WAY,
+    "dg launch --assets companies": WAY,
+    "hubspot-batch-dagster rejected companies": WAY,
     "dg scaffold defs hubspot_batch_dagster.HubSpotSyncComponent crm/contacts --object-type contacts --operation upsert": (
         "tests/component/test_component_dg.py::test_dg_scaffold_writes_what_the_options_say"
     ),
