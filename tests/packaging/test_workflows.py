@@ -16,7 +16,10 @@ ROOT = Path(__file__).parents[2]
 FORGE = ROOT / ".github"
 WORKFLOWS = sorted((FORGE / "workflows").glob("*.yml"))
 FORMS = sorted(path for path in (FORGE / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
-INSTALLS = {"sudo apt-get install --yes --no-install-recommends redis-server"}
+INSTALLS = {
+    "sudo apt-get install --yes --no-install-recommends redis-server",
+    "sudo apt-get install --yes --no-install-recommends rabbitmq-server redis-server postgresql",
+}
 """What a step may run that is no target of the Makefile."""
 SUPPORTED = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
@@ -89,7 +92,7 @@ def test_all_that_the_makefile_can_hold_is_run_for_a_pull_request() -> None:
         if name.startswith("tests.yml") and step.get("run", "").startswith("make ")
         for word in step["run"].split()[1:]
     }
-    assert run == {"lint", "types", "tests", "matrix", "wheel-test", "docs", "clients"}
+    assert run == {"lint", "types", "tests", "matrix", "wheel-test", "docs", "clients", "hosts"}
 
 
 def test_the_tests_run_on_every_python_that_is_supported() -> None:
