@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from tests.torture.attempt import JOURNAL
 from tests.torture.trial import Verdict, summary_of
 from tests.torture.worker import work
 
@@ -24,6 +25,7 @@ from tests.torture.worker import work
 def main() -> int:
     """Run the seeds; 0 if every audit was clean."""
     asked = _arguments()
+    os.environ[JOURNAL] = asked.journal
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="hubspot-torture-"))
     verdicts: list[Verdict] = []
@@ -57,6 +59,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=500, help="how many (default 500)")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", default="", help="only operations whose name has this text")
+    parser.add_argument(
+        "--journal", choices=("sqlite", "bucket"), default="sqlite", help="where it is (default sqlite)"
+    )
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 2), help="processes")
     parser.add_argument("--minutes", type=float, default=30.0, help="start no seed after so many minutes")
     parser.add_argument("--strict", action="store_true", help="fail if a seed was not run")

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from obstore.store import LocalStore
+
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import ConservationError, HubSpotError, InputError, StoreError
 from hubspot_batch_dagster.api.transport import Timeout
@@ -25,10 +27,13 @@ from hubspot_batch_dagster.emulator import EmulatorProcess
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
+from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.kills import Kill
 from tests.torture.trouble import LATE, READ_TIMEOUT
 
+JOURNAL = "HUBSPOT_TORTURE_JOURNAL"
+"""The variable that says where the journal is: ``sqlite`` or ``bucket``."""
 SEARCH_LAG = 0.2
 PATIENCE = RetryPolicy(
     total=15.0,
@@ -128,12 +133,21 @@ def _tell(folder: Path, report: dict[str, Any]) -> None:
     half.rename(folder / "report.json")
 
 
+def _open_store(folder: Path) -> Store:
+    """The store, with its journal in SQLite or, where the harness was told so, as the objects of a bucket."""
+    store = Store(folder / "store", lock_wait=5.0)
+    if os.environ.get(JOURNAL) == "bucket":
+        objects = LocalStore(folder / "bucket", mkdir=True)
+        store.journal = BucketJournal("file://bucket", objects=objects)
+    return store
+
+
 def _run(
     rows: Sequence[dict[str, Any]], operation: Operation, url: str, token: str, folder: Path, name: str
 ) -> dict[str, Any]:
     client = OneClock(token, base_url=url, timeout=Timeout(connect=2.0, read=READ_TIMEOUT, total=2.0))
     try:
-        store = Store(folder / "store", lock_wait=5.0)
+        store = _open_store(folder)
         finished = run_sync(
             list(rows),
             operation,

@@ -12,6 +12,7 @@ from typing import Any
 
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.staging import conclusion
+from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.trouble import WRITES
@@ -73,7 +74,8 @@ class Kill:
         """In the process that is to die: make the step deadly."""
         if self.kind == "step":
             owner, name = STEPS[self.step]
-            setattr(owner, name, _deadly(getattr(owner, name), self.nth, after=self.after))
+            for each in (SqlJournal, BucketJournal) if owner is SqlJournal else (owner,):
+                setattr(each, name, _deadly(getattr(each, name), self.nth, after=self.after))
 
 
 def _deadly(function: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:
