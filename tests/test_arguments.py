@@ -118,6 +118,7 @@ def _values(account: Mapping[str, Any]) -> dict[str, Called]:
         Archive: {"object_type": "companies", "record_id": "r"},
         Associate: {"object_type": "contacts", "to_type": "companies", "from_column": "a", "to_column": "b"},
         Association: {"to": "contacts", "column": "c"},
+        package.Warehouse: {"query": "SELECT 1 AS k", "connection": "duckdb:///w.db"},
     }
     component = {
         "asset": dg.AssetSpec("a"),

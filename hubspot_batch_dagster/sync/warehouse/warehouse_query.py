@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hubspot_batch_dagster.api.arguments import check_fields
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.warehouse.duckdb_engine import DuckDbEngine
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
@@ -41,6 +42,7 @@ class Warehouse:
     schema: str = "hubspot"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         object.__setattr__(self, "query", self.query.strip().rstrip(";").rstrip())
         if not self.query:
             raise InputError("The query of the warehouse is empty.", remedy="Write a SELECT.")
