@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from threading import Event
+from functools import partial
 from typing import Any, TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.patience import Patience
 
 T = TypeVar("T")
 
-LONGEST_PAUSE = 2.0
-_HURRY = 10.0
-"""Seconds that are waited for the bucket once the run is to stop."""
 _SCHEMES = {"abfs": "az", "abfss": "az", "adl": "az", "gcs": "gs", "s3a": "s3"}
 """How fsspec's names of file systems are called by the library that knows conditional writes."""
 
@@ -30,7 +27,7 @@ class Bucket:
 
     Attributes:
         url: The same.
-        stop: Set when the run is to stop: then a bucket that is away is not waited for long.
+        patience: For how long.
 
     Raises:
         StoreError: The library is not installed, or does not know the URL.
@@ -40,8 +37,7 @@ class Bucket:
 
     def __init__(self, url: str, *, patience: float, objects: Any = None) -> None:
         self.url = url
-        self.stop = Event()
-        self._patience = patience
+        self.patience = Patience(patience)
         self._objects = open_objects(url) if objects is None else objects
 
     def make(self, name: str, content: bytes) -> bool:
@@ -142,19 +138,20 @@ class Bucket:
         """
         from obstore.exceptions import BaseError
 
-        began, pause = time.monotonic(), 0.1
-        while True:
-            try:
-                return work()
-            except (BaseError, OSError) as error:
-                waited = time.monotonic() - began
-                patience = min(self._patience, _HURRY) if self.stop.is_set() else self._patience
-                if _refuses(error):
-                    raise self._refused(verb, error) from None
-                if waited + pause > patience:
-                    raise self._gone(verb, error, waited) from None
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        return self.patience.wait_out(
+            work,
+            (BaseError, OSError),
+            is_away=lambda error: not _refuses(error),
+            refused=partial(self._refused, verb),
+            gone=partial(self._gone, verb),
+        )
+
+    def damaged(self, what: str) -> StoreError:
+        """The error for an object that is not as it was written."""
+        return StoreError(
+            f"The journal in {self.url} is damaged inside{what}.",
+            remedy="Restore it, or move it away and adopt the records from the portal.",
+        )
 
     def _refused(self, verb: str, error: Exception) -> StoreError:
         return StoreError(

@@ -1,8 +1,7 @@
 """The journal in a bucket, beside the ids tables: no database is needed.
 
 Each commit is one object of the sync's log (:mod:`~hubspot_batch_dagster.sync.state.bucket_log`), which cannot be made where a later
-run has begun. Commits are grouped: whichever thread gets the writer commits for all that wait, so a slow bucket costs latency
-and not throughput. Values that were sent stay in the bucket until the run ends.
+run has begun. Commits are grouped (:mod:`~hubspot_batch_dagster.sync.state.group_commits`). Values that were sent stay in the bucket until the run ends.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pydantic_core
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
+from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.batches.journal_entries import (
     INTENT_COLUMNS,
     OUTCOME_COLUMNS,
@@ -31,6 +31,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import (
 )
 from hubspot_batch_dagster.sync.state.bucket import Bucket
 from hubspot_batch_dagster.sync.state.bucket_log import BucketLog, Op, SyncState, Taken
+from hubspot_batch_dagster.sync.state.group_commits import GroupCommits
 from hubspot_batch_dagster.sync.state.identity import renamed
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal, overtaken
 from hubspot_batch_dagster.sync.state.locks import has_vanished
@@ -43,23 +44,64 @@ _TRIES = 200
 """How often a begin tries for a number that the run before it goes on to take."""
 
 
-@dataclass
-class _Waiting:
-    run: str
-    ops: Sequence[Op]
-    testimony: Sequence[Op] = ()
-    done: bool = False
-    error: BaseException | None = field(default=None, repr=False)
-
-
 class _Sync:
-    """A sync's log, and who waits to write to it."""
+    """A sync's log, to which only its latest run can append.
 
-    def __init__(self, log: BucketLog) -> None:
-        self.log = log
-        self.writer = threading.RLock()
-        self.mutex = threading.Lock()
-        self.waiting: list[_Waiting] = []
+    Args:
+        name: The sync.
+        bucket: Where its log is.
+    """
+
+    def __init__(self, name: str, bucket: Bucket) -> None:
+        self.log = BucketLog(bucket, f"{FOLDER}/{_folder(name)}")
+        self._name = name
+        self._bucket = bucket
+        self._groups = GroupCommits[Sequence[Op], Op](self._write, self._testify)
+        self.writer = self._groups.writer
+
+    def refreshed(self) -> SyncState:
+        """What is known of the sync now."""
+        with self.writer:
+            return self.log.refresh()
+
+    def commit(self, run: str, ops: Sequence[Op], testimony: Sequence[Op] = ()) -> None:
+        """Append for a run, together with all that other threads want to append.
+
+        Raises:
+            Overtaken: A later run has begun; nothing but ``testimony`` was written.
+            StoreError: It could not be written.
+        """
+        self._groups.commit(self._name, run, ops, testimony)
+
+    def append(self, run: str, ops: Sequence[Op]) -> None:
+        """Append for a run, alone; hold ``writer``.
+
+        Raises:
+            Overtaken: A later run has begun.
+        """
+        latest = self.log.state.latest
+        if latest is None or latest.run != run:
+            latest = self.log.refresh().latest
+        if latest is None or latest.run != run:
+            raise self.overtaken(run)
+        try:
+            self.log.append(run, ops)
+        except Taken:
+            raise self.overtaken(run) from None
+
+    def overtaken(self, run: str) -> Overtaken:
+        """The error for a run that is not the latest any more."""
+        return overtaken(self.refreshed().latest, self._name, run)
+
+    def _write(self, _sync: str, run: str, several: list[Sequence[Op]]) -> None:
+        self.append(run, [op for ops in several for op in ops])
+
+    def _testify(self, run: str, lines: Sequence[Op]) -> None:
+        """Keep what a run heard that may not write any more; where even that fails, the later run finds out by itself."""
+        with suppress(StoreError):
+            for line in lines:
+                name = f"{self.log.folder}/testimony/{run}-{time.time_ns():020}-{uuid.uuid4().hex}"
+                self._bucket.replace(name, pydantic_core.to_json(line))
 
 
 class BucketJournal(Journal):
@@ -84,11 +126,11 @@ class BucketJournal(Journal):
 
     @property
     def stop(self) -> threading.Event:
-        return self._bucket.stop
+        return self._bucket.patience.stop
 
     @stop.setter
     def stop(self, event: threading.Event) -> None:
-        self._bucket.stop = event
+        self._bucket.patience.stop = event
 
     def close(self) -> None:
         self._syncs.clear()
@@ -100,7 +142,7 @@ class BucketJournal(Journal):
         return lambda: None
 
     def generation(self, sync: str) -> Generation | None:
-        return self._refreshed(sync).latest
+        return self._sync(sync).refreshed().latest
 
     def begin(self, sync: str, run: str, *, after: int = 0, holder: str = "") -> Generation:
         of = self._sync(sync)
@@ -123,50 +165,41 @@ class BucketJournal(Journal):
                 # Entries come after it: the number was free again, because what had it is folded.
                 of.log.reread()
                 break
-            raise self._overtaken(sync, run)
+            raise of.overtaken(run)
 
     def beat(self, sync: str, run: str) -> None:
-        self._commit(sync, run, [])
+        self._sync(sync).commit(run, [])
 
     def bind(self, sync: str, run: str, identity: str) -> None:
-        self._commit(sync, run, [_line(identity=identity)])
+        self._sync(sync).commit(run, [_line(identity=identity)])
 
     def end(self, sync: str, run: str) -> None:
         with suppress(StoreError):  # a later run has begun, or the next one finds no sign of life
-            self._commit(sync, run, [_line(holder="")])
+            self._sync(sync).commit(run, [_line(holder="")])
 
     def intend(self, sync: str, run: str, intent: Intent) -> None:
-        self._commit(sync, run, [_intent(intent)])
+        self._sync(sync).commit(run, [_intent(intent)])
 
     def settle(
         self, sync: str, run: str, outcomes: Outcomes, *, intent_id: str | None, left: Intent | None = None
     ) -> None:
         told = _outcomes(run, outcomes.settled_at, pack(outcomes, OUTCOME_COLUMNS))
-        ops = [told] if len(outcomes) else []
+        ops: list[Op] = [told] if len(outcomes) else []
         if left is not None:
             ops.append(_intent(left))
         elif intent_id is not None:
             ops.append({"op": "close", "id": intent_id})
         intent = intent_id or (left.id if left is not None else None)
-        self._commit(sync, run, ops, [{**told, "intent": intent}] if intent and len(outcomes) else [])
+        self._sync(sync).commit(run, ops, [{**told, "intent": intent}] if intent and len(outcomes) else [])
 
     def record(self, sync: str, run: str, accepted: Sequence[Line], intents: Sequence[Line]) -> None:
         told = [_outcomes(run, each.at, each.payload) for each in accepted]
         ops: list[Op] = [*told]
         ops += [{"op": "close", "id": each.intent_id} for each in accepted]
-        ops += [
-            {
-                "op": "intent",
-                "id": each.intent_id,
-                "action": each.action,
-                "sent_at": each.at,
-                "payload": each.payload.decode(),
-            }
-            for each in intents
-        ]
+        ops += [_opened(each.intent_id, each.action, each.at, each.payload) for each in intents]
         heard = [{**line, "intent": each.intent_id} for line, each in zip(told, accepted, strict=True)]
         if ops:
-            self._commit(sync, run, ops, heard)
+            self._sync(sync).commit(run, ops, heard)
 
     def take_testimony(self, sync: str, run: str) -> list[tuple[str, Outcomes]]:
         of = self._sync(sync)
@@ -190,7 +223,7 @@ class BucketJournal(Journal):
                 ops.append({name: op[name] for name in ("op", "run", "settled_at", "payload")})
                 ops.append({"op": "close", "id": intent.id} if left is None else _intent(left))
                 open_now[intent.id] = left if left is not None else intent.pick([])
-            self._commit(sync, run, ops)
+            self._sync(sync).commit(run, ops)
         self._bucket.delete(f"{folder}/{name}" for name in names)
         return taken
 
@@ -202,13 +235,14 @@ class BucketJournal(Journal):
                 sent_at=each["sent_at"],
                 **self._unpacked(each["payload"], INTENT_COLUMNS),
             )
-            for name, each in list(self._refreshed(sync).intents.items())
+            for name, each in list(self._sync(sync).refreshed().intents.items())
         ]
         return sorted(found, key=lambda each: (each.sent_at, each.id))
 
     def outcomes(self, sync: str) -> Iterator[Outcomes]:
-        self._refreshed(sync)
-        for op in self._sync(sync).log.outcomes():
+        of = self._sync(sync)
+        of.refreshed()
+        for op in of.log.outcomes():
             yield self._outcomes_of(op)
 
     def conclude(
@@ -217,12 +251,11 @@ class BucketJournal(Journal):
         of, dropped = self._sync(sync), list[str]()
         with of.writer:
             if not forget:
-                self._commit(sync, run, [_line(current=current)])
+                self._sync(sync).commit(run, [_line(current=current)])
                 return
-            self._commit(sync, run, [])  # whatever other threads wait to write comes before the snapshot
-            state = of.log.state
+            state = of.log.refresh()
             if state.latest is None or state.latest.run != run:
-                raise self._overtaken(sync, run)
+                raise of.overtaken(run)
             for of_run, name in state.images:
                 if kept_runs and of_run not in kept_runs:
                     dropped.append(name)
@@ -234,17 +267,17 @@ class BucketJournal(Journal):
                 respelt=[],
                 images=[each for each in state.images if each[1] not in dropped],
             )
-            self._append(of, sync, run, [folded.snapshot()])
+            of.append(run, [folded.snapshot()])
             of.log.fold()
         self._bucket.delete(dropped)
 
     def keep_before(self, sync: str, run: str, images: list[dict[str, str | None]]) -> None:
         name = f"{self._sync(sync).log.folder}/before/{run}-{uuid.uuid4().hex}"
         self._bucket.replace(name, pydantic_core.to_json(images))
-        self._commit(sync, run, [{"op": "images", "name": name}])
+        self._sync(sync).commit(run, [{"op": "images", "name": name}])
 
     def before(self, sync: str, run: str) -> Iterator[dict[str, str | None]]:
-        for of_run, name in list(self._refreshed(sync).images):
+        for of_run, name in list(self._sync(sync).refreshed().images):
             content = self._bucket.read(name) if of_run == run else None
             if content is not None:
                 yield from self._parsed(content)
@@ -255,14 +288,14 @@ class BucketJournal(Journal):
             keys = [new.get(key, key) for key in intent.keys]
             if keys != intent.keys:
                 ops.append(_intent(replace(intent, keys=keys)))
-        self._commit(sync, run, ops)
+        self._sync(sync).commit(run, ops)
 
     def rename(self, sync: str, new: str, run: str) -> None:
         old, of = self._sync(sync), self._sync(new)
         with old.writer, of.writer:
             state = old.log.refresh()
             if state.latest is None or state.latest.run != run:
-                raise self._overtaken(sync, run)
+                raise old.overtaken(run)
             of.log.refresh()
             latest = replace(state.latest, identity=renamed(state.latest.identity, new), holder="")
             whole = replace(state, latest=latest, settled=[], respelt=[], kept=list(old.log.outcomes()))
@@ -272,7 +305,7 @@ class BucketJournal(Journal):
                 of.log.append(run, [{**told, "number": old.log.next}])
                 old.log.append(run, [{"op": "renamed", "to": new, "state": whole.snapshot()}])
             except Taken:
-                raise self._overtaken(sync, run) from None
+                raise old.overtaken(run) from None
             of.log.reread()
 
     def summary(self) -> list[tuple[str, int, int]]:
@@ -287,67 +320,8 @@ class BucketJournal(Journal):
     def _sync(self, sync: str) -> _Sync:
         with self._opening:
             if sync not in self._syncs:
-                self._syncs[sync] = _Sync(BucketLog(self._bucket, f"{FOLDER}/{_folder(sync)}"))
+                self._syncs[sync] = _Sync(sync, self._bucket)
             return self._syncs[sync]
-
-    def _refreshed(self, sync: str) -> SyncState:
-        of = self._sync(sync)
-        with of.writer:
-            return of.log.refresh()
-
-    def _commit(self, sync: str, run: str, ops: Sequence[Op], testimony: Sequence[Op] = ()) -> None:
-        """Append for a run, together with all that other threads want to append.
-
-        Raises:
-            Overtaken: A later run has begun; nothing but ``testimony`` was written.
-            StoreError: It could not be written.
-        """
-        of, mine = self._sync(sync), _Waiting(run, ops, testimony)
-        with of.mutex:
-            of.waiting.append(mine)
-        with of.writer:
-            if not mine.done:
-                with of.mutex:
-                    waiting, of.waiting = of.waiting, []
-                for each in dict.fromkeys(one.run for one in waiting):
-                    self._commit_group(of, sync, each, [one for one in waiting if one.run == each])
-        if mine.error is not None:
-            raise mine.error
-
-    def _commit_group(self, of: _Sync, sync: str, run: str, group: list[_Waiting]) -> None:
-        try:
-            self._append(of, sync, run, [op for each in group for op in each.ops])
-        except BaseException as error:
-            for each in group:
-                each.error = error
-            if isinstance(error, Overtaken):
-                self._testify(of, run, [line for each in group for line in each.testimony])
-            elif not isinstance(error, StoreError):
-                raise
-        finally:
-            for each in group:
-                each.done = True
-
-    def _append(self, of: _Sync, sync: str, run: str, ops: Sequence[Op]) -> None:
-        latest = of.log.state.latest
-        if latest is None or latest.run != run:
-            latest = of.log.refresh().latest
-        if latest is None or latest.run != run:
-            raise self._overtaken(sync, run)
-        try:
-            of.log.append(run, ops)
-        except Taken:
-            raise self._overtaken(sync, run) from None
-
-    def _testify(self, of: _Sync, run: str, lines: Sequence[Op]) -> None:
-        """Keep what a run heard that may not write any more; where even that fails, the later run finds out by itself."""
-        with suppress(StoreError):
-            for line in lines:
-                name = f"{of.log.folder}/testimony/{run}-{time.time_ns():020}-{uuid.uuid4().hex}"
-                self._bucket.replace(name, pydantic_core.to_json(line))
-
-    def _overtaken(self, sync: str, run: str) -> Overtaken:
-        return overtaken(self.generation(sync), sync, run)
 
     def _outcomes_of(self, op: Op) -> Outcomes:
         found = Outcomes(settled_at=op["settled_at"], **self._unpacked(op["payload"], OUTCOME_COLUMNS))
@@ -358,19 +332,13 @@ class BucketJournal(Journal):
         try:
             return unpack(payload.encode(), columns)
         except (ValueError, KeyError, TypeError) as error:
-            raise self._damaged(error) from None
+            raise self._bucket.damaged(f" ({type(error).__name__})") from None
 
     def _parsed(self, content: bytes) -> Any:
         try:
             return pydantic_core.from_json(content)
         except ValueError as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> StoreError:
-        return StoreError(
-            f"The journal in {self._bucket.url} is damaged inside ({type(error).__name__}).",
-            remedy="Restore it, or move it away and adopt the records from the portal.",
-        )
+            raise self._bucket.damaged(f" ({type(error).__name__})") from None
 
 
 def _folder(sync: str) -> str:
@@ -385,14 +353,12 @@ def _line(**values: Any) -> Op:
     return {"op": "line", "values": values}
 
 
-def _intent(intent: Intent) -> dict[str, Any]:
-    return {
-        "op": "intent",
-        "id": intent.id,
-        "action": intent.action,
-        "sent_at": intent.sent_at,
-        "payload": pack(intent, INTENT_COLUMNS).decode(),
-    }
+def _opened(name: str, action: Action, sent_at: float, payload: bytes) -> Op:
+    return {"op": "intent", "id": name, "action": action, "sent_at": sent_at, "payload": payload.decode()}
+
+
+def _intent(intent: Intent) -> Op:
+    return _opened(intent.id, intent.action, intent.sent_at, pack(intent, INTENT_COLUMNS))
 
 
 def _outcomes(run: str, at: float, payload: bytes) -> dict[str, Any]:

@@ -229,10 +229,7 @@ class BucketLog:
             if not isinstance(found["run"], str) or not isinstance(found["ops"], list):
                 raise TypeError
         except (ValueError, KeyError, TypeError):
-            raise StoreError(
-                f"The journal in {self._bucket.url} is damaged inside: {self.folder}/log/{name}.",
-                remedy="Restore it, or move it away and adopt the records from the portal.",
-            ) from None
+            raise self._bucket.damaged(f": {self.folder}/log/{name}") from None
         return found
 
     def _apply(self, number: int, entry: Mapping[str, Any]) -> None:

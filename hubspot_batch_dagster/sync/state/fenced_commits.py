@@ -1,22 +1,20 @@
 """Commits that only the latest run of a sync can make.
 
-They are grouped: whichever thread gets the writer commits for all that wait, so a slow disk costs latency and not throughput.
-Each commit begins with an update of the sync's line in ``hubspot_generations``, where the run must be the latest, and is rolled
+They are grouped (:mod:`~hubspot_batch_dagster.sync.state.group_commits`). Each commit begins with an update of the sync's line in ``hubspot_generations``, where the run must be the latest, and is rolled
 back where it is not. The update holds the line until the commit: a run that begins meanwhile waits for it.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
 from hubspot_batch_dagster.sync.state import sql_schema as schema
+from hubspot_batch_dagster.sync.state.group_commits import GroupCommits
 from hubspot_batch_dagster.sync.state.journal import Generation, overtaken
 from hubspot_batch_dagster.sync.state.sql_database import Database
 
@@ -30,16 +28,6 @@ _FENCE = (
 _ADD_TESTIMONY = sa.insert(schema.testimony)
 
 
-@dataclass
-class _Waiting:
-    sync: str
-    run: str
-    work: Work
-    testimony: Sequence[Mapping[str, Any]] = ()
-    done: bool = False
-    error: BaseException | None = field(default=None, repr=False)
-
-
 class FencedCommits:
     """Commits for all threads and syncs of a journal.
 
@@ -51,9 +39,7 @@ class FencedCommits:
     def __init__(self, database: Database, latest: Callable[[str], Generation | None]) -> None:
         self._database = database
         self._latest = latest
-        self._waiting: list[_Waiting] = []
-        self._mutex = threading.Lock()
-        self._writer = threading.Lock()
+        self._groups = GroupCommits[Work, Mapping[str, Any]](self._write, self._testify)
 
     def commit(self, sync: str, run: str, work: Work, testimony: Sequence[Mapping[str, Any]] = ()) -> None:
         """Do work in a transaction in which the run is the latest of its sync.
@@ -68,40 +54,19 @@ class FencedCommits:
             Overtaken: A later run has begun; nothing but ``testimony`` was written.
             StoreError: It could not be written.
         """
-        mine = _Waiting(sync, run, work, testimony)
-        with self._mutex:
-            self._waiting.append(mine)
-        with self._writer:
-            if not mine.done:
-                with self._mutex:
-                    waiting, self._waiting = self._waiting, []
-                for of in dict.fromkeys((each.sync, each.run) for each in waiting):
-                    self._commit_group([each for each in waiting if (each.sync, each.run) == of], *of)
-        if mine.error is not None:
-            raise mine.error
+        self._groups.commit(sync, run, work, testimony)
 
-    def _commit_group(self, group: list[_Waiting], sync: str, run: str) -> None:
+    def _write(self, sync: str, run: str, works: list[Work]) -> None:
         def go() -> None:
             with self._database.engine.begin() as connection:
                 if connection.execute(_FENCE, {"of": sync, "by": run}).rowcount != 1:
                     raise self.overtaken(sync, run)
-                for each in group:
-                    each.work(connection)
+                for work in works:
+                    work(connection)
 
-        try:
-            self._database.patiently("write", go)
-        except BaseException as error:
-            for each in group:
-                each.error = error
-            if isinstance(error, Overtaken):
-                self._testify([line for each in group for line in each.testimony])
-            elif not isinstance(error, StoreError):
-                raise
-        finally:
-            for each in group:
-                each.done = True
+        self._database.patiently("write", go)
 
-    def _testify(self, lines: Sequence[Mapping[str, Any]]) -> None:
+    def _testify(self, _run: str, lines: Sequence[Mapping[str, Any]]) -> None:
         """Keep what a run heard that may not write any more; where even that fails, the later run finds out by itself."""
 
         def go() -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
+from functools import partial
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -13,12 +12,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.state.journal_engine import open_engine
+from hubspot_batch_dagster.sync.state.patience import Patience
 
 T = TypeVar("T")
-
-LONGEST_PAUSE = 2.0
-_HURRY = 10.0
-"""Seconds that are waited for the database once the run is to stop."""
 
 
 class Database:
@@ -29,13 +25,12 @@ class Database:
         patience: Seconds for which a server that does not answer is tried again.
 
     Attributes:
-        stop: Set when the run is to stop: then a server that is away is not waited for long.
+        patience: For how long.
     """
 
     def __init__(self, url: str, *, patience: float) -> None:
         self.where = sa.engine.make_url(url).render_as_string(hide_password=True)
-        self._patience = patience
-        self.stop = Event()
+        self.patience = Patience(patience)
         with self.explained("open"):
             self.engine = open_engine(url)
 
@@ -50,21 +45,16 @@ class Database:
         Raises:
             StoreError: It is away for longer than ``patience``, or refuses.
         """
-        began, pause = time.monotonic(), 0.1
-        while True:
-            try:
-                return work()
-            except (ValueError, KeyError, TypeError) as error:
-                raise self._damaged(error) from None
-            except (SQLAlchemyError, OSError) as error:
-                waited = time.monotonic() - began
-                patience = min(self._patience, _HURRY) if self.stop.is_set() else self._patience
-                if not is_away(error):
-                    raise self._refused(verb, error) from None
-                if waited + pause > patience:
-                    raise self._gone(verb, error, waited) from None
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        try:
+            return self.patience.wait_out(
+                work,
+                (SQLAlchemyError, OSError),
+                is_away=is_away,
+                refused=partial(self._refused, verb),
+                gone=partial(self._gone, verb),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from None
 
     @contextmanager
     def explained(self, verb: str) -> Iterator[None]:

@@ -74,11 +74,11 @@ class SqlJournal(Journal):
 
     @property
     def stop(self) -> threading.Event:
-        return self._database.stop
+        return self._database.patience.stop
 
     @stop.setter
     def stop(self, event: threading.Event) -> None:
-        self._database.stop = event
+        self._database.patience.stop = event
 
     def close(self) -> None:
         self._database.close()

@@ -179,7 +179,7 @@ class Sick(Bucket):
 def test_what_a_sick_bucket_says_of_a_write_is_looked_at_before_it_is_believed(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hubspot_batch_dagster.sync.state.bucket.time.sleep", lambda _: None)
+    monkeypatch.setattr("hubspot_batch_dagster.sync.state.patience.time.sleep", lambda _: None)
     objects = MemoryStore()
     sick = BucketJournal("memory://", objects=objects)
     sick._bucket = Sick(objects, seed)
@@ -215,7 +215,7 @@ def test_threads_that_write_at_once_share_an_append(monkeypatch: pytest.MonkeyPa
     ]
     for each in threads:
         each.start()
-    assert Bench.wait_for(lambda: len(journal._sync("s").waiting) == 19)
+    assert Bench.wait_for(lambda: len(journal._sync("s")._groups.waiting) == 19)
     let_go.set()
     for each in threads:
         each.join(20)

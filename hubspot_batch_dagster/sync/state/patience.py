@@ -1,0 +1,65 @@
+"""Waiting for a place that is away: a database's server, a bucket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import TypeVar
+
+from hubspot_batch_dagster.api.errors import StoreError
+
+T = TypeVar("T")
+
+LONGEST_PAUSE = 2.0
+_HURRY = 10.0
+"""Seconds that are waited once the run is to stop."""
+
+
+class Patience:
+    """For how long a place that does not answer is tried again.
+
+    Args:
+        seconds: So long.
+
+    Attributes:
+        stop: Set when the run is to stop: then it is not waited for long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.stop = Event()
+
+    def wait_out(
+        self,
+        work: Callable[[], T],
+        trouble: tuple[type[Exception], ...],
+        *,
+        is_away: Callable[[Exception], bool],
+        refused: Callable[[Exception], StoreError],
+        gone: Callable[[Exception, float], StoreError],
+    ) -> T:
+        """Do work that may be done twice, again while its place is away.
+
+        Args:
+            work: What to do.
+            trouble: The errors of the place.
+            is_away: Whether one of them says that it is away, and not that it refuses.
+            refused: What to raise where it refuses.
+            gone: What to raise where it was waited for in vain, for so many seconds.
+
+        Raises:
+            StoreError: It is away for too long, or refuses.
+        """
+        began, pause = time.monotonic(), 0.1
+        while True:
+            try:
+                return work()
+            except trouble as error:
+                waited = time.monotonic() - began
+                if not is_away(error):
+                    raise refused(error) from None
+                if waited + pause > (min(self._seconds, _HURRY) if self.stop.is_set() else self._seconds):
+                    raise gone(error, waited) from None
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
