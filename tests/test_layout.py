@@ -182,7 +182,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "encode",
         "parquet targets",
         "keys order rows values",
-        "casting dates dicts frames json_text plain",
+        "casting dates dicts duckdb_rows frames json_text plain",
         "objects soundness text",
         "mixed rejections row_model",
         "check options",

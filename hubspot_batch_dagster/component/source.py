@@ -15,6 +15,7 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.csv_rows import csv_rows
 from hubspot_batch_dagster.component.fields import CastFields, Located, explained
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
+from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 from hubspot_batch_dagster.table.objects import column_of
 
 ROWS_AT_A_TIME = 10_000
@@ -210,8 +211,7 @@ def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Itera
             found = connection.sql(sql, params=_as_text(values) or None)
         if found is None:
             raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
-        read = getattr(found, "to_arrow_reader", None) or found.fetch_record_batch
-        yield from read(ROWS_AT_A_TIME)
+        yield from arrow_reader(found, ROWS_AT_A_TIME)
 
 
 def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:

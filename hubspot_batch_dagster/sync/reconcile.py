@@ -30,6 +30,7 @@ from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 from hubspot_batch_dagster.table.kernels import pc
 
 STATES = ("as_sent", "changed", "archived", "merged", "gone")
@@ -261,9 +262,8 @@ def _lines(
 ) -> Iterator[list[_Line]]:
     columns = ", ".join(["_key", "hs_object_id", "synced_at", *map(quoted, key)])
     chosen = f" ORDER BY random() LIMIT {sample}" if sample is not None else ""
-    found: Any = db.sql(f"SELECT {columns} {_KNOWN}{chosen}", params=[str(path)])
-    reader = found.to_arrow_reader(AT_ONCE * 50)
-    for batch in reader:
+    found = db.sql(f"SELECT {columns} {_KNOWN}{chosen}", params=[str(path)])
+    for batch in arrow_reader(found, AT_ONCE * 50):
         rows = batch.to_pylist()
         lines = [
             _Line(row["_key"], row["hs_object_id"], row["synced_at"], {name: row[name] for name in key})

@@ -13,33 +13,7 @@ WRITTEN = [PAGE, PAGE.with_suffix(".json"), PAGE.with_suffix(".png")]
 SHOWN = sorted({each for each, _ in docs_pages.commands_in_sentences() if "benchmarks/run.py" in each})
 
 
-def run(*words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/run.py", *words],
-        cwd=docs_pages.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_a_quick_measure_prints_its_figures_and_writes_nothing() -> None:
-    before = [file.read_bytes() for file in WRITTEN]
-    printed = run("--quick", "--only", "bad-row").splitlines()
-    assert [file.read_bytes() for file in WRITTEN] == before
-    assert len(printed) == 2
-    for line in printed:
-        measure, figure, bar, verdict, *_ = re.split(r"\s{2,}", line)
-        assert measure in PAGE.read_text()
-        assert re.fullmatch(r"\d+ more requests", figure)
-        assert re.fullmatch(r"<= \d+", bar)
-        assert verdict in ("ok", "MISSED")
-
-
-def measured(script: str, *words: str) -> str:
+def run(script: str, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, f"benchmarks/{script}", *words],
         cwd=docs_pages.ROOT,
@@ -52,19 +26,32 @@ def measured(script: str, *words: str) -> str:
     return done.stdout
 
 
+def test_a_quick_measure_prints_its_figures_and_writes_nothing() -> None:
+    before = [file.read_bytes() for file in WRITTEN]
+    printed = run("run.py", "--quick", "--only", "bad-row").splitlines()
+    assert [file.read_bytes() for file in WRITTEN] == before
+    assert len(printed) == 2
+    for line in printed:
+        measure, figure, bar, verdict, *_ = re.split(r"\s{2,}", line)
+        assert measure in PAGE.read_text()
+        assert re.fullmatch(r"\d+ more requests", figure)
+        assert re.fullmatch(r"<= \d+", bar)
+        assert verdict in ("ok", "MISSED")
+
+
 def test_the_measure_of_a_bucket_prints_its_figures() -> None:
-    printed = measured("bucket.py", "--append", "0.002", "--seconds", "0")
+    printed = run("bucket.py", "--append", "0.002", "--seconds", "0")
     assert re.search(r"without a limit +appends/batch \d\.\d\d", printed)
 
 
 def test_the_measure_of_a_warehouse_prints_its_figures() -> None:
-    printed = measured("warehouse.py", "--engine", "duckdb", "--rows", "5000")
+    printed = run("warehouse.py", "--engine", "duckdb", "--rows", "5000")
     assert re.search(r"rows moved +\d+\.\d\d%", printed)
 
 
 @pytest.mark.parametrize("command", SHOWN)
 def test_the_script_has_the_options_and_measures_that_the_page_names(command: str) -> None:
-    offered = " ".join(run("--help").split())
+    offered = " ".join(run("run.py", "--help").split())
     words = shlex.split(command)[2:]
     assert words
     for word in words:

@@ -42,6 +42,7 @@ from hubspot_batch_dagster.sync.staging.elsewhere import Elsewhere
 from hubspot_batch_dagster.sync.staging.outcome_table import outcome_table, outcomes_without_reasons
 from hubspot_batch_dagster.sync.staging.row_digest import row_digest
 from hubspot_batch_dagster.sync.staging.spill_file import SpillFile
+from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 from hubspot_batch_dagster.table.encode import Encoded, Encoder
 
 if TYPE_CHECKING:
@@ -329,11 +330,7 @@ class StagingArea:
 
     def stream(self, query: str, rows: int = READ_AT_ONCE) -> pa.RecordBatchReader:
         """The rows of a query as they are asked for; on a connection of its own, which other queries do not disturb."""
-        relation: Any = self.db.cursor().sql(query)
-        # DuckDB 2 renamed the method, and warns of the former name.
-        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_record_batch
-        found: pa.RecordBatchReader = read(rows)
-        return found
+        return arrow_reader(self.db.cursor().sql(query), rows)
 
     def _flush(self) -> None:
         if not self._settled:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 LIVE = "('created', 'updated', 'unchanged')"
 """The outcomes of rows that have a record, as SQL."""
 
@@ -16,6 +18,11 @@ REVERTED = "REVERTED"
 def literal(text: str) -> str:
     """A text as SQL wants it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def listed(values: Iterable[str]) -> str:
+    """Some texts as SQL wants them after ``IN``."""
+    return f"({', '.join(map(literal, values))})"
 
 
 def quoted(name: str) -> str:

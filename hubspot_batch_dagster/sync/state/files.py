@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import hashlib
 import os
+import re
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
@@ -72,6 +73,12 @@ class Files(ABC):
     @abstractmethod
     def delete(self, place: Place) -> None:
         """Delete a file, or a folder with all that is in it; what cannot be deleted stays."""
+
+    def numbered(self, place: Place, name: str) -> list[int]:
+        """The numbers of the files in a folder whose names have one in the place of ``{}``."""
+        pattern = re.compile(re.escape(name).replace(r"\{\}", r"(\d+)"))
+        found = (pattern.fullmatch(each) for each in self.names(place))
+        return [int(each[1]) for each in found if each is not None]
 
     def read(self, place: Place) -> bytes | None:
         """The bytes of a small file."""

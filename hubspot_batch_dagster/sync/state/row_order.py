@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,19 +22,14 @@ def kept_orders(store: Store, sync: str) -> Iterator[list[Path]]:
     """The files of runs that did not come to their end, as local ones."""
     with ExitStack() as stack:
         found = [
-            stack.enter_context(store.local(sync, _NAME.format(each))) for each in _generations(store, sync)
+            stack.enter_context(store.local(sync, _NAME.format(each)))
+            for each in store.files.numbered(folders_of(sync), _NAME)
         ]
         yield [each for each in found if each is not None]
 
 
 def forget_orders(store: Store, sync: str, generation: int) -> None:
     """Delete the files of a generation and of those before it: the ids table that counts says what they say."""
-    for each in _generations(store, sync):
+    for each in store.files.numbered(folders_of(sync), _NAME):
         if each <= generation:
             store.files.delete((*folders_of(sync), _NAME.format(each)))
-
-
-def _generations(store: Store, sync: str) -> list[int]:
-    pattern = re.compile(re.escape(_NAME).replace(r"\{\}", r"(\d+)"))
-    found = (pattern.fullmatch(each) for each in store.files.names(folders_of(sync)))
-    return [int(each[1]) for each in found if each is not None]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -320,13 +319,8 @@ class Store:
                     remedy="Restore the store. If it is lost, adopt the records from the portal.",
                 )
             return current
-        counted = [n for n in self._generations(sync, name) if n <= line.current]
+        counted = [n for n in self.files.numbered(folders_of(sync), _VERSIONED[name]) if n <= line.current]
         return _VERSIONED[name].format(max(counted)) if counted else name
-
-    def _generations(self, sync: str, name: str) -> list[int]:
-        pattern = re.compile(re.escape(_VERSIONED[name]).replace(r"\{\}", r"(\d+)"))
-        found = (pattern.fullmatch(each) for each in self.files.names(folders_of(sync)))
-        return [int(each[1]) for each in found if each is not None]
 
     def publish(self, sync: str) -> None:
         """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
@@ -345,7 +339,9 @@ class Store:
     def _forget_old(self, sync: str, generation: int, kept: set[str]) -> None:
         for name, pattern in _VERSIONED.items():
             # Who opened the one before this may still read it.
-            for old in sorted(n for n in self._generations(sync, name) if n < generation)[:-1]:
+            for old in sorted(
+                n for n in self.files.numbered(folders_of(sync), _VERSIONED[name]) if n < generation
+            )[:-1]:
                 self.files.delete((*folders_of(sync), pattern.format(old)))
         for run in self.runs(sync):
             if kept and run not in kept and run < max(kept):

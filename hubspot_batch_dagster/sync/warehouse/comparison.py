@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.staging.elsewhere import Elsewhere
-from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, listed, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 from hubspot_batch_dagster.sync.warehouse.source_digest import source_digest, without_text
@@ -235,7 +235,7 @@ class Comparison(Elsewhere):
             return {}
         lines = self._engine.fetch(
             f"""SELECT l.hs_object_id, l._key FROM {self.ids.table} l
-            WHERE l.hs_object_id IN {_texts(ids)} AND l.outcome IN {LIVE}
+            WHERE l.hs_object_id IN {listed(ids)} AND l.outcome IN {LIVE}
             AND EXISTS (SELECT 1 FROM {ROWS} r WHERE r.source_key = l._source_key)"""
         )
         return {str(record): str(key) for record, key in lines}
@@ -244,7 +244,7 @@ class Comparison(Elsewhere):
         if self._whole or not self.has_lines or not ids:
             return set()
         lines = self._engine.fetch(
-            f"SELECT hs_object_id FROM {self.ids.table} WHERE hs_object_id IN {_texts(ids)} AND outcome <> 'archived'"
+            f"SELECT hs_object_id FROM {self.ids.table} WHERE hs_object_id IN {listed(ids)} AND outcome <> 'archived'"
         )
         return {str(record) for (record,) in lines}
 
@@ -340,11 +340,7 @@ _ALIVE = "l.hs_object_id IS NOT NULL AND l.outcome <> 'archived'"
 
 
 def _settled(choice: Choice) -> str:
-    return f"l.outcome IN {_texts(choice.done)} AND l._digest <> '' AND l.error_code IS NULL"
-
-
-def _texts(values: Sequence[str]) -> str:
-    return f"({', '.join(literal(str(each)) for each in values)})"
+    return f"l.outcome IN {listed(choice.done)} AND l._digest <> '' AND l.error_code IS NULL"
 
 
 def _plain_stream(rows: pa.RecordBatchReader) -> RowStream:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
+from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,11 +58,7 @@ class DuckDbEngine(Engine):
             return found
 
     def stream(self, query: str) -> pa.RecordBatchReader:
-        relation: Any = self._db.sql(query)
-        # DuckDB 2 renamed the method, and warns of the former name.
-        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_record_batch
-        found: pa.RecordBatchReader = read(ROWS_AT_ONCE)
-        return found
+        return arrow_reader(self._db.sql(query), ROWS_AT_ONCE)
 
     def load(self, table: str, rows: pa.RecordBatchReader) -> None:
         with self.lock:

@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
-from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, listed, literal, quoted
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 
@@ -297,7 +297,7 @@ class WarehouseIds:
     ) -> str:
         own = [each for each in keys if each != "hs_object_id"]
         types = self._engine.types(staged.rows)
-        settled = f"p.digest = o._digest AND o.error_code IS NULL AND o.outcome IN {_listed(done)}"
+        settled = f"p.digest = o._digest AND o.error_code IS NULL AND o.outcome IN {listed(done)}"
         values = {
             each: f"coalesce(r.{quoted(each)}, CAST(o.{quoted(each)} AS {types[each]}))" for each in own
         }
@@ -342,7 +342,3 @@ def table_name(sync: str) -> str:
     if plain != sync or len(plain) > LONGEST - 8:
         plain = f"{plain[: LONGEST - 20]}_{hashlib.sha256(sync.encode()).hexdigest()[:8]}"
     return f"ids_{plain}"
-
-
-def _listed(values: Sequence[str]) -> str:
-    return f"({', '.join(literal(each) for each in values)})"
