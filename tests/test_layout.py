@@ -88,6 +88,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "operations": (
         "associate existing_records records",
+        "writes_properties",
         "base",
         "association",
         "properties",

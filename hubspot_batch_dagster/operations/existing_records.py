@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +20,8 @@ from hubspot_batch_dagster.operations.base import (
     known_property,
     refuse_record_id_property,
 )
-from hubspot_batch_dagster.operations.properties import Properties, Property, mapping, rules
+from hubspot_batch_dagster.operations.properties import Properties
+from hubspot_batch_dagster.operations.writes_properties import WritesProperties
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class _ByRecord(Operation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update(_ByRecord):
+class Update(_ByRecord, WritesProperties):
     """Change records that exist; a row whose record does not exist is rejected.
 
     Give one of ``record_id``, ``id_property`` and ``key``.
@@ -133,20 +134,8 @@ class Update(_ByRecord):
             )
 
     @property
-    def property_columns(self) -> dict[str, str] | None:
-        return mapping(self.properties)
-
-    @property
-    def rules(self) -> Mapping[str, Property]:
-        return rules(self.properties)
-
-    @property
     def keeps_before_images(self) -> bool:
         return self.keep_before
-
-    @property
-    def makes_missing_properties(self) -> bool:
-        return self.missing_properties == "create"
 
 
 @dataclass(frozen=True, kw_only=True)

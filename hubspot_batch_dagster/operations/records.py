@@ -6,7 +6,7 @@ defined and not at two in the morning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,18 +18,18 @@ from hubspot_batch_dagster.operations.base import (
     Action,
     MissingProperties,
     OnNull,
-    Operation,
     columns,
     exactly_one,
     filled_from_key,
     known_property,
     refuse_record_id_property,
 )
-from hubspot_batch_dagster.operations.properties import Properties, Property, mapping, rules
+from hubspot_batch_dagster.operations.properties import Properties
+from hubspot_batch_dagster.operations.writes_properties import WritesProperties
 
 
 @dataclass(frozen=True, kw_only=True)
-class Create(Operation):
+class Create(WritesProperties):
     """Make a record for each row whose key the ids table does not know yet.
 
     A row that was made by an earlier run is never made again, and later changes of it are not sent:
@@ -95,14 +95,6 @@ class Create(Operation):
         return columns("key", self.key)
 
     @property
-    def property_columns(self) -> dict[str, str] | None:
-        return mapping(self.properties)
-
-    @property
-    def rules(self) -> Mapping[str, Property]:
-        return rules(self.properties)
-
-    @property
     def repeatable(self) -> bool:
         return False
 
@@ -110,13 +102,9 @@ class Create(Operation):
     def updates_made_records(self) -> bool:
         return False
 
-    @property
-    def makes_missing_properties(self) -> bool:
-        return self.missing_properties == "create"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Upsert(Operation):
+class Upsert(WritesProperties):
     """Create the records that are missing and update those that exist.
 
     Give one of ``id_property`` and ``key``:
@@ -249,14 +237,6 @@ class Upsert(Operation):
         return self.id_property is not None and self.has_conditional_properties
 
     @property
-    def property_columns(self) -> dict[str, str] | None:
-        return mapping(self.properties)
-
-    @property
-    def rules(self) -> Mapping[str, Property]:
-        return rules(self.properties)
-
-    @property
     def updates_by_known_id(self) -> bool:
         return self.key is not None or self.has_conditional_properties
 
@@ -291,7 +271,3 @@ class Upsert(Operation):
     @property
     def keeps_before_images(self) -> bool:
         return self.keep_before
-
-    @property
-    def makes_missing_properties(self) -> bool:
-        return self.missing_properties == "create"
