@@ -93,6 +93,8 @@ def identity(kind: str, value: Any) -> Any:
         return decimal.Decimal(value) + 0
     if isinstance(value, list):
         return tuple(value)
+    if isinstance(value, dt.datetime | dt.time):
+        return value.replace(fold=0)  # Python's own mark of an hour that comes twice: no database has it
     return value
 
 
