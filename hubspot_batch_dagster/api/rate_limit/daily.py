@@ -113,10 +113,6 @@ class DayBudget:
         self._log.merge({DAY_REPORTED_AT: self._wall()})
         return True
 
-    def doubt(self) -> None:
-        """Let the next request go and ask, although the day is used up as far as is known."""
-        self._log.merge({DAY_REPORTED_AT: 0.0})
-
     def forget(self) -> None:
         """Know nothing of the day any more: HubSpot took a request, and did not say how many are left."""
         self._log.merge({DAY_RESETS_AT: 0.0})

@@ -114,7 +114,7 @@ class SharedBudget:
         self._outage = Outage(patience, clock)
         self._log_ahead: float | None = None
         self._turns: Mapping[Window, threading.Lock] = {window: threading.Lock() for window in RULES}
-        self._mine = threading.local()
+        self._mine = _ThreadState()
 
     def __repr__(self) -> str:
         limit = "as HubSpot says" if self._allowance.limit is None else self._allowance.limit
@@ -154,6 +154,8 @@ class SharedBudget:
         """
         deadline = self._clock() + self.max_wait
         reason = "other requests are waiting before it"
+        if entry is None:
+            self._mine.asks, self._mine.doubts = self._mine.doubts, False
         with self._turn(window, deadline, reason):
             while True:
                 result = self._try(window, entry)
@@ -196,8 +198,8 @@ class SharedBudget:
             window: The window that the request was taken from. Search answers carry no limits.
         """
         limits = read_headers(headers)
-        left_at, self._mine.left_at = getattr(self._mine, "left_at", None), None
-        asked, self._mine.asks = getattr(self._mine, "asks", False), False
+        left_at, self._mine.left_at = self._mine.left_at, None
+        asked, self._mine.asks = self._mine.asks, False
         if self._outage.is_on:
             return  # the next answer says the same, and nobody should wait for the log twice
         try:
@@ -244,12 +246,11 @@ class SharedBudget:
             logger.debug("the day's budget was not kept: %s", error)
 
     def doubt_day(self) -> None:
-        """Let one request go and ask whether the day is used up: quotas grow, and clocks err. Its answer is believed."""
-        try:
-            self._day.doubt()
-            self._facts.read()
-        except LogUnavailable as error:
-            logger.debug("the day could not be doubted: %s", error)
+        """Let this thread's next request ask whether the day is used up: quotas grow, and clocks err.
+
+        Its answer is believed. Other threads go on being refused until it is there.
+        """
+        self._mine.doubts = True
 
     def state(self) -> BudgetState:
         """Look at the burst window and the day.
@@ -315,7 +316,7 @@ class SharedBudget:
         """Ask the log once."""
         try:
             self._facts.refresh()
-            if entry is None:
+            if entry is None and not self._mine.asks:
                 self._mine.asks = self._day.refuse_when_over(self._facts.known)
             born = self._facts.known.get(BORN)
             result = self.log.acquire(self._requests(window), entry=entry, born=born)
@@ -351,3 +352,17 @@ class SharedBudget:
 
     def _give_up(self, reason: str) -> BudgetTimeout:
         return BudgetTimeout(f"No request became free within {self.max_wait:.0f} s: {reason}.")
+
+
+class _ThreadState(threading.local):
+    """What a thread remembers between the calls that its one request makes.
+
+    Attributes:
+        left_at: The log's time of its request.
+        asks: Whether its request goes out although the day is used up as far as is known.
+        doubts: Whether its next request shall.
+    """
+
+    left_at: float | None = None
+    asks: bool = False
+    doubts: bool = False

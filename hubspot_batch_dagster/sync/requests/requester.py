@@ -273,14 +273,16 @@ class Requester:
                 raise
         with self._asking:  # who is refused meanwhile waits for what HubSpot says
             if not self._asked:
-                self._asked = True
                 budget.doubt_day()
             try:
-                return ask()
+                found = ask()
             except DailyLimitReached as error:
+                self._asked = True
                 if error.status is not None:
                     self._note_day(budget)
                 raise
+            self._asked = True
+            return found
 
     @staticmethod
     def _note_day(budget: SharedBudget) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bench.sync_bench import BY_EMAIL, Bench
@@ -36,6 +37,24 @@ def test_a_quota_that_grew_lets_the_run_go_on(
     assert bench.run(people(250), BY_EMAIL).counts["created"] == 250
     state = budget.state()
     assert state.daily_limit == daily_limit
+
+
+def test_the_request_that_asks_is_the_one_of_the_thread_that_doubts(budget: SharedBudget) -> None:
+    """A request of another thread must not leave in its place: who doubts would be refused by its own question."""
+    budget.doubt_day()
+    with ThreadPoolExecutor(1) as another, pytest.raises(DailyLimitReached):
+        another.submit(budget.take).result()
+    budget.take()
+    with pytest.raises(DailyLimitReached):
+        budget.take()
+
+
+def test_an_outage_in_place_of_the_answer_is_no_answer_about_the_day(
+    bench: Bench, budget: SharedBudget
+) -> None:
+    bench.emulator.faults.add(Fault.answer(503, times=1))
+    assert bench.run(people(250), BY_EMAIL).counts["created"] == 250
+    assert budget.state().daily_remaining != 0
 
 
 def test_a_day_that_is_used_up_costs_each_run_one_request(bench: Bench, budget: SharedBudget) -> None:
