@@ -32,7 +32,7 @@ _NOT_KEYS = frozenset(
 
 
 @dataclass(frozen=True)
-class Reason:
+class ReasonCount:
     """Why some rows were rejected.
 
     Attributes:
@@ -86,7 +86,7 @@ class RejectedRows:
         sample: A few of them: the first of each reason, then the second of each, and so on.
     """
 
-    reasons: tuple[Reason, ...]
+    reasons: tuple[ReasonCount, ...]
     sample: tuple[RejectedRow, ...]
 
     @classmethod
@@ -107,7 +107,7 @@ class RejectedRows:
             .aggregate([([], "count_all")])
         ).sort_by([("count_all", "descending"), ("column", "ascending"), ("code", "ascending")])
         reasons = tuple(
-            Reason(each["column"], each["code"], each["count_all"]) for each in counted.to_pylist()
+            ReasonCount(each["column"], each["code"], each["count_all"]) for each in counted.to_pylist()
         )
         places = _places(column, code, reasons, size)
         keys = [name for name in table.column_names if name not in _NOT_KEYS]
@@ -172,7 +172,7 @@ def explained(result: SyncResult) -> str:
     return "\n".join([" ".join(first), *lines]) if lines or len(first) > 1 else ""
 
 
-def listed(reasons: Sequence[Reason]) -> str:
+def listed(reasons: Sequence[ReasonCount]) -> str:
     """The commonest reasons in one line."""
     more = len(reasons) - SHOWN_REASONS
     return ", ".join(str(each) for each in reasons[:SHOWN_REASONS]) + (
@@ -186,7 +186,7 @@ def _filled(table: pa.Table, *names: str) -> Any:
     return pc.coalesce(*found, pa.scalar(""))
 
 
-def _places(column: Any, code: Any, reasons: Sequence[Reason], size: int) -> list[int]:
+def _places(column: Any, code: Any, reasons: Sequence[ReasonCount], size: int) -> list[int]:
     """The rows of the sample: the first of each reason, then the second of each, and so on."""
     found = []
     for order, each in enumerate(reasons[: max(size, 1)]):

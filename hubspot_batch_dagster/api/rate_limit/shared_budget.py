@@ -42,7 +42,7 @@ from hubspot_batch_dagster.api.rate_limit.log import (
     Log,
     LogUnavailable,
 )
-from hubspot_batch_dagster.api.rate_limit.outage import Outage
+from hubspot_batch_dagster.api.rate_limit.log_outage import LogOutage
 from hubspot_batch_dagster.api.rate_limit.windows import RULES, Allowance, BudgetState, read_headers
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class SharedBudget:
         self._wall = wall
         self._day = DayBudget(log, daily_share, wall)
         self._facts = SharedFacts(log, self._allowance, clock)
-        self._outage = Outage(patience, clock)
+        self._outage = LogOutage(patience, clock)
         self._log_ahead: float | None = None
         self._turns: Mapping[Window, threading.Lock] = {window: threading.Lock() for window in RULES}
         self._mine = _ThreadState()

@@ -24,7 +24,7 @@ _SECONDS_ALLOWED = (0.1, 3600.0)
 
 
 @dataclass(frozen=True)
-class Rule:
+class WindowRule:
     """How a window starts before HubSpot has reported anything.
 
     Attributes:
@@ -38,10 +38,10 @@ class Rule:
     follows_headers: bool
 
 
-RULES: Mapping[Window, Rule] = {
-    "burst": Rule(90, 10.0, True),
-    "associations": Rule(90, 10.0, True),
-    "search": Rule(5, 1.0, False),
+RULES: Mapping[Window, WindowRule] = {
+    "burst": WindowRule(90, 10.0, True),
+    "associations": WindowRule(90, 10.0, True),
+    "search": WindowRule(5, 1.0, False),
 }
 
 

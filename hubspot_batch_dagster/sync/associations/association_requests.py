@@ -30,7 +30,7 @@ from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.requests.retry_policy import Absent, Again, Halve, Split, decide
+from hubspot_batch_dagster.sync.requests.retry_policy import Again, Halve, NoneExist, Split, decide
 from hubspot_batch_dagster.sync.settlement.refusals import rejection
 
 REFUSED = "ASSOCIATION_REFUSED"
@@ -219,7 +219,7 @@ class _Addition:
         decision = decide(error, repeatable=True, attempt=policy.tries, retry_policy=policy)
         if isinstance(decision, Halve) and (len(part) > 1 or error.may_have_acted):
             return _halves(part) if len(part) > 1 else []
-        if isinstance(decision, Split | Halve | Absent):
+        if isinstance(decision, Split | Halve | NoneExist):
             return self._split(error, part)
         self.requester.stop.set(error)
         return []

@@ -29,14 +29,19 @@ from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
 from hubspot_batch_dagster.sync.delivery.groups import Group
 from hubspot_batch_dagster.sync.delivery.outage import is_trouble
-from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, About, names_a_record, words_of
+from hubspot_batch_dagster.sync.delivery.refusal_trials import (
+    MOST_ALONE,
+    TrialResult,
+    names_a_record,
+    words_of,
+)
 from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event
 from hubspot_batch_dagster.sync.requests.retry_policy import (
-    Absent,
     Again,
     Decision,
     Examine,
     Halve,
+    NoneExist,
     Split,
     Stop,
     decide,
@@ -150,10 +155,12 @@ class BatchDelivery(BatchLookup):
                 raise
             except HubSpotError as error:
                 decision = self._decide(error, attempt)
-                if isinstance(decision, Absent) and part.action != "create":
+                if isinstance(decision, NoneExist) and part.action != "create":
                     self._answered(_none_of(part), group, part)
                     return
-                if isinstance(decision, Split | Absent) or (isinstance(error, Conflict) and len(rows) == 1):
+                if isinstance(decision, Split | NoneExist) or (
+                    isinstance(error, Conflict) and len(rows) == 1
+                ):
                     self._refused(error, group)
                     return
                 self._no_success(error, rows)
@@ -280,7 +287,7 @@ class BatchDelivery(BatchLookup):
         """Rows of a batch of creates that ended in a 409: each half is sent again, unless the refusal is about the run."""
         if len(rows) < 2 or names_a_record(error):
             self.groups.halve(Group(rows)) if len(rows) > 1 else self.groups.add(rows)
-        elif self._about(words_of(error), rows) is About.RUN:
+        elif self._about(words_of(error), rows) is TrialResult.RUN:
             self.requester.stop.set(_about_the_run(error))
         else:
             self._take_apart(rows)
@@ -300,21 +307,21 @@ class BatchDelivery(BatchLookup):
                 self.states.happens(Event.NOT_CARRIED_OUT, rows)
             return words != self.trying
         about = self._about(words, rows)
-        if about is About.ROWS and len(rows) == 1:
+        if about is TrialResult.ROWS and len(rows) == 1:
             return True
         self._no_success(error, [row for row in rows if self.states[row] in UNDER_WAY])
-        if about is About.RUN:
+        if about is TrialResult.RUN:
             self.requester.stop.set(_about_the_run(error))
         else:
             self._take_apart(rows)
         return False
 
-    def _about(self, words: str, rows: list[int]) -> About:
+    def _about(self, words: str, rows: list[int]) -> TrialResult:
         """Whether a refusal is about rows or about the run, by trial: the rows that were tried have their outcome or are in ``alone``."""
         trials, stop = self.sender.trials, self.requester.stop
         untried = rows[:: max(1, len(rows) // MOST_ALONE)] if len(rows) > 1 else []
         trials.join(words, id(self), alone=not untried)
-        while (about := trials.about(words, id(self), more=bool(untried), stop=stop)) is About.TRY:
+        while (about := trials.about(words, id(self), more=bool(untried), stop=stop)) is TrialResult.TRY:
             row, self.trying = untried.pop(), words
             self.states.happens(Event.NOT_CARRIED_OUT, [row] if self.states[row] in UNDER_WAY else [])
             try:

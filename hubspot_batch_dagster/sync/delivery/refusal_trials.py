@@ -25,7 +25,7 @@ MOST_REQUESTS = 12
 _LOOK = 0.1
 
 
-class About(Enum):
+class TrialResult(Enum):
     """What a refusal is about."""
 
     ROWS = "some rows: take the batch apart"
@@ -48,7 +48,7 @@ class _Trial:
     batches: int = 0
     alone: int = 0
     trying: bool = False
-    decided: About | None = None
+    decided: TrialResult | None = None
     waiting: deque[int] = field(default_factory=deque)
 
     @property
@@ -73,7 +73,7 @@ class RefusalTrials:
         self.taken = True
         if self._trials:
             with self._changed:
-                self._decide_open(About.ROWS)
+                self._decide_open(TrialResult.ROWS)
 
     def join(self, words: str, batch: int, *, alone: bool) -> None:
         """A batch was refused in these words; ``alone`` if it is of one row."""
@@ -86,7 +86,7 @@ class RefusalTrials:
                 trial.waiting.append(batch)
             self._changed.notify_all()
 
-    def about(self, words: str, batch: int, *, more: bool, stop: StopSignal) -> About:
+    def about(self, words: str, batch: int, *, more: bool, stop: StopSignal) -> TrialResult:
         """Wait until it is known what a refusal is about, or until it is this batch's turn to try a row.
 
         Args:
@@ -106,15 +106,17 @@ class RefusalTrials:
                 enough = trial.alone >= max(2, min(MOST_ALONE, MOST_REQUESTS + 1 - trial.batches))
                 if not trial.trying and (enough or not trial.waiting):
                     if trial.alone < 2:
-                        return About.ROWS  # the only row so far: it is rejected, and the next one tells more
-                    self._decide(trial, About.RUN)
+                        return (
+                            TrialResult.ROWS
+                        )  # the only row so far: it is rejected, and the next one tells more
+                    self._decide(trial, TrialResult.RUN)
                 elif not trial.trying and trial.waiting[0] == batch:
                     trial.trying = True
                     trial.waiting.rotate(-1)
-                    return About.TRY
+                    return TrialResult.TRY
                 else:
                     self._changed.wait(_LOOK)
-            return trial.decided or About.RUN
+            return trial.decided or TrialResult.RUN
 
     def tried(self, words: str, *, same: bool) -> None:
         """A row was sent alone; ``same`` if it was refused in the same words."""
@@ -123,7 +125,7 @@ class RefusalTrials:
             trial.trying = False
             trial.alone += 1
             if not same:
-                self._decide(trial, About.ROWS)
+                self._decide(trial, TrialResult.ROWS)
             self._changed.notify_all()
 
     def wait(self, stop: StopSignal) -> None:
@@ -133,11 +135,11 @@ class RefusalTrials:
                 while not stop and any(each.is_on for each in self._trials.values()):
                     self._changed.wait(_LOOK)
 
-    def _decide_open(self, about: About) -> None:
+    def _decide_open(self, about: TrialResult) -> None:
         for trial in self._trials.values():
             if trial.decided is None:
                 self._decide(trial, about)
 
-    def _decide(self, trial: _Trial, about: About) -> None:
+    def _decide(self, trial: _Trial, about: TrialResult) -> None:
         trial.decided = about
         self._changed.notify_all()

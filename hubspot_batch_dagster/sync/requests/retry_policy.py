@@ -79,7 +79,7 @@ class Examine:
 
 
 @dataclass(frozen=True)
-class Absent:
+class NoneExist:
     """None of the records exist: settle row by row."""
 
 
@@ -88,13 +88,13 @@ class Stop:
     """End the run; what is left is unsent."""
 
 
-Decision = Again | Split | Halve | Examine | Absent | Stop
+Decision = Again | Split | Halve | Examine | NoneExist | Stop
 
 _DECISIONS: dict[Then, Decision] = {
     Then.SPLIT: Split(),
     Then.HALVE: Halve(),
     Then.EXAMINE: Examine(),
-    Then.ABSENT: Absent(),
+    Then.ABSENT: NoneExist(),
     Then.STOP: Stop(),
 }
 

@@ -37,11 +37,11 @@ from hubspot_batch_dagster.api.errors import (
 )
 from hubspot_batch_dagster.sync.requests.answer_table import ANSWERS, Then, meaning_of
 from hubspot_batch_dagster.sync.requests.retry_policy import (
-    Absent,
     Again,
     Decision,
     Examine,
     Halve,
+    NoneExist,
     Retries,
     RetryPolicy,
     Split,
@@ -60,7 +60,7 @@ TABLE: list[tuple[HubSpotError, type, type]] = [
     (RequestRefused(), Stop, Stop),
     (Redirected(), Stop, Stop),
     (Forbidden(), Stop, Stop),
-    (RecordsNotFound(), Absent, Absent),
+    (RecordsNotFound(), NoneExist, NoneExist),
     (AnswerTooLarge(), Halve, Examine),
     (NotSent(), Again, Again),
     (BudgetUnavailable(), Stop, Stop),

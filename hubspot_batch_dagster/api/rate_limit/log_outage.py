@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
-class Outage:
+class LogOutage:
     """The time since the log last answered, for all threads of a budget.
 
     Args:
