@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.resource import HubSpotResource
     from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.session_settings import SessionSettings
+    from hubspot_batch_dagster.sync.changed_since import ChangedSince
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
     from hubspot_batch_dagster.sync.prepare import prepare
     from hubspot_batch_dagster.sync.result import SyncResult
@@ -40,6 +41,7 @@ __all__ = [
     "Associate",
     "Association",
     "Cast",
+    "ChangedSince",
     "Create",
     "HubSpotClient",
     "HubSpotError",
@@ -73,6 +75,7 @@ _HOME = {
     "Associate": "operations.associate",
     "Association": "operations.association",
     "Cast": "operations.properties",
+    "ChangedSince": "sync.changed_since",
     "Create": "operations.records",
     "HubSpotClient": "api.client",
     "HubSpotError": "api.errors",

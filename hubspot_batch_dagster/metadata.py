@@ -47,6 +47,7 @@ def materialization_metadata(
         "retries": result.retries,
         **_budget(hubspot),
         **_compared(result),
+        **_read(result),
         "object_type": operation.object_type,
         "operation": type(operation).__name__,
         "dagster/column_schema": _columns(operation, hubspot) or _ids_columns(result.ids_path),
@@ -79,6 +80,11 @@ def _compared(result: "SyncResult") -> dict[str, Any]:
     if result.compared_in_warehouse is None:
         return {}
     return {"compared_in_warehouse": result.compared_in_warehouse}
+
+
+def _read(result: "SyncResult") -> dict[str, Any]:
+    """From where a source with a cursor column was read, if not all of it was."""
+    return {} if result.changed_since is None else {"changed_since": result.changed_since}
 
 
 def _budget(hubspot: HubSpotResource) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def first_rows(rows: object, most: int) -> object:
     """
     import pyarrow as pa
 
+    from hubspot_batch_dagster.sync.changed_since import ChangedSince
     from hubspot_batch_dagster.sync.column_mapping import as_input_error
     from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
     from hubspot_batch_dagster.table.rows import record_batches
@@ -83,6 +84,8 @@ def first_rows(rows: object, most: int) -> object:
             "limit_rows does not go with rows that are compared in their warehouse.",
             remedy="Leave it out, or return some rows as a table of their own under another name.",
         )
+    if isinstance(rows, ChangedSince):
+        rows = rows.read(None)  # as plain rows: a trial must not move the cursor
     if most < 1:
         raise InputError(f"limit_rows is {most}.", remedy="Give a number of rows from 1 up, or leave it out.")
 

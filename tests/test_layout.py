@@ -64,7 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "collection",
         "component",
         "source",
-        "csv_rows resource_field scaffolder step_fields",
+        "csv_rows resource_field scaffolder sql_rows step_fields",
         "fields",
     ),
     "emulator": (
@@ -98,6 +98,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "run",
         "stages",
         "context",
+        "changed_rows",
         "options",
         "progress",
         "planning",
@@ -106,7 +107,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "associations history reconcile warehouse",
         "settlement staging trace_log",
         "report state",
-        "batches requests result",
+        "batches changed_since requests result",
     ),
     "sync/associations": (
         "association_files key_lookup",

@@ -292,8 +292,10 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         spec = with_syncs(spec, self._operation, [] if upstream is None else [upstream])
         mapping = {dep.asset_key: dep.partition_mapping for dep in spec.deps}
 
+        cursor = self.source.changed_since
+
         def load(rows):  # type: ignore[no-untyped-def]  # whatever the IO manager loads
-            return rows
+            return rows if cursor is None else cursor.over(rows)
 
         def read(context: dg.AssetExecutionContext) -> object:
             return self.source.rows(partition_values(context))

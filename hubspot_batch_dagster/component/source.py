@@ -1,9 +1,9 @@
 """Where the rows of a component come from: an upstream asset, SQL, or a file."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, time
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,12 @@ from pydantic import ConfigDict, Field, model_validator
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.csv_rows import csv_rows
 from hubspot_batch_dagster.component.fields import CastFields, Located, explained
+from hubspot_batch_dagster.component.sql_rows import ROWS_AT_A_TIME, query_rows, values_of
+from hubspot_batch_dagster.sync.changed_since import ChangedSince, Moment
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
-from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
-from hubspot_batch_dagster.table.objects import column_of
 
-ROWS_AT_A_TIME = 10_000
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
-"""Texts, quoted names and comments in SQL: what looks like a parameter in them is none."""
+_OVERLAP = re.compile(r"(\d+) *([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _PATH_NAMES = re.compile(r"\{(\w+)\}")
 
 
@@ -29,6 +28,50 @@ def _beside_the_yaml(context: dg.ResolutionContext, value: str | None) -> str | 
     if value is None or "://" in value or value == ":memory:":
         return value
     return str(context.resolve_source_relative_path(value))
+
+
+class Cursor(Located, dg.Model):
+    """A column by which most runs read only the rows that changed: :class:`ChangedSince`.
+
+    Args:
+        column: A column of timestamps, dates or whole numbers that is set anew whenever a row changes.
+        overlap: How far before the newest row of the last run is read again: a time such as ``30m``, ``1h`` or ``2d``, or a number for
+            a column of whole numbers.
+        full_every: Of so many runs one reads all rows.
+
+    Raises:
+        InputError: ``overlap`` is no time, or a value is below its least.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    column: Annotated[str, dg.Resolver.default(description="Column that is set anew whenever a row changes.")]
+    overlap: Annotated[
+        str | int | None,
+        dg.Resolver.default(
+            description="How far back is read again: 30m, 1h, 2d, or a number for whole numbers."
+        ),
+    ] = None
+    full_every: Annotated[int, dg.Resolver.default(description="Of so many runs one reads all rows.")] = 7
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> "Cursor":
+        self.over(())
+        return self
+
+    def over(self, rows: object) -> ChangedSince:
+        """The rows as read by this cursor."""
+        overlap: timedelta | int | None
+        if isinstance(self.overlap, str):
+            found = _OVERLAP.fullmatch(self.overlap.strip())
+            if found is None:
+                raise InputError(
+                    f"overlap is {self.overlap!r}.", remedy="Give a time such as 30m, 1h or 2d, or a number."
+                )
+            overlap = timedelta(**{_UNITS[found[2]]: int(found[1])})
+        else:
+            overlap = self.overlap
+        return ChangedSince(self.column, rows, overlap=overlap, full_every=self.full_every)
 
 
 class Source(Located, dg.Model):
@@ -50,6 +93,8 @@ class Source(Located, dg.Model):
             that ``01234`` keeps its zero, and an empty cell is null.
         diff: ``warehouse`` has the connection's database compare the rows, and moves those that may have changed: a
             :class:`Warehouse`. For a DuckDB file and Postgres, and for assets without partitions.
+        changed_since: The cursor column of a source whose rows say when they changed: most runs read only those that did. The query
+            is put into another one that asks for newer rows, so its ``ORDER BY``, if it has one, must be allowed in a subquery.
         cast: How text becomes a value in every column, such as ``null_values: ["N/A"]`` and ``true_values: ["yes"]``; the
             fields are those of :class:`Cast`.
 
@@ -83,6 +128,11 @@ class Source(Located, dg.Model):
         explained("Where rows are compared with those of the last run; by default here.", ("warehouse",)),
     ] = None
 
+    changed_since: Annotated[
+        Cursor | None,
+        dg.Resolver.default(description="Cursor column by which most runs read only the rows that changed."),
+    ] = None
+
     cast: Annotated[
         CastFields | None,
         dg.Resolver.default(
@@ -110,6 +160,11 @@ class Source(Located, dg.Model):
                     remedy="Give sql and connection, or leave it out.",
                 )
             Warehouse(self.sql, connection=self.connection or "")  # refuses what cannot be meant
+            if self.changed_since is not None:
+                raise InputError(
+                    "changed_since does not go with diff: warehouse, which compares all rows itself.",
+                    remedy="Leave one of them out.",
+                )
         if self.path is not None and _kind(self.path) is None:
             raise InputError(
                 f"The file {self.path} is neither .parquet nor .csv nor .tsv.",
@@ -128,6 +183,8 @@ class Source(Located, dg.Model):
         Raises:
             InputError: The rows are compared in a warehouse, and the asset has partitions.
         """
+        if self.changed_since is not None:
+            return self.changed_since.over(partial(self.read, partition))
         if self.diff is None:
             return self.read(partition)
         if partition:
@@ -137,11 +194,12 @@ class Source(Located, dg.Model):
             )
         return Warehouse(self.sql or "", connection=self.connection or "")
 
-    def read(self, partition: Mapping[str, Any]) -> Iterator[Any]:
+    def read(self, partition: Mapping[str, Any], since: Moment | None = None) -> Iterator[Any]:
         """The rows of ``sql`` or ``path``, chunk by chunk; nothing is opened before the first is asked for.
 
         Args:
             partition: What ``sql`` and ``path`` may name.
+            since: Leave older rows out, by ``changed_since``. A file is read as a whole all the same.
 
         Raises:
             InputError: The file does not exist, the connection cannot be meant, or a name is unknown.
@@ -149,10 +207,11 @@ class Source(Located, dg.Model):
         if self.path is not None:
             yield from _file_rows(_filled_in(self.path, partition))
         elif self.sql is not None and self.connection is not None:
-            if "://" in self.connection and not self.connection.startswith("duckdb:///"):
-                yield from _sqlalchemy_rows(self.connection, self.sql, partition)
-            else:
-                yield from _duckdb_rows(self.connection.removeprefix("duckdb:///"), self.sql, partition)
+            yield from query_rows(self.connection, self.sql, partition, self._newer(since))
+
+    def _newer(self, since: Moment | None) -> "tuple[str, Moment] | None":
+        """The cursor column and the moment from which rows are wanted."""
+        return None if since is None or self.changed_since is None else (self.changed_since.column, since)
 
 
 def partition_values(context: dg.AssetExecutionContext) -> dict[str, Any]:
@@ -167,97 +226,6 @@ def partition_values(context: dg.AssetExecutionContext) -> dict[str, Any]:
         found["partition_start"] = window.start.astimezone(zone)
         found["partition_end"] = window.end.astimezone(zone)
     return found
-
-
-def _zone(partition: Mapping[str, Any]) -> str | None:
-    """The time zone of the partitions, if they are windows of time."""
-    start = partition.get("partition_start")
-    return None if start is None else str(start.tzinfo)
-
-
-def _local(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Times as local times of their zone, which compare with dates, timestamps and texts alike."""
-    return {
-        name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
-        for name, value in values.items()
-    }
-
-
-def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Times as texts that sort among dates and among times, for a database that has no times."""
-    times = [value for value in values.values() if isinstance(value, datetime)]
-    form = "%Y-%m-%d" if all(each.time() == time.min for each in times) else "%Y-%m-%d %H:%M:%S"
-    return {
-        name: value.strftime(form) if isinstance(value, datetime) else value for name, value in values.items()
-    }
-
-
-def _duckdb_rows(database: str, sql: str, partition: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
-    import duckdb
-
-    if database != ":memory:" and not Path(database).is_file():
-        raise InputError(f"There is no DuckDB file {database}.", remedy="Check connection in source.")
-    try:
-        parameters = {name for each in duckdb.extract_statements(sql) for name in each.named_parameters}
-    except duckdb.Error as error:
-        raise InputError(f"The query in source cannot be read: {error}", remedy="Correct sql.") from None
-    values = _named(sorted(parameters), partition)
-    with duckdb.connect(database, read_only=database != ":memory:") as connection:
-        if _zone(partition) is not None:
-            connection.execute(f"SET TimeZone = '{_zone(partition)}'")
-        try:
-            found = connection.sql(sql, params=_local(values) or None)
-        except duckdb.BinderException:  # a column of texts does not compare with times
-            found = connection.sql(sql, params=_as_text(values) or None)
-        if found is None:
-            raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
-        yield from arrow_reader(found, ROWS_AT_A_TIME)
-
-
-def _sqlalchemy_rows(url: str, sql: str, partition: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
-    import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-    query = sqlalchemy.text(_LITERAL.sub(_without_parameters, sql))
-    try:
-        engine = sqlalchemy.create_engine(url)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        # The URL may hold a password, so the message repeats none of it.
-        raise InputError(
-            f"The connection in source cannot be used: {type(error).__name__}.",
-            remedy="Give a DuckDB file or a SQLAlchemy URL, and install the driver it names.",
-        ) from None
-    try:
-        with engine.connect() as connection:
-            named = _named(list(query.compile().params), partition)
-            values = _as_text(named) if engine.dialect.name == "sqlite" else _local(named)
-            if engine.dialect.name == "postgresql" and _zone(partition) is not None:
-                zone = sqlalchemy.text("SELECT set_config('TimeZone', :zone, false)")
-                connection.execute(zone, {"zone": _zone(partition)})
-            found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(query, values)
-            names = list(found.keys())
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise InputError(
-                    f"The query gives two columns the name {twice[0]!r}.", remedy="Rename one with AS."
-                )
-            some = False
-            for rows in found.partitions(ROWS_AT_A_TIME):
-                some = True
-                yield _batch(names, zip(*rows, strict=True))
-            if not some:  # a query without rows has columns all the same
-                yield _batch(names, [()] * len(names))
-    finally:
-        engine.dispose()
-
-
-def _without_parameters(literal: re.Match[str]) -> str:
-    return re.sub(r"(?<!\\):(?=\w)", r"\\:", literal.group())
-
-
-def _batch(names: list[str], columns: Iterable[Sequence[Any]]) -> pa.RecordBatch:
-    """Values as the database gave them, each column with the types of its own values."""
-    return pa.RecordBatch.from_arrays([column_of(values) for values in columns], names=names)
 
 
 def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
@@ -301,17 +269,7 @@ def _kind(path: str) -> str | None:
 
 
 def _filled_in(path: str, partition: Mapping[str, Any]) -> str:
-    values = _named(_PATH_NAMES.findall(path), partition)
+    values = values_of(_PATH_NAMES.findall(path), partition)
     for name, value in values.items():
         path = path.replace(f"{{{name}}}", str(value))
     return path
-
-
-def _named(names: list[str], partition: Mapping[str, Any]) -> dict[str, Any]:
-    for name in names:
-        if name not in partition:
-            raise InputError(
-                f"The source names {name}, which this run has not.",
-                remedy=f"It has {', '.join(partition) or 'no partition'}.",
-            )
-    return {name: partition[name] for name in names}

@@ -11,6 +11,7 @@ from pathlib import Path
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.sync.changed_rows import ChangedRows, open_changes
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.sync.delivery.association_sender import ASSOCIATIONS_PER_ROW
 from hubspot_batch_dagster.sync.options import RunOptions
@@ -58,7 +59,7 @@ class RunDefinition:
             InputError: The rows are no table.
         """
         with as_input_error():
-            source = record_batches(rows)
+            source = rows if isinstance(rows, RowStream) else record_batches(rows)
         return cls(
             id=new_run_id(),
             name=name,
@@ -84,6 +85,7 @@ class RunContext:
         requester: The requests, all counted and stopped together.
         generation: Which run of its sync this is; ``None`` where nothing is written.
         comparison: Compares the rows in their warehouse; ``None`` where they come as rows.
+        changes: The rows of a source with a cursor column; ``None`` where the source has none.
     """
 
     definition: RunDefinition
@@ -94,6 +96,7 @@ class RunContext:
     requester: Requester
     generation: int | None
     comparison: Comparison | None = None
+    changes: ChangedRows | None = None
 
     @property
     def writes(self) -> bool:
@@ -178,14 +181,20 @@ def open_run(
         if writes:
             store.check_writable(name)
         with stop_signal_for(client) as stop, _compared(rows, operation, store, name, options) as comparison:
-            rows = rows if comparison is None else comparison.shape()
+            changes = open_changes(rows, operation, store, name, options)
+            if comparison is not None:
+                rows = comparison.shape()
+            elif changes is not None:
+                rows = changes.stream
             definition = RunDefinition.of(rows, operation, name, options)
             requester = Requester(
                 client, stop=stop, retry_policy=options.retry_policy, version=operation.version
             )
             store.journal.stop = stop.event
             if not writes:
-                yield RunContext(definition, client, store, portal, folder, requester, None, comparison)
+                yield RunContext(
+                    definition, client, store, portal, folder, requester, None, comparison, changes
+                )
                 return
             before = comparison.before if comparison is not None else None
             after = before.generation if before is not None else 0
@@ -193,7 +202,9 @@ def open_run(
                 number = generation.number
                 if comparison is not None:
                     comparison.claim(number, definition.id)
-                yield RunContext(definition, client, store, portal, folder, requester, number, comparison)
+                yield RunContext(
+                    definition, client, store, portal, folder, requester, number, comparison, changes
+                )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,23 +25,64 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("retries", pa.int64()),
     ("seconds", pa.float64()),
     ("stopped", pa.string()),
+    ("generation", pa.int64()),
+    ("changed_since", pa.string()),
+    ("cursor", pa.string()),
+    ("cursor_of", pa.string()),
 ]
 SCHEMA = pa.schema(_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a run read of a source with a cursor column.
+
+    Attributes:
+        changed_since: The moment from which rows were read; ``None`` if all were.
+        cursor: Up to where rows are read and settled; ``None`` if that is not known.
+        cursor_of: Hash of the column and of all that decides what is sent.
+        generation: Of the ids table that the run left.
+        partial: How many runs, this one last, one after the other read a part of the rows.
+    """
+
+    changed_since: str | None
+    cursor: str | None
+    cursor_of: str
+    generation: int = 0
+    partial: int = 0
 
 
 def read_history(store: Store, sync: str) -> pa.Table:
     """The runs of a sync, oldest first; empty before the first."""
     with store.local(sync, RUNS) as path:
-        return SCHEMA.empty_table() if path is None else pq.read_table(path)
+        if path is None:
+            return SCHEMA.empty_table()
+        return pa.concat_tables([SCHEMA.empty_table(), pq.read_table(path)], promote_options="default")
 
 
-def add_run(store: Store, result: SyncResult, folder: Path) -> None:
+def last_reading(store: Store, sync: str) -> Reading | None:
+    """What the last run of a sync read, if its source had a cursor column."""
+    lines = (
+        read_history(store, sync).select(["generation", "changed_since", "cursor", "cursor_of"]).to_pylist()
+    )
+    if not lines or lines[-1]["cursor_of"] is None:
+        return None
+    partial = 0
+    for line in reversed(lines):
+        if line["changed_since"] is None:
+            break
+        partial += 1
+    return Reading(**{**lines[-1], "generation": lines[-1]["generation"] or 0}, partial=partial)
+
+
+def add_run(store: Store, result: SyncResult, folder: Path, reading: Reading | None = None) -> None:
     """Add a run to the history of its sync.
 
     Args:
         store: Where the sync is.
         result: What the run came to.
         folder: Where files may be written on the way.
+        reading: What it read, if its source has a cursor column.
     """
     line = {
         "run": result.run,
@@ -52,6 +94,10 @@ def add_run(store: Store, result: SyncResult, folder: Path) -> None:
         "retries": result.retries,
         "seconds": result.seconds,
         "stopped": None if result.stopped is None else str(result.stopped),
+        "generation": result.generation,
+        "changed_since": result.changed_since,
+        "cursor": None if reading is None else reading.cursor,
+        "cursor_of": None if reading is None else reading.cursor_of,
     }
     before = read_history(store, result.name)
     if result.run in before.column("run").to_pylist():

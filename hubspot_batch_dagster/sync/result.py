@@ -43,6 +43,8 @@ class SyncResult:
             look at again: a run spends 2 % of its requests on them, the oldest first.
         compared_in_warehouse: Rows that a :class:`Warehouse` found unchanged itself and that were not moved: they count as
             ``unchanged``, and have no line in the tables of the run. ``None`` where the rows were given as rows.
+        changed_since: The moment from which a :class:`ChangedSince` was read: other rows were not looked at. ``None`` where all rows
+            were read.
 
     Examples:
         >>> import tempfile
@@ -81,6 +83,7 @@ class SyncResult:
     generation: int = 0
     waiting: int = 0
     compared_in_warehouse: int | None = None
+    changed_since: str | None = None
 
     @property
     def ids(self) -> pa.Table:

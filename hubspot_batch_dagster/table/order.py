@@ -12,7 +12,7 @@ _DIGITS = 20
 """Digits of the largest whole number that fits into 64 bits, and one more."""
 
 
-def check_order(name: str, kind: pa.DataType) -> None:
+def check_order(name: str, kind: pa.DataType, what: str = "as_of column") -> None:
     """Refuse a column whose values have no order that is beyond doubt.
 
     Raises:
@@ -21,7 +21,7 @@ def check_order(name: str, kind: pa.DataType) -> None:
     types, one = pa.types, single_type(kind)
     if not (types.is_timestamp(one) or types.is_date(one) or types.is_integer(one) or types.is_null(one)):
         raise TableError(
-            f"The as_of column '{name}' is of type {one}, which does not say what is newer.",
+            f"The {what} '{name}' is of type {one}, which does not say what is newer.",
             column=name,
             remedy="Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as these do.",
         )

@@ -26,7 +26,7 @@ def guard_size(stage: StagingArea, operation: Operation, created: int, changed: 
     for name, allowed, verb, planned in limits:
         if allowed is None:
             continue
-        most = allowed * (stage.rows_in + stage.elsewhere.rows) if isinstance(allowed, float) else allowed
+        most = allowed * _size(stage) if isinstance(allowed, float) else allowed
         if planned > most:
             raise GuardStopped(
                 f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}. Nothing was sent.",
@@ -40,13 +40,12 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     Raises:
         GuardStopped: The source is empty, rows without a key hide who is gone, or more would go than ``max_gone`` allows.
     """
-    if not operation.archives_gone:
+    if not operation.archives_gone or not stage.elsewhere.whole:
         return 0
     gone = stage.count(f"SELECT count(*) FROM ({GONE})")
     if not gone:
         return 0
-    live = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
-    live += stage.elsewhere.live
+    live = _live(stage)
     keyless = stage.count("SELECT count(*) FROM rejected WHERE key IS NULL")
     if stage.rows_in + stage.elsewhere.rows == 0:
         why, remedy = (
@@ -65,3 +64,14 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
         f"{gone} rows left the source and their records would be archived, but {why}. Nothing was sent.",
         remedy=remedy,
     )
+
+
+def _size(stage: StagingArea) -> int:
+    """Rows of the source; of a source of which a part was read at least the known records."""
+    rows = stage.rows_in + stage.elsewhere.rows
+    return rows if stage.elsewhere.whole else max(rows, _live(stage))
+
+
+def _live(stage: StagingArea) -> int:
+    known = stage.count("SELECT count(*) FROM known WHERE id IS NOT NULL AND outcome <> 'archived'")
+    return known + stage.elsewhere.live

@@ -83,11 +83,14 @@ def save(
     store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
     if delivery.interruption is None:
         forget_orders(store, name, run.generation or 0)
+    counts = conclusion.counts(area)
+    settled = delivery.interruption is None and not (counts["unsent"] or counts["unknown"])
+    reading = None if run.changes is None else run.changes.reading(settled=settled)
     result = SyncResult(
         name=name,
         run=run_id,
         rows=area.rows_in + area.elsewhere.rows + delivery.gone,
-        counts=conclusion.counts(area),
+        counts=counts,
         reasons=conclusion.reasons(area),
         requests=run.requester.tally.requests,
         retries=run.requester.tally.retries,
@@ -104,8 +107,9 @@ def save(
         generation=generation,
         waiting=delivery.waiting,
         compared_in_warehouse=None if run.comparison is None else area.elsewhere.rows,
+        changed_since=None if reading is None else reading.changed_since,
     )
-    history.add_run(store, result, run.folder)
+    history.add_run(store, result, run.folder, reading)
     return result
 
 

@@ -46,7 +46,11 @@ def stage_rows(run: RunContext, schema: Schema) -> Iterator[StagedRows]:
     if run.comparison is not None:
         compare(run, schema, run.comparison)
         source = run.comparison.candidates()
-    with StagingArea(schema.encoder, run.folder, memory=run.options.memory, elsewhere=run.comparison) as area:
+    if run.changes is not None:
+        source = run.changes.batches(schema.definition(run))
+        run.options.on_notice(f"{run.name}: {run.changes}.")
+    elsewhere = run.comparison or run.changes
+    with StagingArea(schema.encoder, run.folder, memory=run.options.memory, elsewhere=elsewhere) as area:
         with as_input_error(), KeyLookup.open(run.operation, area, run.store, run.name) as keys:
             area.take_in(_encoded(source, schema, area, keys))
         yield StagedRows(area, keys.tables)

@@ -16,6 +16,11 @@ class Elsewhere:
     rows: int = 0
     live: int = 0
 
+    @property
+    def whole(self) -> bool:
+        """Whether the source was read as a whole: then a known record without a row has left it."""
+        return True
+
     def keys_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Record id -> key of the unchanged row that has it."""
         return dict.fromkeys(ids[:0], "")
