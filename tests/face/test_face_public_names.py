@@ -31,6 +31,7 @@ PUBLIC = {
     "Associate",
     "Association",
     "Cast",
+    "ChangedSince",
     "Create",
     "HubSpotClient",
     "HubSpotError",
