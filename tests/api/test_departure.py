@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,7 +13,7 @@ from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.departure import Departure, LeaveBy, Moment
-from hubspot_batch_dagster.api.endpoints import endpoint
+from hubspot_batch_dagster.api.endpoints import association_endpoint, endpoint, search_endpoint
 from hubspot_batch_dagster.api.errors import NotSent
 from hubspot_batch_dagster.api.rate_limit.budget import Granted, Unlimited, Window
 from hubspot_batch_dagster.api.transport import Transport
@@ -55,6 +55,41 @@ def test_a_request_that_is_late_is_allowed_anew_and_sent_once(late: int) -> None
         hubspot.send(CREATE, BODY, leaving=lambda: next(times))
         assert len(server.seen) == 1
     assert budget.events == ["take", *["confirm", "renew"] * late, "confirm", "left"]
+
+
+class LateOnce(Trace):
+    """A budget whose grants are late at first, with no room for them in the window."""
+
+    class Grant(Trace.Grant):
+        def confirm(self) -> None:
+            super().confirm()
+            if "renew" not in self.events:
+                raise NotSent("The request was late.")
+
+
+EVERY_KIND: dict[str, Callable[[HubSpotClient], object]] = {
+    "write": lambda hubspot: hubspot.send(CREATE, BODY),
+    "read": lambda hubspot: hubspot.send(endpoint("contacts", "read"), BODY),
+    "search": lambda hubspot: hubspot.send(search_endpoint("contacts"), BODY),
+    "associations": lambda hubspot: hubspot.send(
+        association_endpoint("contacts", "companies", "create"), BODY
+    ),
+    "associations read": lambda hubspot: hubspot.send(
+        association_endpoint("contacts", "companies", "read"), BODY
+    ),
+    "definitions": lambda hubspot: hubspot.get("/crm/v3/properties/contacts"),
+    "other": lambda hubspot: hubspot.post_json("/crm/v3/anything", {}),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_every_kind_of_request_looks_at_its_grant_when_it_leaves(kind: str) -> None:
+    """A grant that is late is renewed and not taken twice, whatever the request is."""
+    budget = LateOnce()
+    with WireServer() as server, HubSpotClient("t", base_url=server.url, budget=budget) as hubspot:
+        EVERY_KIND[kind](hubspot)
+        assert len(server.seen) == 1
+    assert budget.events == ["take", "confirm", "renew", "confirm", "left"]
 
 
 def test_a_request_that_is_late_again_and_again_ends_and_certainly_wrote_nothing() -> None:

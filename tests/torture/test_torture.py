@@ -45,3 +45,20 @@ def test_a_world_that_changes_between_two_nights_doubles_and_loses_nothing_and_e
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 doubled, 0 lost, 0 falsely unchanged" in done.stdout
     assert " 0 refused" not in done.stdout
+
+
+def take_over(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Two runs of one sync, of which the second takes the lock."""
+    command = [sys.executable, "-m", "tests.torture.take_over", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the harness forks and stops processes")
+def test_a_run_whose_lock_was_taken_away_doubles_and_loses_nothing_and_would_without_the_fence() -> None:
+    """Both runs are at work after the take-over in every seed; without the fence the same seeds double."""
+    done = take_over("--seeds", "4", "--from", "14")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "both runs at work after the take-over in 4: 0 doubled in 0 seeds, 0 lost" in done.stdout
+    control = take_over("--seeds", "2", "--from", "14", "--no-fence")
+    assert control.returncode == 1, control.stdout + control.stderr
+    assert "doubled in 0 seeds" not in control.stdout

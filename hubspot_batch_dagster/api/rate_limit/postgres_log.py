@@ -133,7 +133,7 @@ _MERGE: Mapping[Merge, str] = {
 _CREATION_LOCK = 0x68756273706F74
 _DRIVER = "postgresql+psycopg"
 _INSTALL = "A budget in Postgres needs its driver. Install it: pip install hubspot-batch-dagster[postgres]"
-_FINAL = re.compile(
+FINAL = re.compile(
     "FATAL.*(authentication failed|does not exist|pg_hba)|permission denied|no password supplied"
 )
 """What no waiting cures."""
@@ -247,7 +247,7 @@ class PostgresLog:
         except SQLAlchemyError as error:
             self._ready = False
             reason = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
-            final = _FINAL.search(reason) is not None
+            final = FINAL.search(reason) is not None
             raise LogUnavailable(
                 f"Postgres at {self._place} does not answer ({reason})", final=final
             ) from None

@@ -81,13 +81,22 @@ class _Sync:
         """
         latest = self.log.state.latest
         if latest is None or latest.run != run:
-            latest = self.log.refresh().latest
-        if latest is None or latest.run != run:
-            raise self.overtaken(run)
+            self.state_for(run)
         try:
             self.log.append(run, ops)
         except Taken:
             raise self.overtaken(run) from None
+
+    def state_for(self, run: str) -> tuple[SyncState, Generation]:
+        """What is known of the sync now, and its line, for its latest run; hold ``writer``.
+
+        Raises:
+            Overtaken: A later run has begun.
+        """
+        state = self.log.refresh()
+        if state.latest is None or state.latest.run != run:
+            raise self.overtaken(run)
+        return state, state.latest
 
     def overtaken(self, run: str) -> Overtaken:
         """The error for a run that is not the latest any more."""
@@ -253,15 +262,13 @@ class BucketJournal(Journal):
             if not forget:
                 self._sync(sync).commit(run, [_line(current=current)])
                 return
-            state = of.log.refresh()
-            if state.latest is None or state.latest.run != run:
-                raise of.overtaken(run)
+            state, latest = of.state_for(run)
             for of_run, name in state.images:
                 if kept_runs and of_run not in kept_runs:
                     dropped.append(name)
             folded = replace(
                 state,
-                latest=replace(state.latest, current=current),
+                latest=replace(latest, current=current),
                 settled=[],
                 kept=[],
                 respelt=[],
@@ -293,11 +300,9 @@ class BucketJournal(Journal):
     def rename(self, sync: str, new: str, run: str) -> None:
         old, of = self._sync(sync), self._sync(new)
         with old.writer, of.writer:
-            state = old.log.refresh()
-            if state.latest is None or state.latest.run != run:
-                raise old.overtaken(run)
+            state, line = old.state_for(run)
             of.log.refresh()
-            latest = replace(state.latest, identity=renamed(state.latest.identity, new), holder="")
+            latest = replace(line, identity=renamed(line.identity, new), holder="")
             whole = replace(state, latest=latest, settled=[], respelt=[], kept=list(old.log.outcomes()))
             # The new name points at the entry that gives the old one up: until that is made, it has no state.
             told = {"op": "from", "sync": new, "folder": old.log.folder}

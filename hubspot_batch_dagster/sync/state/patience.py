@@ -35,6 +35,7 @@ class Patience:
         work: Callable[[], T],
         trouble: tuple[type[Exception], ...],
         *,
+        at_most: float | None = None,
         is_away: Callable[[Exception], bool],
         refused: Callable[[Exception], StoreError],
         gone: Callable[[Exception, float], StoreError],
@@ -44,6 +45,7 @@ class Patience:
         Args:
             work: What to do.
             trouble: The errors of the place.
+            at_most: Seconds, where it is to be waited for no longer than these.
             is_away: Whether one of them says that it is away, and not that it refuses.
             refused: What to raise where it refuses.
             gone: What to raise where it was waited for in vain, for so many seconds.
@@ -52,6 +54,7 @@ class Patience:
             StoreError: It is away for too long, or refuses.
         """
         began, pause = time.monotonic(), 0.1
+        seconds = self._seconds if at_most is None else min(self._seconds, at_most)
         while True:
             try:
                 return work()
@@ -59,7 +62,7 @@ class Patience:
                 waited = time.monotonic() - began
                 if not is_away(error):
                     raise refused(error) from None
-                if waited + pause > (min(self._seconds, _HURRY) if self.stop.is_set() else self._seconds):
+                if waited + pause > (min(seconds, _HURRY) if self.stop.is_set() else seconds):
                     raise gone(error, waited) from None
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -11,10 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
 from hubspot_batch_dagster.sync.state.journal_engine import open_engine
 from hubspot_batch_dagster.sync.state.patience import Patience
 
 T = TypeVar("T")
+
+_FIRST_CONTACT = 30.0
+"""Seconds for which a server is waited for that has not answered anything: its URL is more likely wrong than the server away."""
 
 
 class Database:
@@ -25,21 +29,29 @@ class Database:
         patience: Seconds for which a server that does not answer is tried again.
 
     Attributes:
+        where: The URL, without its password.
+        dialect: ``sqlite`` or ``postgresql``.
         patience: For how long.
+        engine: The way to it.
     """
 
     def __init__(self, url: str, *, patience: float) -> None:
-        self.where = sa.engine.make_url(url).render_as_string(hide_password=True)
+        place = sa.engine.make_url(url)
+        self.where = place.render_as_string(hide_password=True)
+        self.dialect = place.get_backend_name()
         self.patience = Patience(patience)
         with self.explained("open"):
             self.engine = open_engine(url)
 
-    @property
-    def dialect(self) -> str:
-        """``sqlite`` or ``postgresql``."""
-        return self.engine.dialect.name
+    def first_contact(self, work: Callable[[], T]) -> T:
+        """Open the database, again while its server is away, but not for long.
 
-    def patiently(self, verb: str, work: Callable[[], T]) -> T:
+        Raises:
+            StoreError: It is away for too long, or refuses.
+        """
+        return self.patiently("open", work, at_most=_FIRST_CONTACT)
+
+    def patiently(self, verb: str, work: Callable[[], T], *, at_most: float | None = None) -> T:
         """Do work that may be done twice, again while the server is away.
 
         Raises:
@@ -49,6 +61,7 @@ class Database:
             return self.patience.wait_out(
                 work,
                 (SQLAlchemyError, OSError),
+                at_most=at_most,
                 is_away=is_away,
                 refused=partial(self._refused, verb),
                 gone=partial(self._gone, verb),
@@ -69,15 +82,15 @@ class Database:
     def _refused(self, verb: str, error: Exception) -> StoreError:
         return StoreError(
             f"Cannot {verb} the journal {self.where}: {_reason(error)}",
-            remedy="Check that its disk has room, that the file or database may be written, and that it is a journal. "
-            "A damaged file: move it away and adopt the records from the portal.",
+            remedy=_OF_A_FILE if self.dialect == "sqlite" else _OF_A_SERVER,
         )
 
     def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
         return StoreError(
             f"Cannot {verb} the journal {self.where}: the database does not answer, and was waited for {waited:.0f} s: "
             f"{_reason(error)}",
-            remedy="Start the database, then run again: what was sent is in the journal, and the run goes on from there.",
+            remedy="Start the database, or correct its URL, then run again: what was sent is in the journal, and the run goes on "
+            "from there.",
         )
 
     def _damaged(self, error: Exception) -> StoreError:
@@ -115,6 +128,12 @@ class Database:
         self.engine.dispose()
 
 
+_OF_A_FILE = (
+    "Check that its disk has room, that the file may be written, and that it is a journal. "
+    "A damaged file: move it away and adopt the records from the portal."
+)
+_OF_A_SERVER = "Check that the URL names a database that is there, that the user may make and write tables in it, and that its disk has room."
+
 _AWAY = ("08", "57P", "53300")
 """SQL states of a server that is not there, is stopping or starting, or has no connection free."""
 
@@ -131,4 +150,6 @@ def is_away(error: Exception) -> bool:
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     if state is not None:
         return str(state).startswith(_AWAY)
+    if FINAL.search(str(error.orig)):
+        return False
     return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"

@@ -61,8 +61,7 @@ class SqlJournal(Journal):
         self._commits = FencedCommits(self._database, self.generation)
         self._commit = self._commits.commit
         self._add_intents = insert_once(self._database.dialect, schema.intents)
-        with self._database.explained("open"):
-            self._migrate()
+        self._database.first_contact(self._migrate)
 
     def __repr__(self) -> str:
         return f"SqlJournal({self._database.where!r})"

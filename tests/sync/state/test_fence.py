@@ -292,6 +292,9 @@ def test_a_postgres_that_is_away_for_seconds_is_waited_out() -> None:
     journal.settle("s", "one", outcomes(intent("a"), 0, 1, 2), intent_id="a")
     assert journal.open_intents("s") == []
     assert len(list(journal.outcomes("s"))) == 1
+    server.down()
+    threading.Timer(1.0, server.up).start()
+    assert SqlJournal(server.url, patience=30.0).open_intents("s") == []  # away when it is opened
     impatient = SqlJournal(server.url, patience=0.5)
     server.stop()
     with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:

@@ -232,9 +232,22 @@ def test_a_journal_damaged_inside_is_an_error_before_anything_is_sent(bench: Ben
 
 def test_a_database_that_is_not_there_is_an_error_without_its_password() -> None:
     with pytest.raises(StoreError, match="Cannot open the journal") as caught:
-        SqlJournal("postgresql+psycopg://me:sesame@127.0.0.1:9/none?connect_timeout=2")
+        SqlJournal("postgresql+psycopg://me:sesame@127.0.0.1:9/none?connect_timeout=2", patience=0.2)
+    assert "correct its URL" in caught.value.remedy
     said = str(caught.value) + repr(caught.value) + str(pickle.loads(pickle.dumps(caught.value)))
     assert "sesame" not in said
+
+
+def test_a_journal_that_no_waiting_opens_is_said_at_once_with_the_remedy_of_a_server(
+    postgres: Postgres,
+) -> None:
+    """A database that does not exist is not waited for, and no file is said to be damaged."""
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="does not exist") as caught:
+        SqlJournal(postgres.url.rpartition("/")[0] + "/nowhere")
+    assert time.monotonic() - began < 5
+    assert "URL names a database" in caught.value.remedy
+    assert "file" not in caught.value.remedy
 
 
 def test_the_password_is_not_shown(postgres: Postgres) -> None:
