@@ -159,7 +159,8 @@ class Slow:
 
     def _run(self, rows: object, operation: Any) -> None:
         try:
-            self.first.run(rows, operation, batch_size=10)
+            # More batches than are in flight at once: there is a commit of answers and intents, and one of answers.
+            self.first.run(rows, operation, batch_size=5)
         except BaseException as error:
             self.error = error
 
