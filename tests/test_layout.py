@@ -118,7 +118,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/batches": (
         "packed_batch",
         "batch verdict",
-        "as_of journal_entries",
+        "as_of journal_entries value_comparison",
     ),
     "sync/delivery": (
         "association_sender dispatcher",
@@ -148,7 +148,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/settlement": (
         "answers recovery",
         "lookup matching",
-        "echoes refusals unique_values value_comparison",
+        "echoes refusals unique_values",
     ),
     "sync/stages": (
         "save",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from hubspot_batch_dagster.emulator import local_access
 from hubspot_batch_dagster.emulator.admin import Admin
@@ -160,6 +161,9 @@ def _altered(answer: Answer, fault: Fault, request: Request) -> Answer:
         return fault.made_answer(request)
     if fault.action == "omit" and isinstance(answer.body, dict) and answer.body.get("results"):
         answer.body["results"] = answer.body["results"][fault.rows :]
+    if fault.action == "keep" and isinstance(answer.body, dict) and isinstance(fault.body, Mapping):
+        for result in answer.body.get("results", ()):
+            result["properties"] = {**result["properties"], **fault.body}
     return answer
 
 

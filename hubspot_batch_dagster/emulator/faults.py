@@ -13,9 +13,9 @@ from hubspot_batch_dagster.emulator.exchange import Answer, Request, error_body
 from hubspot_batch_dagster.emulator.limits import burst_body, daily_body
 
 Action = Literal[
-    "answer", "drop", "truncate", "silent", "slow", "empty", "omit", "interim", "drip", "headers"
+    "answer", "drop", "truncate", "silent", "slow", "empty", "omit", "keep", "interim", "drip", "headers"
 ]
-WORKING = ("slow", "truncate", "omit", "interim", "drip", "headers")
+WORKING = ("slow", "truncate", "omit", "keep", "interim", "drip", "headers")
 MAX_SILENCE = 300.0
 HTML = (
     "<html><head><title>{status}</title></head>"
@@ -151,6 +151,11 @@ class Fault:
     def omit(cls, rows: int = 1, **fields: Any) -> Fault:
         """Do the work and leave some results out of the answer."""
         return cls("omit", **{"name": "omit", "rows": rows, "after_commit": True, **fields})
+
+    @classmethod
+    def keep(cls, values: Mapping[str, str], **fields: Any) -> Fault:
+        """Do the work and answer that the records have these values, as where a workflow writes its own at once."""
+        return cls("keep", **{"name": "keep", "body": dict(values), "after_commit": True, **fields})
 
     @classmethod
     def interim(cls, status: int = 102, seconds: float = 0.0, **fields: Any) -> Fault:

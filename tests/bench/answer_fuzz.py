@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.wire_server import Raw, WireServer
 from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
-from hubspot_batch_dagster.api.batch_results import traced_records
+from hubspot_batch_dagster.api.batch_results import ResultReader
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import endpoint
 from hubspot_batch_dagster.api.errors import HubSpotError
@@ -189,7 +189,7 @@ def settle(requester: Requester, action: Any) -> None:
     try:
         answer = requester.client.send(endpoint("contacts", action), rows.body())
         verdicts = verdicts_on(rows, answer, "contacts")
-        traced_records(answer.body)
+        ResultReader(("email",)).records(answer.body)
     except HubSpotError as error:
         decide(error, repeatable=action != "create", attempt=1, retry_policy=requester.retry_policy)
         verdicts = refusals(rows, error) or {0: rejection(error, error.correlation_id)}

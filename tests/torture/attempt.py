@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from hubspot_batch_dagster.emulator import EmulatorProcess
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
+from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.kills import Kill
@@ -87,8 +88,21 @@ def attempt(
     folder: Path,
     name: str,
     kill: Kill | None = None,
+    check: bool = False,
+    meanwhile: Callable[[float], None] = lambda _seconds: None,
 ) -> Ended:
-    """Run the sync once; with ``kill`` it dies on the way, if the way is long enough."""
+    """Run the sync once; with ``kill`` it dies on the way, if the way is long enough.
+
+    Args:
+        rows: What is sent.
+        operation: What is done with it.
+        hubspot: Where it is sent.
+        folder: For the store and the report.
+        name: Of the sync.
+        kill: How the run dies.
+        check: Whether the columns are checked against the portal first.
+        meanwhile: Called again and again while the run is at work, with the seconds since it began.
+    """
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     held = kill.fault() if kill is not None else None
@@ -98,28 +112,21 @@ def attempt(
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        _in_child(rows, operation, hubspot.url, hubspot.token, folder, name, kill)
+        _in_child(
+            lambda: _run(rows, operation, hubspot.url, hubspot.token, folder, name, check), folder, kill
+        )
     try:
-        return _watch(child, kill, held, hubspot, report)
+        return _watch(child, kill, held, hubspot, report, meanwhile)
     finally:
         _end(child)
 
 
-def _in_child(
-    rows: Sequence[dict[str, Any]],
-    operation: Operation,
-    url: str,
-    token: str,
-    folder: Path,
-    name: str,
-    kill: Kill | None,
-) -> None:
+def _in_child(run: Callable[[], dict[str, Any]], folder: Path, kill: Kill | None) -> None:
     try:
         gc.freeze()
         if kill is not None:
             kill.arm()
-        report = _run(rows, operation, url, token, folder, name)
-        _tell(folder, report)
+        _tell(folder, run())
         os._exit(0)
     except BaseException as error:
         (folder / "died.txt").write_text(traceback.format_exc())
@@ -143,7 +150,13 @@ def _open_store(folder: Path) -> Store:
 
 
 def _run(
-    rows: Sequence[dict[str, Any]], operation: Operation, url: str, token: str, folder: Path, name: str
+    rows: Sequence[dict[str, Any]],
+    operation: Operation,
+    url: str,
+    token: str,
+    folder: Path,
+    name: str,
+    check: bool,
 ) -> dict[str, Any]:
     client = OneClock(token, base_url=url, timeout=Timeout(connect=2.0, read=READ_TIMEOUT, total=2.0))
     try:
@@ -155,6 +168,7 @@ def _run(
             store=store,
             name=name,
             options=RunOptions(retry_policy=PATIENCE),
+            portal=Portal(client) if check else None,
         )
     except (InputError, StoreError, ConservationError) as error:
         return {"how": "broken", "said": f"{type(error).__name__}: {error}"}
@@ -170,13 +184,21 @@ def _run(
     }
 
 
-def _watch(child: int, kill: Kill | None, held: Any, hubspot: EmulatorProcess, report: Path) -> Ended:
+def _watch(
+    child: int,
+    kill: Kill | None,
+    held: Any,
+    hubspot: EmulatorProcess,
+    report: Path,
+    meanwhile: Callable[[float], None],
+) -> Ended:
     began = time.monotonic()
     while True:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return _ended(status, report)
         passed = time.monotonic() - began
+        meanwhile(passed)
         if passed > LONGEST:
             return Ended("hung", said=f"still at work after {LONGEST:g} s")
         if kill is not None and kill.kind == "moment" and passed >= kill.seconds:

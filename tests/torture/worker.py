@@ -15,7 +15,7 @@ from tests.torture.trial import Trial, Verdict, choose
 
 def work(seeds: range, only: str, folder: Path, results: Connection, seconds: float) -> None:
     """One worker: an emulator of its own, and one seed after the other."""
-    _import_all()
+    import_all()
     until = time.monotonic() + seconds
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError), EmulatorProcess() as hubspot:
         for seed in seeds:
@@ -32,7 +32,7 @@ def work(seeds: range, only: str, folder: Path, results: Connection, seconds: fl
                 shutil.rmtree(folder / str(seed), ignore_errors=True)
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """What a run imports on its way, so that its forked processes have it."""
     import duckdb
     import pandas  # pyarrow imports it to look at lists

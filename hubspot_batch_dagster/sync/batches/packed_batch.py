@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import to_json
 
-from hubspot_batch_dagster.api.batch_results import traced_records
+from hubspot_batch_dagster.api.batch_results import ResultReader, TracedRecord, differing
 from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.departure import Moment
 from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch, intent_id
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, payload_of
+from hubspot_batch_dagster.sync.batches.value_comparison import can_be
 from hubspot_batch_dagster.sync.batches.verdict import is_record_id
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import prefixed, suffixed
@@ -86,9 +87,9 @@ class PackedBatch:
         """The intent of the unpacked batch, as it is in the journal."""
         return replace(batch.intent(self.sent_at, self.own_at), written=self.written)
 
-    def accept(self, body: bytes, settled_at: float) -> AcceptedBatch | None:
+    def accept(self, body: bytes, settled_at: float, reader: ResultReader) -> AcceptedBatch | None:
         """Settle an answer in which all went well for every row; ``None`` if it says anything else."""
-        records = traced_records(body)
+        records = reader.records(body)
         if records is None or len(records) != len(self.rows):
             return None
         found = {each.trace_id: each for each in records}
@@ -97,13 +98,24 @@ class PackedBatch:
         except KeyError:
             return None
         ids = [each.id for each in mine]
-        if len(set(ids)) < len(ids) or not all(map(is_record_id, ids)):
+        if len(set(ids)) < len(ids) or not all(map(is_record_id, ids)) or self._contradicted(mine, reader):
             return None
         if self.action == "upsert":
             outcomes = ["created" if each.new else "updated" for each in mine]
         else:
             outcomes = [f"{self.action}d"] * len(mine)
         return AcceptedBatch(self, ids, outcomes, settled_at)
+
+    def _contradicted(self, records: Sequence[TracedRecord], reader: ResultReader) -> bool:
+        """Whether a record has another value than was sent for its row."""
+        stored = [each.values for each in records]
+        sent = reader.sent(self.body)
+        return stored != sent and any(
+            not can_be(kept, value)
+            for own, record in zip(sent, stored, strict=True)
+            if own is not None and record is not None and own != record
+            for value, kept in differing(own, record)
+        )
 
 
 @dataclass(frozen=True)

@@ -309,10 +309,12 @@ class BatchDelivery(BatchLookup):
         about = self._about(words, rows)
         if about is TrialResult.ROWS and len(rows) == 1:
             return True
-        self._no_success(error, [row for row in rows if self.states[row] in UNDER_WAY])
-        if about is TrialResult.RUN:
+        under_way = [row for row in rows if self.states[row] in UNDER_WAY]
+        if about is TrialResult.RUN:  # of a 409 too: the first row was in the way, so none was written
+            self.states.happens(Event.NOT_CARRIED_OUT, under_way)
             self.requester.stop.set(_about_the_run(error))
         else:
+            self._no_success(error, under_way)
             self._take_apart(rows)
         return False
 

@@ -28,6 +28,7 @@ class BatchLookup(BatchSettlement):
         self.requester = sender.requester
         self.groups = Groups(range(len(batch)))
         self.resent: Counter[int] = Counter()
+        self.examined: set[int] = set()
 
     def _conflict(self, rows: list[int]) -> list[int]:
         """A 409 for a batch of creates: whether the other rows were written is not documented, so look before sending again.
@@ -35,6 +36,7 @@ class BatchLookup(BatchSettlement):
         Returns:
             The rows that were not written.
         """
+        self.examined.update(rows)
         found = self._own([row for row in rows if row in self.keyed])
         bare = [row for row in rows if row not in self.keyed]
         if bare:
@@ -75,7 +77,9 @@ class BatchLookup(BatchSettlement):
         doubtful = {
             row: verdict
             for row, verdict in verdicts.items()
-            if row in self.keyed and is_conflict(verdict) and (adopts or self.states[row] is State.RESENT)
+            if row in self.keyed
+            and is_conflict(verdict)
+            and (adopts or row in self.examined or self.states[row] is State.RESENT)
         }
         return {row: verdict for row, verdict in verdicts.items() if row not in doubtful}, doubtful
 

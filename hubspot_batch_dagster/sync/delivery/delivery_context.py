@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from hubspot_batch_dagster.api.batch_results import ResultReader
 from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.departure import LeaveBy, Moment
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
@@ -47,6 +48,7 @@ class DeliveryContext:
         perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
         owners: The keys of the rows of this run that have some records.
         trials: Finds out whether refusals are about rows or about the run.
+        reader: Reads answers in which all went well, with the values of the properties that are sent.
         outage: Waits out the trouble that all batches meet.
     """
 
@@ -68,6 +70,7 @@ class DeliveryContext:
     perhaps_archived: Set[str] = frozenset()
     owners: Callable[[Sequence[str]], dict[str, str]] = lambda _ids: {}
     trials: RefusalTrials = field(default_factory=RefusalTrials)
+    reader: ResultReader = field(default_factory=ResultReader)
     outage: Outage = field(default_factory=Outage)
 
     def post(

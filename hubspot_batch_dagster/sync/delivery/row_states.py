@@ -14,7 +14,9 @@ twice is impossible.** ``LEAVES`` is possible from ``READY``, where HubSpot cert
 ``IN_DOUBT``, which a bare create never enters.
 
 A 409 for a whole batch of creates is a case of its own: HubSpot has answered, so it will do nothing more, but what it wrote
-before the conflict is not documented. The rows are ``EXAMINED``: those whose records are not there were not made.
+before the conflict is not documented. The rows are ``EXAMINED``: those whose records are not there were not made. Where an
+earlier request of a row is in doubt, it stays so. And where HubSpot refuses every row in the same words, the first row of a batch was
+in the way already: nothing of it was written.
 
 A row ends in one of five ways: it has its outcome (``SETTLED``); it is sent in another way, with an intent of its own
 (``HANDED_BACK``); it was certainly not written (``UNSENT``); it was perhaps written, and the next run sends it again
@@ -121,14 +123,14 @@ TRANSITIONS: Mapping[Kind, Transitions] = {
         (State.RESENT, Event.FOUND): State.SETTLED,
         (State.RESENT, Event.NO_ANSWER): State.UNREAD,
         (State.RESENT, Event.OMITTED): State.UNREAD,
-        (State.RESENT, Event.CONFLICT): State.EXAMINED,
+        (State.RESENT, Event.CONFLICT): State.UNREAD,
         (State.UNREAD, Event.FOUND): State.SETTLED,
         (State.UNREAD, Event.REFUSED): State.SETTLED,
         (State.UNREAD, Event.NOT_FOUND): State.IN_DOUBT,
         (State.UNREAD, Event.GIVEN_UP): State.OPEN,
         (State.EXAMINED, Event.FOUND): State.SETTLED,
         (State.EXAMINED, Event.REFUSED): State.SETTLED,
-        (State.EXAMINED, Event.NOT_FOUND): State.IN_DOUBT,
+        (State.EXAMINED, Event.NOT_FOUND): State.READY,
         (State.EXAMINED, Event.GIVEN_UP): State.OPEN,
         (State.IN_DOUBT, Event.GIVEN_UP): State.OPEN,
     },

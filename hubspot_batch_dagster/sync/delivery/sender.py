@@ -17,7 +17,6 @@ from hubspot_batch_dagster.sync.delivery.archive_guard import archivable
 from hubspot_batch_dagster.sync.delivery.batch_delivery import BatchDelivery
 from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
-from hubspot_batch_dagster.sync.settlement.echoes import contradicts
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ class Sender(DeliveryContext):
         first = None
         if not self.requester.stop:
             first = self.post(packed.action, packed.body, leaving=leaving)
-            if isinstance(first, Answer) and not contradicts(packed, first.body):
-                accepted = packed.accept(first.body, self.clock())
+            if isinstance(first, Answer):
+                accepted = packed.accept(first.body, self.clock(), self.reader)
                 if accepted is not None:
                     self.trials.row_taken()
                     return DeliveredBatch(accepted=accepted)

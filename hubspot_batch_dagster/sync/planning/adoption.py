@@ -11,11 +11,11 @@ from collections.abc import Iterator, Set
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
+from hubspot_batch_dagster.sync.batches.value_comparison import holds
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
-from hubspot_batch_dagster.sync.settlement.value_comparison import holds
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import REVERTED

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
+from hubspot_batch_dagster.sync.batches.value_comparison import holds
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_hash
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.schema.drift import Drift
-from hubspot_batch_dagster.sync.settlement.value_comparison import holds
 from hubspot_batch_dagster.sync.staging.shared_records import MESSAGE
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 

@@ -12,7 +12,7 @@ from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.models import BatchAnswer, ErrorItem, Warning_
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written
-from hubspot_batch_dagster.sync.settlement.echoes import WARNING, contradicted
+from hubspot_batch_dagster.sync.settlement.echoes import with_warnings
 from hubspot_batch_dagster.sync.settlement.matching import settle
 
 
@@ -24,12 +24,7 @@ def verdicts_on(batch: Batch, answer: Answer, object_type: str) -> dict[int, Ver
     """
     if batch.action == "archive" and not answer.body:
         return {i: Verdict(outcome="archived", id=batch.ids[i]) for i in range(len(batch))}
-    verdicts = settle(batch, *_results(answer), object_type)
-    if batch.action in ("update", "upsert"):
-        for i in contradicted(batch.traces(), batch.properties, answer.body) & verdicts.keys():
-            warning = "; ".join(filter(None, (verdicts[i].warning, WARNING)))
-            verdicts[i] = verdicts[i]._replace(warning=warning)
-    return verdicts
+    return with_warnings(batch, settle(batch, *_results(answer), object_type), answer.body)
 
 
 def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:

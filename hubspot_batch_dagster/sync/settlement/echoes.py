@@ -1,33 +1,31 @@
 """Echoes: a success that says, beside the record's id, that HubSpot did not take a value.
 
-HubSpot moves a lifecycle stage forward only. An earlier one is answered with a 200, and with the stage that the record keeps.
+An answer repeats the properties of each record. Where one of them is not what was sent, and no way of HubSpot's to write it
+either, the row gets a warning: HubSpot moves a lifecycle stage forward only, and a workflow may set a value of its own. The property
+by which HubSpot finds the record is left out: a contact is found by each of its addresses.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import DecodeError, Struct, field
 from msgspec.json import Decoder
 
-from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch
+from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.value_comparison import can_be
+from hubspot_batch_dagster.sync.batches.verdict import Verdict
 
-KEPT = "lifecyclestage"
-"""The property that HubSpot keeps as it is without a word."""
+STAGE = "lifecyclestage"
 
-_SENT = f'"{KEPT}":'
-
-WARNING = f"HubSpot kept another {KEPT} than was sent: a stage is not moved back. Clear the property first, then send the stage."
-
-
-class _Stage(Struct):
-    lifecyclestage: str | None = None
+STAGE_KEPT = f"HubSpot kept another {STAGE} than was sent: a stage is not moved back. Clear the property first, then send the stage."
 
 
 class _Record(Struct):
-    trace_id: str = field(name="objectWriteTraceId", default="")
-    properties: _Stage = field(default_factory=_Stage)
+    id: str = ""
+    properties: dict[str, Any] = field(default_factory=dict)
 
 
 class _Answer(Struct):
@@ -37,41 +35,37 @@ class _Answer(Struct):
 _DECODER = Decoder(_Answer)
 
 
-def contradicts(packed: PackedBatch, body: bytes) -> bool:
-    """Whether the answer to a packed batch says of any row that a value was not taken."""
-    if packed.action not in ("update", "upsert") or _SENT.encode() not in packed.body:
-        return False
-    batch = packed.unpack()
-    return bool(contradicted(batch.traces(), batch.properties, body))
-
-
-def contradicted(traces: Mapping[str, int], properties: Sequence[str], body: bytes) -> set[int]:
-    """The rows of a batch whose record kept another value than was sent.
+def with_warnings(batch: Batch, verdicts: dict[int, Verdict], body: bytes) -> dict[int, Verdict]:
+    """The verdicts on a batch, with a warning where the answer has another value than was sent.
 
     Args:
-        traces: Trace id -> row.
-        properties: What was sent for each row, as JSON texts.
+        batch: What was sent.
+        verdicts: What the answer says of each row.
         body: The answer. What cannot be read contradicts nothing.
     """
-    sent = {i: _value(text) for i, text in enumerate(properties) if _SENT in text}
-    if not sent:
-        return set()
     try:
-        records = _DECODER.decode(body).results
+        echoes = {each.id: each.properties for each in _DECODER.decode(body).results}
     except (DecodeError, RecursionError, UnicodeDecodeError):
-        return set()
-    echoes = {
-        traces[each.trace_id]: each.properties.lifecyclestage for each in records if each.trace_id in traces
-    }
-    return {
-        i for i, value in sent.items() if value and echoes.get(i) and _folded(echoes[i]) != _folded(value)
-    }
+        return verdicts
+    return {i: _warned(batch, i, verdict, echoes) for i, verdict in verdicts.items()}
 
 
-def _value(properties: str) -> str | None:
-    found = json.loads(properties).get(KEPT)
-    return found if isinstance(found, str) else None
+def _warned(batch: Batch, i: int, verdict: Verdict, echoes: Mapping[str, Mapping[str, Any]]) -> Verdict:
+    echo = echoes.get(verdict.id or "")
+    if not echo or verdict.outcome == "rejected":
+        return verdict
+    sent = json.loads(batch.properties[i])
+    names = [name for name in contradicted(sent, echo) if name != batch.id_property]
+    if not names:
+        return verdict
+    said = (STAGE_KEPT if name == STAGE else f"HubSpot has another {name} than was sent." for name in names)
+    return verdict._replace(warning="; ".join(filter(None, (verdict.warning, *said))))
 
 
-def _folded(stage: str | None) -> str:
-    return (stage or "").strip().lower()
+def contradicted(sent: Mapping[str, str], echo: Mapping[str, Any]) -> list[str]:
+    """The properties of which a record has another value than was sent; what the answer does not repeat is none of them."""
+    return [
+        name
+        for name, value in sent.items()
+        if isinstance(kept := echo.get(name), str) and kept != value and not can_be(kept, value)
+    ]

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.value_comparison import holds, meaning, same_values
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
-from hubspot_batch_dagster.sync.settlement.value_comparison import holds, meaning, same_values
 
 MARGIN = 300.0
 """Seconds before an intent from which records are considered: clocks differ."""

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.value_comparison import related, same_values
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written, is_record_id
 from hubspot_batch_dagster.sync.settlement.refusals import rejection
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty
-from hubspot_batch_dagster.sync.settlement.value_comparison import related, same_values
 
 Match = Callable[[Batch, UniqueProperty, Written, list[int]], int | None]
 

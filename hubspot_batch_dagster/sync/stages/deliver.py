@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hubspot_batch_dagster.api.batch_results import ResultReader
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
@@ -124,6 +125,7 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         omit=lambda cells: area.omit(cells, {name: each.column for name, each in operation.rules.items()}),
         conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
+        reader=ResultReader(name for name in _properties(schema) if name != operation.id_property_name),
         owners=owners.keys_here_or_there if looks_there else owners.keys,
     )
     if not operation.is_association:
@@ -142,5 +144,15 @@ def _conditional(run: RunContext) -> ConditionalProperties:
 
 
 def _before_images(run: RunContext, schema: Schema) -> BeforeImages:
-    names = [each.property for each in schema.encoder.layout.fields]
-    return BeforeImages(run.requester, run.store.journal, run.object_type, run.name, run.definition.id, names)
+    return BeforeImages(
+        run.requester,
+        run.store.journal,
+        run.object_type,
+        run.name,
+        run.definition.id,
+        _properties(schema),
+    )
+
+
+def _properties(schema: Schema) -> list[str]:
+    return [each.property for each in schema.encoder.layout.fields]

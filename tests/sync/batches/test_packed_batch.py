@@ -11,6 +11,7 @@ from bench.sync_bench import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubspot_batch_dagster.api.batch_results import ResultReader
 from hubspot_batch_dagster.api.bodies import Sent, batch_body
 from hubspot_batch_dagster.api.client import as_model
 from hubspot_batch_dagster.api.models import ArchiveInput, CreateInput, UpdateInput, UpsertInput
@@ -125,7 +126,7 @@ def test_the_journal_gives_back_the_intent_and_the_outcomes_of_a_packed_batch(
     assert [json.loads(each) for each in found.bodies] == (
         [json.loads(each) for each in unpacked.properties] if action == "create" else []
     )
-    accepted = batch.accept(answer(batch), 4.0)
+    accepted = batch.accept(answer(batch), 4.0, ResultReader(("email",)))
     assert accepted is not None
     journal.record("sync", "run", [Line(batch.intent_id, action, 4.0, accepted.payload())], [])
     assert not journal.open_intents("sync")
@@ -158,7 +159,7 @@ def test_the_journal_gives_back_the_intent_and_the_outcomes_of_a_packed_batch(
 )
 def test_an_answer_that_says_anything_but_all_well_is_not_taken_as_such(body: bytes) -> None:
     (batch,) = packed(table([("a", "x", False), ("b", "y", False)]), "upsert", "run", "email", 100)
-    assert batch.accept(body, 1.0) is None
+    assert batch.accept(body, 1.0, ResultReader(("email",))) is None
 
 
 def test_a_batch_whose_body_would_be_too_long_is_divided(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,7 @@ def test_a_409_of_every_row_that_names_nothing_is_about_the_run_too(
     table = firms(rows) if operation is COMPANIES else people(rows)
     result = bench.run(table, operation, batch_size=size, retry_policy=policy, wait_for_unknown=False)
     assert result.counts["rejected"] <= (0 if size > 1 else 8)
+    assert result.counts["unsent"] + result.counts["rejected"] == rows
     assert result.stopped is not None
     assert "It exists already" in str(result.stopped)
     assert bench.writes() <= 1 + MOST_REQUESTS

@@ -16,10 +16,10 @@ from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.operations.existing_records import Update
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.batches.batch import Batch
+from hubspot_batch_dagster.sync.batches.value_comparison import same_values
 from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Written
 from hubspot_batch_dagster.sync.settlement.matching import settle
 from hubspot_batch_dagster.sync.settlement.refusals import refusals, rejection
-from hubspot_batch_dagster.sync.settlement.value_comparison import same_values
 
 
 def batch_of(

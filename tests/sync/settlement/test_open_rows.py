@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.value_comparison import same_values
 from hubspot_batch_dagster.sync.settlement import lookup
 from hubspot_batch_dagster.sync.settlement.lookup import MARGIN, OpenRows
-from hubspot_batch_dagster.sync.settlement.value_comparison import same_values
 
 VALUES = st.dictionaries(st.sampled_from("abc"), st.sampled_from(["1", "1.0", "x", " X ", "", "2026-01-02"]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set
 from datetime import datetime, timedelta, timezone
+from html import unescape
 
 
 def same_values(sent: Mapping[str, str], stored: Mapping[str, str | None]) -> bool:
@@ -39,6 +40,45 @@ def related(sent: str, stored: str) -> bool:
     return same or meaning(sent) == meaning(stored)
 
 
+def can_be(stored: str, sent: str) -> bool:
+    """Whether a stored value is the one that was sent, in HubSpot's own way to write it.
+
+    Blanks and capitals, dates and numbers, the order of options, the punctuation of phone numbers, the domain of a web address
+    and the tags of a formatted text make no other value.
+    """
+    if not stored or not sent:
+        return stored == sent
+    return (
+        meaning(sent) == meaning(stored)
+        or _number(sent) == _number(stored) is not None
+        or _same_options(sent, stored)
+        or _same_plainly(sent, stored)
+        or _is_its_domain(sent, stored)
+    )
+
+
+def _number(text: str) -> float | None:
+    return float(text) if _NUMBER.match(text.strip()) else None
+
+
+def _same_options(sent: str, stored: str) -> bool:
+    """Whether several options are the same, or, behind a leading semicolon, were added."""
+    wanted, there = ({each.strip().lower() for each in text.split(";")} - {""} for text in (sent, stored))
+    return ";" in sent and (wanted <= there if sent.startswith(";") else wanted == there)
+
+
+def _same_plainly(sent: str, stored: str) -> bool:
+    if _number(sent) is not None and _number(stored) is not None:
+        return False
+    return _plain(_TAG.sub("", unescape(sent))) == _plain(_TAG.sub("", unescape(stored))) != ""
+
+
+def _is_its_domain(sent: str, stored: str) -> bool:
+    """Whether a stored value is the domain of a web address that was sent."""
+    kept = _folded(stored)
+    return "." in kept and kept in re.split(r"://|www\.|/", _folded(sent))
+
+
 def _holds(sent: str, stored: str, *, loosely: bool) -> bool:
     loosely = loosely or _INSTANT.match(_folded(stored)) is not None
     return sent == stored or (loosely and meaning(sent) == meaning(stored))
@@ -50,6 +90,7 @@ def _folded(value: str) -> str:
 
 _TELLING = 4
 """Characters from which on it is no accident that one text is found in another."""
+_TAG = re.compile(r"<[^<>]*>")
 _NOT_PLAIN = re.compile(r"[\W_]+")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?$")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(t\d\d:\d\d.*)?$")
