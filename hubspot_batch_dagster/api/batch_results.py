@@ -7,6 +7,7 @@ a fraction of the time of the whole model, and it is done for every request of a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from types import GenericAlias
 from typing import Annotated, Any, Literal
 
@@ -47,21 +48,12 @@ Nothing = Annotated[list[None], Meta(max_length=0)] | None
 
 
 class TracedRecord(Struct, frozen=True):
-    """A written record with the trace id of its input, and no warnings.
-
-    Attributes:
-        values: The properties that the reader was asked for, to be compared with those of other records of the same reader;
-            ``None`` if the answer repeats none.
-    """
+    """A written record with the trace id of its input, and no warnings."""
 
     id: str
     trace_id: str = field(name="objectWriteTraceId")
     new: bool = False
     warnings: Nothing = None
-
-    @property
-    def values(self) -> object:
-        return getattr(self, "properties", None)
 
 
 class ResultReader:
@@ -77,10 +69,14 @@ class ResultReader:
     def __init__(self, names: Iterable[str] = ()) -> None:
         named = {f"p{i}": name for i, name in enumerate(dict.fromkeys(names))}
         values = defstruct(
-            "Values", [(each, str | None, None) for each in named], rename=named, frozen=True, eq=True
+            "Values", [(each, str | None, None) for each in named], rename=named, frozen=True, gc=False
         )
         record = defstruct(
-            "EchoedRecord", [("properties", values | None, None)], bases=(TracedRecord,), frozen=True
+            "EchoedRecord",
+            [("properties", values | None, None)],
+            bases=(TracedRecord,),
+            frozen=True,
+            gc=False,
         )
         clean: list[tuple[str, Any] | tuple[str, Any, Any]] = [
             ("status", Literal["COMPLETE"]),
@@ -88,7 +84,7 @@ class ResultReader:
             ("errors", Nothing, None),
         ]
         self._answers: Decoder[Any] = Decoder(defstruct("CleanAnswer", clean, frozen=True))
-        entry = defstruct("Input", [("properties", values | None, None)], frozen=True)
+        entry = defstruct("Input", [("properties", values | None, None)], frozen=True, gc=False)
         self._bodies: Decoder[Any] = Decoder(
             defstruct("Body", [("inputs", GenericAlias(list, (entry,)))], frozen=True)
         )
@@ -104,6 +100,11 @@ class ResultReader:
         except (DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return found
+
+    @staticmethod
+    def stored(records: Iterable[TracedRecord]) -> list[object]:
+        """The values of each record, to be compared with what was sent; ``None`` where the answer repeats none."""
+        return list(map(attrgetter("properties"), records))
 
     def sent(self, body: bytes) -> list[object]:
         """The values of each input of a request of ours, in the order of the inputs."""

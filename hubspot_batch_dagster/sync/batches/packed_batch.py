@@ -108,8 +108,7 @@ class PackedBatch:
 
     def _contradicted(self, records: Sequence[TracedRecord], reader: ResultReader) -> bool:
         """Whether a record has another value than was sent for its row."""
-        stored = [each.values for each in records]
-        sent = reader.sent(self.body)
+        stored, sent = reader.stored(records), reader.sent(self.body)
         return stored != sent and any(
             not can_be(kept, value)
             for own, record in zip(sent, stored, strict=True)
