@@ -85,7 +85,7 @@ def _settings(parser: Parser, given: argparse.Namespace) -> Settings:
 def _given_settings(parser: Parser, given: argparse.Namespace) -> dict[str, Any]:
     try:
         parsed = json.loads(given.settings)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         parser.error(f"--settings is not JSON: {error}")
     if not isinstance(parsed, dict):
         parser.error('--settings must be a JSON object, such as {"search_lag": 0}.')

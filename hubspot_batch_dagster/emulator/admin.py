@@ -51,7 +51,7 @@ class Admin:
             return Answer(200, handler(given, *parts[1:]))
         except Refused as refused:
             return refused.answer
-        except (ValueError, TypeError, KeyError, AttributeError, BooksIncomplete) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BooksIncomplete) as error:
             return Answer(400, error_body(f"{type(error).__name__}: {error}"))
 
     def _get_status(self, _: Any) -> Any:

@@ -10,7 +10,14 @@ from hubspot_batch_dagster.emulator import local_access
 from hubspot_batch_dagster.emulator.admin import Admin
 from hubspot_batch_dagster.emulator.books import RequestEntry
 from hubspot_batch_dagster.emulator.catalogue import all_routes
-from hubspot_batch_dagster.emulator.exchange import Answer, Refused, Request, error_body, not_found
+from hubspot_batch_dagster.emulator.exchange import (
+    Answer,
+    Refused,
+    Request,
+    error_body,
+    invalid_json,
+    not_found,
+)
 from hubspot_batch_dagster.emulator.faults import Fault, Faults
 from hubspot_batch_dagster.emulator.limits import Limits
 from hubspot_batch_dagster.emulator.oauth import Credentials
@@ -87,7 +94,7 @@ class App:
             if fault is not None and fault.action == "slow" and not fault.after_commit:
                 await asyncio.sleep(fault.seconds)
             if fault is None or fault.works:
-                answer = found.route.handler(self.portal, request)
+                answer = _worked(found, self.portal, request)
             else:
                 answer = fault.made_answer(request)
         except Refused as refused:
@@ -154,6 +161,20 @@ class App:
             seconds=seconds,
         )
         self.portal.books.note_request(entry)
+
+
+def _worked(found: Found, portal: Portal, request: Request) -> Answer:
+    """Answer a request by its operation.
+
+    HubSpot reads a body into types before it works, and refuses what does not fit. Here a value of the wrong type
+    shows where it is used.
+    """
+    try:
+        return found.route.handler(portal, request)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if not request.body:
+            raise
+        raise invalid_json("a value is of another type than expected") from error
 
 
 def _altered(answer: Answer, fault: Fault, request: Request) -> Answer:

@@ -89,7 +89,11 @@ def _ends(portal: Portal, request: Request) -> tuple[str, str]:
 
 
 def _own(portal: Portal, source: str, target: str, type_id: str) -> AssociationType:
-    found = portal.associations.find("USER_DEFINED", int(type_id)) if type_id.isdigit() else None
+    found = (
+        portal.associations.find("USER_DEFINED", int(type_id))
+        if type_id.isascii() and type_id.isdigit()
+        else None
+    )
     if found is None or (found.source, found.target) != (source, target):
         raise not_found(f"There is no label {type_id} from {source} to {target}")
     return found

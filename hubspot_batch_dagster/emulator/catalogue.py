@@ -218,11 +218,11 @@ def _pipeline_routes() -> tuple[Route, ...]:
 
 
 def _oauth_routes(credentials: Credentials) -> tuple[Route, ...]:
-    versions = ("v1", "v3", *DATED)
+    new, old = ("v3", *DATED), ("v1",)
     endpoints = {
-        "/oauth/token": ("oauth.token", credentials.grant),
-        "/oauth/token/introspect": ("oauth.introspect", credentials.introspect),
-        "/oauth/token/revoke": ("oauth.revoke", credentials.revoke),
+        "/oauth/token": ("oauth.token", credentials.grant, (*old, *new)),
+        "/oauth/token/introspect": ("oauth.introspect", credentials.introspect, new),
+        "/oauth/token/revoke": ("oauth.revoke", credentials.revoke, new),
     }
 
     def handler_for(path: str) -> Handler:
@@ -240,14 +240,13 @@ def _oauth_routes(credentials: Credentials) -> tuple[Route, ...]:
     def delete_refresh_token(_: Portal, request: Request) -> Answer:
         return credentials.delete_refresh_token(request)
 
-    old = ("v1",)
     access, refresh = "/oauth/access-tokens/{token}", "/oauth/refresh-tokens/{token}"
     private = "/oauth/private-apps/get/access-token-info"
     return (
         Route("POST", private, "private_app.token_info", private_app_info, "oauth", "none", ("v2",)),
         *(
             Route("POST", path, name, handler_for(path), "oauth", "none", versions)
-            for path, (name, _) in endpoints.items()
+            for path, (name, _, versions) in endpoints.items()
         ),
         Route("GET", access, "oauth.access_token", about_token, "oauth", "none", old),
         Route("GET", refresh, "oauth.refresh_token", about_token, "oauth", "none", old),

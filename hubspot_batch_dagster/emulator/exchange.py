@@ -144,6 +144,8 @@ def _place(body: bytes) -> str:
         return f"line {error.lineno}, column {error.colno}: {error.msg}"
     except UnicodeDecodeError:
         return "line 1, column 1: the body is not UTF-8"
+    except RecursionError:
+        return "line 1, column 1: the body is nested too deeply"
     return "line 1, column 1: unreadable"
 
 

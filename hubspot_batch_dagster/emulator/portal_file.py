@@ -48,7 +48,7 @@ def read_portal_file(path: Path) -> Json:
         parsed = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PortalFileError(f"cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PortalFileError(f"is not JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise PortalFileError(f"must be a JSON object with {', '.join(PARTS)}")

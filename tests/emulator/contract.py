@@ -337,6 +337,11 @@ TokenInfo         scopes!                   [text]                  S PublicAcce
 TokenInfo         expires_in                whole                   S PublicAccessTokenInfoResponse
 TokenInfo         is_private_distribution   truth                   S PublicAccessTokenInfoResponse
 TokenInfo         signed_access_token       any                     S PublicAccessTokenInfoResponse
+InactiveToken     active!                   truth                   D RFC 7662, 2.2 (the contract tells of active tokens only)
+PrivateApp        userId!                   whole                   L (no page has it; HubSpot's MCP server asks it)
+PrivateApp        hubId!                    whole                   L (HubSpot's MCP server)
+PrivateApp        appId!                    whole                   L (HubSpot's MCP server)
+PrivateApp        scopes!                   [text]                  L (HubSpot's MCP server)
 OldTokenInfo      token!                    text                    S AccessTokenInfoResponse (v1)
 OldTokenInfo      token_type!               text                    S AccessTokenInfoResponse (v1)
 OldTokenInfo      client_id                 text                    S RefreshTokenInfoResponse (v1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -12,9 +14,41 @@ from emulator_helpers import Caller
 
 from hubspot_batch_dagster.emulator import Emulator, Fault
 from hubspot_batch_dagster.emulator.catalogue import all_routes
+from hubspot_batch_dagster.emulator.routes import DATED, Route, Router
 
 SOURCE = re.compile(r"(S [A-Z]\w+|D \w+|L\b).*")
 PLAIN = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 4}
+
+
+OLD = ("v1", "v2", "v4")
+"""Versions that few paths have; they are walked with v3."""
+
+
+def routes_of(hubspot: Emulator) -> tuple[Route, ...]:
+    return all_routes(hubspot.credentials, hubspot.app.limits)
+
+
+def endpoints(routes: Iterable[Route], version: str) -> set[tuple[str, str, str]]:
+    """Method, path and version of all that the walk of a version has to call."""
+    versions = {version, *OLD} if version == "v3" else {version}
+    return {(each.method, each.pattern, v) for each in routes for v in versions & set(each.versions)}
+
+
+def spelled(path: str, version: str) -> str:
+    """`crm/objects/contacts` in the spelling of a version; the parts of a pattern that vary get a value."""
+    values = {
+        "{type}": "contacts",
+        "{from}": "contacts",
+        "{to}": "deals",
+        "{name}": "city",
+        "{schema}": "contacts",
+    }
+    path = re.sub(r"\{\w+\}", lambda part: values.get(part[0], "77"), path.strip("/"))
+    path, question, query = path.partition("?")
+    first, second, *rest = path.split("/")
+    last = first == "crm" and not version.startswith("v")
+    order = [first, second, version] if last else [first, version, second]
+    return "/" + "/".join([*order, *rest]) + question + query
 
 
 class Walk:
@@ -22,29 +56,22 @@ class Walk:
 
     def __init__(self, call: Caller, hubspot: Emulator, version: str) -> None:
         self.call, self.hubspot, self.version = call, hubspot, version
-        self.seen: set[tuple[str, str]] = set()
+        self.router = Router(routes_of(hubspot))
+        self.seen: set[tuple[str, str, str]] = set()
         self.wrong: list[str] = []
-
-    def path(self, path: str, version: str | None = None) -> str:
-        """`crm/objects/contacts` in the spelling of a version."""
-        path, question, query = path.partition("?")
-        first, second, *rest = path.split("/")
-        used = version or self.version
-        order = [first, used, second] if first == "crm" and used.startswith("v") else [first, second, used]
-        if first != "crm":
-            order = [first, used, second]
-        return "/" + "/".join([*order, *rest]) + question + query
 
     def ask(
         self, schema: str | None, method: str, path: str, body: Any = None, *, version: str | None = None
     ) -> Any:
         """Call one endpoint; None as the schema means that a 204 without a body is right."""
-        answer = self.call.send(method, self.path(path, version), body)
+        answer = self.call.send(method, spelled(path, version or self.version), body)
         return self.look(schema, answer)
 
     def look(self, schema: str | None, answer: requests.Response) -> Any:
         entry = self.hubspot.books.requests()[-1]
-        self.seen.add((entry.operation, entry.version))
+        found = self.router.find(self.hubspot.portal, entry.method, entry.path)
+        if found is not None:
+            self.seen.add((found.route.method, found.route.pattern, found.version))
         told = f"{entry.method} {entry.path} {answer.status_code}"
         if schema is None:
             if (answer.status_code, answer.content) != (204, b""):
@@ -182,18 +209,18 @@ def definitions(walk: Walk) -> None:
         "properties": [{"name": "vin", "label": "VIN", "type": "string", "fieldType": "text"}],
         "associatedObjects": ["CONTACT"],
     }
-    kinds = "crm-object-schemas/schemas"
-    made = walk.ask("Schema", "POST", kinds, schema)["objectTypeId"]
-    walk.ask("Schemas", "GET", kinds)
-    walk.ask("Schema", "GET", f"{kinds}/{made}")
-    walk.ask("Schema", "PATCH", f"{kinds}/{made}", {"requiredProperties": []})
-    walk.ask("SchemaBatch", "POST", f"{kinds}/batch/read", {"inputs": [{"id": made}]})
-    limits(walk, made)
-    walk.ask(None, "DELETE", f"{kinds}/{made}")
+    for kinds in ("crm/schemas", "crm-object-schemas/schemas"):
+        made = walk.ask("Schema", "POST", kinds, schema)["objectTypeId"]
+        walk.ask("Schemas", "GET", kinds)
+        walk.ask("Schema", "GET", f"{kinds}/{made}")
+        walk.ask("Schema", "PATCH", f"{kinds}/{made}", {"requiredProperties": []})
+        walk.ask("SchemaBatch", "POST", f"{kinds}/batch/read", {"inputs": [{"id": made}]})
+        walk.ask(None, "DELETE", f"{kinds}/{made}")
 
 
-def limits(walk: Walk, custom: str) -> None:
+def limits(walk: Walk) -> None:
     base = "crm/limits"
+    custom = walk.hubspot.add_object_type("bikes", [{"name": "vin"}])
     walk.hubspot.seed_records(custom, [{"vin": "1"}])
     walk.hubspot.change(max_associations=1)
     (ada,) = walk.hubspot.seed_records("contacts", [{"email": "full@example.com"}])
@@ -212,8 +239,6 @@ def limits(walk: Walk, custom: str) -> None:
     assert walk.ask("NearLimits", "GET", f"{base}/associations/records/0-1/to")["results"]
     walk.ask("RecordLimit", "GET", f"{base}/associations/records/0-1/0-3")
     walk.hubspot.change(max_associations=250_000)
-    for record in list(walk.hubspot.records(custom)):
-        walk.hubspot.portal.table(custom).records.pop(record)
 
 
 def account(walk: Walk) -> None:
@@ -255,18 +280,23 @@ def tokens(walk: Walk, version: str) -> None:
         walk.look("OldTokenInfo", requests.get(f"{old}/access-tokens/{access}", timeout=10))
         walk.look("OldTokenInfo", requests.get(f"{old}/refresh-tokens/{refresh}", timeout=10))
         walk.look(None, requests.delete(f"{old}/refresh-tokens/{refresh}", timeout=10))
+        walk.look("Error", requests.get(f"{old}/refresh-tokens/{refresh}", timeout=10))
+        asked_of = f"{hubspot.url}/oauth/v2/private-apps/get/access-token-info"
+        walk.look("PrivateApp", requests.post(asked_of, json={"tokenKey": hubspot.token}, timeout=10))
         return
     for token in (access, refresh):
         walk.look("TokenInfo", requests.post(f"{base}/introspect", data={"token": token, **form}, timeout=10))
+    walk.look("InactiveToken", requests.post(f"{base}/introspect", data={"token": "x", **form}, timeout=10))
     walk.look(None, requests.post(f"{base}/revoke", data={"token": access, **form}, timeout=10))
 
 
-@pytest.mark.parametrize("version", ["v3", "2026-03"])
+@pytest.mark.parametrize("version", ["v3", *DATED])
 def test_every_endpoint_answers_as_the_contract_says(call: Caller, hubspot: Emulator, version: str) -> None:
     walk = Walk(call, hubspot, version)
     hubspot.change(search_lag=0.0)
     associations(walk, *records(walk))
     definitions(walk)
+    limits(walk)
     account(walk)
     for asked in ("v1", "v3") if version == "v3" else (version,):
         tokens(walk, asked)
@@ -275,12 +305,99 @@ def test_every_endpoint_answers_as_the_contract_says(call: Caller, hubspot: Emul
     hubspot.change(daily_limit=1)
     walk.ask("Error", "GET", "crm/owners")
     assert walk.wrong == []
-    there = {
-        route.operation
-        for route in all_routes(hubspot.credentials, hubspot.app.limits)
-        if version in route.versions or (version == "v3" and {"v1", "v4"} & set(route.versions))
-    }
-    assert there - {operation for operation, _ in walk.seen} == set()
+    assert endpoints(routes_of(hubspot), version) - walk.seen == set()
+
+
+def test_an_endpoint_that_no_walk_calls_is_found(hubspot: Emulator) -> None:
+    routes = routes_of(hubspot)
+    new = dataclasses.replace(
+        routes[0], pattern="/crm/objects/{type}/batch/polish", versions=("v2", "2026-03")
+    )
+    for version, called in (("v3", "v2"), ("2026-03", "2026-03")):
+        assert endpoints([*routes, new], version) - endpoints(routes, version) == {
+            (new.method, new.pattern, called)
+        }
+    walked = {v for version in ("v3", *DATED) for *_, v in endpoints(routes, version)}
+    assert walked == {v for route in routes for v in route.versions}
+
+
+REFUSALS: dict[str, tuple[Any, dict[str, Any], int]] = {
+    "without a token": (b"", {}, 401),
+    "without a scope": (b"", {"scopes": frozenset()}, 403),
+    "over the limit": (
+        b"",
+        {"burst_limit": 0, "search_limit": 0, "association_limit": 0, "oauth_limit": 0},
+        429,
+    ),
+    "that is no JSON": (b"{", {}, 400),
+    "that is nested without end": (b"[" * 200_000, {}, 400),
+    "that is a list": (b"[]", {}, 400),
+    "that is nothing": (b"", {}, 400),
+    "with inputs of the wrong kind": (b'{"inputs": [5, null]}', {}, 400),
+    "with empty inputs": (b'{"inputs": [{}]}', {}, 400),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_every_endpoint_refuses_as_the_contract_says(call: Caller, hubspot: Emulator, what: str) -> None:
+    body, settings, status = REFUSALS[what]
+    caller = Caller(hubspot, token="unknown") if what == "without a token" else call
+    hubspot.change(check_tokens=True, **settings)
+    refused, wrong = set(), []
+    for route in routes_of(hubspot):
+        for version in {route.versions[0], route.versions[-1]}:
+            path = spelled(route.pattern, version)
+            answer = caller.session.request(route.method, hubspot.url + path, data=body, timeout=10)
+            told = f"{route.method} {path} {answer.status_code}"
+            if answer.status_code >= 500:
+                wrong.append(f"{told}: {answer.text[:200]}")
+            elif answer.status_code >= 400:
+                schema = (
+                    "GrantError"
+                    if route.operation == "oauth.token" and answer.status_code == 400
+                    else "Error"
+                )
+                wrong += [f"{told}: {each}" for each in differences(schema, answer.json())]
+            if answer.status_code == status:
+                refused.add(route.pattern)
+    assert wrong == []
+    assert len(refused) >= 8
+
+
+WRONG_TYPES: list[Any] = [5, True, "text", [], ["text"], [5], [[]], {}, {"x": 5}, [{"x": []}], None]
+WORDS = re.findall(
+    r"\w+",
+    """
+    inputs properties associations objectWriteTraceId id idProperty from to types type propertiesWithHistory
+    filterGroups filters sorts query limit after values primaryObjectId objectIdToMerge objectId name label labels
+    options fieldType groupName stages metadata displayOrder associationTypeId inverseLabel requiredProperties
+    primaryDisplayProperty associatedObjects ruleArguments tokenKey archived
+    """,
+)
+"""Every word that an endpoint reads in a body."""
+
+
+@pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
+def test_values_of_the_wrong_type_are_refused_or_taken_and_never_break_an_endpoint(
+    call: Caller, hubspot: Emulator, value: Any
+) -> None:
+    flat = dict.fromkeys(WORDS, value)
+    bodies = [
+        flat,
+        {**flat, "inputs": [flat]},
+        {**flat, "filterGroups": [{"filters": [flat]}], "stages": [flat]},
+    ]
+    wrong = []
+    for route in routes_of(hubspot):
+        if route.method == "GET":
+            continue
+        for body in bodies:
+            answer = call.send(route.method, spelled(route.pattern, route.versions[-1]), body)
+            if answer.status_code >= 500 or (answer.content and not isinstance(answer.json(), dict)):
+                wrong.append(
+                    f"{route.method} {route.pattern} {body}: {answer.status_code} {answer.text[:200]}"
+                )
+    assert wrong == []
 
 
 def test_every_line_of_the_contract_names_its_source() -> None:

@@ -102,6 +102,7 @@ def test_books_that_have_dropped_entries_say_so_instead_of_counting_wrong(
         (["--port", "TAKEN"], "is in use. Give another --port"),
         (["--port", "70000"], "a port is between 0 and 65535"),
         (["--settings", "{nonsense"], "--settings is not JSON"),
+        (["--settings", "[" * 100_000], "--settings is not JSON"),
         (["--settings", "[1]"], "--settings must be a JSON object"),
         (["--settings", '{"colour": "red"}'], "no such setting: colour"),
         (
