@@ -32,7 +32,8 @@ class Settings:
         search_limit: Searches allowed in any rolling second. None: no limit.
         association_limit: A window of their own for the associations endpoints, as long as
             `burst_window`. None: they count in the burst window. Uncertain which.
-        oauth_limit: Requests to the token endpoint in any rolling 10 seconds.
+        oauth_limit: Requests to the token endpoint in any rolling 10 seconds; 10 by report. None: any.
+            Uncertain.
         max_inputs: Inputs a batch may hold; one more is a 400.
         max_history_inputs: The same for a batch read with `propertiesWithHistory`.
         max_association_inputs: Inputs an association create may hold.
@@ -114,7 +115,7 @@ class Settings:
     Attributes:
         portal_id: The account's number.
         time_zone: The account's time zone; its midnight resets the day's limit.
-        search_lag: Seconds until a write shows in search. Batch read sees it at once.
+        search_lag: Seconds until a write shows in search; how many is not known. Batch read sees it at once.
         required_properties: Versions on whose paths required properties and admin rules are enforced.
         listed_is_required: On those versions a create is refused that lacks what the guides list as required
             of a deal, ticket, company, product, service, project or user. The deals guide says that without
@@ -138,7 +139,7 @@ class Settings:
         check_tokens: Requests need a known token.
         scopes: Scopes of the portal's own token. None: all of them.
         token_seconds: How long an OAuth access token lives.
-        rotate_refresh_token: Each refresh gives a new refresh token and the old one ends.
+        rotate_refresh_token: Each refresh gives a new refresh token and the old one ends. Uncertain.
         keep_books: Every request and commit is kept in the books. Off saves memory in long load tests.
         max_book_entries: The most requests, and the most commits, that the books keep. Beyond that the
             oldest go, and questions that need them raise an error.

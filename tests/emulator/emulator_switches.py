@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import requests
 from emulator_helpers import Caller, contact_rows, rows
 
 from hubspot_batch_dagster.emulator import Emulator, Fault
@@ -260,8 +261,30 @@ def merged_id(call: Caller, hubspot: Emulator) -> Any:
     return call.post("/crm/v3/objects/companies/merge", body).json()["id"] == one
 
 
+def refreshed(hubspot: Emulator) -> requests.Response:
+    app = hubspot.credentials
+    form = {"client_id": app.client_id, "client_secret": app.client_secret}
+    asked = {**form, "grant_type": "refresh_token", "refresh_token": app.refresh_token}
+    return requests.post(f"{hubspot.url}/oauth/v3/token", data=asked, timeout=10)
+
+
+def tokens_asked_twice(_: Caller, hubspot: Emulator) -> Any:
+    return [refreshed(hubspot).status_code for _ in range(2)]
+
+
+def refresh_token_stays(_: Caller, hubspot: Emulator) -> Any:
+    before = hubspot.credentials.refresh_token
+    return bool(refreshed(hubspot).json()["refresh_token"] == before)
+
+
+def found_at_once(call: Caller, _: Emulator) -> Any:
+    call.batch("contacts", "create", contact_rows(1))
+    return searches(call, []).json()["total"]
+
+
 SWITCHES: dict[str, Switch] = {
     "association_limit": Switch({None: 429, 5: 200}, association_window),
+    "oauth_limit": Switch({None: [200, 200], 1: [200, 429]}, tokens_asked_twice),
     "max_inline_associations": Switch({None: 201, 1: 400}, inline_associations),
     "max_property_inputs": Switch({None: 200, 1: 400}, many_properties),
     "max_search_filters": Switch({18: 400, 25: 200}, search_filters_in_all),
@@ -349,39 +372,12 @@ SWITCHES: dict[str, Switch] = {
         {"keep": ["https://x.example/"], "normalise": ["x.example"], "refuse": []}, domain
     ),
     "gdpr_blocks_addresses": Switch({True: 400, False: 201}, purged),
+    "search_lag": Switch({5.0: 0, 0.0: 1}, found_at_once),
+    "rotate_refresh_token": Switch({False: True, True: False}, refresh_token_stays),
+    "max_body": Switch(
+        {20_000_000: 201, 50: 413},
+        lambda call, _: call.batch("contacts", "create", contact_rows(1)).status_code,
+    ),
     "enforce_validations": Switch({False: 201, True: 400}, ruled),
 }
 """Setting -> what is seen with each value that it can have."""
-
-KNOWN = frozenset(
-    [
-        "burst_limit",
-        "burst_window",
-        "daily_limit",
-        "search_limit",
-        "oauth_limit",
-        "max_inputs",
-        "max_history_inputs",
-        "max_association_inputs",
-        "max_association_reads",
-        "max_associations",
-        "latency",
-        "latency_jitter",
-        "inbound_jitter",
-        "date_ahead",
-        "portal_id",
-        "time_zone",
-        "search_lag",
-        "required_properties",
-        "normalise_dates",
-        "check_tokens",
-        "scopes",
-        "token_seconds",
-        "rotate_refresh_token",
-        "keep_books",
-        "max_book_entries",
-        "max_body",
-        "clock",
-    ]
-)
-"""Settings that are no unknowns: figures of an account, and how the emulator itself runs."""
