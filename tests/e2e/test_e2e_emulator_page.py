@@ -52,6 +52,39 @@ def test_the_page_shows_requests_records_faults_and_limits_as_they_happen(tmp_pa
         page.wait_for(f"Record {record_id} of contacts", "ada@example.com")
 
 
+CONTRASTS = """(() => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => numbers(colour).slice(0, 3).map(c => c / 255)
+        .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, place) => sum + c * [0.2126, 0.7152, 0.0722][place], 0);
+    const behind = e => numbers(getComputedStyle(e).backgroundColor)[3] === 0 && e.parentElement
+        ? behind(e.parentElement) : getComputedStyle(e).backgroundColor;
+    return [...document.body.querySelectorAll('*')]
+        .filter(e => !["SCRIPT", "STYLE"].includes(e.tagName))
+        .filter(e => [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim()))
+        .map(e => [light(getComputedStyle(e).color), light(behind(e))].sort((a, b) => b - a))
+        .map(([more, less]) => (more + 0.05) / (less + 0.05));
+})()"""
+"""How well each text of a page stands out, as WCAG 2 counts it."""
+
+
+def test_the_page_is_legible_in_light_and_in_dark(tmp_path: Path) -> None:
+    with Emulator(settings=Settings(burst_limit=190)) as hubspot, browsers.browser(tmp_path) as page:
+        _fill(hubspot)
+        page.size(1280, 900)
+        backgrounds = set()
+        for scheme in ("light", "dark"):
+            features = [{"name": "prefers-color-scheme", "value": scheme}]
+            page.call("Emulation.setEmulatedMedia", features=features)
+            page.open("about:blank")
+            page.open(hubspot.page_url, "GET /crm/objects/2026-03/nothing/1", "today: ", "city: Ulm")
+            found = page.value(CONTRASTS)
+            assert len(found) > 50
+            assert min(found) >= 4.5, scheme  # what WCAG 2 asks of text at level AA
+            backgrounds.add(page.value("getComputedStyle(document.body).backgroundColor"))
+        assert len(backgrounds) == 2
+
+
 def _fill(hubspot: Emulator) -> None:
     """Let more happen, for the picture."""
     hubspot.change(daily_limit=650_000, search_limit=5)
