@@ -34,6 +34,27 @@ def test_hubspots_own_types_are_known_for_every_published_pair(
     assert {"category": "HUBSPOT_DEFINED", "typeId": type_id, "label": None} in labels
 
 
+def test_each_type_is_listed_from_either_end_with_its_id_and_label(call: Caller) -> None:
+    listed: dict[tuple[str, str], dict[int, str | None]] = {}
+    for kind in STANDARD_TYPES:
+        for source, target in ((kind.first, kind.second), (kind.second, kind.first)):
+            if (source, target) not in listed:
+                labels = call.get(f"/crm/v4/associations/{source}/{target}/labels").json()["results"]
+                listed[source, target] = {each["typeId"]: each["label"] for each in labels}
+        assert listed[kind.first, kind.second][kind.forward] == kind.label
+        assert listed[kind.second, kind.first][kind.backward] == (kind.inverse_label or kind.label)
+    for source, target in list(listed):
+        assert set(listed[source, target]) == {
+            type_id
+            for kind in STANDARD_TYPES
+            for first, second, type_id in (
+                (kind.first, kind.second, kind.forward),
+                (kind.second, kind.first, kind.backward),
+            )
+            if (first, second) == (source, target)
+        }
+
+
 def test_the_product_and_the_emulator_know_the_same_types() -> None:
     directed = {}
     for kind in STANDARD_TYPES:
