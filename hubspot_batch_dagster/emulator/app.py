@@ -166,8 +166,8 @@ class App:
 def _worked(found: Found, portal: Portal, request: Request) -> Answer:
     """Answer a request by its operation.
 
-    HubSpot reads a body into types before it works, and refuses what does not fit. Here a value of the wrong type
-    shows where it is used.
+    HubSpot reads a body into types before it works, and refuses what does not fit. Here a value of the wrong
+    type shows where it is used.
     """
     try:
         return found.route.handler(portal, request)
