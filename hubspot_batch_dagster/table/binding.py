@@ -93,9 +93,11 @@ def _check_key(layout: Layout, schema: pa.Schema) -> None:
     for name in layout.key:
         kind = single_type(schema.field(name).type)
         if not _identifies(kind):
-            named = kind.of if isinstance(kind, Unreadable) and kind.of else kind
+            named = f"of type {kind}"
+            if isinstance(kind, Unreadable):
+                named = f"of type {kind.of}" if kind.of else "of values that cannot be read"
             raise TableError(
-                f"Key column '{name}' is of type {named}, which cannot identify a row.",
+                f"Key column '{name}' is {named}, which cannot identify a row.",
                 column=name,
                 remedy="Use text, whole numbers, dates or timestamps.",
             )

@@ -19,7 +19,8 @@ def batch_of_list(rows: Sequence[Row]) -> pa.RecordBatch:
     names: dict[str, None] = {}
     for position, row in enumerate(rows):
         for name in _keys(row, position):
-            names.setdefault(name)
+            if name not in names:
+                names[_unicode(name, position)] = None
     if rows and not names:
         raise TableError(
             f"The table has {len(rows):,} rows and no columns: all dicts are empty.",
@@ -45,7 +46,7 @@ def _later_batches(rows: Iterator[Row], names: list[str], max_rows: int) -> Iter
     while chunk := list(islice(rows, max_rows)):
         for position, row in enumerate(chunk, start):
             if not known.issuperset(_keys(row, position)):
-                new = next(name for name in row if name not in known)
+                new = _unicode(next(name for name in row if name not in known), position)
                 raise TableError(
                     f"Row {position} has the new key '{new}': "
                     f"the first {max_rows:,} rows of a generator decide its columns.",
@@ -60,6 +61,19 @@ def _later_batches(rows: Iterator[Row], names: list[str], max_rows: int) -> Iter
 def _batch(rows: Sequence[Row], names: list[str]) -> pa.RecordBatch:
     columns = [column_of([row.get(name) for row in rows]) for name in names]
     return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _unicode(name: str, position: int) -> str:
+    """The name of a column, which must be one that Arrow and a log can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise TableError(
+            f"Row {position} has the key {name!r}, which is not valid Unicode text.",
+            row=position,
+            remedy="Correct it where it is read or decoded.",
+        ) from None
+    return name
 
 
 def _keys(row: object, position: int) -> Iterable[str]:

@@ -170,6 +170,10 @@ def _lists_of(elements: Array, lists: list[list[Any] | None]) -> Array:
 
 
 def _list_fault(one: list[Any] | None, elements: Array) -> Fault:
+    for each in one or ():
+        kind, value = _cell(each)
+        if kind == "unreadable" and value.code is INVALID_TEXT:
+            return cast("Fault", value)
     if is_unreadable(elements.type):
         return _not_sent(one)
     return Fault(UNSUPPORTED_TYPE, f"{_written(one)}, a list of several types, {UNSUPPORTED_TYPE.meaning}.")

@@ -94,7 +94,7 @@ UNREADABLE = {
     "lone surrogate": ("a\ud800b", "INVALID_TEXT", r"'a\\ud800b'|'a\\\\ud800b'"),
     "mixed list": (["a", 1], "UNSUPPORTED_TYPE", r"\['a', 1\], a list of several types"),
     "list of objects": ([object()], "UNSUPPORTED_TYPE", "of type list"),
-    "list with a lone surrogate": (["ok", "a\ud800b"], "UNSUPPORTED_TYPE", "list"),
+    "list with a lone surrogate": (["ok", "a\ud800b"], "INVALID_TEXT", r"'a\\ud800b'|'a\\\\ud800b'"),
     "enum": (Colour.RED, "UNSUPPORTED_TYPE", "<Colour.RED: 1>, of type Colour"),
     "own class": (object(), "UNSUPPORTED_TYPE", "of type object"),
     "dict": ({"a": 1}, "UNSUPPORTED_TYPE", r"\{'a': 1\}, of type dict"),

@@ -336,7 +336,11 @@ def test_a_lazy_frame_is_told_to_collect():
 
 @pytest.mark.parametrize(
     ("rows", "message"),
-    [([{"a": 1}, 5], "Row 1 is a int, not a dict"), ([{1: "x"}], "Column names must be text")],
+    [
+        ([{"a": 1}, 5], "Row 1 is a int, not a dict"),
+        ([{1: "x"}], "Column names must be text"),
+        ([{"a": 1}, {"\ud800": 1}], r"Row 1 has the key '\\ud800', which is not valid Unicode text"),
+    ],
 )
 def test_a_list_that_is_not_all_dicts_is_refused_by_row(rows, message):
     with pytest.raises(TableError, match=message):

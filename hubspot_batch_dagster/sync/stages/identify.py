@@ -7,6 +7,7 @@ from dataclasses import replace
 from hubspot_batch_dagster.api.errors import Forbidden, HubSpotError, InputError
 from hubspot_batch_dagster.sync.context import RunContext, rebuilds
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity
+from hubspot_batch_dagster.table.plain import single_type
 
 
 def identify(run: RunContext) -> Identity:
@@ -27,7 +28,7 @@ def identify(run: RunContext) -> Identity:
         sync=run.name,
         object_type=run.object_type,
         key=key,
-        key_types=tuple(str(schema.field(name).type) for name in key) if known else (),
+        key_types=tuple(str(single_type(schema.field(name).type)) for name in key) if known else (),
         store=run.store.id if run.writes else "",
         makes_records=run.operation.makes_records,
     )

@@ -170,6 +170,18 @@ def test_keys_of_another_type_of_which_none_is_known_stop_the_run(bench: Bench) 
     assert shown(bench.run([{**firms(1)[0], "id": "C9"}], BY_KEY)) == {"created": 1}
 
 
+def test_keys_of_several_types_are_told_as_text_and_no_type_of_ours_is_named(bench: Bench) -> None:
+    """A cell that cannot be read makes the column a mixed one; the keys that can be are still what they are."""
+    firms = Upsert("companies", key="id", properties=["name"])
+    bench.run([{"id": 1, "name": "a"}], firms)
+    with pytest.raises(InputError, match=r"'id' was int64 and is string, and none"):
+        bench.run([{"id": "x", "name": "b"}, {"id": "a\ud800", "name": "c"}], firms)
+    with pytest.raises(
+        InputError, match=r"Key column 'id' is of values that cannot be read, which cannot identify"
+    ):
+        bench.run([{"id": {"a": 1}, "name": "b"}], firms, name="other")
+
+
 @pytest.mark.parametrize("harm", ["identity", "payload", "store.json", "columns"])
 def test_state_that_is_damaged_inside_is_a_store_error(bench: Bench, harm: str) -> None:
     bench.emulator.faults.add(Fault.drop(operation="create", times=1), Fault.answer(403, operation="search"))
