@@ -1,7 +1,7 @@
 """A check for a weekly schedule: does HubSpot still have what an asset sent?"""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -29,7 +29,8 @@ def hubspot_reconcile_check(
     sync: str | None = None,
     name: str = NAME,
 ) -> dg.AssetChecksDefinition:
-    """Make a check that reads an asset's records in HubSpot and tells which are no longer as they were sent.
+    """Make a check that reads an asset's records in HubSpot, with their associations, and tells which are no longer as they were
+    sent.
 
     It is not part of the asset's own step: give it a schedule of its own. It warns, and never blocks. ``repair`` is a
     command: ``hubspot-batch-dagster reconcile SYNC --repair``.
@@ -38,7 +39,8 @@ def hubspot_reconcile_check(
         asset: The asset whose records are read.
         properties: Properties that nobody else should change; those alone are looked at.
         sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
-        max_amiss: The part of the records read, from 0 to 1, that may be changed, archived, merged or gone.
+        max_amiss: The part of the records read, from 0 to 1, that may be changed, archived, merged or gone; and the part of the
+            associations that may be missing, too many or unknown.
         sync: Whose ids table is read; by default the asset's key joined by ``/``.
         name: The check's name.
 
@@ -68,7 +70,9 @@ def hubspot_reconcile_check(
     whose = sync or joined_name(named.path)
 
     @dg.asset_check(
-        asset=named, name=name, description="HubSpot still has the asset's records as they were sent."
+        asset=named,
+        name=name,
+        description="HubSpot still has the asset's records and associations as they were sent.",
     )
     def still_in_hubspot(hubspot: HubSpotResource) -> dg.AssetCheckResult:
         found = hubspot.reconcile(whose, properties=properties, sample=sample)
@@ -80,21 +84,36 @@ def hubspot_reconcile_check(
 def _result(found: "Reconciliation", max_amiss: float) -> dg.AssetCheckResult:
     amiss, read = found.amiss.num_rows, found.table.num_rows
     counts = {f"records_{state}": dg.MetadataValue.int(n) for state, n in found.counts.items()}
+    of_associations, in_bounds = _of_associations(found, max_amiss)
     return dg.AssetCheckResult(
-        passed=amiss <= max_amiss * read,
+        passed=amiss <= max_amiss * read and in_bounds,
         severity=dg.AssetCheckSeverity.WARN,
         description=str(found),
         metadata={
             **counts,
             "records_known": found.known,
             "requests": found.requests,
-            **({"sample": _sample(found)} if amiss else {}),
+            **({"sample": _table(found.sample(SHOWN))} if amiss else {}),
+            **of_associations,
         },
     )
 
 
-def _sample(found: "Reconciliation") -> dg.MetadataValue:
-    lines = found.sample(SHOWN)
+def _of_associations(found: "Reconciliation", max_amiss: float) -> tuple[dict[str, Any], bool]:
+    """The metadata of associations, and whether no more of them are amiss than may be."""
+    associations = found.associations
+    if associations is None:
+        return {}, True
+    amiss, read = associations.amiss.num_rows, associations.table.num_rows
+    metadata: dict[str, Any] = {
+        f"associations_{state}": dg.MetadataValue.int(n) for state, n in associations.counts.items()
+    }
+    if amiss:
+        metadata["associations_sample"] = _table(associations.sample(SHOWN))
+    return metadata, amiss <= max_amiss * read
+
+
+def _table(lines: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
     columns = list(lines[0])
     records = [dg.TableRecord({name: _cell(value) for name, value in line.items()}) for line in lines]
     return dg.MetadataValue.table(

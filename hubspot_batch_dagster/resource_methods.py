@@ -229,7 +229,8 @@ class ResourceMethods:
             sync: The sync, such as the asset key joined by ``/``.
             properties: Properties that nobody else should change; those alone are looked at.
             sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
-            repair: Have the next run send the rows again whose records are not as they were sent.
+            repair: Have the next run send the rows again whose records are not as they were sent, and write the associations
+                again of rows that lack some or, with ``replace``, have too many.
         """
         return self.session.reconcile(sync, properties=properties, sample=sample, repair=repair)
 

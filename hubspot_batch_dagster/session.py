@@ -293,6 +293,7 @@ class HubSpotSession:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Reconciliation:
         """Read the records that a sync knows, and tell what became of them: as sent, changed by others, archived, merged, gone.
+        Their associations are read too: as wanted, missing, or (with ``replace``) too many.
 
         Nothing is written to HubSpot. The requests keep to the session's share of the budget.
 
@@ -300,7 +301,8 @@ class HubSpotSession:
             sync: The sync, such as the asset key joined by ``/``.
             properties: Properties that nobody else should change; those alone are looked at.
             sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
-            repair: Have the next run send the rows again whose records are not as they were sent.
+            repair: Have the next run send the rows again whose records are not as they were sent, and write the associations
+                again of rows that lack some or, with ``replace``, have too many.
             on_progress: Called after each request with the records that were read, and how many are to be read.
 
         Raises:

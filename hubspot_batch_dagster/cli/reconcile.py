@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
 from hubspot_batch_dagster.cli.output import output_options, show
 from hubspot_batch_dagster.cli.progress import Bar
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.reconcile import Reconciliation
 
 
 @click.command()
@@ -27,7 +30,10 @@ from hubspot_batch_dagster.cli.progress import Bar
     "--share", type=float, default=0.5, show_default=True, help="Part of the request limit that it may use."
 )
 @click.option(
-    "--repair", is_flag=True, help="Have the next run send the rows again whose records are not as sent."
+    "--repair", is_flag=True, help="Have the next run send again what is not as it was sent or wanted."
+)
+@click.option(
+    "--associations", is_flag=True, help="Show the associations of the records instead of the records."
 )
 @output_options
 @account_options
@@ -38,6 +44,7 @@ def reconcile(
     sample: int | None,
     share: float,
     repair: bool,
+    associations: bool,
     limit: int,
     form: str,
     out: Path | None,
@@ -48,8 +55,9 @@ def reconcile(
 ) -> None:
     """Read the records that SYNC knows and say what became of them; nothing is written to HubSpot.
 
-    As sent, changed by others (of the properties named), archived, merged into another record, or gone. A file, csv and
-    parquet have a line for each record, the terminal's table those that are not as they were sent.
+    As sent, changed by others (of the properties named), archived, merged into another record, or gone. Their associations are
+    as wanted, missing, or (with replace) too many. A file, csv and parquet have a line for each record, the terminal's table
+    those that are not as they were sent; with --associations for each association.
     """
 
     from hubspot_batch_dagster.session import HubSpotSession
@@ -63,8 +71,22 @@ def reconcile(
         )
     on_terminal = form == "table" and out is None
     click.echo(str(found), err=not on_terminal)
+    if associations:
+        _show_associations(found, limit=limit, form=form, out=out)
+        return
     table = found.amiss if on_terminal else found.table
     if table.num_rows or not on_terminal:
         names = pc.binary_join(table.column("changed"), " ")
         at = table.column_names.index("changed")
         show(table.set_column(at, "changed", names), limit=limit, form=form, out=out)
+
+
+def _show_associations(found: Reconciliation, *, limit: int, form: str, out: Path | None) -> None:
+    if found.associations is None:
+        raise click.ClickException(
+            "The last run of the sync tells of no associations: it has none, or it was one of an earlier version."
+        )
+    on_terminal = form == "table" and out is None
+    table = found.associations.amiss if on_terminal else found.associations.table
+    if table.num_rows or not on_terminal:
+        show(table, limit=limit, form=form, out=out)

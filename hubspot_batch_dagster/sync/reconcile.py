@@ -1,7 +1,7 @@
 """Reconcile: does HubSpot still have what a sync wrote?
 
 The records of an ids table are read, 100 a request, and told apart: as they were sent, changed by others, archived, merged
-into another record, or gone. Nothing is written to HubSpot.
+into another record, or gone. Their associations are read too, 1,000 records a request. Nothing is written to HubSpot.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ import pyarrow as pa
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.models import HistoricalValue, Record
-from hubspot_batch_dagster.sync.batches.journal_entries import Intent
-from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
+from hubspot_batch_dagster.sync.associations.reconciliation import (
+    AssociationReader,
+    AssociationReconciliation,
+)
+from hubspot_batch_dagster.sync.marks import OF_ASSOCIATIONS, Mark, marks_of, repaired
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
-from hubspot_batch_dagster.sync.staging.statements import LIVE, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import described
-from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 from hubspot_batch_dagster.table.kernels import pc
@@ -57,6 +59,9 @@ class Reconciliation:
             merged into) and ``changed`` (the properties that others changed).
         requests: Requests that it took.
         repaired: Rows that the next run sends again.
+        associations: What became of the associations of its rows; ``None`` where it has none, or its last run was one of an
+            earlier version.
+        repaired_associations: Rows whose associations the next run writes again.
     """
 
     sync: str
@@ -66,6 +71,8 @@ class Reconciliation:
     table: pa.Table = field(repr=False)
     requests: int
     repaired: int = 0
+    associations: AssociationReconciliation | None = None
+    repaired_associations: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -86,7 +93,13 @@ class Reconciliation:
         told = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.counts.items() if n)
         read = f"{self.table.num_rows:,} of {self.known:,} {self.object_type} were read"
         repaired = f" {self.repaired:,} rows are sent again by the next run." if self.repaired else ""
-        return f"{self.sync}: {read}: {told or 'nothing'}. {self.requests:,} requests.{repaired}"
+        associations = "" if self.associations is None else f" {self.associations}"
+        if self.repaired_associations:
+            again = "are written again by the next run."
+            associations += f" Those of {self.repaired_associations:,} rows {again}"
+        return (
+            f"{self.sync}: {read}: {told or 'nothing'}.{associations} {self.requests:,} requests.{repaired}"
+        )
 
 
 @dataclass(frozen=True)
@@ -127,7 +140,8 @@ def reconcile(
             the row was settled; records that were not touched since cost no request more, the others one for 50.
         sample: Read so many records, chosen by chance; ``None`` reads all.
         repair: Have the next run send the rows again whose records are not as they were sent. It follows merged records,
-            and ``if_missing`` says what it does where there is none.
+            and ``if_missing`` says what it does where there is none. Of rows that lack associations, or with ``replace`` have too
+            many, it writes the associations alone.
         on_progress: Called after each request with the records that were read, and how many are to be read.
 
     Raises:
@@ -145,22 +159,34 @@ def reconcile(
         key = [name for name in said["key"] if name != "hs_object_id"]
         requester = Requester(client, stop=StopSignal(), retry_policy=retry_policy)
         reader = _Reader(requester, said["object_type"], names)
+        associations = AssociationReader.of(store, sync, said["object_type"], requester)
         amiss: list[_Fate] = []
         with duckdb.connect() as db:
+            _choose(db, path, sample, associations)
             known = _count(db, path)
-            types = _key_types(db, path, key)
+            types = _key_types(db, key)
             batches, read = [], 0
-            for fates in in_parallel(reader.look, _lines(db, path, key, sample)):
+            for fates in in_parallel(reader.look, _lines(db, key)):
                 batches.append(_batch(fates, types))
                 read += len(fates)
                 if on_progress is not None:
                     on_progress(read, known if sample is None else min(sample, known))
                 amiss += [each for each in fates if each.state != "as_sent"]
+            told, marks = None, [_mark(each) for each in amiss]
+            if associations is not None:
+                moved = {each.line.key: each.now_id for each in amiss if each.state != "changed"}
+                told, lacking = associations.look(db, store, sync, said["key"], moved)
+                of_rows = associations.declared.rows_are_associations
+                marks += marks_of(db, lacking - {each.line.key for each in amiss}, rows=of_rows)
     table = pa.Table.from_batches(batches, _schema(types))
-    found = Reconciliation(sync, said["object_type"], known, names, table, requester.tally.requests)
-    if not repair or not amiss:
+    found = Reconciliation(
+        sync, said["object_type"], known, names, table, requester.tally.requests, associations=told
+    )
+    if not repair or not marks:
         return found
-    return replace(found, repaired=_repair(store, sync, amiss, client.server_time()))
+    still = repaired(store, sync, marks, client.server_time())
+    rows = sum(each.message != OF_ASSOCIATIONS for each in still)
+    return replace(found, repaired=rows, repaired_associations=len(still) - rows)
 
 
 def _checked(properties: Sequence[str], sample: int | None) -> tuple[str, ...]:
@@ -243,7 +269,20 @@ def _has_changed(versions: Sequence[HistoricalValue], settled_at: datetime) -> b
     return now[1] != then
 
 
-_KNOWN = f"FROM read_parquet(?) WHERE hs_object_id IS NOT NULL AND outcome IN {LIVE}"
+_LIVE = f"FROM read_parquet(?) WHERE outcome IN {LIVE}"
+_KNOWN = f"{_LIVE} AND hs_object_id IS NOT NULL"
+
+
+def _choose(
+    db: duckdb.DuckDBPyConnection, path: Path, sample: int | None, associations: AssociationReader | None
+) -> None:
+    """Make ``chosen``: the lines of the ids table whose records are read, or, where the rows are associations, that are looked at."""
+    of_rows = associations is not None and associations.declared.rows_are_associations
+    some = f"{_LIVE if of_rows else _KNOWN}".replace("?", literal(str(path)))
+    if sample is None:
+        db.execute(f"CREATE VIEW chosen AS SELECT * {some}")
+    else:
+        db.execute(f"CREATE TABLE chosen AS SELECT * {some} ORDER BY random() LIMIT {sample}")
 
 
 def _count(db: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -251,18 +290,15 @@ def _count(db: duckdb.DuckDBPyConnection, path: Path) -> int:
     return int(found[0])
 
 
-def _key_types(db: duckdb.DuckDBPyConnection, path: Path, key: Sequence[str]) -> pa.Schema:
+def _key_types(db: duckdb.DuckDBPyConnection, key: Sequence[str]) -> pa.Schema:
     columns = ", ".join(["hs_object_id", *map(quoted, key)])
-    found: Any = db.sql(f"SELECT {columns} {_KNOWN} LIMIT 0", params=[str(path)]).to_arrow_table()
+    found: Any = db.sql(f"SELECT {columns} FROM chosen LIMIT 0").to_arrow_table()
     return pa.schema([found.schema.field(name) for name in key])
 
 
-def _lines(
-    db: duckdb.DuckDBPyConnection, path: Path, key: Sequence[str], sample: int | None
-) -> Iterator[list[_Line]]:
+def _lines(db: duckdb.DuckDBPyConnection, key: Sequence[str]) -> Iterator[list[_Line]]:
     columns = ", ".join(["_key", "hs_object_id", "synced_at", *map(quoted, key)])
-    chosen = f" ORDER BY random() LIMIT {sample}" if sample is not None else ""
-    found = db.sql(f"SELECT {columns} {_KNOWN}{chosen}", params=[str(path)])
+    found = db.sql(f"SELECT {columns} FROM chosen WHERE hs_object_id IS NOT NULL")
     for batch in arrow_reader(found, AT_ONCE * 50):
         rows = batch.to_pylist()
         lines = [
@@ -289,44 +325,7 @@ def _batch(fates: Sequence[_Fate], types: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _repair(store: Store, sync: str, amiss: Sequence[_Fate], at: float) -> int:
-    """Tell the sync that rows are to be sent again: their records are known, and their values are not.
-
-    Rows that a run has moved since they were read are left alone: it knows better, and may have made their records anew.
-    """
-    run = new_run_id()
-    with store.lock(sync), store.begin(sync, run, on_overtaken=lambda _: None):
-        still = _unmoved(store, sync, amiss)
-        intent = Intent(
-            id="",
-            action="update",
-            sent_at=at,
-            rows=[-1] * len(still),
-            keys=[each.line.key for each in still],
-            digests=[""] * len(still),
-            ids=[each.now_id or each.line.record_id for each in still],
-        )
-        verdicts = {
-            i: Verdict("unchanged", intent.ids[i], message=_MESSAGE.format(each.state), stale=True)
-            for i, each in enumerate(still)
-        }
-        if still:
-            store.journal.settle(sync, run, outcomes_of(intent, verdicts, at), intent_id=None)
-    return len(still)
-
-
-def _unmoved(store: Store, sync: str, amiss: Sequence[_Fate]) -> list[_Fate]:
-    moved = {key for outcomes in store.journal.outcomes(sync) for key in outcomes.keys}
-    moved |= {key for intent in store.journal.open_intents(sync) for key in intent.keys}
-    asked = pa.table({"key": [each.line.key for each in amiss]})  # noqa: F841 - DuckDB finds it by its name
-    with store.local_ids(sync) as path, duckdb.connect() as db:
-        if path is None:
-            return []
-        query = f"SELECT _key, hs_object_id, synced_at {_KNOWN} AND _key IN (SELECT key FROM asked)"
-        now = {key: (record, at) for key, record, at in db.execute(query, [str(path)]).fetchall()}
-    return [
-        each
-        for each in amiss
-        if each.line.key not in moved
-        and now.get(each.line.key) == (each.line.record_id, each.line.settled_at)
-    ]
+def _mark(fate: _Fate) -> Mark:
+    line = fate.line
+    now_id = fate.now_id or line.record_id
+    return Mark(line.key, line.record_id, line.settled_at, now_id, _MESSAGE.format(fate.state))

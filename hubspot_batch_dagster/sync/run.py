@@ -174,7 +174,10 @@ def _carry_out(run: RunContext) -> RunReport:
             delivery = deliver(run, schema, area, plan, recovery, waiting=waiting)
         if delivery.strangers:
             attach_known(run, area, ready.ids_path)
-        associated = associate(run, schema, ready.staged, delivery, recovery.associations_at_large)
+        adopts = ready.ids_path is None and run.operation.adopts_on_first_run
+        associated = associate(
+            run, schema, ready.staged, delivery, recovery.associations_at_large, adopts=adopts
+        )
         missed = not_sent_again(area)
         conclusion.conclude(area, gone=delivery.gone)
         saved = save(run, schema, ready.identity, ready.staged, delivery, associated, before=ready.ids_path)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from hubspot_batch_dagster import HubSpotResource, Upsert, hubspot_asset, hubspot_reconcile_check
+from hubspot_batch_dagster import Association, HubSpotResource, Upsert, hubspot_asset, hubspot_reconcile_check
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator
 
@@ -105,3 +105,63 @@ def test_the_check_warns_of_records_that_are_not_as_they_were_sent(
     assert (found.passed, found.severity) == (passes, dg.AssetCheckSeverity.WARN)
     assert found.metadata["records_archived"].value == 1
     assert found.metadata["sample"].value.records[0].data["state"] == "archived"
+
+
+WITH_FIRM = Upsert(
+    "contacts",
+    id_property="email",
+    properties=["email"],
+    associations=[Association("companies", column="firm")],
+)
+
+
+@pytest.fixture
+def seats(hub: Emulator, tmp_path: Path) -> list[dict[str, str]]:
+    """Three contacts of one company, one of which somebody took away."""
+    (firm,) = hub.seed_records("companies", [{"name": "Firm"}])
+    rows = [{**each, "firm": firm} for each in PEOPLE]
+    with resource(hub, tmp_path).open() as hubspot:
+        hubspot.sync(rows, WITH_FIRM, name="people")
+    contact = next(iter(hub.records("contacts")))
+    hub.portal.associations.remove_all("contacts", contact, "companies", firm)
+    return rows
+
+
+def test_the_command_tells_of_associations_and_has_them_written_again(
+    hub: Emulator, tmp_path: Path, seats: list[dict[str, str]]
+) -> None:
+    run = say(hub, tmp_path, "--associations")
+    assert run.exit_code == 0, run.output
+    assert "Associations: 2 as wanted, 1 missing." in run.output
+    assert run.output.splitlines()[-1].endswith("missing")
+    assert len(say(hub, tmp_path, "--associations", "--format", "csv").stdout.splitlines()) == 4
+    assert "Those of 1 rows are written again by the next run" in say(hub, tmp_path, "--repair").output
+    with resource(hub, tmp_path).open() as hubspot:
+        assert hubspot.sync(seats, WITH_FIRM, name="people").association_counts["associated"] == 1
+
+
+def test_the_command_says_that_a_sync_has_no_associations(hub: Emulator, tmp_path: Path) -> None:
+    archive_one(hub, tmp_path)
+    run = say(hub, tmp_path, "--associations")
+    assert run.exit_code != 0
+    assert "no associations" in run.output
+
+
+@pytest.mark.parametrize(("max_amiss", "passes"), [(0.0, False), (0.5, True)])
+def test_the_check_warns_of_associations_that_are_missing(
+    hub: Emulator, tmp_path: Path, seats: list[dict[str, str]], max_amiss: float, passes: bool
+) -> None:
+    @hubspot_asset(WITH_FIRM)
+    def people() -> list[dict[str, str]]:
+        return seats
+
+    check = hubspot_reconcile_check(people, max_amiss=max_amiss)
+    result = dg.materialize(
+        [people, check],
+        selection=dg.AssetSelection.checks(check),
+        resources={"hubspot": resource(hub, tmp_path)},
+    )
+    (found,) = result.get_asset_check_evaluations()
+    assert found.passed is passes
+    assert found.metadata["associations_missing"].value == 1
+    assert found.metadata["associations_sample"].value.records[0].data["state"] == "missing"

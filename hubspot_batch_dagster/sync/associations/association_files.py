@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
+from hubspot_batch_dagster.sync.associations.kept_lines import declaration
+from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import literal, quoted
+from hubspot_batch_dagster.sync.state.ids_table import META
 
 REMOVED = "removed_associations.parquet"
 
 
-def write_lines(stage: StagingArea, path: Path) -> None:
+def write_lines(stage: StagingArea, associations: Sequence[TypedAssociation], path: Path) -> None:
     """Write one line for each association of the run, with its outcome."""
     names = stage.key_columns
     keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in names)
@@ -20,9 +28,10 @@ def write_lines(stage: StagingArea, path: Path) -> None:
     _copy(
         stage,
         f"""SELECT {keys}{record}p."to", p.label, target_key, target_id, outcome, code AS error_code,
-            message AS reason, p.label_type AS _label_type
+            message AS reason, p.label_type AS _label_type, key AS _key, id AS _record, p.name AS _name
         FROM association_lines JOIN association_places p USING (place) ORDER BY line""",
         path,
+        declaration(associations, rows_are_associations=False),
     )
 
 
@@ -40,8 +49,27 @@ def write_open(stage: StagingArea, path: Path) -> bool:
     )
 
 
+def note_removed(stage: StagingArea, to: str, removed: Sequence[RemovedAssociation]) -> None:
+    """Note what ``replace`` removed."""
+    stage.db.execute(
+        """CREATE TABLE IF NOT EXISTS association_removed
+        (record VARCHAR, "to" VARCHAR, target_id VARCHAR, labels VARCHAR, whole BOOLEAN)"""
+    )
+    if removed:
+        columns: dict[str, Any] = {
+            "record": [each.record for each in removed],
+            "to": [to] * len(removed),
+            "target_id": [each.target for each in removed],
+            "labels": [json.dumps(each.labels) for each in removed],
+            "whole": [each.whole for each in removed],
+        }
+        stage.insert("association_removed", pa.table(columns))
+
+
 def write_removed(stage: StagingArea, path: Path) -> bool:
     """Write what ``replace`` removed, for the way back. Returns whether there is anything."""
+    if not stage.has_table("association_removed"):
+        return False
     _copy(stage, "FROM association_removed", path)
     return bool(stage.count("SELECT count(*) FROM association_removed"))
 
@@ -57,11 +85,8 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
     keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in stage.key_columns)
     to_column = quoted(stage.key_columns[1])
     target_key = f"f.keys.{to_column}::VARCHAR" if association.association.through else "NULL::VARCHAR"
-    label = (
-        "NULL::VARCHAR"
-        if association.association.type is None
-        else literal(str(association.association.type))
-    )
+    label = "NULL::VARCHAR" if association.label is None else literal(association.label)
+    label_type = "NULL::VARCHAR" if association.plain else literal(json.dumps(association.type))
     with stage.texts("association_texts"):
         stage.db.execute(
             f"""CREATE TABLE row_associations AS
@@ -69,14 +94,21 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
                 json_extract_string(t.associations, '$[0].to.id') AS target_id,
                 CASE WHEN f.outcome = 'created' THEN 'associated' WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
                     ELSE f.outcome END AS outcome,
-                coalesce(f.code, f.category) AS error_code, f.message AS reason
-            FROM final f LEFT JOIN association_texts t USING (row)"""
+                coalesce(f.code, f.category) AS error_code, f.message AS reason,
+                {label_type} AS _label_type, f.key AS _key, s.record AS _record, {literal(association.name)} AS _name
+            FROM final f LEFT JOIN association_texts t USING (row) LEFT JOIN association_sources s USING (row)"""
         )
     query = f"SELECT {keys}* EXCLUDE (line, keys) FROM row_associations ORDER BY line"
-    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    _copy(stage, query, path, declaration([association], rows_are_associations=True))
     query = "SELECT outcome, count(*) FROM row_associations GROUP BY outcome"
     return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
 
 
-def _copy(stage: StagingArea, query: str, path: Path) -> None:
-    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+def note_sources(stage: StagingArea) -> None:
+    """Keep the records that rows start from where the rows are associations: the ids table has none."""
+    stage.db.execute("CREATE TABLE association_sources AS SELECT row, id AS record FROM staged")
+
+
+def _copy(stage: StagingArea, query: str, path: Path, about: str | None = None) -> None:
+    said = "" if about is None else f", KV_METADATA {{{META.decode()}: {literal(about)}}}"
+    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd{said})")

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import ConservationError
-from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
+from hubspot_batch_dagster.sync.associations.lines import WantedAssociation, hash_of
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -27,12 +27,6 @@ UNRESOLVED = "UNRESOLVED_ASSOCIATION"
 """The code of a row, or an association, that names a key without a record."""
 
 _WRITTEN = "('create', 'upsert', 'update')"
-
-
-def name_of(association: TypedAssociation) -> str:
-    """What an association of the operation is called from one run to the next, whatever its place in the list."""
-    given = association.association
-    return json.dumps([association.to, *association.type, given.column, given.through or ""])
 
 
 @dataclass(frozen=True)
@@ -130,6 +124,10 @@ class AssociationTable:
         }
         self.stage.insert("association_verdicts", pa.table(columns))
 
+    def note_others(self, records: set[str]) -> None:
+        """Note records that have associations besides those that ``replace`` leaves them: the next run looks at them."""
+        self.stage.insert("association_others", pa.table({"id": pa.array(sorted(records), pa.string())}))
+
     def conclude(self) -> dict[str, int]:
         """Give each association its outcome.
 
@@ -149,9 +147,10 @@ class AssociationTable:
         )
         db.execute(
             """CREATE TABLE association_state AS
-            SELECT r.key, CASE WHEN r.reverted THEN r.before WHEN u.row IS NULL AND r.id IS NOT NULL THEN r.digest END AS digest
+            SELECT r.key, CASE WHEN r.reverted AND NOT r.changed THEN r.before WHEN u.row IS NULL AND r.id IS NOT NULL THEN r.digest END AS digest
             FROM association_rows r LEFT JOIN (
-                SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')) u USING (row)
+                SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')
+                UNION SELECT row FROM association_rows JOIN association_others USING (id)) u USING (row)
             UNION -- what was written for a row that is away is not in its hash: once it is back, it is looked at
             SELECT DISTINCT key, NULL FROM association_lines WHERE row IS NULL AND outcome IN ('associated', 'unknown')"""
         )
@@ -180,18 +179,6 @@ class AssociationTable:
                 requests += -(-self.stage.count(f"SELECT count(DISTINCT key) {some}") // read_at_once)
         return requests
 
-    def note_removed(self, to: str, removed: Sequence[RemovedAssociation]) -> None:
-        """Note what ``replace`` removed."""
-        if removed:
-            columns: dict[str, Any] = {
-                "record": [each.record for each in removed],
-                "to": [to] * len(removed),
-                "target_id": [each.target for each in removed],
-                "labels": [json.dumps(each.labels) for each in removed],
-                "whole": [each.whole for each in removed],
-            }
-            self.stage.insert("association_removed", pa.table(columns))
-
     def _places_to(self, to: str) -> str:
         return ", ".join(str(i) for i, each in enumerate(self.associations) if each.to == to)
 
@@ -199,9 +186,9 @@ class AssociationTable:
         """What stands behind the number of an association in the operation."""
         columns: dict[str, Any] = {
             "place": pa.array(range(len(self.associations)), pa.int32()),
-            "name": pa.array([name_of(each) for each in self.associations], pa.string()),
+            "name": pa.array([each.name for each in self.associations], pa.string()),
             "to": pa.array([each.to for each in self.associations], pa.string()),
-            "label": pa.array([_label(each) for each in self.associations], pa.string()),
+            "label": pa.array([each.label for each in self.associations], pa.string()),
             "sync": pa.array([each.association.through for each in self.associations], pa.string()),
             "label_type": pa.array(
                 [None if each.plain else json.dumps(each.type) for each in self.associations], pa.string()
@@ -211,11 +198,8 @@ class AssociationTable:
             """CREATE TABLE association_places
             (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR, label_type VARCHAR)"""
         )
-        self.stage.db.execute(
-            """CREATE TABLE association_removed
-            (record VARCHAR, "to" VARCHAR, target_id VARCHAR, labels VARCHAR, whole BOOLEAN)"""
-        )
         self.stage.insert("association_places", pa.table(columns))
+        self.stage.db.execute("CREATE TABLE association_others (id VARCHAR)")
         self.stage.db.execute(
             "CREATE TABLE association_verdicts (line BIGINT, outcome VARCHAR, code VARCHAR, message VARCHAR)"
         )
@@ -245,7 +229,8 @@ class AssociationTable:
                     coalesce({given}, false) AS written,
                     p.action = 'create' AND {"true" if planned else "coalesce(o.outcome = 'created', false)"}
                         AND s.row NOT IN (SELECT row FROM association_found) AS inline,
-                    {str(every).lower()} OR s.key IN (FROM association_again) AS again,
+                    {str(every).lower()} OR s.key IN (FROM association_again)
+                        OR (o.id IS NOT NULL AND o.id IS DISTINCT FROM k.id) AS again, -- a new record has none
                     p.action = 'reverted' AS reverted
                 FROM staged s JOIN plan p USING (row) LEFT JOIN o USING (row) LEFT JOIN known k ON k.key = s.key
                 WHERE s.row < {stage.rows_in} AND p.action <> 'gone' {concerned})
@@ -320,17 +305,16 @@ class AssociationTable:
         )
 
     def _make_digests(self) -> None:
-        """One hash for what a row is associated with, whatever the order; the empty text for nothing."""
         self.stage.db.execute(
-            """UPDATE association_rows SET digest = d.digest FROM (
-                SELECT r.row, coalesce(bit_xor(md5_number(p.name || chr(31) || l.target_id))::VARCHAR
-                    || ':' || count(l.target_id), '') AS digest
+            f"""UPDATE association_rows SET digest = d.digest FROM (
+                SELECT r.row, {hash_of("p.name", "l.target_id")} AS digest
                 FROM association_rows r LEFT JOIN association_lines l ON l.row = r.row AND l.target_id IS NOT NULL
                 LEFT JOIN association_places p USING (place) GROUP BY r.row) d
             WHERE d.row = association_rows.row"""
         )
         self.stage.db.execute(
-            "UPDATE association_rows SET changed = NOT reverted AND (again OR before IS DISTINCT FROM digest)"
+            """UPDATE association_rows SET changed = CASE WHEN reverted THEN coalesce(before <> digest, false)
+                ELSE again OR before IS DISTINCT FROM digest END"""
         )
 
     def _decide(self, *, planned: bool) -> None:
@@ -355,8 +339,3 @@ class AssociationTable:
                     AND o.target_id = l.target_id) d
             WHERE d.line = association_lines.line"""
         )
-
-
-def _label(association: TypedAssociation) -> str | None:
-    given = association.association.type
-    return None if given is None else str(given)

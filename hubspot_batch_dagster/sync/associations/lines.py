@@ -1,8 +1,12 @@
-"""One association of a run: what is wanted, and what was removed."""
+"""One association of a run: what is wanted, what was removed, and the hash of all that a row wants."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import NamedTuple
 
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
@@ -34,3 +38,20 @@ class RemovedAssociation(NamedTuple):
     target: str
     labels: tuple[AssociationTypeKey, ...]
     whole: bool
+
+
+def hash_of(name: str, target_id: str) -> str:
+    """One hash for what a row is associated with, whatever the order, as an aggregate in SQL; the empty text for nothing.
+
+    Args:
+        name: The expression for the association of the operation.
+        target_id: The expression for the record at the other end; null counts for nothing.
+    """
+    return f"coalesce(bit_xor(md5_number({name} || chr(31) || {target_id}))::VARCHAR || ':' || count({target_id}), '')"
+
+
+def hashed(associations: Iterable[tuple[str, str]]) -> str:
+    """The same hash, of the names of associations with the records that they lead to."""
+    texts = [f"{name}\x1f{target}".encode() for name, target in associations]
+    numbers = (int.from_bytes(hashlib.md5(each, usedforsecurity=False).digest(), "little") for each in texts)
+    return f"{reduce(xor, numbers)}:{len(texts)}" if texts else ""

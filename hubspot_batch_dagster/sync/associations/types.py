@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,18 @@ class TypedAssociation:
     to: str
     type: AssociationTypeKey
     plain: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called from one run to the next, whatever its place in the operation."""
+        given = self.association
+        return json.dumps([self.to, *self.type, given.column, given.through or ""])
+
+    @property
+    def label(self) -> str | None:
+        """The type as the user gave it, as text; ``None`` where they left it out."""
+        given = self.association.type
+        return None if given is None else str(given)
 
     @property
     def replace(self) -> bool:

@@ -91,14 +91,31 @@ class AssociationWriter:
             self.requester.stop.set(error)
         return written
 
-    def present(self, to: str, group: Sequence[WantedAssociation]) -> set[int]:
-        """The lines of associations that are there already; nothing is written.
+    def present(
+        self, to: str, group: Sequence[WantedAssociation], *, prune: bool
+    ) -> tuple[set[int], set[str]]:
+        """Look which associations are there already; nothing is written.
+
+        Returns:
+            The lines of those that are there, and, with ``prune``, the records that have others besides.
 
         Raises:
             HubSpotError: HubSpot could not be asked.
         """
-        current = self._between(to).read(list({each.record for each in group}))
-        return {each.line for each in group if self._is_present(each, current)}
+        wanted = _by_record(group, self.associations)
+        current = self._between(to).read(list(wanted))
+        there = {each.line for each in group if self._is_present(each, current)}
+        replaced = wanted.items() if prune else ()
+        return there, {record for record, targets in replaced if self.surplus(to, record, targets, current)}
+
+    def surplus(
+        self, to: str, record: str, targets: Targets, current: CurrentAssociations
+    ) -> list[RemovedAssociation]:
+        """What ``replace`` would remove from a record."""
+        ended, labels = self._extra(to, record, targets, current)
+        return [
+            RemovedAssociation(record, each, labels_of(current[record][each]), whole=True) for each in ended
+        ] + [RemovedAssociation(*each, whole=False) for each in labels]
 
     def associate(self, batch: Batch) -> tuple[dict[int, Verdict], set[int]]:
         """Write the rows of ``Associate``, each of which is an association.
@@ -118,21 +135,21 @@ class AssociationWriter:
             i: self._new(record, target, types, current)
             for i, (record, targets) in rows.items()
             for target, types in targets.items()
-            if not _has(current, record, target, types)
+            if not has(current, record, target, types)
         }
         added = between.add(lacking.values())
         verdicts = {i: Verdict(outcome="unchanged") for i in rows if i not in lacking}
         verdicts |= {i: added.verdicts[new] for i, new in lacking.items() if new in added.verdicts}
         return verdicts, {i for i, new in lacking.items() if new in added.sent and i not in verdicts}
 
-    def prune(self, named: Sequence[tuple[str, list[str]]]) -> int:
+    def prune(self, named: Sequence[tuple[str, list[str]]]) -> list[RemovedAssociation]:
         """End the associations of records to others than those named; with a label, that label alone.
 
         Args:
             named: Record id and the ids of all records that it shall be associated with.
 
         Returns:
-            How many associations there were to end.
+            What there was to end.
 
         Raises:
             HubSpotError: HubSpot refused, or could not be asked.
@@ -140,7 +157,7 @@ class AssociationWriter:
         association = self.associations[0]
         current = self._between(association.to).read([record for record, _ in named])
         wanted = {record: {each: {association.type} for each in targets} for record, targets in named}
-        return len(self._remove(association.to, wanted, current))
+        return self._remove(association.to, wanted, current)
 
     def _between(self, to: str) -> AssociationRequests:
         return AssociationRequests(self.requester, self.object_type, to)
@@ -182,7 +199,7 @@ class AssociationWriter:
                 written.verdicts.update(dict.fromkeys(of_new, told))
 
     def _is_present(self, wanted: WantedAssociation, current: CurrentAssociations) -> bool:
-        return wanted.target is not None and _has(
+        return wanted.target is not None and has(
             current, wanted.record, wanted.target, {self.associations[wanted.place].type}
         )
 
@@ -195,23 +212,11 @@ class AssociationWriter:
     def _remove(
         self, to: str, wanted: Mapping[str, Targets], current: CurrentAssociations
     ) -> list[RemovedAssociation]:
-        whole: dict[str, list[str]] = {}
-        labels: list[NewAssociation] = []
-        for record, targets in wanted.items():
-            ended, unlabelled = self._extra(to, record, targets, current)
-            if ended:
-                whole[record] = ended
-            labels += unlabelled
-        between = self._between(to)
-        if whole:
-            between.remove(whole)
-        if labels:
-            between.remove_labels(labels)
-        return [
-            RemovedAssociation(record, target, labels_of(current[record][target]), whole=True)
-            for record, targets in whole.items()
-            for target in targets
-        ] + [RemovedAssociation(*each, whole=False) for each in labels]
+        removed = [
+            each for record, targets in wanted.items() for each in self.surplus(to, record, targets, current)
+        ]
+        remove(self._between(to), removed)
+        return removed
 
     def _extra(
         self, to: str, record: str, targets: Targets, current: CurrentAssociations
@@ -232,6 +237,23 @@ class AssociationWriter:
         return whole, [NewAssociation(record, target, tuple(types)) for target, types in labels.items()]
 
 
+def remove(between: AssociationRequests, ended: Sequence[RemovedAssociation]) -> None:
+    """End associations as a whole, and take single labels from those that stay.
+
+    Raises:
+        HubSpotError: HubSpot refused, or could not be asked.
+    """
+    whole: dict[str, list[str]] = {}
+    for each in ended:
+        if each.whole:
+            whole.setdefault(each.record, []).append(each.target)
+    if whole:
+        between.remove(whole)
+    labels = [NewAssociation(*each[:3]) for each in ended if not each.whole]
+    if labels:
+        between.remove_labels(labels)
+
+
 def _by_record(
     group: Sequence[WantedAssociation], associations: Sequence[TypedAssociation]
 ) -> dict[str, Targets]:
@@ -244,7 +266,7 @@ def _by_record(
     return wanted
 
 
-def _has(
+def has(
     current: CurrentAssociations | None, record: str, target: str, types: set[AssociationTypeKey]
 ) -> bool:
     """Whether two records have an association with these meanings, as far as it was looked."""

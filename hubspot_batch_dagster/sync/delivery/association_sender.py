@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.sync.associations.association_files import note_removed
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch
@@ -67,8 +68,12 @@ def prune(stage: StagingArea, association_writer: AssociationWriter) -> int:
                 return
             yield chunk
 
+    (association,) = association_writer.associations
+    count = 0
     try:
-        return sum(in_parallel(association_writer.prune, chunks()))
+        for removed in in_parallel(association_writer.prune, chunks()):
+            note_removed(stage, association.to, removed)
+            count += len(removed)
     except HubSpotError as error:
         stop.set(error)
-        return 0
+    return count

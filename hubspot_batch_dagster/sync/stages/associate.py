@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.sync.associations.association_files import note_removed, note_sources
 from hubspot_batch_dagster.sync.associations.association_table import AssociationTable
 from hubspot_batch_dagster.sync.associations.lines import WantedAssociation
 from hubspot_batch_dagster.sync.associations.writer import WrittenAssociations
@@ -45,7 +46,13 @@ class Associated:
 
 
 def associate(
-    run: RunContext, schema: Schema, staged: StagedRows, delivery: Delivery, at_large: Sequence[Intent]
+    run: RunContext,
+    schema: Schema,
+    staged: StagedRows,
+    delivery: Delivery,
+    at_large: Sequence[Intent],
+    *,
+    adopts: bool,
 ) -> Associated:
     """Write the associations that the records lack, and give each that is wanted an outcome.
 
@@ -57,6 +64,8 @@ def associate(
         staged: The rows, delivered.
         delivery: What delivering them came to.
         at_large: Association requests of earlier runs that HubSpot may carry out late.
+        adopts: This is a first run that took over the records that were there: their associations are looked at before any is
+            written.
 
     Raises:
         StoreError: The journal cannot be written.
@@ -69,7 +78,7 @@ def associate(
         if run.options.adopt:
             _look(run, schema, table)
         elif delivery.interruption is None:
-            dissociated = _write_all(run, schema, table, answered)
+            dissociated = _write_all(run, schema, table, answered, adopts=adopts)
         return Associated(table, table.conclude(), dissociated, answered)
 
 
@@ -102,6 +111,8 @@ def _made(
     planned: bool,
 ) -> Iterator[AssociationTable | None]:
     associations = schema.associations.associations
+    if run.operation.is_association and not planned:
+        note_sources(staged.area)
     if run.operation.is_association or not associations:
         yield None
         return
@@ -113,9 +124,11 @@ def _made(
     yield table
 
 
-def _write_all(run: RunContext, schema: Schema, table: AssociationTable, answered: list[str]) -> int:
+def _write_all(
+    run: RunContext, schema: Schema, table: AssociationTable, answered: list[str], *, adopts: bool
+) -> int:
     """Write what is open, request by request, each through the journal; ids of answered intents go to ``answered``."""
-    look = run.operation.keeps_before_images or run.operation.compares_with_portal
+    look = adopts or run.operation.keeps_before_images or run.operation.compares_with_portal
     numbers = itertools.count()
     dissociated = 0
     for to in dict.fromkeys(each.to for each in table.associations):
@@ -131,7 +144,7 @@ def _write_all(run: RunContext, schema: Schema, table: AssociationTable, answere
 
             for written in in_parallel(write, table.to_write(to, size, prune=prune)):
                 table.note(written.verdicts)
-                table.note_removed(to, written.removed)
+                note_removed(table.stage, to, written.removed)
                 dissociated += len(written.removed)
     return dissociated
 
@@ -184,12 +197,15 @@ def _look(run: RunContext, schema: Schema, table: AssociationTable) -> None:
         for prune in (False, True) if table.replaces_to(to) else (False,):
             groups = table.to_write(to, LOOKED_AT, prune=prune)
 
-            def look(group: list[WantedAssociation], to: str = to) -> set[int]:
-                return writer.present(to, [each for each in group if each.target is not None])
+            def look(
+                group: list[WantedAssociation], to: str = to, prune: bool = prune
+            ) -> tuple[set[int], set[str]]:
+                return writer.present(to, group, prune=prune)
 
             try:
-                for lines in in_parallel(look, groups):
+                for lines, with_others in in_parallel(look, groups):
                     table.note(dict.fromkeys(lines, Verdict(outcome="unchanged")))
+                    table.note_others(with_others)
             except HubSpotError as error:
                 run.stop.set(error)
                 return

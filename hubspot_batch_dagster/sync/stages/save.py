@@ -158,6 +158,9 @@ def _save_associations(
     """
     table, typed = associated.table, schema.associations.associations
     written = run.folder / "associations.parquet"
+    removed = run.folder / REMOVED
+    if write_removed(area, removed):
+        run.store.put(run.name, removed, "runs", run.definition.id, REMOVED)
     if run.operation.is_association and typed:
         counts = write_rows(area, typed[0], written)
         return run.store.put(run.name, written, "runs", run.definition.id, written.name), counts
@@ -166,8 +169,5 @@ def _save_associations(
     still_open = run.folder / OPEN_ASSOCIATIONS
     write_open(area, still_open)
     run.store.put_version(run.name, run.generation or 0, still_open, OPEN_ASSOCIATIONS)
-    removed = run.folder / REMOVED
-    if write_removed(area, removed):
-        run.store.put(run.name, removed, "runs", run.definition.id, REMOVED)
-    write_lines(area, written)
+    write_lines(area, typed, written)
     return run.store.put(run.name, written, "runs", run.definition.id, written.name), associated.counts

@@ -254,9 +254,21 @@ TABLES = {
     ),
     "row_associations": _table(
         "a row that is an association, in the words of associations",
-        "line keys to label target_key target_id outcome error_code reason",
+        "line keys to label target_key target_id outcome error_code reason _label_type _key _record _name",
         "associations/association_files",
         "associations/association_files",
+    ),
+    "association_sources": _table(
+        "a row that is an association, with the record that it starts from",
+        "row record",
+        "associations/association_files",
+        "associations/association_files",
+    ),
+    "association_others": _table(
+        "a record that has associations besides those that replace leaves it",
+        "id",
+        "associations/association_table",
+        "associations/association_table",
     ),
     "association_verdicts": _table(
         "an answer about one of them",
@@ -267,7 +279,7 @@ TABLES = {
     "association_removed": _table(
         "what replace took away",
         "record to target_id labels whole",
-        "associations/association_table",
+        "associations/association_files",
         "associations/association_files",
     ),
     "association_state": _table(
