@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -30,6 +30,15 @@ from hubspot_batch_dagster.sync.undo_associations import (
 )
 
 
+class RevertedRow(NamedTuple):
+    """A row of which an undo takes associations back, and no values."""
+
+    key: str
+    record: str | None
+    digest: str
+    outcome: str
+
+
 @dataclass(frozen=True)
 class Undo:
     """What the way back from a run is.
@@ -44,6 +53,7 @@ class Undo:
         associations: The associations that it made and removed.
         lines: Record id of today -> row key and hash of the values sent last, of all that the run touched: several rows where
             their records were merged since, the one that has the record first.
+        rows: The rows whose associations alone are taken back.
     """
 
     sync: str
@@ -54,6 +64,7 @@ class Undo:
     kept: int
     associations: AssociationUndo = field(default_factory=AssociationUndo, repr=False)
     lines: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
+    rows: list[RevertedRow] = field(default_factory=list, repr=False)
 
     def __str__(self) -> str:
         kept = (
@@ -65,10 +76,11 @@ class Undo:
         )
 
     def _associations(self) -> str:
-        ended, restored = self.associations.ended, self.associations.restored
+        ended, restored, kept = self.associations.ended, self.associations.restored, self.associations.kept
+        stay = f" {kept:,} stay as they are: others rely on them, or a later run wrote them." if kept else ""
         if not ended and not restored:
-            return ""
-        return f" {ended:,} associations that it made are ended, {restored:,} that it removed are made again."
+            return stay
+        return f" {ended:,} associations that it made are ended, {restored:,} that it removed are made again.{stay}"
 
 
 def sync_of_run(store: Store, run: str) -> str:
@@ -102,13 +114,15 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         rows = pq.read_table(ids, columns=["hs_object_id", "outcome"]).to_pylist()
         lines, now = _lines(state)
         object_type = str(described(state)["object_type"])
+        archive = {
+            row["hs_object_id"]: lines[now[row["hs_object_id"]]][0][0]
+            for row in rows
+            if row["outcome"] == "created" and row["hs_object_id"] in now
+        }
+        associations = plan_association_undo(store, sync, run, object_type, set(archive))
+        reverted = _reverted_rows(state, associations, lines, now)
     changed = {row["hs_object_id"] for row in rows if row["outcome"] == "updated"}
     images = {image["id"]: image for image in _oldest_last(store.journal, sync, run)}
-    archive = {
-        row["hs_object_id"]: lines[now[row["hs_object_id"]]][0][0]
-        for row in rows
-        if row["outcome"] == "created" and row["hs_object_id"] in now
-    }
     return Undo(
         sync=sync,
         run=run,
@@ -122,9 +136,31 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         ],
         archive=archive,
         kept=len(changed - images.keys()),
-        associations=plan_association_undo(store, sync, run, set(archive)),
+        associations=associations,
         lines={each: lines[each] for each in {now.get(row["hs_object_id"]) for row in rows} if each},
+        rows=reverted,
     )
+
+
+def _reverted_rows(
+    state: Path,
+    associations: AssociationUndo,
+    lines: dict[str, list[tuple[str, str]]],
+    now: dict[str, str],
+) -> list[RevertedRow]:
+    """The rows whose associations are taken back: the next runs leave them as they are."""
+    found = [
+        RevertedRow(key, now[each], digest, "unchanged")
+        for each in associations.records
+        if each in now
+        for key, digest in lines[now[each]][:1]
+    ]
+    if associations.rows:
+        for line in pq.read_table(state, columns=["_key", "_digest"]).to_pylist():
+            outcome = associations.rows.get(line["_key"])
+            if outcome is not None:
+                found.append(RevertedRow(line["_key"], None, line["_digest"] or "", outcome))
+    return found
 
 
 def _lines(state: Path) -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
@@ -153,7 +189,8 @@ def undo(
 
     The next runs of the sync leave what was undone as it is, until a row changes or ``full_refresh`` is asked for. A value
     that somebody else changed in HubSpot since the run is overwritten too. Associations that the run made are ended; one
-    that was there before and that the run wrote again ends too, unless the operation had ``keep_before=True``.
+    that was there before and that the run wrote again ends too, unless the operation had ``keep_before=True``. One stays that
+    another sync, or another row, wants too, and so do those of a record that a later run of the sync wrote.
 
     Returns:
         What became of the restored records, and of the archived ones.
@@ -175,8 +212,11 @@ def undo(
     ).result
     with stop_signal_for(client) as stop:
         policy = (options or RunOptions()).retry_policy
-        undo_associations(
-            found.associations, found.object_type, Requester(client, stop=stop, retry_policy=policy)
+        requester = Requester(client, stop=stop, retry_policy=policy)
+        refused = undo_associations(found.associations, found.object_type, requester)
+    if refused:
+        (options or RunOptions()).on_warning(
+            f"{refused:,} associations that the run removed are not made again: HubSpot does not take them."
         )
     gone = [{"hs_object_id": each} for each in found.archive]
     archive = Archive(found.object_type, record_id="hs_object_id")
@@ -191,7 +231,10 @@ def _note_reverted(found: Undo, store: Store, restored: SyncResult, at: float) -
     """Tell the sync what was undone: its next runs leave these rows as they are until they change."""
     message = f"Run {found.run} was undone; the row is sent again when it changes, or with full_refresh."
     lines = found.lines
-    touched = [(each, "updated", *lines[each][0]) for each in _done(restored, "updated") if each in lines]
+    touched: list[tuple[str | None, str, str, str]] = [
+        (each.record, each.outcome, each.key, each.digest) for each in found.rows
+    ]
+    touched += [(each, "updated", *lines[each][0]) for each in _done(restored, "updated") if each in lines]
     touched += [
         (now, "archived", *line)
         for then, now in _archived(store, name_of_undo(found.sync, found.run) + "/archive")

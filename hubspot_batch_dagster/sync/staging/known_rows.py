@@ -17,7 +17,7 @@ from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 from hubspot_batch_dagster.table.parquet import stored_batches
 
@@ -86,7 +86,8 @@ def attach(
         SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
             f.outcome, f.digest, {literal(definition)} AS definition, f.settled_at,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
-            NULL AS associations, -- nothing is known of them: they are written again
+            -- nothing is known of them: they are written again, but for rows that an undo took back
+            CASE WHEN f.code = '{REVERTED}' THEN b.associations END AS associations,
             CASE WHEN found.id <> b.id AND f.outcome <> 'created' THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former,
             {"greatest(b.as_of, w.as_of)" if order else "b.as_of"} AS as_of
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key){_joined_order(order)}"""

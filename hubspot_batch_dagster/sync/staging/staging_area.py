@@ -298,7 +298,8 @@ class StagingArea:
     def targets(self, size: int) -> Iterator[list[tuple[str, list[str]]]]:
         """For rows that are associations: each record that they start from with all that they lead to, ``size`` at a time.
 
-        Records with a rejected row are left out: what that row names is not known.
+        Records with a rejected row are left out: what that row names is not known. So are those of which an undo took something
+        back, until a row of theirs is sent.
         """
         with self.texts("spooled"):
             self.db.execute(
@@ -310,6 +311,8 @@ class StagingArea:
         query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
                 SELECT s.id FROM staged s JOIN rejected r ON {same}
                 WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
+            AND id NOT IN (SELECT s.id FROM staged s JOIN plan p USING (row)
+                GROUP BY s.id HAVING bool_or(p.action = 'reverted') AND NOT bool_or(p.action = 'associate'))
             GROUP BY id ORDER BY id"""
         for chunk in self.stream(query, size):
             columns = chunk.to_pydict()
