@@ -3,7 +3,7 @@
     python benchmarks/bare_server.py        prints its port, serves until its standard input ends
 
 It checks nothing, keeps nothing and limits nothing. Each input gets an id, its trace id back if it had one, and the
-three properties that HubSpot always returns.
+three properties that HubSpot always returns. Associations of contacts with companies are answered in both directions.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ from typing import cast
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TRACE = re.compile(rb'"objectWriteTraceId": ?"([^"]+)"')
 _ID = re.compile(rb'"id": ?"([^"]+)"')
+_PAIR = re.compile(rb'"from": ?\{"id": ?"(\d+)"\}, ?"to": ?\{"id": ?"(\d+)"\}')
+_ASSOCIATED = (
+    b'{"from":{"id":"%b"},"to":{"id":"%b"},'
+    b'"associationSpec":{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":%d}}'
+)
+_CONTACT_TO_COMPANY, _COMPANY_TO_CONTACT = 279, 280
 _WHEN = b"2026-11-21T00:00:00.000Z"
 _RECORD = (
     b'{"id":"%d","properties":{"createdate":"' + _WHEN + b'","hs_object_id":"%d","lastmodifieddate":"' + _WHEN
@@ -74,11 +80,20 @@ class _Connection(asyncio.Protocol):
         if path.endswith(b"/archive"):
             self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             return
+        if path.endswith(b"/associate/default"):
+            pairs: list[tuple[bytes, bytes]] = _PAIR.findall(body)
+            lines = [_ASSOCIATED % (a, b, _CONTACT_TO_COMPANY) for a, b in pairs]
+            lines += [_ASSOCIATED % (b, a, _COMPANY_TO_CONTACT) for a, b in pairs]
+            self._send(b"200 OK", b",".join(lines))
+            return
         traces: list[bytes] = _TRACE.findall(body)
         ends = [_TRACED % each for each in traces] if traces else [b""] * max(1, body.count(b'"properties"'))
         ids = [int(each) for each in _ID.findall(body)] if path.endswith(b"/update") else self.numbers
         results = b",".join([_RECORD % (number, number, end) for end, number in zip(ends, ids)])  # noqa: B905
         status = b"201 Created" if path.endswith(b"/create") else b"200 OK"
+        self._send(status, results)
+
+    def _send(self, status: bytes, results: bytes) -> None:
         answer = _ENVELOPE % results
         self._transport.write(_HEAD % (status, len(answer)) + answer)
 

@@ -43,11 +43,16 @@ def sync(
     streamed: bool = False,
     journal: bool = True,
     store: str = "",
+    companies: int = 0,
 ) -> dict[str, Any]:
-    """One `run_sync` of a table (or a stream) of made-up rows; the table is made before the clock starts."""
+    """One `run_sync` of a table (or a stream) of made-up rows; the table is made before the clock starts.
+
+    With `companies` each row of a table is to be associated with so many.
+    """
     import tables
 
     from hubspot_batch_dagster.api.client import HubSpotClient
+    from hubspot_batch_dagster.operations.association import Association
     from hubspot_batch_dagster.operations.records import Create, Upsert
     from hubspot_batch_dagster.sync import run
     from hubspot_batch_dagster.sync.state.store import Store
@@ -58,17 +63,26 @@ def sync(
     if action == "create":
         operation = Create(kind, key="email", properties=chosen)
     else:
-        operation = Upsert(kind, id_property="email", properties=chosen)
+        associations = [Association("companies", column="companies")] if companies else []
+        operation = Upsert(kind, id_property="email", properties=chosen, associations=associations)
     with tempfile.TemporaryDirectory() as folder, HubSpotClient(token, base_url=url) as client:
         place = Store(store or folder)
         if not journal:
             _forget_everything(place.journal)
         source = read(pool, rows, changed=changed)
+        if companies:
+            source = tables.with_companies(source, companies)
         with _measured() as figures:
             done = run.run_sync(source, operation, client=client, store=place, name="bench").result
         place.close()
     counts = {name: n for name, n in done.counts.items() if n}
-    return {**figures, "counts": counts, "requests": done.requests, "retries": done.retries}
+    return {
+        **figures,
+        "counts": counts,
+        "requests": done.requests,
+        "retries": done.retries,
+        "associated": done.association_counts.get("associated", 0),
+    }
 
 
 def peer(name: str, url: str, pool: str, rows: int, *, token: str = "bench") -> dict[str, Any]:

@@ -303,6 +303,46 @@ def bad_row(bench: Bench) -> Iterator[Line]:
         )
 
 
+def associations(bench: Bench) -> Iterator[Line]:
+    """New contacts with two companies each, beside the same contacts without."""
+    rows = bench.rows(100_000, 10_000)
+    taken: dict[int, list[dict[str, Any]]] = {0: [], 2: []}
+    with bare_server() as url:
+        for _ in range(bench.repeats):
+            for (
+                companies,
+                found,
+            ) in taken.items():  # in turns, so that a busy moment of the machine strikes both
+                found.append(
+                    bench.job(
+                        "sync",
+                        url=url,
+                        pool=bench.pool,
+                        rows=rows,
+                        properties=child.SEVEN,
+                        companies=companies,
+                    )
+                )
+    if any(each["associated"] != 2 * rows for each in taken[2]):
+        raise RuntimeError(f"of {2 * rows} associations only {taken[2][0]['associated']} were made")
+    least = taken[0][0]["requests"] + 2 * rows // 2_000
+    requests = max(each["requests"] for each in taken[2])
+    seconds = {n: statistics.median(each["seconds"] for each in found) for n, found in taken.items()}
+    cpu = {n: statistics.median(each["cpu"] for each in found) for n, found in taken.items()}
+    yield Line(
+        f"{rows:,} new contacts with 2 companies each: requests",
+        f"{requests:,}",
+        f"<= 1.3 x {least:,}",
+        requests / (1.3 * least),
+        f"{taken[0][0]['requests']:,} without associations, {2 * rows // 2_000:,} for them at 2,000 a request",
+    )
+    yield Line(
+        f"{rows:,} new contacts with 2 companies each: seconds",
+        f"{seconds[2]:.1f} s",
+        note=f"{seconds[0]:.1f} s without; CPU {cpu[2]:.1f} s to {cpu[0]:.1f} s",
+    )
+
+
 def imports(bench: Bench) -> Iterator[Line]:
     """What a code location waits for, beyond Dagster."""
     bench.job("imported")
@@ -353,6 +393,7 @@ ALL: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "plan": plan,
     "journal": journal,
     "bad-row": bad_row,
+    "associations": associations,
     "import": imports,
     "memory": memory,
     "big-plan": big_plan,

@@ -38,6 +38,13 @@ def table(pool: str | Path, rows: int, *, changed: int = 0) -> pa.Table:
     return stream(pool, rows, changed=changed).read_all()
 
 
+def with_companies(rows: pa.Table, each: int) -> pa.Table:
+    """The rows with a column of record ids, so many in a cell; each company is named by ten rows or so."""
+    ids = [str(1 + n * 10_000_000 + at // 10) for at in range(rows.num_rows) for n in range(each)]
+    offsets = pa.array(range(0, len(ids) + 1, each), pa.int32())
+    return rows.append_column("companies", pa.ListArray.from_arrays(offsets, pa.array(ids)))
+
+
 def _batches(pool: list[pa.RecordBatch], rows: int, changed: int) -> Iterator[pa.RecordBatch]:
     for number, start in enumerate(range(0, rows, CHUNK)):
         batch = pool[number % len(pool)].slice(0, min(CHUNK, rows - start))
