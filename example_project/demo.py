@@ -31,12 +31,16 @@ def main() -> int:
         say("", "FIRST NIGHT:", "  Everything is new.", "")
         first = materialize(instance)
         say(*report.table(report.sent(first)))
+        say("", "Associations; an unresolved one names a key that no record has yet, and stays open:", "")
+        say(*report.associations(report.sent(first)))
         say("", "Why rows were rejected, each with the words for one of them:", "")
         say(*report.reasons(report.sent(first)))
 
         say("", "SECOND NIGHT:", f"  {warehouse.next_day()}", "")
         second = materialize(instance)
         say(*report.table(report.sent(second)))
+        say("", "Associations; the calls of the caller who has registered are on her contact now:", "")
+        say(*report.associations(report.sent(second)))
 
         say("", "A MONTH OF MEETINGS: 31 partitions of an asset, in one run.", "")
         meetings = materialize_days(instance)

@@ -8,6 +8,7 @@ import dagster as dg
 import duckdb
 
 OUTCOMES = ("created", "updated", "unchanged", "rejected", "unknown")
+OF_ASSOCIATIONS = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
 WIDTH = 96
 
 
@@ -32,6 +33,7 @@ class Sent:
         seconds: How long sending took.
         colour: What the asset's checks say in Dagster: ``green``, ``yellow`` (warned) or ``red`` (failed).
         rejected_path: The Parquet file of the rejected rows, if there are any.
+        associations: Outcome to number of associations; empty where the asset has none.
     """
 
     asset: str
@@ -40,6 +42,7 @@ class Sent:
     seconds: float
     colour: str
     rejected_path: str | None
+    associations: Mapping[str, int]
 
     @property
     def rows(self) -> int:
@@ -82,6 +85,11 @@ def _sent(asset: str, metadata: Mapping[str, dg.MetadataValue], colours: Mapping
         seconds=value["seconds"],
         colour=colours[asset],
         rejected_path=value.get("rejected_path"),
+        associations={
+            name: value[f"associations_{name}"]
+            for name in OF_ASSOCIATIONS
+            if value.get(f"associations_{name}")
+        },
     )
 
 
@@ -107,6 +115,14 @@ def table(syncs: Sequence[Sent]) -> Iterator[str]:
             speed,
             sync.colour,
         )
+
+
+def associations(syncs: Sequence[Sent]) -> Iterator[str]:
+    """What became of the associations, one line for each asset that has some."""
+    for sync in syncs:
+        if sync.associations:
+            told = ", ".join(f"{n:,} {name}" for name, n in sync.associations.items())
+            yield f"  {sync.asset}: {told}"
 
 
 def reasons(syncs: Sequence[Sent]) -> Iterator[str]:

@@ -68,11 +68,13 @@ def next_day(path: Path = WAREHOUSE) -> str:
     with duckdb.connect(str(path)) as warehouse:
         for change in _NEXT_DAY:
             warehouse.execute(change)
-    return "40 customers have moved, 25 calls are new, and 13 dates of the sales sheet have been put right."
+    return "40 customers have moved, 1 caller has registered, 25 calls are new, 13 dates were put right."
 
 
 _NEXT_DAY = (
     "update customers set town = 'Łódź' where customer_id <= 40",
+    f"""insert into customers select * replace (20000 as customer_id, '{phone_log.NOT_YET}' as mail)
+    from customers where customer_id = 1""",
     "update sales_sheet set closes_on = '2026-12-31' where closes_on = '31.12.2026'",
     """insert into phone_log
     select * replace (call_id + 20000 as call_id, started_at + interval 1 year as started_at)

@@ -9,7 +9,7 @@ from hubspot_batch_dagster import Association, Create, Upsert, hubspot_asset
 
 
 # HubSpot has no unique property for companies. The ids table is the key: accounts that it does not know are created,
-# the others are updated by record id.
+# the others are updated by record id. A company's parent is another row of this table: it is associated once both exist.
 @hubspot_asset(
     Upsert(
         "companies",
@@ -25,11 +25,12 @@ from hubspot_batch_dagster import Association, Create, Upsert, hubspot_asset
             "phone": "phone",
             "description": "about",
         },
+        associations=[Association("companies", column="parent_account", type=14, through="companies")],
     ),
     group_name="crm",
 )
 def companies(accounts: pa.Table) -> pa.Table:
-    """Accounts become companies."""
+    """Accounts become companies, each below its parent company."""
     return accounts
 
 
@@ -98,7 +99,8 @@ def leads(trade_show_leads: pa.Table, contacts: pa.Table) -> pa.Table:
 
 
 # Calls have no unique property, and HubSpot would gladly store the same call twice.
-# A call that the ids table knows is not sent again.
+# A call that the ids table knows is not sent again. One that comes before its contact is associated once the contact is there:
+# every run looks for the contacts that are still missing.
 @hubspot_asset(
     Create(
         "calls",
@@ -110,11 +112,10 @@ def leads(trade_show_leads: pa.Table, contacts: pa.Table) -> pa.Table:
             "hs_call_status": "status",
             "hs_call_body": "notes",
         },
-        associations=[Association("contacts", column="contact_id", type=194)],
+        associations=[Association("contacts", column="mail", type=194, through="contacts")],
     ),
     group_name="crm",
 )
-def calls(phone_log: pa.Table, contacts: pa.Table) -> pa.Table:
+def calls(phone_log: pa.Table) -> pa.Table:
     """The phone log; a call of a known person shows on that contact."""
-    phone_log = phone_log.append_column("milliseconds", pc.multiply(phone_log["seconds"], 1000))
-    return with_record_id(phone_log, contacts, on="mail", name="contact_id")
+    return phone_log.append_column("milliseconds", pc.multiply(phone_log["seconds"], 1000))

@@ -21,8 +21,17 @@ SCHEMA = pa.schema(
         "country": pa.string(),
         "phone": pa.string(),
         "about": pa.string(),
+        "parent_account": pa.string(),
     }
 )
+PARENTS = 40
+"""The first accounts are groups, to which others belong."""
+
+
+def _belong(row: Row, random: Random) -> None:
+    row["parent_account"] = f"A-{random.randint(1, PARENTS):05}"
+
+
 FAULTS = (
     Fault("no domain", 180, put(domain=None), refused=False),
     Fault("no industry", 240, put(industry=None), refused=False),
@@ -30,6 +39,7 @@ FAULTS = (
     Fault("spaces around the name", 120, lambda row, _: row.update(company_name=f"  {row['company_name']} "), refused=False),
     Fault("quotes, a new line, a backslash", 60, put(about='They said:\n\t"C:\\new" is fine; really.'), refused=False),
     Fault("an emoji", 40, lambda row, _: row.update(about=f"{row['about']} 🚚✨"), refused=False),
+    Fault("belongs to a group", 260, _belong, refused=False),
 )  # fmt: skip
 
 
@@ -37,7 +47,7 @@ def rows() -> list[Row]:
     """The accounts as dicts, the same ones every time."""
     random = Random("accounts")
     made = [_company(number, random) for number in range(1, ROWS + 1)]
-    inject_faults(made, FAULTS, random)
+    inject_faults(made, FAULTS, random, clean=PARENTS)
     return made
 
 
@@ -60,4 +70,5 @@ def _company(number: int, random: Random) -> Row:
         "country": country,
         "phone": f"+1 555 {random.randint(0, 9999):04}",
         "about": f"{trade} since {random.randint(1890, 2024)}.",
+        "parent_account": None,
     }

@@ -9,6 +9,8 @@ from example_project.data import customers
 from example_project.data.faults import Fault, Row, inject_faults, put
 
 ROWS = 20_000
+NOT_YET = "tomorrow@shop.example.com"
+"""Calls before she registers in the shop: her calls are there a night before her contact."""
 DIRECTIONS = ("INBOUND", "OUTBOUND")
 STATUSES = ("COMPLETED", "BUSY", "NO_ANSWER", "FAILED")
 NOTES = (
@@ -37,6 +39,7 @@ FAULTS = (
     Fault("an unknown caller", 2_600, put(mail=None), refused=False),
     Fault("a caller without a contact", 300, put(mail="who.is.this@nowhere.example.com"), refused=False),
     Fault("length unknown", 900, put(seconds=None), refused=False),
+    Fault("a caller who registers the day after", 12, put(mail=NOT_YET), refused=False),
 )
 
 
