@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import os
 import signal
@@ -48,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     except PortalFileError as error:
         parser.error(f"--portal {given.portal}: {error}")
     except OSError as error:
-        parser.error(_why_not(error, given.port))
+        parser.error(error.strerror or str(error))
 
 
 def _parser() -> Parser:
@@ -99,14 +98,6 @@ def _portal(parser: Parser, path: Path | None) -> dict[str, Any] | None:
         return read_portal_file(path)
     except PortalFileError as error:
         parser.error(f"--portal {path}: {error}")
-
-
-def _why_not(error: OSError, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is in use. Give another --port, or 0 for a free one."
-    if error.errno in (errno.EACCES, errno.EPERM) and error.filename is None:
-        return f"Port {port} may not be used by this user. Give a --port above 1023."
-    return str(error)
 
 
 def _stop_at_end_of_input() -> None:

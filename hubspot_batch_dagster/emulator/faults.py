@@ -154,7 +154,7 @@ class Fault:
 
     @classmethod
     def keep(cls, values: Mapping[str, str], **fields: Any) -> Fault:
-        """Do the work and answer that the records have these values, as where a workflow writes its own at once."""
+        """Do the work and answer that the records have these values, as where a workflow writes at once."""
         return cls("keep", **{"name": "keep", "body": dict(values), "after_commit": True, **fields})
 
     @classmethod

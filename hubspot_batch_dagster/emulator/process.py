@@ -237,7 +237,7 @@ class EmulatorProcess(RemoteEmulator):
                 return ready
             time.sleep(0.02)
         self.stop()
-        raise RuntimeError("the emulator process did not start")
+        raise RuntimeError("the emulator process did not start; it says why on standard error")
 
     def stop(self) -> None:
         """End the process. Stopping twice is fine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import secrets
 import socket
 import threading
@@ -171,9 +172,9 @@ class Emulator:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, self._port))
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            raise _explained(error, self._port) from None
         listener.listen(2048)
         self._port = listener.getsockname()[1]
         return listener
@@ -288,6 +289,16 @@ class Emulator:
     def expire_tokens(self) -> None:
         """Lets every OAuth access token run out now."""
         self.credentials.expire_oauth()
+
+
+def _explained(error: OSError, port: int) -> OSError:
+    """Say in one sentence why a port cannot be had; the error number stays."""
+    told = str(error.strerror)
+    if error.errno == errno.EADDRINUSE:
+        told = f"Port {port} is in use. Give another port, or 0 for a free one."
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        told = f"Port {port} may not be used by this user. Give a port above 1023."
+    return OSError(error.errno, told)
 
 
 def _server(app: App) -> uvicorn.Server:

@@ -19,7 +19,8 @@ class Settings:
     """How the emulated portal behaves.
 
     Each default is what HubSpot documents, or what was seen on live accounts. A field whose real
-    behaviour is unknown or disputed says "uncertain": test both values.
+    behaviour is unknown or disputed says "uncertain": test both values. A value of another kind is a
+    `ValueError` that names the setting.
 
     Limits (HubSpot's usage guidelines)
 
@@ -220,6 +221,12 @@ class Settings:
     max_body: int = 20_000_000
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if not _fits(kind, value):
+                raise ValueError(f"{name} cannot be {value!r}: it is {_told(kind)}")
+
     @property
     def app_id(self) -> int:
         """The number of the app that the portal's token belongs to."""
@@ -243,13 +250,9 @@ class Settings:
         unknown = sorted(set(changes) - known)
         if unknown:
             raise ValueError(f"no such setting: {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
-        kinds = get_type_hints(type(self))
         fields: dict[str, Any] = {
             name: frozenset(value) if isinstance(value, list) else value for name, value in changes.items()
         }
-        for name, value in fields.items():
-            if not _fits(kinds[name], value):
-                raise ValueError(f"{name} cannot be {value!r}: it is {_told(kinds[name])}")
         return dataclasses.replace(self, **fields)
 
     def as_json(self) -> dict[str, Any]:

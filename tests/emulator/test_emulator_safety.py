@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from emulator_helpers import Caller, contact_rows
 
-from hubspot_batch_dagster.emulator import BooksIncomplete, Emulator, RemoteEmulator
+from hubspot_batch_dagster.emulator import BooksIncomplete, Emulator, RemoteEmulator, Settings
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_books_that_have_dropped_entries_say_so_instead_of_counting_wrong(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--port", "TAKEN"], "is in use. Give another --port"),
+        (["--port", "TAKEN"], "is in use. Give another port"),
         (["--port", "70000"], "a port is between 0 and 65535"),
         (["--settings", "{nonsense"], "--settings is not JSON"),
         (["--settings", "[" * 100_000], "--settings is not JSON"),
@@ -132,6 +133,18 @@ def test_a_mistake_on_the_command_line_gets_one_clear_line(
     assert len(done.stderr.splitlines()) == 1
     assert words in done.stderr
     assert "pat-secret" not in done.stderr
+
+
+def test_a_mistake_in_python_gets_one_clear_sentence_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"Port {port} is in use. Give another port") as caught:
+            Emulator(port=port).start()
+        assert caught.value.errno == errno.EADDRINUSE
+    with pytest.raises(ValueError, match="burst_limit cannot be 'many': it is a whole number or null"):
+        Settings(burst_limit="many")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no such setting: colour"):
+        Emulator().change(colour="red")
 
 
 def test_a_process_of_its_own_has_no_token_on_its_command_line() -> None:
