@@ -216,7 +216,7 @@ def test_time_for_one_batch_ends_however_many_tries_are_left(bench: Bench) -> No
     retry_policy = replace(QUICK, tries=1000, total=0.3, locked=0.05)
     result = bench.run(people(5), BY_EMAIL, retry_policy=retry_policy)
     assert shown(result) == {"unsent": 5}
-    assert result.seconds < 3
+    assert result.seconds < 20
     assert result.stopped is not None
 
 
