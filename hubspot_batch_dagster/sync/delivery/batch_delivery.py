@@ -32,6 +32,8 @@ from hubspot_batch_dagster.sync.delivery.outage import is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import (
     MOST_ALONE,
     TrialResult,
+    about_the_run,
+    deleted_property,
     names_a_record,
     words_of,
 )
@@ -99,7 +101,16 @@ class BatchDelivery(BatchLookup):
         return self.delivery
 
     def _settle(self, verdicts: dict[int, Verdict], event: Event) -> None:
-        super()._settle(self._without_bad_cells(verdicts), event)
+        super()._settle(self._about_rows(self._without_bad_cells(verdicts)), event)
+
+    def _about_rows(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
+        """The verdicts that are about rows. A property that was deleted stops the run, and is remembered against no row."""
+        gone = {row: error for row, each in verdicts.items() if (error := deleted_property(each))}
+        if not gone:
+            return verdicts
+        self.requester.stop.set(next(iter(gone.values())))
+        self.states.happens(Event.NOT_CARRIED_OUT, [row for row in gone if self.states[row] in UNDER_WAY])
+        return {row: each for row, each in verdicts.items() if row not in gone}
 
     def _without_bad_cells(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         """The verdicts that stand. A row refused for a property that it may go without is sent once more without it."""
@@ -218,9 +229,7 @@ class BatchDelivery(BatchLookup):
         absent: dict[int, Verdict | None] = {}
         if part.action == "update":
             absent = {row: told.get(row) for row in rows if row not in told or _is_absent(told[row])}
-        certain, doubtful = self._doubtful({row: told[row] for row in told if row not in absent})
-        self._settle(certain, Event.TAKEN)
-        self._reconsider(doubtful)
+        certain = self._settle_told({row: told[row] for row in told if row not in absent})
         if absent:
             self._absent(absent)
         omitted = [row for row in rows if self.states[row] in UNDER_WAY]
@@ -277,9 +286,7 @@ class BatchDelivery(BatchLookup):
         self.reasons.update(verdict.message or "" for verdict in verdicts.values())
         rest = [row for row in rows if row not in verdicts]
         self._no_success(error, rest)
-        certain, doubtful = self._doubtful(verdicts)
-        self._settle(certain, Event.TAKEN)
-        self._reconsider(doubtful)
+        self._settle_told(verdicts)
         self.groups.found()
         self.groups.add(rest)
 
@@ -288,7 +295,7 @@ class BatchDelivery(BatchLookup):
         if len(rows) < 2 or names_a_record(error):
             self.groups.halve(Group(rows)) if len(rows) > 1 else self.groups.add(rows)
         elif self._about(words_of(error), rows) is TrialResult.RUN:
-            self.requester.stop.set(_about_the_run(error))
+            self.requester.stop.set(about_the_run(error))
         else:
             self._take_apart(rows)
 
@@ -312,7 +319,7 @@ class BatchDelivery(BatchLookup):
         under_way = [row for row in rows if self.states[row] in UNDER_WAY]
         if about is TrialResult.RUN:  # of a 409 too: the first row was in the way, so none was written
             self.states.happens(Event.NOT_CARRIED_OUT, under_way)
-            self.requester.stop.set(_about_the_run(error))
+            self.requester.stop.set(about_the_run(error))
         else:
             self._no_success(error, under_way)
             self._take_apart(rows)
@@ -386,14 +393,3 @@ def _none_of(part: Batch) -> dict[int, Verdict]:
 
 def _is_absent(verdict: Verdict) -> bool:
     return verdict.outcome == "rejected" and verdict.category == NOT_FOUND
-
-
-def _about_the_run(error: HubSpotError) -> HubSpotError:
-    return InvalidBatch(
-        f"HubSpot refuses every row in the same words, so it is not about the rows: {error.message}",
-        status=error.status,
-        category=error.category,
-        correlation_id=error.correlation_id,
-        remedy="Correct what HubSpot names (a permission of the app, a property, the operation) and run again: "
-        "the rows were not sent, and nothing is remembered against them.",
-    )

@@ -83,6 +83,13 @@ class BatchLookup(BatchSettlement):
         }
         return {row: verdict for row, verdict in verdicts.items() if row not in doubtful}, doubtful
 
+    def _settle_told(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
+        """Settle what an answer says of rows, and look up what contradicts itself; returns the verdicts that were certain."""
+        certain, doubtful = self._doubtful(verdicts)
+        self._settle(certain, Event.TAKEN)
+        self._reconsider(doubtful)
+        return certain
+
     def _reconsider(self, doubtful: dict[int, Verdict]) -> None:
         own = self._own(list(doubtful))
         self._settle(own, Event.FOUND)

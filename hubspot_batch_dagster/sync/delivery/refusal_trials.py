@@ -13,7 +13,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
-from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
+from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
 MOST_ALONE = 8
@@ -23,6 +24,8 @@ MOST_REQUESTS = 12
 """Requests after the first refusal, until it is known to be about the run: refused batches, and rows tried alone."""
 
 _LOOK = 0.1
+
+_UNSENT = "the rows were not sent, and nothing is remembered against them."
 
 
 class TrialResult(Enum):
@@ -41,6 +44,30 @@ def words_of(error: HubSpotError) -> str:
 def names_a_record(error: HubSpotError) -> bool:
     """Whether a 409 says which record is in the way, as in "Existing ID: 51": then it is about rows."""
     return bool(error.context or error.errors or re.search(r"[0-9]{2,}", error.said))
+
+
+def about_the_run(error: HubSpotError) -> HubSpotError:
+    """The refusal of every row, as what stops the run."""
+    return InvalidBatch(
+        f"HubSpot refuses every row in the same words, so it is not about the rows: {error.message}",
+        status=error.status,
+        category=error.category,
+        correlation_id=error.correlation_id,
+        remedy=f"Correct what HubSpot names (a permission of the app, a property, the operation) and run again: {_UNSENT}",
+    )
+
+
+def deleted_property(verdict: Verdict) -> HubSpotError | None:
+    """What stops the run where a row is refused because a property is not there: it is the same for every row that sends it."""
+    if verdict.outcome != "rejected" or verdict.code != "PROPERTY_DOESNT_EXIST":
+        return None
+    return InvalidBatch(
+        f"A property that the rows send is not there, or not any more: {verdict.message}",
+        status=400,
+        category=verdict.category,
+        correlation_id=verdict.correlation_id,
+        remedy=f"Make the property again in HubSpot, or leave it out of properties, and run again: {_UNSENT}",
+    )
 
 
 @dataclass

@@ -74,6 +74,29 @@ def test_a_refusal_of_every_row_is_about_the_run_and_is_not_remembered_against_t
     assert shown(bench.run(people(rows), CONTACTS)) == {"created": rows}
 
 
+@pytest.mark.parametrize("partly", [True, False], ids=["207", "400"])
+@pytest.mark.parametrize("operation", [COMPANIES, BY_EMAIL, BY_KEY], ids=["create", "upsert", "by key"])
+def test_a_property_that_was_deleted_meanwhile_stops_the_run_and_is_remembered_against_no_row(
+    bench: Bench, operation: Operation, partly: bool
+) -> None:
+    kind, table = ("contacts", people(250)) if operation is BY_EMAIL else ("companies", firms(250))
+    bench.emulator.change(update_partial_by_trace_id=partly, partial_upsert_by_email=partly)
+    bench.emulator.add_property(kind, "seen")
+    rows = [{**each, "seen": "yes"} for each in table]
+    sends = replace(operation, properties=[*operation.properties, "seen"])
+    if operation is BY_KEY:
+        bench.run([{**each, "seen": "no"} for each in rows], sends)
+    before = bench.writes()
+    bench.emulator.portal.table(kind).undefine("seen")
+    result = bench.run(rows, sends)
+    assert shown(result) == {"unsent": 250}
+    assert "seen" in str(result.stopped)
+    assert bench.writes() - before <= 3
+    bench.emulator.add_property(kind, "seen")
+    again = bench.run(rows, sends)
+    assert again.counts["created"] + again.counts["updated"] == 250
+
+
 @pytest.mark.parametrize(("rows", "size"), [(300, 100), (3, 100), (40, 1)])
 @pytest.mark.parametrize("operation", [COMPANIES, CONTACTS, BY_EMAIL], ids=["bare", "unique", "upsert"])
 def test_a_409_of_every_row_that_names_nothing_is_about_the_run_too(
