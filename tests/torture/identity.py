@@ -215,7 +215,7 @@ class Trial:
 
     def _audit_run(self, ended: Ended, refusal: str) -> None:
         if ended.how in ("hung", "broken") and not (
-            refusal == "property" and ended.said.startswith("InputError")
+            refusal == "property" and ended.said.startswith(("InputError", "DriftRefused"))
         ):
             self._add(ended.how, ended.said)
         if ended.how != "finished":
