@@ -281,7 +281,7 @@ class BatchDelivery(BatchLookup):
             return
         verdicts = {rows[i]: verdict for i, verdict in named.items()}
         if not verdicts:
-            unsure = not self.sender.trials.taken
+            unsure = not self.sender.trials.taken_since(words_of(error, self.batch.action))
             verdicts = {rows[0]: rejection(error, error.correlation_id)._replace(stale=unsure)}
         self.reasons.update(verdict.message or "" for verdict in verdicts.values())
         rest = [row for row in rows if row not in verdicts]
@@ -294,7 +294,7 @@ class BatchDelivery(BatchLookup):
         """Rows of a batch of creates that ended in a 409: each half is sent again, unless the refusal is about the run."""
         if len(rows) < 2 or names_a_record(error):
             self.groups.halve(Group(rows)) if len(rows) > 1 else self.groups.add(rows)
-        elif self._about(words_of(error), rows) is TrialResult.RUN:
+        elif self._about(words_of(error, self.batch.action), rows) is TrialResult.RUN:
             self.requester.stop.set(about_the_run(error))
         else:
             self._take_apart(rows)
@@ -307,7 +307,7 @@ class BatchDelivery(BatchLookup):
                 self._no_success(error, rows)
                 self.groups.halve(group)
             return len(rows) == 1
-        words = words_of(error)
+        words = words_of(error, self.batch.action)
         if len(rows) == 1 and (self.trying or len(self.batch) > 1):
             if words == self.trying:
                 self.alone[rows[0]] = error

@@ -59,7 +59,7 @@ class BatchSettlement:
         self.states.happens(Event.REFUSED, refused)
         self.states.happens(event, written)
         if written:
-            self.sender.trials.row_taken()
+            self.sender.trials.row_taken(self.batch.action)
         if self.batch.action == "create" and self.sender.updates:
             self.stale.update({row: verdicts[row].id for row in written if verdicts[row].stale})
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -36,9 +36,9 @@ class TrialResult(Enum):
     TRY = "not known yet: send one row alone"
 
 
-def words_of(error: HubSpotError) -> str:
-    """What HubSpot said, without what changes from one answer to the next."""
-    return f"{error.status} {error.category} {re.sub(r'[0-9]+', '#', error.said)}"
+def words_of(error: HubSpotError, action: str) -> str:
+    """What HubSpot said to an action, without what changes from one answer to the next. What it says to creates is not about updates."""
+    return f"{action} {error.status} {error.category} {re.sub(r'[0-9]+', '#', error.said)}"
 
 
 def names_a_record(error: HubSpotError) -> bool:
@@ -72,6 +72,8 @@ def deleted_property(verdict: Verdict) -> HubSpotError | None:
 
 @dataclass
 class _Trial:
+    action: str
+    taken_before: int
     batches: int = 0
     alone: int = 0
     trying: bool = False
@@ -84,28 +86,32 @@ class _Trial:
 
 
 class RefusalTrials:
-    """The trials of one run.
-
-    Attributes:
-        taken: Whether HubSpot took any row of the run so far.
-    """
+    """The trials of one run."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._trials: dict[str, _Trial] = {}
-        self.taken = False
+        self._taken: Counter[str] = Counter()
 
-    def row_taken(self) -> None:
-        """HubSpot took a row: whatever it refuses from now on, it is not all rows. So are the refusals that are being tried."""
-        self.taken = True
+    def row_taken(self, action: str) -> None:
+        """HubSpot took a row: what it refuses of the same action is not all rows, so the refusals that are being tried are about rows."""
+        self._taken[action] += 1
         if self._trials:
             with self._changed:
-                self._decide_open(TrialResult.ROWS)
+                for trial in self._trials.values():
+                    if trial.decided is None and trial.action == action:
+                        self._decide(trial, TrialResult.ROWS)
+
+    def taken_since(self, words: str) -> bool:
+        """Whether HubSpot took a row of the same action after it first refused one in these words: then they are about rows."""
+        trial = self._trials.get(words)
+        return trial is not None and self._taken[trial.action] > trial.taken_before
 
     def join(self, words: str, batch: int, *, alone: bool) -> None:
         """A batch was refused in these words; ``alone`` if it is of one row."""
         with self._changed:
-            trial = self._trials.setdefault(words, _Trial())
+            action = words.partition(" ")[0]
+            trial = self._trials.setdefault(words, _Trial(action, self._taken[action]))
             trial.batches += 1
             if alone:
                 trial.alone += 1
@@ -161,11 +167,6 @@ class RefusalTrials:
             with self._changed:
                 while not stop and any(each.is_on for each in self._trials.values()):
                     self._changed.wait(_LOOK)
-
-    def _decide_open(self, about: TrialResult) -> None:
-        for trial in self._trials.values():
-            if trial.decided is None:
-                self._decide(trial, about)
 
     def _decide(self, trial: _Trial, about: TrialResult) -> None:
         trial.decided = about

@@ -109,7 +109,7 @@ class Sender(DeliveryContext):
             if isinstance(first, Answer):
                 accepted = packed.accept(first.body, self.clock(), self.reader)
                 if accepted is not None:
-                    self.trials.row_taken()
+                    self.trials.row_taken(packed.action)
                     return DeliveredBatch(accepted=accepted)
         batch = packed.unpack()
         return BatchDelivery(self, batch, late or packed.intent(batch), first).run()

@@ -132,6 +132,22 @@ def test_one_row_that_gets_a_409_without_a_name_is_found_and_the_others_are_writ
     assert bench.writes() <= 1 + MOST_REQUESTS
 
 
+@pytest.mark.parametrize("new", [1, 300])
+def test_a_permission_that_creates_alone_lack_is_about_the_run_and_remembered_against_no_row(
+    bench: Bench, new: int
+) -> None:
+    bench.run(firms(5), BY_KEY)
+    changed = [{**each, "city": "Bonn"} for each in firms(5)]
+    bench.emulator.faults.add(Fault.invalid_batch("The app lacks a permission.", operation="create"))
+    before = bench.writes()
+    result = bench.run([*changed, *firms(new, start=5)], BY_KEY)
+    assert result.counts["rejected"] + result.counts["unsent"] >= new
+    assert result.counts["rejected"] <= 1
+    assert bench.writes() - before <= 2 + MOST_REQUESTS
+    bench.emulator.faults.clear()
+    assert bench.run([*changed, *firms(new, start=5)], BY_KEY).counts["created"] == new
+
+
 def test_the_only_row_of_a_run_is_rejected_and_tried_again_by_the_next_run(bench: Bench) -> None:
     bench.emulator.faults.add(Fault.invalid_batch("Something is wrong.", operation="create"))
     assert shown(bench.run(firms(1), COMPANIES)) == {"rejected": 1}
