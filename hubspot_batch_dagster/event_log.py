@@ -51,41 +51,96 @@ class EventLog:
 
         A sync has the partitions of an asset in common, or is that of one partition: its name says so, and the name is in the event.
         """
-        from hubspot_batch_dagster.sync.trace_log import Trace
-
-        instance = self._context.instance
-        found = []
-        for fetch in (instance.fetch_materializations, instance.fetch_observations):
-            for record in self._fetched(fetch):
-                event = record.asset_materialization or record.event_log_entry.asset_observation
-                said = {name: entry.value for name, entry in event.metadata.items()} if event else {}
-                number = str(said.get(GENERATION, ""))
-                if said.get(SYNC) == sync and said.get(STORE) and number.isdigit():
-                    found.append((record.timestamp, Trace(sync, str(said[STORE]), int(number))))
-        return [trace for _, trace in sorted(found, key=lambda each: -each[0])]
-
-    def note(self, trace: "Trace") -> None:
-        """Write a trace, as an observation of the asset."""
-        metadata = trace_metadata(trace.sync, trace.store, trace.generation)
-        self._context.log_event(
-            dg.AssetObservation(
-                asset_key=self._asset,
-                partition=self._partition,
-                description="A run of the sync is about to send.",
-                metadata=metadata,
-            )
-        )
-
-    def _fetched(self, fetch: Callable[..., Any]) -> list[Any]:
-        """The last events of the asset, and of this partition where many portals' events are among them."""
         try:
-            found = list(fetch(self._asset, limit=LOOKED_AT).records)
-            if len(found) == LOOKED_AT and self._partition is not None:
-                one = dg.AssetRecordsFilter(asset_key=self._asset, asset_partitions=[self._partition])
-                found += fetch(one, limit=LOOKED_AT).records
+            return traces_of(self._context.instance, self._asset, sync, self._partition)
         except Exception as error:
             self._context.log.warning(
                 f"Dagster's event log cannot be read ({type(error).__name__}: {error}): a store that was lost would not be noticed."
             )
             return []
-        return found
+
+    def note(self, trace: "Trace") -> None:
+        """Write a trace, as an observation of the asset."""
+        said = "A run of the sync is about to send."
+        self._context.log_event(_observation(self._asset, self._partition, trace, said))
+
+
+def traces_of(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, sync: str, partition: str | None = None
+) -> "list[Trace]":
+    """The last traces of a sync among the events of an asset, newest first.
+
+    Args:
+        instance: Where the events are.
+        asset: The asset.
+        sync: The sync.
+        partition: Whose events are looked at too, where those of many portals are among the asset's.
+    """
+    from hubspot_batch_dagster.sync.trace_log import Trace
+
+    found = []
+    for fetch in (instance.fetch_materializations, instance.fetch_observations):
+        for record in _last(fetch, asset, partition):
+            event = record.asset_materialization or record.event_log_entry.asset_observation
+            said = {name: entry.value for name, entry in event.metadata.items()} if event else {}
+            number = str(said.get(GENERATION, ""))
+            if said.get(SYNC) == sync and said.get(STORE) and number.isdigit():
+                found.append((record.timestamp, Trace(sync, str(said[STORE]), int(number))))
+    return [trace for _, trace in sorted(found, key=lambda each: -each[0])]
+
+
+def note_renamed(instance: dg.DagsterInstance, old: str, trace: "Trace") -> list[dg.AssetKey]:
+    """Let Dagster know the runs of a renamed sync under its new name: else a store that is lost now would look like a first run.
+
+    Args:
+        instance: Where the events are.
+        old: The former name.
+        trace: The new name, and the last run.
+
+    Returns:
+        The assets that have the trace now; none where Dagster knows no run of the former name.
+    """
+    noted = []
+    for asset in instance.all_asset_keys():
+        partition = _portal_of(asset, old)
+        if traces_of(instance, asset, old, partition):
+            key, portal = _called(asset, partition, old, trace.sync)
+            said = f"The sync was called {old!r} before."
+            instance.report_runless_asset_event(_observation(key, portal, trace, said))
+            noted.append(key)
+    return noted
+
+
+def _portal_of(asset: dg.AssetKey, sync: str) -> str | None:
+    """The partition of the asset whose sync it is, if the name says so."""
+    own = "/".join(asset.path) + "/"
+    rest = sync.removeprefix(own)
+    return rest if sync.startswith(own) and "/" not in rest else None
+
+
+def _called(asset: dg.AssetKey, partition: str | None, old: str, new: str) -> tuple[dg.AssetKey, str | None]:
+    """Asset and partition that the new name is of; the same asset where the sync is not named after it."""
+    parts = new.split("/")
+    if partition is not None and len(parts) > 1:
+        return dg.AssetKey(parts[:-1]), parts[-1]
+    return (dg.AssetKey(parts) if old == "/".join(asset.path) else asset), None
+
+
+def _observation(
+    asset: dg.AssetKey, partition: str | None, trace: "Trace", description: str
+) -> dg.AssetObservation:
+    return dg.AssetObservation(
+        asset_key=asset,
+        partition=partition,
+        description=description,
+        metadata=trace_metadata(trace.sync, trace.store, trace.generation),
+    )
+
+
+def _last(fetch: Callable[..., Any], asset: dg.AssetKey, partition: str | None) -> list[Any]:
+    """The last events of the asset, and of this partition where many portals' events are among them."""
+    found = list(fetch(asset, limit=LOOKED_AT).records)
+    if len(found) == LOOKED_AT and partition is not None:
+        one = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition])
+        found += fetch(one, limit=LOOKED_AT).records
+    return found

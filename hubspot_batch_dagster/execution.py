@@ -32,7 +32,7 @@ from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.returned_rows import Returned, first_rows, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
-from hubspot_batch_dagster.sync.state.names import joined_name
+from hubspot_batch_dagster.sync.state.names import check_partition, joined_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,6 +88,8 @@ def step(
     names = list(given.parameters)
     if not resource or not isinstance(resource, str | Mapping):
         raise InputError("resource names no resource.", remedy="Give the key of a HubSpotResource.")
+    for partition in resource if isinstance(resource, Mapping) else ():
+        check_partition(partition)
     resources = [resource] if isinstance(resource, str) else list(dict.fromkeys(resource.values()))
     own = [each for name, each in given.parameters.items() if name not in ("context", "config", *resources)]
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)

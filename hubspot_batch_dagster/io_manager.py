@@ -3,7 +3,7 @@
 import os
 import types
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Union, get_args, get_origin
 
 import dagster as dg
@@ -16,6 +16,7 @@ from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.launchpad import plainly_described
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
+from hubspot_batch_dagster.sync.state.names import LONGEST_PART
 from hubspot_batch_dagster.table.parquet import storable_batches
 
 
@@ -65,6 +66,18 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
             base = instance.storage_directory() if instance is not None else ".dagster"
         self._base_path = UPath(base, **self.file_system)
 
+    def get_asset_relative_path(self, context: dg.InputContext | dg.OutputContext) -> UPath:
+        """Where the files of an asset are, below ``base_dir``; Dagster calls this."""
+        _check_parts("The asset key", context.asset_key.path)
+        return UPath(*context.asset_key.path)
+
+    def get_path_for_partition(
+        self, context: dg.InputContext | dg.OutputContext, path: UPath, partition: str
+    ) -> UPath:
+        """The file of a partition, below that of its asset; Dagster calls this."""
+        _check_parts("The partition key", partition.removeprefix("/").split("/"))
+        return super().get_path_for_partition(context, path, partition)
+
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
         """Write ``obj``, batch by batch, and put it in its place when it is whole."""
         if obj is None:
@@ -99,6 +112,17 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
         with path.open("rb") as opened:
             table = pq.read_table(opened)
         return _AS.get(wanted, _as_is)(table)
+
+
+def _check_parts(what: str, parts: Sequence[str]) -> None:
+    """Refuse a name that leads out of its folder, or to the file of another one."""
+    if any(part in ("", ".", "..") or "\0" in part or len(part.encode()) > LONGEST_PART for part in parts):
+        name = "/".join(parts)
+        raise InputError(
+            f"{what} {name if len(name) <= 80 else f'{name[:77]}...'!r} cannot be the name of a file: a part of it is empty, '.', "
+            f"'..', longer than {LONGEST_PART} bytes, or holds a NUL.",
+            remedy="Give it another name.",
+        )
 
 
 def _replace(half: UPath, path: UPath) -> None:

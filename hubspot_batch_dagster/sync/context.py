@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.state.names import new_run_id
+from hubspot_batch_dagster.sync.state.rename import refuse_renamed
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import check_traces
 from hubspot_batch_dagster.sync.warehouse.comparison import Comparison
@@ -176,6 +177,7 @@ def open_run(
     for each in operation.undocumented(client.version):
         options.on_warning(each)
     with store.lock(name), store.scratch(name) as folder:
+        refuse_renamed(store, name)
         if not rebuilds(operation, options):
             check_traces(store, name, options.trace_log)
         if writes:

@@ -5,9 +5,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from face_helpers import FIRMS, Bench, firms
 
 from hubspot_batch_dagster import HubSpotResource, hubspot_asset
+from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.event_log import GENERATION, LOOKED_AT, STORE, SYNC
 
 KEY = dg.AssetKey("companies")
@@ -88,19 +90,6 @@ def test_events_of_other_code_and_of_other_partitions_are_no_traces(bench: Bench
         assert "everywhere/us" in failure(lost)
 
 
-def test_a_portal_whose_partition_has_a_slash_is_refused_before_anything_is_sent(bench: Bench) -> None:
-    """The asset ``firms`` for ``us/west`` would share its state with the asset ``firms/us`` for ``west``."""
-    parts = dg.StaticPartitionsDefinition(["us/west"])
-
-    @hubspot_asset(FIRMS, name="everywhere", partitions_def=parts, resource={"us/west": "hubspot"})
-    def everywhere() -> list[dict[str, Any]]:
-        return firms(2)
-
-    with dg.instance_for_test() as instance:
-        assert "holds a '/'" in failure(run(bench, instance, everywhere, partition_key="us/west"))
-    assert not bench.emulator.records("companies")
-
-
 def test_a_sync_inside_any_asset_is_remembered_too(bench: Bench) -> None:
     @dg.asset
     def mixed(context: dg.AssetExecutionContext, hubspot: HubSpotResource) -> None:
@@ -110,6 +99,67 @@ def test_a_sync_inside_any_asset_is_remembered_too(bench: Bench) -> None:
         assert run(bench, instance, mixed).success
         shutil.rmtree(bench.store)
         assert "state of the sync 'firms' is lost" in failure(run(bench, instance, mixed))
+
+
+def renamed(bench: Bench, old: str, new: str) -> str:
+    done = CliRunner().invoke(cli, ["rename", old, new, "--store", str(bench.store)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_store_that_is_lost_right_after_a_rename_is_noticed_by_the_first_run_of_the_new_name(
+    bench: Bench, lost: bool
+) -> None:
+    @hubspot_asset(FIRMS, key=["crm", "firms"])
+    def renamed_companies() -> list[dict[str, Any]]:
+        return firms(3)
+
+    with dg.instance_for_test() as instance:
+        assert run(bench, instance).success
+        assert "those of the asset crm/firms" in renamed(bench, "companies", "crm/firms")
+        if lost:
+            shutil.rmtree(bench.store)
+            assert "knows nothing of it" in failure(run(bench, instance, renamed_companies))
+        else:
+            assert run(bench, instance, renamed_companies).success
+    assert len(bench.emulator.records("companies")) == 3
+
+
+def test_a_rename_is_remembered_for_the_sync_of_a_portal_and_for_one_with_a_name_of_its_own(
+    bench: Bench,
+) -> None:
+    name = ["firms"]
+
+    @dg.asset
+    def mixed(context: dg.AssetExecutionContext, hubspot: HubSpotResource) -> None:
+        hubspot.sync(firms(2), FIRMS, name=name[0], context=context)
+
+    def everywhere(key: str) -> dg.AssetsDefinition:
+        return hubspot_asset(
+            FIRMS, name=key, partitions_def=dg.StaticPartitionsDefinition(["us"]), resource={"us": "hubspot"}
+        )(lambda: [{"id": "x", "name": "of us"}])
+
+    with dg.instance_for_test() as instance:
+        assert run(bench, instance, mixed).success
+        assert run(bench, instance, everywhere("one"), partition_key="us").success
+        assert "those of the asset mixed" in renamed(bench, "firms", "companies")
+        assert "those of the asset two" in renamed(bench, "one/us", "two/us")
+        name[0] = "companies"
+        shutil.rmtree(bench.store)
+        assert "state of the sync 'companies' is lost" in failure(run(bench, instance, mixed))
+        lost = run(bench, instance, everywhere("two"), partition_key="us")
+        assert "state of the sync 'two/us' is lost" in failure(lost)
+
+
+def test_a_rename_says_so_where_it_cannot_reach_dagsters_event_log(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.resource().open() as hubspot:
+        hubspot.sync(firms(1), FIRMS, name="a")
+    assert "DAGSTER_HOME is not set" in renamed(bench, "a", "b")
+    monkeypatch.setenv("DAGSTER_HOME", str(bench.folder / "nowhere"))
+    assert "event log cannot be written" in renamed(bench, "b", "c")
 
 
 def test_an_event_log_that_cannot_be_read_is_said(

@@ -1,7 +1,7 @@
 """``python -m tests.torture.worlds --seeds 300``: nights between which the world changes, and an audit after each of them.
 
 A night loses the disk or a part of it, finds an older backup of it, a portal that was reset, or the token of another portal, or a sync
-that was renamed. A run may refuse such a world: then it must have sent nothing and name a remedy, which the harness follows, as a
+that was renamed, with or without the command, or with one that was killed. A run may refuse such a world: then it must have sent nothing and name a remedy, which the harness follows, as a
 person would. A run that does not refuse must leave every row in the portal once, with its newest values.
 """
 
@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
 import re
+import shlex
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +31,11 @@ from hubspot_batch_dagster.session import HubSpotSession
 from hubspot_batch_dagster.session_settings import SessionSettings
 from hubspot_batch_dagster.sync.state.names import folders_of, new_run_id
 from hubspot_batch_dagster.sync.state.rename import rename_sync
+from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import Trace
+
+CHANGES_OF_FILES = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree")
+"""What changes a file system, as Python tells of it."""
 
 WRITES = ("create", "update", "upsert", "archive")
 MOST_REMEDIES = 4
@@ -45,7 +52,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 CHANGES = (
     "nothing", "nothing", "lost disk", "lost ids tables", "lost journal", "older backup", "lost copy for readers",
-    "portal reset", "another portal", "renamed", "store moved",
+    "portal reset", "another portal", "renamed", "store moved", "renamed by command", "killed rename",
 )  # fmt: skip
 
 
@@ -157,6 +164,8 @@ class World:
             "portal reset": lambda: emptied(self.portal),
             "another portal": self._switch,
             "renamed": self._rename,
+            "renamed by command": self._rename_by_command,
+            "killed rename": self._rename_killed,
             "store moved": self._move,
         }
         changes.get(change, lambda: None)()
@@ -170,6 +179,29 @@ class World:
     def _rename(self) -> None:
         self.renames += 1
         self.name = f"crm/firms {self.renames}"
+
+    def _rename_by_command(self) -> None:
+        former = self.name
+        self._rename()
+        self._move_state(former)
+
+    def _rename_killed(self) -> None:
+        """The command is killed between two of its steps. The asset has the new name, or was given the former one again."""
+        former = self.name
+        self._rename()
+        step = self.rng.randint(0, 40)
+        child = os.fork()
+        if child == 0:
+            _die_at(step)
+            self._move_state(former)
+            os._exit(0)
+        os.waitpid(child, 0)
+        if self.rng.random() < 0.5:
+            self.name = former
+
+    def _move_state(self, former: str) -> None:
+        with closing(Store(self.store)) as store:
+            rename_sync(store, former, self.name, run=new_run_id())
 
     def _move(self) -> None:
         moved = self.folder / f"moved {self.nights}"
@@ -194,10 +226,10 @@ class World:
         if change == "another portal" and "store" in remedy:
             self._switch()
             return "the former token"
-        named = re.search(r"rename (.+?) " + re.escape(self.name), remedy)
+        named = re.search(r"hubspot-batch-dagster rename .*?(?=\. |\.$)", remedy)
         if named is not None:
-            with self._session() as hubspot:
-                rename_sync(hubspot.store, named[1], self.name, run=new_run_id())
+            former, self.name = shlex.split(named[0])[2:]
+            self._move_state(former)
             return "rename"
         if "adopt" in remedy and self.operation.unique_property is not None and self.rng.random() < 0.7:
             with self._session() as hubspot:
@@ -246,6 +278,19 @@ class World:
                 self.verdict.add("falsely unchanged", f"{change}: {name}, {cities[name]} for {row['city']}")
         if counts.get("rejected"):
             self.verdict.add("rejected", f"{change}: {counts}")
+
+
+def _die_at(step: int) -> None:
+    """In a process that is to die: make a step that changes a file deadly."""
+    left = [step]
+
+    def count(event: str, _: object) -> None:
+        if event in CHANGES_OF_FILES:
+            left[0] -= 1
+            if left[0] < 0:
+                os._exit(9)
+
+    sys.addaudithook(count)
 
 
 def emptied(portal: Emulator) -> None:

@@ -10,6 +10,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.names import rename_command
 
 LOOKED_AT = 1000
 """Rows whose keys are looked for in other ids tables."""
@@ -52,7 +53,7 @@ def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> 
         if first and operation.relies_on_ids_table and not run.options.first_run:
             raise InputError(
                 f"{said}; the sync {run.name!r} knows none of them, and would make every record a second time. Nothing was sent.",
-                remedy=f"If the sync was renamed, let it keep its state: hubspot-batch-dagster rename {found.sync} {run.name}. If "
+                remedy=f"If the sync was renamed, let it keep its state: {rename_command(found.sync, run.name)}. If "
                 "both are meant, run once with first_run=True.",
             )
         run.options.on_warning(

@@ -90,6 +90,19 @@ def check_portal(what: str, found: int | None, wanted: int | None) -> None:
         )
 
 
+def check_sync(what: str, found: str, wanted: str) -> None:
+    """Refuse a file of another sync, as it is met where the file system does not tell capitals apart.
+
+    Raises:
+        InputError: With both names.
+    """
+    if found and wanted and found != wanted:
+        raise InputError(
+            f"{what} is of the sync {found!r}, and this is {wanted!r}. Nothing was sent.",
+            remedy="This file system writes the two names alike. Give one of the syncs another name.",
+        )
+
+
 def check_identity(what: str, found: Identity, wanted: Identity) -> None:
     """Refuse state that is about something else; what one side does not know is not held against the other.
 
@@ -97,12 +110,8 @@ def check_identity(what: str, found: Identity, wanted: Identity) -> None:
         InputError: With both sides, and what to do.
     """
     check_portal(what, found.portal, wanted.portal)
+    check_sync(what, found.sync, wanted.sync)
     sync = wanted.sync or found.sync
-    if found.sync and wanted.sync and found.sync != wanted.sync:
-        raise InputError(
-            f"{what} is of the sync {found.sync!r}, and this is {wanted.sync!r}. Nothing was sent.",
-            remedy="This file system writes the two names alike. Give one of the syncs another name.",
-        )
     if found.object_type != wanted.object_type:
         raise InputError(
             f"{what} holds {found.object_type}, and the operation is about {wanted.object_type}. Nothing was sent.",

@@ -38,6 +38,13 @@ BEAT = 10.0
 _LOOK = 0.25
 
 
+def locks_of(url: str, here: Path) -> Path:
+    """Locks lie beside the journal that they protect, where that is a file."""
+    where = sa.engine.make_url(url)
+    beside = where.get_backend_name() == "sqlite" and where.database not in (None, "", ":memory:")
+    return (Path(str(where.database)).absolute().parent if beside else here) / ".locks"
+
+
 def file_lock(folder: Path, sync: str) -> Callable[[], None] | None:
     """A sync's lock as a file of this host; the lock of a process that died is free.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import time
 import uuid
 from collections.abc import Iterable
@@ -65,6 +66,27 @@ def joined_name(parts: Iterable[str]) -> str:
     return check_name("/".join(listed))
 
 
+def check_partition(key: str) -> str:
+    """Refuse a partition key that cannot be the last part of a sync's name, and give it back otherwise.
+
+    Raises:
+        InputError: As for :func:`joined_name`.
+    """
+    try:
+        return joined_name([key])
+    except InputError as error:
+        shown = key if len(key) <= 80 else f"{key[:77]}..."
+        raise InputError(
+            f"The partition {shown!r} has a portal of its own, and so a sync that ends in its key: {error.message}",
+            remedy="Give the partition another key.",
+        ) from None
+
+
+def rename_command(old: str, new: str) -> str:
+    """What to type to give a sync another name."""
+    return shlex.join(["hubspot-batch-dagster", "rename", old, new])
+
+
 def name_of_undo(sync: str, run: str) -> str:
     """The name of the sync that takes a run of another one back."""
     return f"{sync}/undo/{run}"
@@ -90,13 +112,13 @@ def name_of(folders: str) -> str:
 
 
 def file_name_of(name: str) -> str:
-    """The name of the sync as one name of a file, for its lock.
+    """The name of the sync as one name of a file, for its lock; also where the file system does not tell capitals apart.
 
     Raises:
         InputError: As for :func:`check_name`.
     """
     whole = quote(check_name(name), safe="")
-    if len(whole) <= LONGEST_PART:
+    if len(whole) <= LONGEST_PART and not re.search("[A-Z]", name):
         return whole
     # No name holds a NUL, so no quoted name begins like this.
     return "%00" + hashlib.sha256(name.encode()).hexdigest()

@@ -21,8 +21,8 @@ from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.files import open_files
-from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal
-from hubspot_batch_dagster.sync.state.ids_table import described, generation_in
+from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal, check_sync
+from hubspot_batch_dagster.sync.state.ids_table import IN_PROGRESS, described, generation_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.names import folders_of, is_of_undo, name_of
 from hubspot_batch_dagster.sync.state.scratch import scratch_folder
@@ -31,7 +31,7 @@ from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 KEEP_RUNS = 10
 IDS = "ids.parquet"
 OPEN_ASSOCIATIONS = "open_associations.parquet"
-_VERSIONED = {
+KEPT_ONCE = {
     IDS: "ids-{}.parquet",
     "portal.json": "portal-{}.json",
     OPEN_ASSOCIATIONS: "open_associations-{}.parquet",
@@ -75,7 +75,7 @@ class Store:
         if url is None and not self.files.local:
             return BucketJournal(self.root, patience=patience)
         url = url or f"sqlite:///{self._here / 'journal.db'}"
-        return SqlJournal(url, patience=patience, locks=_locks_of(url, self._here))
+        return SqlJournal(url, patience=patience, locks=locks.locks_of(url, self._here))
 
     def __repr__(self) -> str:
         return f"Store({self.root!r}, {self.journal!r})"
@@ -167,7 +167,7 @@ class Store:
     @contextlib.contextmanager
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
         """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
-        name = self._current(sync, parts[0]) if len(parts) == 1 and parts[0] in _VERSIONED else parts[-1]
+        name = self._current(sync, parts[0]) if len(parts) == 1 and parts[0] in KEPT_ONCE else parts[-1]
         with self.files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
             yield path
 
@@ -189,6 +189,8 @@ class Store:
         in_journal = self.identity_in_journal(sync)
         if in_file is not None:
             check_identity(f"The ids table of {sync!r}", in_file, wanted)
+        else:
+            self._check_first_run(sync)
         if in_journal is not None and not anew:
             check_identity(f"The journal of {sync!r}", in_journal, wanted)
         return wanted.with_known(in_file).with_known(in_journal)
@@ -222,7 +224,7 @@ class Store:
         line = self.journal.generation(sync)
         if line is None or line.current is None:
             return
-        if not self.files.exists((*folders_of(sync), _VERSIONED[IDS].format(line.current))):
+        if not self.files.exists((*folders_of(sync), KEPT_ONCE[IDS].format(line.current))):
             self.journal.conclude(sync, run, current=None, forget=False)
 
     def put(self, sync: str, written: Path, *parts: str) -> str:
@@ -231,7 +233,7 @@ class Store:
 
     def put_version(self, sync: str, generation: int, written: Path, name: str) -> None:
         """Keep a file for a generation of the sync; it counts from :meth:`conclude` on."""
-        self.put(sync, written, _VERSIONED[name].format(generation))
+        self.put(sync, written, KEPT_ONCE[name].format(generation))
 
     def conclude(
         self, sync: str, run: str, generation: int, ids: Path | None, *, forget: bool = True
@@ -312,15 +314,15 @@ class Store:
         if line is None or line.current is None:
             return name
         if name == IDS:
-            current = _VERSIONED[IDS].format(line.current)
+            current = KEPT_ONCE[IDS].format(line.current)
             if not self.files.exists((*folders_of(sync), current)):
                 raise StoreError(
                     f"The ids table {self.path(sync, current)} is gone, though the journal knows that it was written.",
                     remedy="Restore the store. If it is lost, adopt the records from the portal.",
                 )
             return current
-        counted = [n for n in self.files.numbered(folders_of(sync), _VERSIONED[name]) if n <= line.current]
-        return _VERSIONED[name].format(max(counted)) if counted else name
+        counted = [n for n in self.files.numbered(folders_of(sync), KEPT_ONCE[name]) if n <= line.current]
+        return KEPT_ONCE[name].format(max(counted)) if counted else name
 
     def publish(self, sync: str) -> None:
         """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
@@ -328,7 +330,7 @@ class Store:
             line = self.journal.generation(sync)
             if line is None or line.current is None:
                 return
-            for name in _VERSIONED:
+            for name in KEPT_ONCE:
                 source = self._current(sync, name)
                 if source != name:
                     self.files.copy((*folders_of(sync), source), (*folders_of(sync), name))
@@ -337,10 +339,10 @@ class Store:
                 return
 
     def _forget_old(self, sync: str, generation: int, kept: set[str]) -> None:
-        for name, pattern in _VERSIONED.items():
+        for name, pattern in KEPT_ONCE.items():
             # Who opened the one before this may still read it.
             for old in sorted(
-                n for n in self.files.numbered(folders_of(sync), _VERSIONED[name]) if n < generation
+                n for n in self.files.numbered(folders_of(sync), KEPT_ONCE[name]) if n < generation
             )[:-1]:
                 self.files.delete((*folders_of(sync), pattern.format(old)))
         for run in self.runs(sync):
@@ -357,6 +359,13 @@ class Store:
             return found
         portal = self._portal_in_definitions(sync)
         return found if portal is None else replace(found, portal=portal)
+
+    def _check_first_run(self, sync: str) -> None:
+        """Refuse a folder in which a first run of another sync did not come to its end."""
+        place = (*folders_of(sync), IN_PROGRESS)
+        with self.files.opened(place) as file:
+            said = {} if file is None else described(Path(self.files.path(place)), file)
+        check_sync(f"The folder of {sync!r}", str(said.get("sync", "")), sync)
 
     def _said(self, sync: str) -> dict[str, Any] | None:
         place = (*folders_of(sync), self._current(sync, IDS))
@@ -385,12 +394,3 @@ class Store:
                 f"The journal is damaged inside: it does not say what the sync {sync!r} is about.",
                 remedy="Restore it, or move it away and adopt the records from the portal.",
             ) from None
-
-
-def _locks_of(url: str, here: Path) -> Path:
-    """Locks lie beside the journal that they protect, where that is a file."""
-    import sqlalchemy as sa
-
-    where = sa.engine.make_url(url)
-    beside = where.get_backend_name() == "sqlite" and where.database not in (None, "", ":memory:")
-    return (Path(str(where.database)).absolute().parent if beside else here) / ".locks"

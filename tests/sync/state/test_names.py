@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+import unittest.mock
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
+import fsspec
 import pytest
 from bench.sync_bench import COMPANIES, Bench, firms, shown
+from fsspec.implementations.memory import MemoryFileSystem
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.sync.staging import conclusion
 from hubspot_batch_dagster.sync.state.names import (
     file_name_of,
     folders_of,
@@ -18,6 +24,7 @@ from hubspot_batch_dagster.sync.state.names import (
     name_of_undo,
     new_run_id,
 )
+from hubspot_batch_dagster.sync.state.rename import rename_sync
 
 REFUSED = {
     "": "is empty",
@@ -69,6 +76,47 @@ def test_names_that_look_like_files_of_ours_are_syncs_of_their_own(bench: Bench)
     assert len({"/".join(folders_of(name)) for name in names}) == len(names)
     assert len({file_name_of(name) for name in names}) == len(names)
     assert [name_of("/".join(folders_of(name))) for name in names] == names
+
+
+class Folded(MemoryFileSystem):
+    """A file system that does not tell capitals apart, as those of Windows and macOS."""
+
+    protocol = "folded"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("folded://", "memory://"))).casefold()
+
+
+@pytest.fixture
+def folded(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
+    fsspec.register_implementation("folded", Folded, clobber=True)
+    Folded.store.clear()
+    made = Bench(bench.emulator, "folded://store", journal_url=f"sqlite:///{tmp_path / 'journal.db'}")
+    yield made
+    made.close()
+
+
+def test_names_that_a_file_system_does_not_tell_apart_are_not_one_sync(folded: Bench) -> None:
+    assert shown(folded.run(firms(2), COMPANIES, "crm/firms")) == {"created": 2}
+    sent = folded.writes()
+    with pytest.raises(InputError, match=r"'crm/firms', and this is 'CRM/Firms'") as caught:
+        folded.run(firms(3), COMPANIES, "CRM/Firms")
+    assert "another name" in caught.value.remedy
+    with pytest.raises(InputError, match="state of its own"):
+        rename_sync(folded.store, "crm/firms", "CRM/Firms", run=new_run_id())
+    assert folded.writes() == sent
+    assert shown(folded.run(firms(2), COMPANIES, "crm/firms")) == {"unchanged": 2}
+
+
+def test_a_first_run_that_did_not_end_keeps_a_name_like_its_own_out(folded: Bench) -> None:
+    killed = unittest.mock.patch.object(conclusion, "conclude", side_effect=KeyboardInterrupt)
+    with killed, pytest.raises(KeyboardInterrupt):
+        folded.run(firms(2), COMPANIES, "a")
+    with pytest.raises(InputError, match="'a', and this is 'A'"):
+        folded.run(firms(2), COMPANIES, "A")
 
 
 def test_a_long_name_has_a_lock_of_its_own() -> None:
