@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         build_hubspot_sync_assets,
     )
     from hubspot_batch_dagster.component.component import HubSpotSyncComponent
+    from hubspot_batch_dagster.component.portal_component import HubSpotPortalComponent
     from hubspot_batch_dagster.definition import HubSpotTranslator
     from hubspot_batch_dagster.io_manager import ArrowParquetIOManager
     from hubspot_batch_dagster.objects import hubspot_object_specs
@@ -45,6 +46,7 @@ __all__ = [
     "Create",
     "HubSpotClient",
     "HubSpotError",
+    "HubSpotPortalComponent",
     "HubSpotResource",
     "HubSpotRunConfig",
     "HubSpotSession",
@@ -79,6 +81,7 @@ _HOME = {
     "Create": "operations.records",
     "HubSpotClient": "api.client",
     "HubSpotError": "api.errors",
+    "HubSpotPortalComponent": "component.portal_component",
     "HubSpotResource": "resource",
     "HubSpotRunConfig": "asset",
     "HubSpotSession": "session",

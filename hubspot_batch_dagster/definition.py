@@ -10,6 +10,9 @@ from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.associate import Associate
 from hubspot_batch_dagster.operations.base import Operation
 
+COLUMN_SCHEMA = "dagster/column_schema"
+"""Dagster's metadata key for the columns of an asset."""
+
 OBJECT_TYPE = "hubspot/object_type"
 """The metadata key by which an asset, or an object's node, is known as HubSpot's."""
 
@@ -110,7 +113,7 @@ def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = (
         metadata["hubspot/properties"] = "Every column under its own name."
     elif mapping:
         metadata["hubspot/properties"] = dg.MetadataValue.json(dict(mapping))
-        metadata["dagster/column_schema"] = property_schema(mapping)
+        metadata[COLUMN_SCHEMA] = property_schema(mapping)
         if len(sources) == 1:
             metadata["dagster/column_lineage"] = dg.TableColumnLineage(
                 deps_by_column={
@@ -119,6 +122,16 @@ def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = (
                 }
             )
     return metadata
+
+
+def defined_by_portal(
+    spec: dg.AssetSpec, operation: Operation, definitions: Mapping[str, Any]
+) -> dg.AssetSpec:
+    """A spec whose columns have the portal's types, labels and descriptions, unless the user gave them otherwise."""
+    mapping = operation.property_columns
+    if not mapping or spec.metadata.get(COLUMN_SCHEMA) != property_schema(mapping):
+        return spec
+    return spec.merge_attributes(metadata={COLUMN_SCHEMA: property_schema(mapping, definitions)})
 
 
 def scopes_of(operation: Operation) -> list[str]:

@@ -63,6 +63,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "component": (
         "collection",
         "component",
+        "portal_component",
         "source",
         "csv_rows resource_field scaffolder sql_rows step_fields",
         "fields",
@@ -141,6 +142,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "sync/schema": (
         "preflight",
+        "portal_definitions",
         "column_checks drift new_properties required_properties",
         "definitions portal",
         "model_source owners",

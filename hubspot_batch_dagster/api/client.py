@@ -301,7 +301,7 @@ class HubSpotClient(Connection):
     def granted_scopes(self) -> frozenset[str] | None:
         """The scopes that the token was granted; ``None`` where HubSpot does not tell, as for the token of an OAuth app.
 
-        Source: not in HubSpot's reference; their own MCP server asks the same for private apps.
+        Source: not in HubSpot's reference; public code of several integrations makes this request for private apps.
         """
         try:
             told = self._about_token("/oauth/v2/private-apps/get/access-token-info")

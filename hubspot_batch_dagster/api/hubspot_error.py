@@ -80,7 +80,8 @@ class HubSpotError(Exception):
             )
             if part
         )
-        parts = [f"{where[:1].upper()}{where[1:]}: {self.message}" if where else self.message]
+        where = where[:1].upper() + where[1:]
+        parts = [f"{where}: {self.message}" if where and not self.message.startswith(where) else self.message]
         if self.correlation_id:
             parts.append(f"Correlation id: {self.correlation_id}.")
         if self.remedy:

@@ -1,5 +1,6 @@
 """Many syncs in one place: a list of them in one defs.yaml, or in Python."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -83,10 +84,11 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
             one by one.
         hubspot: A resource of the collection's own: the settings of :class:`HubSpotResource`, with
             ``access_token_env`` for the token. Without it the project's resource is used.
-        resource: Key of the :class:`HubSpotResource`; by default ``hubspot``.
+        resource: Key of the :class:`HubSpotResource`; by default ``hubspot``, or where the collection has a resource of
+            its own, one that is made of the folders of the file.
         object_key_prefix: What comes before the object's name in the key of its node, such as ``hubspot``. By default
-            ``hubspot`` and the folder of the file, so that two collections of a project do not collide. An empty list
-            makes no nodes.
+            ``hubspot`` and the folders of the file below ``defs``, so that two collections of a project do not collide.
+            An empty list makes no nodes.
 
     Raises:
         InputError: Two syncs have one key, or a sync brings a resource of its own.
@@ -141,7 +143,9 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
             description="Settings of a resource of the collection's own; access_token_env names the token's variable.",
         ),
     ] = Field(default=None, repr=False)
-    resource: Annotated[str, explained("Key of the HubSpot resource.")] = "hubspot"
+    resource: Annotated[
+        str | None, explained("Key of the HubSpot resource; by default hubspot, or one of its own.")
+    ] = None
     object_key_prefix: Annotated[
         list[str] | str | None,
         explained(
@@ -172,24 +176,33 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their schedules, the objects' nodes and the resource; Dagster calls this."""
         parts = []
+        place = _place(context)
+        resource = self.resource or "_".join([*(place if self.hubspot is not None else ()), "hubspot"])
         for sync in self.syncs:
-            chosen = (
-                sync if sync.resource is not None else sync.model_copy(update={"resource": self.resource})
-            )
+            chosen = sync if sync.resource is not None else sync.model_copy(update={"resource": resource})
             parts.append(chosen.build_defs(context))
         assets = [
             asset for part in parts for asset in part.assets or () if isinstance(asset, dg.AssetsDefinition)
         ]
-        prefix = self._object_prefix(context)
+        prefix = self._object_prefix(place)
         nodes = hubspot_object_specs(assets, key_prefix=prefix) if prefix else []
-        resources = {} if self.hubspot is None else {self.resource: self.hubspot}
+        resources = {} if self.hubspot is None else {resource: self.hubspot}
         return dg.Definitions.merge(*parts, dg.Definitions(assets=nodes, resources=resources))
 
-    def _object_prefix(self, context: dg.ComponentLoadContext) -> list[str]:
+    def _object_prefix(self, place: Sequence[str]) -> list[str]:
         given = self.object_key_prefix
         if given is None:
-            return ["hubspot", context.path.name]
+            return ["hubspot", *place]
         return [given] if isinstance(given, str) else list(given)
+
+
+def _place(context: dg.ComponentLoadContext) -> list[str]:
+    """Where a collection stands in its project: no other has the same, and all of it can stand in keys."""
+    path = context.component_path
+    folders = path.file_path.relative_to(context.defs_module_path).parts
+    # Further documents of one file have numbers of their own.
+    numbered = [str(path.instance_key)] if path.instance_key else []
+    return [re.sub(r"\W", "_", each) for each in (*folders, *numbered)]
 
 
 def _distinct(syncs: Sequence[HubSpotSyncComponent]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import dagster as dg
-from pydantic import ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.asset import refuse_archiving
@@ -19,6 +19,7 @@ from hubspot_batch_dagster.component.fields import (
     required_by,
     taken_by,
 )
+from hubspot_batch_dagster.component.portal_component import HubSpotPortalComponent
 from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
@@ -27,6 +28,7 @@ from hubspot_batch_dagster.definition import (
     HubSpotSync,
     HubSpotTranslator,
     asset_options,
+    defined_by_portal,
     introduced,
     with_syncs,
 )
@@ -35,6 +37,7 @@ from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.sync.schema.portal_definitions import PortalDefinitions
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
@@ -156,6 +159,14 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
 
     _operation: Operation = PrivateAttr()
     _tolerance: Tolerance = PrivateAttr()
+    _written: dg.ResolutionContext | None = PrivateAttr(default=None)
+
+    @classmethod
+    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Any:
+        """Make the component from its YAML, and remember where it stands there; Dagster calls this."""
+        made = super().resolve_from_model(context, model)
+        made._written = context
+        return made
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
@@ -190,9 +201,16 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         """The operation that the fields describe."""
         return self._operation
 
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 - Dagster's signature
-        """The asset, its schedule, and its resource if it has one of its own; Dagster calls this."""
-        asset = self.build_asset()
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The asset, its schedule, and its resource if it has one of its own; Dagster calls this.
+
+        Raises:
+            InputError: A :class:`HubSpotPortalComponent` of the project knows that the portal would refuse the sync.
+        """
+        portals = HubSpotPortalComponent.known_to(context, self._resource_keys())
+        for portal in portals:
+            self._check_against(portal)
+        asset = self.build_asset(portal=portals[0] if len(portals) == 1 else None)
         schedules = []
         if self.schedule is not None:
             schedules.append(
@@ -279,13 +297,37 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         own = f"{self.asset.key.to_python_identifier()}_hubspot"
         return self.resource or ("hubspot" if self.hubspot is None else own)
 
-    def build_asset(self, translator: HubSpotTranslator | None = None) -> dg.AssetsDefinition:
+    def _resource_keys(self) -> list[str]:
+        key = self._resource_key()
+        return [key] if isinstance(key, str) else list(key.values())
+
+    def _check_against(self, portal: PortalDefinitions) -> None:
+        try:
+            portal.check(self._operation)
+        except InputError as error:
+            if self._written is None:
+                raise
+            said = f"{self.asset.key.to_user_string()}: {error}"
+            field = "operation" if error.column is None else "properties"
+            place = self._written.at_path(field)
+            for name, column in (self._operation.property_columns or {}).items():
+                if column == error.column and isinstance(self.properties, Mapping):
+                    place = place.at_path(name)
+            raise place.build_resolve_fn_exc([said], field_name=field, model=self) from None
+
+    def build_asset(
+        self, translator: HubSpotTranslator | None = None, *, portal: PortalDefinitions | None = None
+    ) -> dg.AssetsDefinition:
         """The asset alone.
 
         Args:
             translator: Changes how it introduces itself.
+            portal: What its columns are in HubSpot, where that is known.
         """
         spec = self.get_asset_spec()
+        known = None if portal is None else portal.of(self.object_type)
+        if known is not None:
+            spec = defined_by_portal(spec, self._operation, known.properties)
         if translator is not None:
             spec = translator.get_asset_spec(HubSpotSync(self._operation, spec))
         upstream = self.source.asset_key

@@ -23,7 +23,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _PATH_NAMES = re.compile(r"\{(\w+)\}")
 
 
-def _beside_the_yaml(context: dg.ResolutionContext, value: str | None) -> str | None:
+def beside_the_yaml(context: dg.ResolutionContext, value: str | None) -> str | None:
     """A local path in defs.yaml is relative to that file, whatever folder Dagster was started in."""
     if value is None or "://" in value or value == ":memory:":
         return value
@@ -111,7 +111,7 @@ class Source(Located, dg.Model):
     connection: Annotated[
         str | None,
         dg.Resolver(
-            _beside_the_yaml,
+            beside_the_yaml,
             model_field_type=str,
             description="What sql runs on: a DuckDB file, or a SQLAlchemy URL such as {{ env.WAREHOUSE_URL }}.",
         ),
@@ -119,7 +119,7 @@ class Source(Located, dg.Model):
     path: Annotated[
         str | None,
         dg.Resolver(
-            _beside_the_yaml, model_field_type=str, description="A .parquet, .csv or .tsv file, or its URL."
+            beside_the_yaml, model_field_type=str, description="A .parquet, .csv or .tsv file, or its URL."
         ),
     ] = None
 

@@ -110,7 +110,7 @@ def _sqlalchemy_rows(
     url: str, sql: str, partition: Mapping[str, Any], newer: tuple[str, Moment] | None
 ) -> Iterator[pa.RecordBatch]:
     import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError
 
     sql = _LITERAL.sub(_without_parameters, sql)
     names_of_query = list(sqlalchemy.text(sql).compile().params)
@@ -132,9 +132,16 @@ def _sqlalchemy_rows(
             if engine.dialect.name == "postgresql" and _zone(partition) is not None:
                 zone = sqlalchemy.text("SELECT set_config('TimeZone', :zone, false)")
                 connection.execute(zone, {"zone": _zone(partition)})
-            found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(
-                sqlalchemy.text(sql), values
-            )
+                connection.commit()  # the zone stays if the query has to be asked again
+            connection.execution_options(yield_per=ROWS_AT_A_TIME)
+            try:
+                found = connection.execute(sqlalchemy.text(sql), values)
+            except ProgrammingError:  # in PostgreSQL a column of texts does not compare with times
+                texts = {**values, **_as_text(named)}
+                if texts == values:
+                    raise
+                connection.rollback()
+                found = connection.execute(sqlalchemy.text(sql), texts)
             names = list(found.keys())
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:

@@ -146,7 +146,7 @@ class Credentials:
     def private_app_info(self, request: Request) -> Answer:
         """Tell what a private app's token is good for; 404 if it is not known, or an OAuth app's.
 
-        Not in HubSpot's reference. Their own MCP server and many integrations ask it.
+        Not in HubSpot's reference; public code of several integrations asks it.
         """
         given = request.json
         value = given.get("tokenKey")

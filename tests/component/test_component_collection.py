@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from component_helpers import loaded, refusal, told_by
 from dagster.components.testing import create_defs_folder_sandbox
 
@@ -94,6 +95,41 @@ def test_syncs_share_defaults_and_their_objects_are_nodes_below_them(
     assert defs.resolve_implicit_global_asset_job_def().execute_in_process().success
     assert len(hubspot_emulator.records("contacts")) == 2
     assert len(hubspot_emulator.records("companies")) == 1
+
+
+def test_collections_of_one_project_have_nodes_of_their_own() -> None:
+    """In folders of one name, and as two documents of one file."""
+
+    def collection(key: str) -> dict[str, Any]:
+        sync = {
+            "asset": {"key": key},
+            "source": {"path": "people.csv"},
+            "operation": "upsert",
+            "object_type": "contacts",
+            "id_property": "email",
+        }
+        return {
+            "type": "hubspot_batch_dagster.HubSpotSyncCollectionComponent",
+            "attributes": {"syncs": [sync], "hubspot": {"access_token_env": "HUBSPOT_ACCESS_TOKEN"}},
+        }
+
+    with create_defs_folder_sandbox() as sandbox:
+        for place, keys in (("emea/crm", ["a", "b"]), ("us/crm", ["c"])):
+            folder = sandbox.defs_folder_path / place
+            folder.mkdir(parents=True)
+            (folder / "defs.yaml").write_text(yaml.dump_all([collection(key) for key in keys]))
+        with sandbox.build_all_defs() as defs:
+            graph = defs.resolve_asset_graph()
+            nodes = {key for key in graph.get_all_asset_keys() if key.path[-1] == "contacts"}
+            below = {
+                key.to_user_string(): {each.to_user_string() for each in graph.get(key).parent_keys}
+                for key in nodes
+            }
+    assert below == {
+        "hubspot/emea/crm/contacts": {"a"},
+        "hubspot/emea/crm/1/contacts": {"b"},
+        "hubspot/us/crm/contacts": {"c"},
+    }
 
 
 def test_two_syncs_of_one_key_and_a_wrong_field_are_refused(tmp_path: Path) -> None:

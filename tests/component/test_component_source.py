@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
+from bench.servers import Postgres, new_database
 from component_helpers import refusal
 
 from hubspot_batch_dagster.api.errors import InputError
@@ -64,6 +65,39 @@ def test_a_day_has_its_own_rows_whatever_the_column_and_the_host(tmp_path: Path,
             database.execute(f"INSERT INTO t VALUES ({number}, '{at}')")
     source = Source(sql=BETWEEN.format("$"), connection=str(tmp_path / "w.duckdb"))
     assert rows(source, FIRST) == [{"id": 1}]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sets the time zone of the process")
+@pytest.mark.usefixtures("_host")
+@pytest.mark.parametrize("server_zone", ["UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        *((kind, TIMES[kind]) for kind in ("DATE", "TIMESTAMP", "TIMESTAMPTZ")),
+        *(("TEXT", TIMES[kind]) for kind in ("DATE", "TIMESTAMP")),
+        ("TEXT", [f"{day}T12:00:00Z" for day in TIMES["DATE"]]),
+    ],
+    ids=["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TEXT of days", "TEXT of times", "TEXT of ISO 8601"],
+)
+def test_a_day_in_postgres_has_its_own_rows_whatever_the_column_the_host_and_the_server(
+    postgres: Postgres, kind: str, texts: list[str], server_zone: str
+) -> None:
+    url = new_database(postgres)
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        name = connection.execute(sqlalchemy.text("SELECT current_database()")).scalar()
+        connection.execute(sqlalchemy.text(f"ALTER DATABASE \"{name}\" SET timezone TO '{server_zone}'"))
+        connection.execute(sqlalchemy.text(f"CREATE TABLE t (id INTEGER, moment {kind})"))
+        for number, at in enumerate(texts):
+            connection.execute(sqlalchemy.text(f"INSERT INTO t VALUES ({number}, '{at}')"))
+    engine.dispose()
+    assert rows(Source(sql=BETWEEN.format(":"), connection=url), FIRST) == [{"id": 1}]
+
+
+def test_a_query_that_postgres_refuses_is_refused_in_its_words(postgres: Postgres) -> None:
+    source = Source(sql="SELECT nothing FROM nowhere", connection=new_database(postgres))
+    with pytest.raises(sqlalchemy.exc.ProgrammingError, match="nowhere"):
+        rows(source, FIRST)
 
 
 @pytest.mark.parametrize(

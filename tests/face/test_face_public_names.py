@@ -35,6 +35,7 @@ PUBLIC = {
     "Create",
     "HubSpotClient",
     "HubSpotError",
+    "HubSpotPortalComponent",
     "HubSpotResource",
     "HubSpotRunConfig",
     "HubSpotSession",

@@ -11,6 +11,7 @@ from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 SHOWN = 10
 NEAREST = 3
+NOTHING_SENT = " Nothing was sent."
 
 
 def unknown_properties(mapping: Mapping[str, str], definitions: Definitions) -> list[str]:
@@ -24,6 +25,8 @@ def check_columns(
     definitions: Definitions,
     archived: Collection[str] = (),
     to_make: Collection[str] = (),
+    *,
+    consequence: str = NOTHING_SENT,
 ) -> None:
     """Refuse columns whose property is unknown, archived, read-only or calculated; all of them at once.
 
@@ -33,6 +36,7 @@ def check_columns(
         definitions: The portal's.
         archived: Names of archived properties, to tell them from unknown ones.
         to_make: Names of properties that the run will make.
+        consequence: What the refusal says of the run.
 
     Raises:
         InputError: With each column, and the names that are nearest to an unknown one.
@@ -47,14 +51,22 @@ def check_columns(
     more = len(problems) - SHOWN
     said = " ".join(list(problems.values())[:SHOWN]) + (f" And {more} more columns." if more > 0 else "")
     raise InputError(
-        f"{said} Nothing was sent.",
+        f"{said}{consequence}",
         column=next(iter(problems)) if len(problems) == 1 else None,
         remedy=_remedy(operation, definitions, any(name not in definitions.properties for name in mapping)),
     )
 
 
-def check_unique(operation: Operation, definitions: Definitions, to_make: Collection[str] = ()) -> None:
+def check_unique(
+    operation: Operation,
+    definitions: Definitions,
+    to_make: Collection[str] = (),
+    *,
+    consequence: str = NOTHING_SENT,
+) -> None:
     """Refuse an ``id_property`` or ``creation_key`` whose values HubSpot does not keep unique.
+
+    The arguments are those of :func:`check_columns`.
 
     Raises:
         InputError: With the properties that are unique.
@@ -73,7 +85,7 @@ def check_unique(operation: Operation, definitions: Definitions, to_make: Collec
         )
         unique = definitions.unique_names()
         raise InputError(
-            f"{what}={name!r} {why}. Nothing was sent.",
+            f"{what}={name!r} {why}.{consequence}",
             remedy=f"Unique properties of {definitions.kind}: {_listed(unique)}."
             if unique
             else f"{definitions.kind} have no unique property. Make one in HubSpot (uniqueness cannot be added to an "
