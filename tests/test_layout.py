@@ -56,6 +56,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": (
         "group",
         "check ids journal models plan reconcile rejected rename revert runs",
+        "checked_project",
         "emulator output planned_asset portal_file",
         "progress",
         "options",

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from hubspot_batch_dagster.cli.options import account_options, session_settings,
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.session import HubSpotSession
+    from hubspot_batch_dagster.session_settings import SessionSettings
+
+SettingsOf = Callable[[], "SessionSettings"]
 
 TYPES = ("contacts", "companies", "deals")
 PERHAPS = frozenset({"e-commerce", "sales-email-read"})
@@ -65,13 +69,26 @@ def check(
 ) -> None:
     """Look at token, portal, scopes, limits, version, store, journal, budget and clock. Nothing is written to HubSpot.
 
-    With MODULE_OR_FILE, which holds a project's Definitions, the scopes are those that its assets need.
+    With MODULE_OR_FILE, which holds a project's Definitions, the scopes are those that its assets need, and account and
+    store are those of its HubSpotResource, whatever the options say.
     """
-    needed = _of_project(where) if where else {}
+    needed: dict[str, set[str]] = {}
+    resources: dict[str, SettingsOf] = {
+        "": partial(session_settings, token, store=store, journal=journal, **account)
+    }
+    if where:
+        from hubspot_batch_dagster.cli.checked_project import checked_project
+
+        needed, of_project = checked_project(where)
+        resources = of_project or resources
     for name in types or (() if needed else TYPES):
         kind = object_type(name)
         needed.setdefault(kind.name, set()).update(kind.read_scopes + kind.write_scopes)
-    found = list(_findings(needed, token, store, journal, account))
+    found = []
+    for key, settings in resources.items():
+        if len(resources) > 1:
+            found.append(Finding("resource", True, key))
+        found += _findings(needed, settings)
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=1))
     else:
@@ -81,18 +98,13 @@ def check(
         raise SystemExit(1)
 
 
-def _findings(
-    needed: Mapping[str, set[str]],
-    token: str,
-    store: str | None,
-    journal: str | None,
-    account: dict[str, Any],
-) -> Iterator[Finding]:
+def _findings(needed: Mapping[str, set[str]], settings_of: SettingsOf) -> Iterator[Finding]:
     from hubspot_batch_dagster.session import HubSpotSession
 
-    yield from _storage(store, journal)
     try:
-        session = HubSpotSession(session_settings(token, store=store, journal=journal, **account))
+        settings = settings_of()
+        yield from _storage(settings.store, settings.journal)
+        session = HubSpotSession(settings)
     except HubSpotError as error:
         yield Finding("token", False, f"{error} In the shell: export HUBSPOT_ACCESS_TOKEN=...")
         return
@@ -125,21 +137,6 @@ def _portal(session: HubSpotSession, details: Any) -> tuple[bool, str]:
         True,
         f"{details.portal_id}, {details.account_type or 'of unknown type'}, {details.time_zone or 'no time zone'}",
     )
-
-
-def _of_project(where: str) -> dict[str, set[str]]:
-    """Object type -> the scopes that the project's assets need for it."""
-    from hubspot_batch_dagster.cli.planned_asset import load_definitions
-    from hubspot_batch_dagster.definition import OBJECT_TYPE, SCOPES
-
-    found: dict[str, set[str]] = {}
-    for spec in load_definitions(where).resolve_all_asset_specs():
-        if SCOPES in spec.metadata:
-            kind, scopes = (
-                getattr(spec.metadata[key], "value", spec.metadata[key]) for key in (OBJECT_TYPE, SCOPES)
-            )
-            found.setdefault(object_type(str(kind)).name, set()).update(str(scopes).split())
-    return found
 
 
 def _scopes(
@@ -192,7 +189,7 @@ def _clock(session: HubSpotSession) -> tuple[bool, str]:
     return True, f"{apart:+.1f} s apart from HubSpot's"
 
 
-def _storage(store: str | None, journal: str | None) -> Iterator[Finding]:
+def _storage(store: str, journal: str | None) -> Iterator[Finding]:
     from hubspot_batch_dagster.session_settings import default_store
     from hubspot_batch_dagster.sync.state.store import Store
 

@@ -16,8 +16,12 @@ from hubspot_batch_dagster.cli.output import output_options, show
 @store_options
 def runs(sync: str, limit: int, form: str, out: Path | None, store: str | None, journal: str | None) -> None:
     """Show the runs of a sync, newest first: when, how many rows, what became of them, requests, and what stopped it."""
+    import pyarrow.compute as pc
+
     from hubspot_batch_dagster.sync.history import read_history
 
     opened = open_store(store, journal)
     history = read_history(opened, known_sync(opened, sync)).sort_by([("ended_at", "descending")])
+    seconds = pc.round(history["seconds"], 3)
+    history = history.set_column(history.schema.get_field_index("seconds"), "seconds", seconds)
     show(history, limit=limit, form=form, out=out)

@@ -194,6 +194,22 @@ def test_check_names_the_scopes_that_a_project_needs_and_the_token_lacks(
     assert "and the token has the scopes to write" in told["deals"].output
 
 
+def test_check_of_a_project_looks_where_its_resource_leads(
+    hubspot: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options and variables of the command line lead elsewhere, where nobody answers."""
+    project(folder, hubspot, 0)
+    monkeypatch.setenv("HUBSPOT_BASE_URL", "http://127.0.0.1:9")
+    assert run("check").exit_code == 1
+    done = run("check", "project.py")
+    assert done.exit_code == 0, done.output
+    assert f"accepted by {hubspot.url}" in done.output
+    monkeypatch.delenv("HUBSPOT_ACCESS_TOKEN")
+    done = run("check", "project.py")
+    assert done.exit_code == 1
+    assert "HUBSPOT_ACCESS_TOKEN" in done.output
+
+
 def test_check_says_so_where_hubspot_does_not_tell_the_scopes(hubspot: Emulator, folder: Path) -> None:  # noqa: ARG001
     hubspot.faults.add(Fault.answer(404, operation="private_app.token_info"))
     done = run("check", "--object-type", "deals")
