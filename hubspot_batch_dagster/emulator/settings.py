@@ -222,7 +222,7 @@ class Settings:
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self)).items():
+        for name, kind in _kinds(type(self)).items():
             value = getattr(self, name)
             if not _fits(kind, value):
                 raise ValueError(f"{name} cannot be {value!r}: it is {_told(kind)}")
@@ -261,6 +261,16 @@ class Settings:
         return {
             name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()
         }
+
+
+_KINDS: dict[type, dict[str, Any]] = {}
+
+
+def _kinds(settings: type) -> dict[str, Any]:
+    """Tell the type of each field. Reading annotations takes milliseconds; tests change settings often."""
+    if settings not in _KINDS:
+        _KINDS[settings] = get_type_hints(settings)
+    return _KINDS[settings]
 
 
 def _fits(kind: Any, value: Any) -> bool:
