@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -81,12 +82,14 @@ def test_the_command_prints_its_url_and_token_and_ends_cleanly(
     command = [sys.executable, "-m", "hubspot_batch_dagster.emulator"]
     command += ["--burst-limit", "9", "--latency", "0.01", "--ready-file", str(tmp_path / "ready.json")]
     environment = {**os.environ, "HUBSPOT_EMULATOR_TOKEN": "pat-na1-mine"}
+    environment["HUBSPOT_EMULATOR_ADMIN_TOKEN"] = "mine-too"
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("HubSpot emulator on http://127.0.0.1:")
         assert process.stdout.readline() == "Access token: pat-na1-mine\n"
-        assert process.stdout.readline().startswith("What happens: http://127.0.0.1:")
+        page = process.stdout.readline()
+        assert re.fullmatch(r"What happens: http://127\.0\.0\.1:\d+/#mine-too\n", page)
         assert stat.S_IMODE((tmp_path / "ready.json").stat().st_mode) == 0o600
         process.send_signal(ending)
         assert process.wait(10) == 0
