@@ -47,11 +47,15 @@ def hash_of(name: str, target_id: str) -> str:
         name: The expression for the association of the operation.
         target_id: The expression for the record at the other end; null counts for nothing.
     """
-    return f"coalesce(bit_xor(md5_number({name} || chr(31) || {target_id}))::VARCHAR || ':' || count({target_id}), '')"
+    text = f"{name} || chr(31) || {target_id}"
+    # In two halves: DuckDB takes 40 microseconds to write a number of 128 bits as text.
+    halves = ", ".join(f"bit_xor(md5_number_{half}({text}))" for half in ("upper", "lower"))
+    return f"CASE WHEN count({target_id}) = 0 THEN '' ELSE concat_ws(':', {halves}, count({target_id})) END"
 
 
 def hashed(associations: Iterable[tuple[str, str]]) -> str:
     """The same hash, of the names of associations with the records that they lead to."""
     texts = [f"{name}\x1f{target}".encode() for name, target in associations]
     numbers = (int.from_bytes(hashlib.md5(each, usedforsecurity=False).digest(), "little") for each in texts)
-    return f"{reduce(xor, numbers)}:{len(texts)}" if texts else ""
+    found = reduce(xor, numbers, 0)
+    return f"{found & (2**64 - 1)}:{found >> 64}:{len(texts)}" if texts else ""
