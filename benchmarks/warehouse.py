@@ -2,6 +2,7 @@
 
 python benchmarks/warehouse.py                                     a million rows, 1 % of them changed, in Postgres
 python benchmarks/warehouse.py --engine duckdb --rows 200000
+python benchmarks/warehouse.py --merge 50000 --rows 5000000        only so many outcomes into so many lines of an ids table
 
 It starts a Postgres of its own (Debian's binaries) and a server that answers HubSpot's batch requests and does nothing else. Each run
 is a process of its own: seconds are its processor's, and its peak of memory is its own; DuckDB works within it.
@@ -16,7 +17,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--engine", choices=["postgres", "duckdb"], default="postgres")
+    parser.add_argument("--merge", type=int, default=0, help="measure only the merge of so many outcomes")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -44,7 +48,10 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="hubspot-warehouse-"))
     try:
         with connection(given.engine, folder) as where:
-            measure(given.rows, where, folder)
+            if given.merge:
+                measure_merge(given.rows, given.merge, where)
+            else:
+                measure(given.rows, where, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -53,10 +60,6 @@ def measure(rows: int, where: str, folder: Path) -> None:
     """Load once, change 1 %, and run both ways."""
     from bare_server import bare_server
 
-    if not where.startswith("postgres"):
-        import duckdb
-
-        duckdb.connect(where).close()
     sql(where, f"CREATE TABLE people AS SELECT {COLUMNS} FROM generate_series(0, {rows - 1}) t(i)")
     with bare_server() as url:
         job = {"url": url, "where": where}
@@ -71,6 +74,104 @@ def measure(rows: int, where: str, folder: Path) -> None:
     for name in ("seconds", "own", "peak_mb"):
         print(f"{name:<30}{compared[name] / pulled[name]:.2f} x")
     print(f"{'rows moved':<30}{compared['moved'] / rows:.2%}")
+
+
+LINE = """'person.' || i || '@example.com' AS email, CAST(100000 + i AS VARCHAR) AS hs_object_id, '{outcome}' AS outcome,
+    TIMESTAMPTZ '2026-01-01 00:00:00+00' AS synced_at, NULL::VARCHAR AS error_category, NULL::VARCHAR AS error_code,
+    NULL::VARCHAR AS error_property, NULL::VARCHAR AS error_message, NULL::VARCHAR AS correlation_id, NULL::VARCHAR AS warning,
+    'person.' || i || '@example.com' AS _key, md5('{outcome}' || i) AS _digest, md5('definition') AS _definition,
+    NULL::VARCHAR AS _associations, NULL::VARCHAR AS _former, NULL::VARCHAR AS _as_of"""
+
+
+def measure_merge(lines: int, outcomes: int, where: str) -> None:
+    """Merge outcomes into an ids table, four of five into lines that are there, while somebody reads them."""
+    from hubspot_batch_dagster import Warehouse
+    from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
+
+    first = lines - outcomes * 4 // 5
+    with Warehouse("SELECT 1", connection=where).open(memory="512MB") as engine:
+        ids = WarehouseIds(engine, "hubspot", "people")
+        engine.make_again("shape", "SELECT CAST('' AS VARCHAR) AS email")
+        ids.claim(1, "one", ("email",), "shape")
+        line = f"{LINE.format(outcome='created')}, md5('' || i), md5('{{}}' || i), 'definition', 1"
+        engine.execute(f"INSERT INTO {ids.table} SELECT {line} FROM generate_series(0, {lines - 1}) t(i)")
+        engine.analyse(ids.table)
+        ids.claim(2, "two", ("email",), "shape")
+        at = f"generate_series({first}, {first + outcomes - 1}) t(i)"
+        numbered = f"i - {first} AS place, 'person.' || i || '@example.com' AS email"
+        engine.make_again(
+            "staged", f"SELECT {numbered}, md5('' || i) AS source_key, md5('b' || i) AS source FROM {at}"
+        )
+        engine.make_again("moved", "SELECT place AS number, place FROM staged")
+        brought = engine.stream(f"SELECT {LINE.format(outcome='updated')} FROM {at}").read_all()
+        pairs = engine.stream(
+            "SELECT email AS key, CAST(place AS BIGINT) AS number, CAST(NULL AS VARCHAR) AS digest FROM staged"
+        ).read_all()
+        with reader(where, ids.table, first, outcomes) as seen:
+            seconds, sent = merged(ids, brought, pairs)
+        there = engine.count(f"SELECT count(*) FROM {ids.table} WHERE _generation = 2")
+    assert there == outcomes, there
+    print(
+        f"{outcomes:,} outcomes into {lines:,} lines: {seconds:.1f} s, of these {sent:.1f} s to bring them there. "
+        f"{sum(seen.values())} reads meanwhile saw {dict(seen)} of {READ} merged lines."
+    )
+
+
+READ = 200
+"""Merged lines that the reader looks at, the first and the last among them."""
+
+
+def merged(ids: Any, brought: Any, pairs: Any) -> tuple[float, float]:
+    """Seconds of a merge, and of these until its transaction begins."""
+    from hubspot_batch_dagster.sync.warehouse.merged_lines import MergedLines, Staged
+
+    engine, began, loaded = ids._engine, time.perf_counter(), 0.0
+    transaction = engine.transaction
+
+    def timed() -> Any:
+        nonlocal loaded
+        loaded = time.perf_counter() - began
+        return transaction()
+
+    engine.transaction = timed
+    ids.merge(
+        MergedLines(brought.to_reader(), pairs.to_reader(), [], "{}"),
+        Staged("staged", "moved"),
+        ("email",),
+        ("updated",),
+        "definition",
+        generation=2,
+        run="two",
+        whole=False,
+    )
+    return time.perf_counter() - began, loaded
+
+
+@contextmanager
+def reader(where: str, table: str, first: int, outcomes: int) -> Iterator[Counter[int]]:
+    """Somebody who reads some of the lines again and again: how often how many of them were merged."""
+    from hubspot_batch_dagster import Warehouse
+
+    seen, over = Counter[int](), threading.Event()
+    places = [first + i * (outcomes - 1) // (READ - 1) for i in range(READ)]
+    keys = ", ".join(f"'person.{i}@example.com'" for i in places)
+
+    def look() -> None:
+        with Warehouse("SELECT 1", connection=where).open(memory="512MB") as engine:
+            while not over.wait(0.02):
+                seen[
+                    engine.count(f"SELECT count(*) FROM {table} WHERE _generation = 2 AND _key IN ({keys})")
+                ] += 1
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    while not seen:
+        time.sleep(0.01)
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
 
 
 def run(url: str, where: str, store: str, warehouse: bool = False) -> dict[str, Any]:
@@ -145,14 +246,14 @@ def told(what: str, found: dict[str, Any]) -> dict[str, Any]:
 def connection(engine: str, folder: Path) -> Iterator[str]:
     """A database for the measure."""
     if engine == "duckdb":
+        import duckdb
+
+        duckdb.connect(str(folder / "warehouse.duckdb")).close()
         yield str(folder / "warehouse.duckdb")
         return
-    from bench.servers import Postgres, installed_binaries
+    from bench.servers import started_postgres
 
-    binaries = installed_binaries()
-    if binaries is None:
-        raise SystemExit(Postgres.reason_to_skip())
-    server = Postgres(binaries)
+    server = started_postgres()
     try:
         yield server.url
     finally:

@@ -226,6 +226,14 @@ def installed_binaries() -> Path | None:
     return next((each for each in reversed(folders) if all((each / name).exists() for name in wanted)), None)
 
 
+def started_postgres() -> Postgres:
+    """A Postgres for a program; its end where none is installed."""
+    binaries = installed_binaries()
+    if binaries is None:
+        raise SystemExit(Postgres.reason_to_skip())
+    return Postgres(binaries)
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from tests.bench.servers import started_postgres
 from tests.torture.attempt import JOURNAL
 from tests.torture.trial import Verdict, summary_of
+from tests.torture.warehouse_rows import WAREHOUSE
 from tests.torture.worker import work
 
 
@@ -28,12 +30,16 @@ def main() -> int:
     os.environ[JOURNAL] = asked.journal
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="hubspot-torture-"))
+    server = started_postgres() if asked.warehouse == "postgres" else None
+    os.environ[WAREHOUSE] = server.url if server is not None else asked.warehouse
     verdicts: list[Verdict] = []
     try:
         for verdict in _all(asked, folder, began + asked.minutes * 60):
             verdicts.append(verdict)
             _tell(verdict, asked)
     finally:
+        if server is not None:
+            server.stop()
         if not asked.keep:
             shutil.rmtree(folder, ignore_errors=True)
     if not asked.quiet:
@@ -61,6 +67,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="only operations whose name has this text")
     parser.add_argument(
         "--journal", choices=("sqlite", "bucket"), default="sqlite", help="where it is (default sqlite)"
+    )
+    parser.add_argument(
+        "--warehouse", choices=("duckdb", "postgres"), default="", help="rows and ids table are in one"
     )
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 2), help="processes")
     parser.add_argument("--minutes", type=float, default=30.0, help="start no seed after so many minutes")
@@ -112,6 +121,7 @@ def _tell(verdict: Verdict, asked: argparse.Namespace) -> None:
         for kind, said in verdict.wrong.items():
             print(f"    {kind} x {len(said)}: " + "\n        ".join(said[:4]))
         only = f' --only "{asked.only}"' if asked.only else ""
+        only += f" --warehouse {asked.warehouse}" if asked.warehouse else ""
         print(f"    again: python -m tests.torture --seeds 1 --from {verdict.seed}{only} --verbose")
     sys.stdout.flush()
 

@@ -32,6 +32,14 @@ from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.store import Store
 from tests.torture.kills import Kill
 from tests.torture.trouble import LATE, READ_TIMEOUT
+from tests.torture.warehouse_rows import (
+    Later,
+    change_later,
+    in_warehouse,
+    lines_of,
+    move_few,
+    rows_in_warehouse,
+)
 
 JOURNAL = "HUBSPOT_TORTURE_JOURNAL"
 """The variable that says where the journal is: ``sqlite`` or ``bucket``."""
@@ -90,6 +98,7 @@ def attempt(
     kill: Kill | None = None,
     check: bool = False,
     meanwhile: Callable[[float], None] = lambda _seconds: None,
+    later: Later | None = None,
 ) -> Ended:
     """Run the sync once; with ``kill`` it dies on the way, if the way is long enough.
 
@@ -102,6 +111,7 @@ def attempt(
         kill: How the run dies.
         check: Whether the columns are checked against the portal first.
         meanwhile: Called again and again while the run is at work, with the seconds since it began.
+        later: How the source changes in its warehouse while the run is at work.
     """
     report = folder / "report.json"
     report.unlink(missing_ok=True)
@@ -109,11 +119,16 @@ def attempt(
     if held is not None:
         held = replace(held, name=f"stall {len(hubspot.faults.struck())}")
         hubspot.faults.add(held)
+    source: object = rows_in_warehouse(rows, folder, name) if in_warehouse() else list(rows)
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
+        if later is not None:
+            change_later(later, folder, name)
         _in_child(
-            lambda: _run(rows, operation, hubspot.url, hubspot.token, folder, name, check), folder, kill
+            lambda: _run(rows, source, operation, hubspot.url, hubspot.token, folder, name, check),
+            folder,
+            kill,
         )
     try:
         return _watch(child, kill, held, hubspot, report, meanwhile)
@@ -151,6 +166,7 @@ def _open_store(folder: Path) -> Store:
 
 def _run(
     rows: Sequence[dict[str, Any]],
+    source: object,
     operation: Operation,
     url: str,
     token: str,
@@ -158,11 +174,13 @@ def _run(
     name: str,
     check: bool,
 ) -> dict[str, Any]:
+    if in_warehouse():
+        move_few()
     client = OneClock(token, base_url=url, timeout=Timeout(connect=2.0, read=READ_TIMEOUT, total=2.0))
     try:
         store = _open_store(folder)
         finished = run_sync(
-            list(rows),
+            source,
             operation,
             client=client,
             store=store,
@@ -175,11 +193,14 @@ def _run(
     except HubSpotError as error:
         return {"how": "stopped", "said": f"{type(error).__name__}: {error}"}
     result = finished.result
+    ids_path = result.ids_path
+    if in_warehouse():
+        ids_path = lines_of(result, rows, operation.key_columns, folder, name)
     return {
         "how": "finished",
         "rows": result.rows,
         "counts": dict(result.counts),
-        "ids_path": result.ids_path,
+        "ids_path": ids_path,
         "said": str(result.stopped or ""),
     }
 

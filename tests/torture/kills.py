@@ -15,6 +15,7 @@ from hubspot_batch_dagster.sync.staging import conclusion
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 from hubspot_batch_dagster.sync.state.store import Store
+from tests.torture import warehouse_rows
 from tests.torture.trouble import WRITES
 
 STALL = 0.8
@@ -73,7 +74,7 @@ class Kill:
     def arm(self) -> None:
         """In the process that is to die: make the step deadly."""
         if self.kind == "step":
-            owner, name = STEPS[self.step]
+            owner, name = {**STEPS, **warehouse_rows.STEPS}[self.step]
             for each in (SqlJournal, BucketJournal) if owner is SqlJournal else (owner,):
                 setattr(each, name, _deadly(getattr(each, name), self.nth, after=self.after))
 
@@ -111,6 +112,14 @@ def _choose(rng: random.Random, batches: int) -> Kill:
     if kind == "request":
         after = rng.random() < 0.5
         return Kill(kind, nth=rng.randint(1, batches), after=after, lost=not after and rng.random() < 0.4)
-    step = rng.choice(list(STEPS))
-    most = {"intend": batches, "settle": batches, "record": batches, "put": 4, "fsync": 8}.get(step, 1)
+    steps = {**STEPS, **warehouse_rows.STEPS} if warehouse_rows.in_warehouse() else STEPS
+    step = rng.choice(list(steps))
+    most = {
+        "intend": batches,
+        "settle": batches,
+        "record": batches,
+        "put": 4,
+        "fsync": 8,
+        "candidates": 2,
+    }.get(step, 1)
     return Kill(kind, nth=rng.randint(1, most), step=step, after=rng.random() < 0.5)

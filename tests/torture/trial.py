@@ -19,6 +19,7 @@ from tests.torture.kills import STALL, Kill, choose_kills
 from tests.torture.scenarios import MAKER, SCENARIOS, Scenario
 from tests.torture.source import make_source
 from tests.torture.trouble import LATE, TROUBLES, WRITES, Trouble, read_trouble
+from tests.torture.warehouse_rows import MOMENTS, Later, in_warehouse, make_database
 
 MOST_RUNS = 25
 SETTLING_RUNS = 8
@@ -74,6 +75,8 @@ class Trial:
         began = time.monotonic()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        if in_warehouse():
+            make_database(self.folder)
         self._prepare_portal()
         # With vanishing records, archives are somebody else's requests.
         operations = "create|update" if self.scenario.vanishing else WRITES
@@ -167,7 +170,7 @@ class Trial:
                 )
             if n == 1 and self.scenario.vanishing:
                 self._vanish()
-            ended = self._attempt(kill)
+            ended = self._attempt(kill, while_at_work=n <= 5)
             if ended.how in ("broken", "hung"):
                 self.findings.add(ended.how, ended.said)
                 return None
@@ -180,19 +183,34 @@ class Trial:
         self.findings.add("hung", f"not clean after {MOST_RUNS} runs")
         return None
 
-    def _attempt(self, kill: Kill | None) -> Ended:
+    def _attempt(self, kill: Kill | None, *, while_at_work: bool = False) -> Ended:
+        rows = self.source.table()
         ended = attempt(
-            self.source.table(),
+            rows,
             self.scenario.operation,
             hubspot=self.hubspot,
             folder=self.folder,
             name=NAME,
             kill=kill,
+            later=self._later() if while_at_work and in_warehouse() else None,
         )
         counts = ", ".join(f"{n} {name}" for name, n in ended.counts.items() if n)
         why = f" [{ended.said[:150]}]" if ended.said else ""
         self.runs.append(f"{ended.how}{f' {kill}' if kill else ''}: {counts}{why}")
         return ended
+
+    def _later(self) -> Later | None:
+        """Some rows change in the warehouse while the run is at work: it has them as they were, or as they are."""
+        if not self.scenario.changing or self.rng.random() < 0.4:
+            return None
+        good = self.source.of("good")
+        changed = self.rng.sample(good, k=min(len(good), 5))
+        for row in changed:
+            row.titles.append(f"{row.titles[0]} v{len(row.titles)}")
+        seconds = self.rng.choice([0.0, 0.0, self.rng.uniform(0.0, 0.3)])
+        return Later(
+            {row.marker: row.titles[-1] for row in changed}, self.rng.choice(MOMENTS), seconds=seconds
+        )
 
     def _vanish(self) -> None:
         """Somebody archives some of the records in HubSpot."""
@@ -216,8 +234,10 @@ class Trial:
         for _ in range(SETTLING_RUNS):
             # Rows that changed after a request without an answer are written until it is certainly over, and no others.
             last = self._attempt(None)
-            audit_run(last, self.source.rows, self.findings)
             audit_settling(last, self.source, self.findings)
+            if last.how != "finished":
+                return
+            audit_run(last, self.source.rows, self.findings)
             if not last.counts.get("updated") and not last.counts.get("archived"):
                 break
             time.sleep(PATIENCE.certain_after / 4)
