@@ -78,6 +78,10 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
         "SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several hosts.",
         lambda: None,
     )
+    warehouse: str | None = secret_field(
+        "Where ids tables of Warehouse(...) syncs are, as its connection=: for other syncs that look keys up in them, reconcile, undo.",
+        lambda: None,
+    )
     limit: int | None = Field(
         default=None, description="Requests in any 10 s. By default what HubSpot's own headers say."
     )

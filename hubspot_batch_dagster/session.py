@@ -16,8 +16,8 @@ from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.session_client import open_client
-from hubspot_batch_dagster.session_settings import SessionSettings, default_store, token_source
+from hubspot_batch_dagster.session_client import new_store, open_client
+from hubspot_batch_dagster.session_settings import SessionSettings, token_source
 from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.options import RunOptions, RunReport
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
@@ -112,12 +112,7 @@ class HubSpotSession:
             StoreError: The folder cannot be written or the journal cannot be opened.
         """
         if self._store is None:
-            self._store = Store(
-                self.settings.store or default_store(),
-                journal_url=self.settings.journal,
-                lock_wait=self.settings.lock_wait,
-                patience=self.settings.patience,
-            )
+            self._store = new_store(self.settings)
         return self._store
 
     @checked

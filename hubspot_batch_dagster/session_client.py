@@ -1,4 +1,4 @@
-"""The client that a session's settings ask for."""
+"""The client and the store that a session's settings ask for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from hubspot_batch_dagster.api.auth.credentials import TokenSource
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.rate_limit.open_budget import open_budget
 from hubspot_batch_dagster.api.transport import Timeout
-from hubspot_batch_dagster.session_settings import SessionSettings
+from hubspot_batch_dagster.session_settings import SessionSettings, default_store
+from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.warehouse.warehouse_tables import tables_in
 
 
 def open_client(settings: SessionSettings, source: TokenSource) -> HubSpotClient:
@@ -38,3 +40,18 @@ def open_client(settings: SessionSettings, source: TokenSource) -> HubSpotClient
         patience=settings.patience,
     )
     return client
+
+
+def new_store(settings: SessionSettings) -> Store:
+    """Open the store of ids tables and journal.
+
+    Raises:
+        StoreError: The folder cannot be written or the journal cannot be opened.
+    """
+    return Store(
+        settings.store or default_store(),
+        journal_url=settings.journal,
+        lock_wait=settings.lock_wait,
+        patience=settings.patience,
+        elsewhere=tables_in(settings.warehouse, memory=settings.memory),
+    )

@@ -49,6 +49,7 @@ class SessionSettings:
     version: str = DEFAULT_VERSION
     store: str = ""
     journal: str | None = field(default=None, repr=False)
+    warehouse: str | None = field(default=None, repr=False)
     limit: int | None = None
     share: float = 1.0
     daily_share: float = 1.0

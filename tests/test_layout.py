@@ -174,12 +174,14 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "bucket_log fenced_commits",
         "bucket sql_database",
         "files group_commits ids_table journal_engine locks patience scratch sql_lines",
-        "identity journal names private_files sql_schema",
+        "identity ids_elsewhere journal names private_files sql_schema",
     ),
     "sync/warehouse": (
         "comparison",
+        "warehouse_tables",
         "source_digest warehouse_ids warehouse_query",
-        "duckdb_engine postgres_engine",
+        "duckdb_engine fetched_postgres merged_lines plain_rows",
+        "fetched_rows postgres_engine",
         "engine",
     ),
     "table": (

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options
+from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options, warehouse_option
 from hubspot_batch_dagster.cli.output import output_options, show
+
+if TYPE_CHECKING:
+    from hubspot_batch_dagster.sync.state.store import Store
 
 OUTCOMES = ("created", "updated", "archived", "unchanged", "rejected", "unknown", "unsent")
 
@@ -16,6 +20,7 @@ OUTCOMES = ("created", "updated", "archived", "unchanged", "rejected", "unknown"
 @click.argument("sync", required=False)
 @click.option("--outcome", type=click.Choice(OUTCOMES), default=None, help="Only lines with this outcome.")
 @output_options
+@warehouse_option
 @store_options
 def ids(
     sync: str | None,
@@ -25,29 +30,40 @@ def ids(
     out: Path | None,
     store: str | None,
     journal: str | None,
+    warehouse: str | None,
 ) -> None:
     """List the syncs of a store, or show the ids table of one: what its last run made of the rows."""
-    opened = open_store(store, journal)
+    opened = open_store(store, journal, warehouse)
     if sync is None:
         for name in opened.syncs():
-            with opened.local_ids(name) as path:
-                click.echo(f"{name}: {_counts(path)}")
+            click.echo(f"{name}: {_counts(opened, name)}")
         return
     known = known_sync(opened, sync)
     kept = opened.runs(known)
-    where = ("runs", kept[-1], "ids.parquet") if kept else ("ids.parquet",)
-    with opened.local(known, *where) as path:
+    # A run that compared its rows in a warehouse has a table of those that were moved alone.
+    last_run = kept and opened.pointer(known) is None
+    table = opened.local(known, "runs", kept[-1], "ids.parquet") if last_run else opened.local_ids(known)
+    with table as path:
         if path is None:
             raise click.ClickException(f"The ids table of {sync!r} is gone from {opened.root}.")
         show(_lines(path, outcome), limit=limit, form=form, out=out)
 
 
-def _counts(path: Path | None) -> str:
+def _counts(store: Store, sync: str) -> str:
     import duckdb
 
-    query = "SELECT outcome, count(*) FROM read_parquet(?) GROUP BY outcome ORDER BY outcome"
-    found = duckdb.execute(query, [str(path)]).fetchall()
-    return ", ".join(f"{n:,} {outcome}" for outcome, n in found) or "empty"
+    from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
+
+    pointer = store.pointer(sync)
+    if pointer is None:
+        query = "SELECT outcome, count(*) FROM read_parquet(?) GROUP BY outcome ORDER BY outcome"
+        with store.local_ids(sync) as path:
+            found = dict(duckdb.execute(query, [str(path)]).fetchall())
+    elif not store.elsewhere:
+        return f"in the table {pointer.table} of a warehouse; --warehouse names it"
+    else:
+        found = ask(store.elsewhere, pointer, lambda each: each.counts(pointer))
+    return ", ".join(f"{n:,} {outcome}" for outcome, n in found.items()) or "empty"
 
 
 def _lines(path: Path, outcome: str | None):  # type: ignore[no-untyped-def]  # pyarrow is imported late

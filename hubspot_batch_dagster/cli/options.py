@@ -34,6 +34,16 @@ _STORE = (
         help="SQLAlchemy URL of the journal, if it is not in the store.",
     ),
 )
+_WAREHOUSE = (
+    click.option(
+        "--warehouse",
+        envvar="HUBSPOT_WAREHOUSE",
+        show_envvar=True,
+        default=None,
+        metavar="CONNECTION",
+        help="The DuckDB file or the Postgres URL that ids tables are in, if they are in a warehouse.",
+    ),
+)
 _ACCOUNT = (
     click.option(
         "--token",
@@ -80,6 +90,11 @@ def store_options(command: Command) -> Command:
     return _with(command, _STORE)
 
 
+def warehouse_option(command: Command) -> Command:
+    """Add ``--warehouse``."""
+    return _with(command, _WAREHOUSE)
+
+
 def account_options(command: Command) -> Command:
     """Add what says which account, and with which credential."""
     return _with(command, _ACCOUNT)
@@ -94,19 +109,25 @@ def session_settings(
     return SessionSettings(access_token=token, store=store or "", journal=journal, **account)
 
 
-def open_store(store: str | None, journal: str | None) -> Store:
+def open_store(store: str | None, journal: str | None, warehouse: str | None = None) -> Store:
     """A store that is there already: looking makes none.
+
+    Args:
+        store: The folder or URL.
+        journal: URL of its journal.
+        warehouse: The database that ids tables of it are in.
 
     Raises:
         click.ClickException: There is none.
     """
-    from hubspot_batch_dagster.session_settings import default_store
+    from hubspot_batch_dagster.session_settings import SessionSettings, default_store
     from hubspot_batch_dagster.sync.state.store import Store
+    from hubspot_batch_dagster.sync.warehouse.warehouse_tables import tables_in
 
     root = store or default_store()
     if "://" not in root and not (Path(root).is_dir() and any(Path(root).iterdir())):
         raise click.ClickException(f"There is no store at {root}. Name it with --store.")
-    return Store(root, journal_url=journal)
+    return Store(root, journal_url=journal, elsewhere=tables_in(warehouse, memory=SessionSettings.memory))
 
 
 def known_sync(store: Store, sync: str) -> str:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
+from hubspot_batch_dagster.cli.options import (
+    account_options,
+    open_store,
+    session_settings,
+    store_options,
+    warehouse_option,
+)
 from hubspot_batch_dagster.cli.output import output_options, show
 from hubspot_batch_dagster.cli.progress import Bar
 
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 )
 @output_options
 @account_options
+@warehouse_option
 @store_options
 def reconcile(
     sync: str,
@@ -51,6 +58,7 @@ def reconcile(
     token: str,
     store: str | None,
     journal: str | None,
+    warehouse: str | None,
     **account: Any,
 ) -> None:
     """Read the records that SYNC knows and say what became of them; nothing is written to HubSpot.
@@ -63,8 +71,8 @@ def reconcile(
     from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.table.kernels import pc
 
-    opened = open_store(store, journal)
-    settings = session_settings(token, journal=journal, share=share, **account)
+    opened = open_store(store, journal, warehouse)
+    settings = session_settings(token, journal=journal, warehouse=warehouse, share=share, **account)
     with HubSpotSession(replace(settings, store=opened.root)) as hubspot, Bar("Reading records") as bar:
         found = hubspot.reconcile(
             sync, properties=properties, sample=sample, repair=repair, on_progress=bar.show

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hubspot_batch_dagster.cli.options import open_store, store_options, warn
+from hubspot_batch_dagster.cli.options import open_store, store_options, warehouse_option, warn
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.state.store import Store
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("old")
 @click.argument("new")
+@warehouse_option
 @store_options
-def rename(old: str, new: str, store: str | None, journal: str | None) -> None:
+def rename(old: str, new: str, store: str | None, journal: str | None, warehouse: str | None) -> None:
     """Give a sync another name: its ids table, journal and last runs go with it.
 
     For an asset that was renamed: the new name would know nothing, and make every record a second time. OLD and NEW are
@@ -27,7 +28,7 @@ def rename(old: str, new: str, store: str | None, journal: str | None) -> None:
     from hubspot_batch_dagster.sync.state.names import new_run_id
     from hubspot_batch_dagster.sync.state.rename import rename_sync
 
-    opened = open_store(store, journal)
+    opened = open_store(store, journal, warehouse)
     rename_sync(opened, old, new, run=new_run_id())
     click.echo(f"The state of {old} is that of {new} from now on.")
     _tell_dagster(opened, old, new)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hubspot_batch_dagster.cli.options import account_options, open_store, session_settings, store_options
+from hubspot_batch_dagster.cli.options import (
+    account_options,
+    open_store,
+    session_settings,
+    store_options,
+    warehouse_option,
+)
 from hubspot_batch_dagster.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -18,8 +24,17 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
 @account_options
+@warehouse_option
 @store_options
-def revert(run: str, yes: bool, token: str, store: str | None, journal: str | None, **account: Any) -> None:
+def revert(
+    run: str,
+    yes: bool,
+    token: str,
+    store: str | None,
+    journal: str | None,
+    warehouse: str | None,
+    **account: Any,
+) -> None:
     """Go back from a run: restore what it changed (if the operation has keep_before), archive what it made.
 
     RUN is `sync_run` in the metadata of the materialization.
@@ -27,13 +42,15 @@ def revert(run: str, yes: bool, token: str, store: str | None, journal: str | No
     from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.sync.undo import plan_undo, sync_of_run
 
-    opened = open_store(store, journal)
+    opened = open_store(store, journal, warehouse)
     sync = sync_of_run(opened, run)
     click.echo(str(plan_undo(opened, sync, run)))
     if not yes:
         click.echo("Nothing was done. Add --yes to do it.")
         return
-    settings = replace(session_settings(token, journal=journal, **account), store=opened.root)
+    settings = replace(
+        session_settings(token, journal=journal, warehouse=warehouse, **account), store=opened.root
+    )
     with HubSpotSession(settings) as hubspot:
         with Bar("Going back") as bar:
             results = hubspot.undo(sync, run, on_progress=lambda at: bar.show(at.done, at.total, _note(at)))

@@ -189,8 +189,8 @@ class Source(Located, dg.Model):
             return self.read(partition)
         if partition:
             raise InputError(
-                "diff: warehouse takes no partitions: the rows of one would make all others seem gone.",
-                remedy="Leave diff out, or the partitions.",
+                "diff: warehouse takes no partitions: its query has no parameters.",
+                remedy="Leave diff out, or write an asset that returns Warehouse(...) with the partition in its query.",
             )
         return Warehouse(self.sql or "", connection=self.connection or "")
 

@@ -18,6 +18,7 @@ from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.schema.portal import Portal
+from hubspot_batch_dagster.sync.state.ids_elsewhere import asked_first
 from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.rename import refuse_renamed
 from hubspot_batch_dagster.sync.state.store import Store
@@ -25,6 +26,7 @@ from hubspot_batch_dagster.sync.trace_log import check_traces
 from hubspot_batch_dagster.sync.warehouse.comparison import Comparison
 from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
+from hubspot_batch_dagster.sync.warehouse.warehouse_tables import WarehouseTables
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 
@@ -217,6 +219,9 @@ def _compared(
     if not isinstance(rows, Warehouse):
         yield None
         return
-    with rows.open(memory=options.memory) as engine:
+    anew = options.adopt or options.first_run
+    tables = WarehouseTables(rows.connection, memory=options.memory)
+    with rows.open(memory=options.memory) as engine, asked_first(store.elsewhere, tables):
         ids = WarehouseIds(engine, rows.schema, name)
-        yield Comparison(engine, rows.query, ids, operation.key_columns, store.ids_described(name))
+        stored = store.ids_described(name)
+        yield Comparison(engine, rows.query, ids, operation.key_columns, stored, anew=anew)

@@ -160,6 +160,7 @@ def test_every_secret_that_arrives_as_the_mask_is_the_definitions_or_not_given(
             "access_token": bench.emulator.token,
             "journal": journal,
             "budget_url": None,
+            "warehouse": None,
             "client_secret": "",
             "refresh_token": "",
         }

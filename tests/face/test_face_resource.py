@@ -35,7 +35,7 @@ def test_a_wrong_argument_is_refused_without_telling_the_token(wrong: dict[str, 
 
 def test_secret_fields_are_marked_so_that_dagster_masks_them() -> None:
     fields = HubSpotResource.model_fields
-    for name in ("access_token", "journal", "budget_url"):
+    for name in ("access_token", "journal", "budget_url", "warehouse"):
         assert fields[name].json_schema_extra == {"dagster__is_secret": True}, name
         assert fields[name].repr is False, name
 

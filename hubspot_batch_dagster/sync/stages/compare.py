@@ -27,14 +27,15 @@ def compare(run: RunContext, schema: Schema, comparison: Comparison) -> None:
     """
     choice = _choice(run, schema, comparison)
     compared = comparison.choose(choice, schema.encoder.keys_of)
-    if choice.whole is not None and comparison.has_lines:
+    why = choice.whole or choice.every_row
+    if why is not None and comparison.has_lines:
         run.options.on_notice(
-            f"{run.name}: all {compared.rows:,} rows are moved and compared here, because {choice.whole}."
+            f"{run.name}: all {compared.rows:,} rows are moved and compared here, because {why}."
         )
     elif compared.reasons:
-        why = ", ".join(f"{n:,} {said}" for said, n in compared.reasons.items())
+        reasons = ", ".join(f"{n:,} {said}" for said, n in compared.reasons.items())
         run.options.on_warning(
-            f"{run.name}: {compared.moved:,} of {compared.rows:,} rows are moved, to be compared exactly: {why}. "
+            f"{run.name}: {compared.moved:,} of {compared.rows:,} rows are moved, to be compared exactly: {reasons}. "
             "Of these, only rows whose text changed are sent."
         )
     elif comparison.has_lines:
@@ -79,6 +80,7 @@ def _choice(run: RunContext, schema: Schema, comparison: Comparison) -> Choice:
     columns |= set(schema.encoder.layout.columns())
     return Choice(
         whole=next(_whole_because(run, schema, comparison, sorted(columns)), None),
+        every_row=_every_row_because(run),
         definition=_definition(run, schema, {each: comparison.types[each] for each in sorted(columns)}),
         mapped=sorted(columns),
         done=operation.done_outcomes,
@@ -96,7 +98,7 @@ def _definition(run: RunContext, schema: Schema, types: dict[str, str]) -> str:
 def _whole_because(
     run: RunContext, schema: Schema, comparison: Comparison, columns: list[str]
 ) -> Iterator[str]:
-    """Why rows cannot be left where they are: something besides their own cells decides what becomes of them."""
+    """Why rows cannot be left where they are, nor lines: something besides their own cells decides what becomes of them."""
     operation, options = run.operation, run.options
     odd = comparison.without_text(columns)
     if odd:
@@ -105,10 +107,6 @@ def _whole_because(
         yield "full_refresh sends all of them"
     if options.adopt or options.first_run:
         yield "what is known of their records is made anew"
-    if operation.as_of is not None:
-        yield "a row that was not moved would not be known to be as new as it is"
-    if options.as_of is not None:
-        yield "they are a part of a table whose parts have an order"
     if operation.is_association or operation.associations:
         yield "their associations depend on other records"
     if operation.compares_with_portal:
@@ -119,6 +117,15 @@ def _whole_because(
         yield "a model checks them"
     if any(each.definition is not None and each.definition.owner for each in schema.encoder.layout.fields):
         yield "they name owners, who are looked up in HubSpot"
+
+
+def _every_row_because(run: RunContext) -> str | None:
+    """Why no row can be left where it is; only the lines that concern them are moved."""
+    if run.options.as_of is not None:
+        return "they are a part of a table whose parts have an order"
+    if run.operation.as_of is not None:
+        return "a row that was not moved would not be known to be as new as it is"
+    return None
 
 
 def _named_in_journal(run: RunContext) -> list[str]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.planning import adoption
@@ -28,13 +29,22 @@ def ids_file(run: RunContext) -> Iterator[Path | None]:
 
     Raises:
         InputError: A first run that was killed had another key or object type.
-        StoreError: The file is damaged inside.
+        StoreError: The file is damaged inside, or the ids table is in a warehouse and the rows are not.
     """
     if run.comparison is not None and run.comparison.has_lines:
         known = run.comparison.known(run.folder / "known.parquet")
         with known_rows.damage_explained(known):
             yield known
         return
+    pointer = run.store.pointer(run.name)
+    if pointer is not None and run.comparison is not None:
+        yield None  # it is lost, and the run makes it anew
+        return
+    if pointer is not None:
+        raise StoreError(
+            f"The ids table of {run.name!r} is not in this store: it is the table {pointer.table} of a warehouse.",
+            remedy="Give the rows as Warehouse(...), as the runs before did.",
+        )
     with run.store.local_ids(run.name) as path, known_rows.damage_explained(path):
         yield path
 

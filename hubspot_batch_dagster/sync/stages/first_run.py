@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hubspot_batch_dagster.api.errors import HubSpotError, InputError
+from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
 from hubspot_batch_dagster.sync.state.names import rename_command
 
 LOOKED_AT = 1000
@@ -109,14 +110,28 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
         portals = {about.portal, identity.portal} - {None}
         if other == run.name or not same or len(portals) > 1 or about.makes_records is False:
             continue
-        with run.store.local_ids(other) as path:
-            if path is None:
-                continue
-            rows = area.count(
-                f"""SELECT count(*) FROM (SELECT key FROM staged LIMIT {LOOKED_AT}) s SEMI JOIN (
-                    SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'
-                ) o USING (key)""",
-                [str(path)],
-            )
+        try:
+            rows = _known_to(run, other, area)
+        except StoreError as error:
+            run.options.on_notice(f"{run.name}: whether {other!r} sends the same rows is not known. {error}")
+            continue
         if rows > MOSTLY * of:
             yield Overlap(other, rows, of)
+
+
+def _known_to(run: RunContext, other: str, area: StagingArea) -> int:
+    """How many of the first rows another sync has a record for."""
+    pointer = run.store.pointer(other)
+    if pointer is not None:
+        first = area.table(f"SELECT key FROM staged WHERE key IS NOT NULL LIMIT {LOOKED_AT}")
+        keys = [str(each) for each in first.column("key").to_pylist()]
+        return ask(run.store.elsewhere, pointer, lambda each: each.known(pointer, keys))
+    with run.store.local_ids(other) as path:
+        if path is None:
+            return 0
+        return area.count(
+            f"""SELECT count(*) FROM (SELECT key FROM staged LIMIT {LOOKED_AT}) s SEMI JOIN (
+                SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'
+            ) o USING (key)""",
+            [str(path)],
+        )

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.state.files import Files
+from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
 from hubspot_batch_dagster.sync.state.ids_table import FORMERLY_IN_PROGRESS, IN_PROGRESS, META, described
 from hubspot_batch_dagster.sync.state.names import folders_of, rename_command
 from hubspot_batch_dagster.sync.state.store import IDS, KEPT_ONCE, Store
@@ -32,6 +33,8 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
 
     A kill at any moment leaves the sync under the one name or the other; done again, it is finished.
 
+    An ids table that is in a database is renamed there first: until all is done, no run of either name takes it for its own.
+
     Args:
         store: Where the state is.
         old: The name that the sync had.
@@ -40,7 +43,7 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
 
     Raises:
         InputError: There is no such sync, or the new name has state of its own.
-        StoreError: The sync's ids table is gone, or a file cannot be written.
+        StoreError: The sync's ids table is gone or in a database that the store cannot ask, or a file cannot be written.
     """
     if old == new:
         raise InputError(f"{old!r} is the name already.", remedy="Name another one.")
@@ -52,7 +55,10 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
             _check(store, old, new)
             with store.begin(old, run, on_overtaken=lambda _: None) as made:
                 _give_generation(store, old, run, made.number)
-                _copy_state(store, old, new, folder)
+                pointer, table = store.pointer(old), None
+                if pointer is not None:
+                    table = ask(store.elsewhere, pointer, lambda each: each.rename(pointer, new, run))
+                _copy_state(store, old, new, folder, table)
                 _mark(store, old, new, folder)
                 store.journal.rename(old, new, run)
         store.publish(new)
@@ -102,12 +108,6 @@ def _check(store: Store, old: str, new: str) -> None:
             remedy="Two syncs cannot be made one. Choose another name, or move the folder of the one that is not needed away.",
         )
     refuse_renamed(store, new)
-    table = (store.ids_described(old) or {}).get("warehouse")
-    if table is not None:
-        raise InputError(
-            f"The ids table of {old!r} is the table {table} of a warehouse, which knows the sync by this name.",
-            remedy="Keep the former name. Or adopt the records under the new one, where the operation has id_property or creation_key.",
-        )
 
 
 def _give_generation(store: Store, sync: str, run: str, number: int) -> None:
@@ -124,7 +124,7 @@ def _give_generation(store: Store, sync: str, run: str, number: int) -> None:
     store.journal.conclude(sync, run, current=number, forget=False)
 
 
-def _copy_state(store: Store, old: str, new: str, folder: Path) -> None:
+def _copy_state(store: Store, old: str, new: str, folder: Path, table: str | None) -> None:
     """Copy what counts by the journal's word. What a rename to this name left that was killed goes first."""
     for place in _files_of(store.files, folders_of(new)):
         store.files.delete(place)
@@ -134,7 +134,7 @@ def _copy_state(store: Store, old: str, new: str, folder: Path) -> None:
             continue
         target = [*folders_of(new), name]
         if name.startswith("ids-"):
-            _copy_table(store, place, target, new, folder)
+            _copy_table(store, place, target, new, folder, table)
         else:
             store.files.copy(place, target)
 
@@ -173,14 +173,18 @@ def _files_of(files: Files, folder: list[str]) -> Iterator[list[str]]:
             yield [*folder, name]
 
 
-def _copy_table(store: Store, source: list[str], target: list[str], new: str, folder: Path) -> None:
-    """Copy a table of the sync batch by batch; it says of itself whose it is."""
+def _copy_table(
+    store: Store, source: list[str], target: list[str], new: str, folder: Path, table: str | None = None
+) -> None:
+    """Copy a table of the sync batch by batch; it says of itself whose it is, and where if it is in a database."""
     with store.files.local_copy(source) as path:
         if path is None:
             return
         said = described(path)
         if "sync" in said:
             said["sync"] = new
+        if "warehouse" in said:
+            said["warehouse"] = table
         written = folder / "renamed.parquet"
         file = pq.ParquetFile(path, pre_buffer=False)
         schema = file.schema_arrow.with_metadata(

@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.files import open_files
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal, check_sync
+from hubspot_batch_dagster.sync.state.ids_elsewhere import IdsElsewhere, Pointer, ask
 from hubspot_batch_dagster.sync.state.ids_table import IN_PROGRESS, described, generation_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.names import folders_of, is_of_undo, name_of
@@ -48,6 +49,7 @@ class Store:
             ``root`` is (extra ``[bucket]``).
         lock_wait: Seconds to wait for another run of the same sync before giving up.
         patience: Seconds for which a journal's server that is away is tried again.
+        elsewhere: Databases that may have ids tables of the store; they are asked in this order.
 
     Attributes:
         files: The files of the store.
@@ -64,9 +66,11 @@ class Store:
         journal_url: str | None = None,
         lock_wait: float = 900.0,
         patience: float = 60.0,
+        elsewhere: Iterable[IdsElsewhere] = (),
     ) -> None:
         self.root = os.fspath(root)
         self.portal_id: int | None = None
+        self.elsewhere = [*elsewhere]
         self._lock_wait = lock_wait
         self.files, self._here = open_files(self.root)
         self.journal = self._open_journal(journal_url, patience)
@@ -121,7 +125,7 @@ class Store:
     def latest_generation(self, sync: str) -> int:
         """The latest run of a sync that the journal or the ids table knows; 0 for state of the first version and for none."""
         line = self.journal.generation(sync)
-        return line.number if line is not None else int((self._said(sync) or {}).get("generation", 0))
+        return line.number if line is not None else int((self.ids_described(sync) or {}).get("generation", 0))
 
     def generation_of_runs(self, sync: str) -> int | None:
         """The generation of the newest run whose tables are kept; 0 if it is of the first version, ``None`` if there is none."""
@@ -142,27 +146,26 @@ class Store:
 
     @contextlib.contextmanager
     def local_ids(self, sync: str) -> Iterator[Path | None]:
-        """The ids table that counts, as a local file (a copy if the store is remote); ``None`` before the first run.
+        """The ids table that counts, as a local file (a copy if it is elsewhere); ``None`` before the first run.
 
         Raises:
             InputError: It is about another account than the token.
-            StoreError: It is gone, though the journal knows that it was written.
+            StoreError: It is gone, though the journal knows that it was written, or is in a database that was not named.
         """
-        if self.portal_id is not None:
-            found = self._identity_of_file(sync)
-            if found is not None:
-                check_portal(f"The ids table of {sync!r}", found.portal, self.portal_id)
-        with self.local(sync, IDS) as path:
-            if path is not None and (table := described(path).get("warehouse")) is not None:
-                raise StoreError(
-                    f"The ids table of {sync!r} is not in this store: it is the table {table} of a warehouse.",
-                    remedy="Ask it there. To run the sync, give its rows as Warehouse(...), as the runs before did.",
-                )
+        found = self._identity_of_file(sync) if self.portal_id is not None else None
+        if found is not None:
+            check_portal(f"The ids table of {sync!r}", found.portal, self.portal_id)
+        with contextlib.ExitStack() as opened:
+            path = opened.enter_context(self.local(sync, IDS))
+            pointer = None if path is None else Pointer.of(sync, described(path))
+            if pointer is not None:
+                copy = opened.enter_context(scratch_folder(self._here)) / IDS
+                path = ask(self.elsewhere, pointer, lambda each: each.copy(pointer, copy))
             yield path
 
-    def ids_described(self, sync: str) -> dict[str, Any] | None:
-        """What the ids table that counts says of itself; ``None`` before the first run."""
-        return self._said(sync)
+    def pointer(self, sync: str) -> Pointer | None:
+        """Where the ids table that counts is, if it is in a database."""
+        return Pointer.of(sync, self.ids_described(sync))
 
     @contextlib.contextmanager
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
@@ -351,7 +354,7 @@ class Store:
 
     def _identity_of_file(self, sync: str) -> Identity | None:
         """What the ids table that counts says of itself; one of the first version has its portal in the definitions beside it."""
-        said = self._said(sync)
+        said = self.ids_described(sync)
         if said is None:
             return None
         found = Identity.from_mapping(said)
@@ -367,7 +370,8 @@ class Store:
             said = {} if file is None else described(Path(self.files.path(place)), file)
         check_sync(f"The folder of {sync!r}", str(said.get("sync", "")), sync)
 
-    def _said(self, sync: str) -> dict[str, Any] | None:
+    def ids_described(self, sync: str) -> dict[str, Any] | None:
+        """What the ids table that counts says of itself; ``None`` before the first run."""
         place = (*folders_of(sync), self._current(sync, IDS))
         with self.files.opened(place) as file:
             return None if file is None else described(Path(self.files.path(place)), file)

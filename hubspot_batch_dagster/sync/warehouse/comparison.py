@@ -8,31 +8,29 @@ any table. A candidate may turn out to be unchanged; a row that stays may not ha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.staging.elsewhere import Elsewhere
 from hubspot_batch_dagster.sync.staging.statements import LIVE, listed, literal, quoted
-from hubspot_batch_dagster.sync.state.ids_table import META
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
+from hubspot_batch_dagster.sync.warehouse.merged_lines import MergedLines, Staged
+from hubspot_batch_dagster.sync.warehouse.plain_rows import plain_reader, plain_stream
 from hubspot_batch_dagster.sync.warehouse.source_digest import source_digest, without_text
 from hubspot_batch_dagster.sync.warehouse.warehouse_ids import (
-    MergedLines,
     Registered,
-    Staged,
     WarehouseIds,
+    check_age,
 )
 from hubspot_batch_dagster.table.kernels import Array
 from hubspot_batch_dagster.table.parquet import stored_batches
-from hubspot_batch_dagster.table.rows import RowStream, record_batches
+from hubspot_batch_dagster.table.rows import RowStream
 
 SHAPE, ROWS, MOVED = "hubspot_shape", "hubspot_rows", "hubspot_moved"
 KEYS, JOURNAL, GONE = "hubspot_keys", "hubspot_journal", "hubspot_gone"
@@ -51,7 +49,8 @@ class Choice:
     """What decides which rows are moved.
 
     Attributes:
-        whole: Why all of them are, if so.
+        whole: Why all of them are, and all lines of the ids table, if so.
+        every_row: Why all of them are, and only the lines that concern them, if so.
         definition: Hash of all that decides what is sent and how.
         mapped: The columns that are compared.
         done: The outcomes of settled rows.
@@ -60,6 +59,7 @@ class Choice:
     """
 
     whole: str | None
+    every_row: str | None
     definition: str
     mapped: Sequence[str]
     done: Sequence[str]
@@ -91,6 +91,7 @@ class Comparison(Elsewhere):
         ids: The ids table.
         keys: The key columns.
         stored: What the ids table in the store says of itself.
+        anew: What is known is made anew: a table that is gone, or older than the store knows of, counts as none.
 
     Attributes:
         keys: The key columns.
@@ -111,6 +112,8 @@ class Comparison(Elsewhere):
         ids: WarehouseIds,
         keys: Sequence[str],
         stored: Mapping[str, Any] | None,
+        *,
+        anew: bool = False,
     ) -> None:
         self._engine = engine
         self._query = query
@@ -131,8 +134,8 @@ class Comparison(Elsewhere):
                 f"The query has a column {taken[0]!r}, which is a name of the comparison's own.",
                 remedy="Rename it with AS.",
             )
-        self.before = ids.registered()
-        self.has_lines = _counts(ids, self.before, stored)
+        self.before = ids.registered(lost=anew)
+        self.has_lines = _counts(ids, self.before, stored, anew)
         self.overwritten: set[str] = set()
 
     @property
@@ -168,8 +171,9 @@ class Comparison(Elsewhere):
                 self._move(f"SELECT place FROM {ROWS}")
                 return Compared(rows, rows, {})
             self._engine.load(JOURNAL, self._engine.texts(choice.named))
-            self._move(self._not_settled(choice))
-            reasons = self._reasons(choice, rows)
+            all_rows = choice.every_row is not None
+            self._move(f"SELECT place FROM {ROWS}" if all_rows else self._not_settled(choice))
+            reasons = {} if all_rows else self._reasons(choice, rows)
             self._load_keys(keys_of)
             self._note_gone(choice)
             self._note_concerned()
@@ -189,7 +193,7 @@ class Comparison(Elsewhere):
     def candidates(self) -> RowStream:
         """The rows that are moved, in the order of the query."""
         columns = ", ".join(f"r.{quoted(each)}" for each in self.types)
-        return _plain_stream(
+        return plain_stream(
             self._engine.stream(
                 f"SELECT {columns} FROM {MOVED} m JOIN {ROWS} r ON r.place = m.place ORDER BY m.number"
             )
@@ -198,13 +202,7 @@ class Comparison(Elsewhere):
     def known(self, path: Path) -> Path:
         """Write what the ids table has of the rows that are moved, and of all else that concerns them, as an ids table's file."""
         assert self.before is not None
-        where = "true" if self._whole else f"l._key IN (SELECT key FROM {CONCERNED})"
-        rows = _plain_stream(self.ids.lines(self.keys, where))
-        schema = rows.schema.with_metadata({META: json.dumps(dict(self.before.about)).encode()})
-        with pq.ParquetWriter(path, schema, compression="zstd") as file:
-            for batch in rows:
-                file.write_batch(batch.replace_schema_metadata(schema.metadata))
-        return path
+        return self.ids.copy(path, "true" if self._whole else f"l._key IN (SELECT key FROM {CONCERNED})")
 
     def merge(
         self,
@@ -220,7 +218,7 @@ class Comparison(Elsewhere):
         file = pq.ParquetFile(state, pre_buffer=False)
         lines = pa.RecordBatchReader.from_batches(file.schema_arrow, stored_batches(file))
         self.ids.merge(
-            MergedLines(_plain(lines), _plain(pairs), sorted(self.overwritten), about),
+            MergedLines(plain_reader(lines), plain_reader(pairs), sorted(self.overwritten), about),
             Staged(ROWS, MOVED),
             self.keys,
             self._choice.done,
@@ -329,6 +327,7 @@ class Comparison(Elsewhere):
             "are not settled": f"l._key IS NOT NULL AND NOT coalesce({_settled(choice)}, false)",
             "were compared under another definition": f"l._source_definition IS NOT NULL AND NOT ({defined})",
             "have other cells": f"{defined} AND l._source IS DISTINCT FROM r.source",
+            "have outcomes that only the journal has": f"EXISTS (SELECT 1 FROM {JOURNAL} j WHERE j.key = l._key)",
         }
         counted = self._engine.fetch(
             f"SELECT {', '.join(f'count(CASE WHEN {case} THEN 1 END)' for case in cases.values())} {join}"
@@ -343,29 +342,12 @@ def _settled(choice: Choice) -> str:
     return f"l.outcome IN {listed(choice.done)} AND l._digest <> '' AND l.error_code IS NULL"
 
 
-def _plain_stream(rows: pa.RecordBatchReader) -> RowStream:
-    """Rows with plain types; there may be none."""
-    first = next(iter(rows), None)
-    if first is None:
-        return record_batches(rows.schema.empty_table())
-    return record_batches(pa.RecordBatchReader.from_batches(rows.schema, chain([first], rows)))
-
-
-def _plain(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """Rows with the types that every driver takes."""
-    stream = _plain_stream(rows)
-    schema = stream.schema.remove_metadata()
-    return pa.RecordBatchReader.from_batches(schema, (each.replace_schema_metadata(None) for each in stream))
-
-
-def _counts(ids: WarehouseIds, before: Registered | None, stored: Mapping[str, Any] | None) -> bool:
+def _counts(
+    ids: WarehouseIds, before: Registered | None, stored: Mapping[str, Any] | None, anew: bool
+) -> bool:
     """Whether the table in the warehouse counts, and not the file in the store, which it may be taking the place of."""
     merged = before.merged if before is not None else None
     generation = int((stored or {}).get("generation", 0))
-    if stored is not None and "warehouse" in stored and (merged is None or merged < generation):
-        raise StoreError(
-            f"The ids table {ids.table} has the outcomes of run {merged or 0}, and the store knows of run {generation}.",
-            remedy="It was restored to an older state, or this is another database. Restore the newer one, or adopt the "
-            "records from the portal.",
-        )
+    if stored is not None and "warehouse" in stored and not anew:
+        check_age(ids, before, generation)
     return merged is not None and (stored is None or merged >= generation)

@@ -37,6 +37,8 @@ class Engine(ABC):
     """Whether the ids table gets a primary key and an index of record ids: engines that keep rows by them need it."""
     for_update: ClassVar[str] = ""
     """What follows a SELECT of lines that nobody else may change until the transaction ends."""
+    begin_snapshot: ClassVar[str] = "BEGIN"
+    """Begins a transaction that sees the database as it was at one moment."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -103,6 +105,16 @@ class Engine(ABC):
         """Make a temporary table of a query, in the place of an earlier one."""
         self.execute(f"DROP TABLE IF EXISTS {table}")
         self.execute(f"CREATE TEMPORARY TABLE {table} AS {query}")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All questions within see the database as it was at one moment."""
+        with self.lock:
+            self.execute(self.begin_snapshot)
+            try:
+                yield
+            finally:
+                self.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

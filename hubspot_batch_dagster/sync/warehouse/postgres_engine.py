@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 
 SETTINGS = {
@@ -38,27 +37,24 @@ class PostgresEngine(Engine):
         url: A libpq URL, or one of SQLAlchemy's for it.
 
     Raises:
-        InputError: The ADBC driver is not installed.
+        ImportError: The ADBC driver is not installed.
     """
 
     name = "postgres"
     unique_keys = True
     for_update = " FOR UPDATE"
+    begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        try:
-            from adbc_driver_postgresql import dbapi
-        except ImportError:
-            raise InputError(
-                "Postgres as a warehouse needs its ADBC driver, which is not installed.",
-                remedy="Run: pip install 'hubspot-batch-dagster[warehouse]'.",
-            ) from None
-        self._connection: Any = dbapi.connect(
-            re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url), autocommit=True
-        )
+        self._connection = self._connect(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url))
         for name, value in SETTINGS.items():
             self.execute(f"SET {name} = '{value}'")
+
+    def _connect(self, url: str) -> Any:
+        from adbc_driver_postgresql import dbapi
+
+        return dbapi.connect(url, autocommit=True)
 
     def close(self) -> None:
         self._connection.close()

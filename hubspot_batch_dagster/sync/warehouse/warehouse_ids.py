@@ -15,47 +15,33 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
 from hubspot_batch_dagster.sync.staging.statements import LIVE, listed, literal, quoted
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.ids_table import META
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
+from hubspot_batch_dagster.sync.warehouse.merged_lines import (
+    COLUMNS,
+    OUTCOMES,
+    OVERWRITTEN,
+    OWN_COLUMNS,
+    PAIRS,
+    MergedLines,
+    Staged,
+    merge_statement,
+)
+from hubspot_batch_dagster.sync.warehouse.plain_rows import plain_stream
 
 FORMAT = 1
 REGISTER = "hubspot_syncs"
 LONGEST = 63
 """Characters of a table's name; Postgres takes no more."""
-
-COLUMNS = {
-    "hs_object_id": "VARCHAR",
-    "outcome": "VARCHAR",
-    "synced_at": "TIMESTAMP WITH TIME ZONE",
-    "error_category": "VARCHAR",
-    "error_code": "VARCHAR",
-    "error_property": "VARCHAR",
-    "error_message": "VARCHAR",
-    "correlation_id": "VARCHAR",
-    "warning": "VARCHAR",
-    "_key": "VARCHAR",
-    "_digest": "VARCHAR",
-    "_definition": "VARCHAR",
-    "_associations": "VARCHAR",
-    "_former": "VARCHAR",
-    "_as_of": "VARCHAR",
-}
-"""The columns that the file has too, beside the key columns."""
-
-OWN_COLUMNS = {
-    "_source_key": "VARCHAR",
-    "_source": "VARCHAR",
-    "_source_definition": "VARCHAR",
-    "_generation": "BIGINT",
-}
-
-OUTCOMES, PAIRS, OVERWRITTEN = "hubspot_outcomes", "hubspot_pairs", "hubspot_overwritten"
 
 
 @dataclass(frozen=True)
@@ -80,36 +66,6 @@ class Registered:
         return Identity.from_mapping(self.about) if self.about else None
 
 
-@dataclass(frozen=True)
-class Staged:
-    """What of a run lies in temporary tables of the session.
-
-    Attributes:
-        rows: Table of the rows of the query, with ``source_key``, ``source`` and ``place`` beside their columns.
-        moved: Table of those that were moved: ``number`` in the run, and ``place``.
-    """
-
-    rows: str
-    moved: str
-
-
-@dataclass(frozen=True)
-class MergedLines:
-    """What a run brings to the ids table.
-
-    Attributes:
-        lines: Lines of an ids table, as the file has them.
-        pairs: For rows of the run: ``key``, their ``number``, and ``digest`` where the row is settled with it.
-        overwritten: Keys of other lines over whose values this run wrote: they are sent again.
-        about: What the table says of itself from now on.
-    """
-
-    lines: pa.RecordBatchReader
-    pairs: pa.RecordBatchReader
-    overwritten: Sequence[str]
-    about: str
-
-
 class WarehouseIds:
     """The ids table of one sync.
 
@@ -127,6 +83,11 @@ class WarehouseIds:
         self._register = f"{quoted(schema)}.{REGISTER}"
 
     @property
+    def schema(self) -> str:
+        """Where it is."""
+        return self._schema
+
+    @property
     def table(self) -> str:
         """The table, as SQL."""
         return f"{quoted(self._schema)}.{quoted(self._name)}"
@@ -136,8 +97,11 @@ class WarehouseIds:
         """Whether it was made."""
         return self._engine.has_table(self._schema, self._name)
 
-    def registered(self) -> Registered | None:
+    def registered(self, *, lost: bool = False) -> Registered | None:
         """The line of the sync; ``None`` before its first run.
+
+        Args:
+            lost: A table that is gone is one that was never written.
 
         Raises:
             StoreError: The table was written by a newer version, or is gone.
@@ -155,14 +119,14 @@ class WarehouseIds:
                 f"The ids table {self.table} was written by a newer version (format {form}, this one reads {FORMAT}).",
                 remedy="Upgrade hubspot-batch-dagster.",
             )
-        if merged is not None and not self.exists:
+        gone = merged is not None and not self.exists
+        if gone and not lost:
             raise StoreError(
                 f"The ids table {self.table} is gone, though the register knows that it was written.",
                 remedy="Restore it. If it is lost, adopt the records from the portal.",
             )
-        return Registered(
-            int(generation), str(run), None if merged is None else int(merged), json.loads(about or "{}")
-        )
+        counted = None if merged is None or gone else int(merged)
+        return Registered(int(generation), str(run), counted, json.loads(about or "{}"))
 
     def claim(self, generation: int, run: str, keys: Sequence[str], shape: str) -> None:
         """Make a run the one that may write, and make or complete the tables.
@@ -231,7 +195,8 @@ class WarehouseIds:
             with engine.transaction():
                 self._check_latest(run)
                 self._fit_keys(keys, staged.rows)
-                engine.execute(self._merging(generation, keys, done, definition, staged))
+                types = engine.types(staged.rows)
+                engine.execute(merge_statement(self.table, staged, types, keys, done, definition, generation))
                 engine.execute(
                     f"""UPDATE {self.table} SET _digest = '', _source = NULL, _generation = {generation}
                     WHERE _key IN (SELECT key FROM {OVERWRITTEN})"""
@@ -259,13 +224,66 @@ class WarehouseIds:
         listed = ", ".join(f"l.{quoted(each)}" for each in names)
         return self._engine.stream(f"SELECT {listed} FROM {self.table} l WHERE {where}")
 
+    def copy(self, path: Path, where: str = "true") -> Path:
+        """Copy lines into a file as the store has them, a batch at a time; returns the file.
+
+        Args:
+            path: Where.
+            where: Which, as SQL; ``l`` is a line.
+        """
+        registered = self.registered()
+        assert registered is not None
+        about = dict(registered.about)
+        rows = plain_stream(self.lines(about["key"], where))
+        schema = rows.schema.with_metadata({META: json.dumps(about).encode()})
+        with pq.ParquetWriter(path, schema, compression="zstd") as file:
+            for batch in rows:
+                file.write_batch(batch.replace_schema_metadata(schema.metadata))
+        return path
+
+    def counts(self) -> dict[str, int]:
+        """Outcome -> lines."""
+        found = self._engine.fetch(f"SELECT outcome, count(*) FROM {self.table} GROUP BY outcome ORDER BY 1")
+        return {str(outcome): int(n) for outcome, n in found}
+
+    def known(self, keys: Sequence[str]) -> int:
+        """How many of some row keys have a record."""
+        if not keys:
+            return 0
+        return self._engine.count(
+            f"""SELECT count(*) FROM {self.table} l WHERE l._key IN {listed(keys)}
+            AND l.hs_object_id IS NOT NULL AND l.outcome <> 'archived'"""
+        )
+
+    def rename(self, new: WarehouseIds, run: str) -> None:
+        """Give table and line of the register to another sync's name, within a transaction of the caller's.
+
+        A run of the former name that is at work finds no line of its own, and merges nothing.
+
+        Args:
+            new: The ids table of the other name, which is not there.
+            run: An id for this, as of a run.
+        """
+        engine, name, other = self._engine, self._name, new._name
+        registered = self.registered()
+        assert registered is not None
+        about = json.dumps({**registered.about, "sync": new._sync})
+        engine.execute(
+            f"""UPDATE {self._register} SET sync = {literal(new._sync)}, ids_table = {literal(other)}, run = {literal(run)},
+            about = {literal(about)} WHERE sync = {literal(self._sync)}"""
+        )
+        engine.execute(f"ALTER TABLE {self.table} RENAME TO {quoted(other)}")
+        if engine.unique_keys:
+            index = f"{quoted(self._schema)}.{quoted(_index_of(name))}"
+            engine.execute(f"ALTER INDEX IF EXISTS {index} RENAME TO {quoted(_index_of(other))}")
+
     def _check_latest(self, run: str) -> None:
         found = self._engine.fetch(
             f"SELECT run, generation FROM {self._register} WHERE sync = {literal(self._sync)}{self._engine.for_update}"
         )
-        if found[0][0] != run:
+        if not found or found[0][0] != run:
             raise Overtaken(
-                f"Run {found[0][0]} of {self._sync!r} has begun in the warehouse after run {run}, which stops here."
+                f"Run {found[0][0] if found else 'none'} of {self._sync!r} has begun in the warehouse after run {run}, which stops here."
             )
 
     def _make(self, keys: Sequence[str], shape: str) -> None:
@@ -279,7 +297,7 @@ class WarehouseIds:
             engine.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({', '.join(columns)})")
             if engine.unique_keys:
                 engine.execute(
-                    f"CREATE INDEX IF NOT EXISTS {quoted(self._name[:60] + '_id')} ON {self.table} (hs_object_id)"
+                    f"CREATE INDEX IF NOT EXISTS {quoted(_index_of(self._name))} ON {self.table} (hs_object_id)"
                 )
 
     def _fit_keys(self, keys: Sequence[str], rows: str) -> None:
@@ -292,38 +310,6 @@ class WarehouseIds:
                 self._engine.execute(f"ALTER TABLE {self.table} DROP COLUMN {quoted(each)}")
                 self._engine.execute(f"ALTER TABLE {self.table} ADD COLUMN {quoted(each)} {types[each]}")
 
-    def _merging(
-        self, generation: int, keys: Sequence[str], done: Sequence[str], definition: str, staged: Staged
-    ) -> str:
-        own = [each for each in keys if each != "hs_object_id"]
-        types = self._engine.types(staged.rows)
-        settled = f"p.digest = o._digest AND o.error_code IS NULL AND o.outcome IN {listed(done)}"
-        values = {
-            each: f"coalesce(r.{quoted(each)}, CAST(o.{quoted(each)} AS {types[each]}))" for each in own
-        }
-        values |= {each: f"o.{quoted(each)}" for each in COLUMNS}
-        values |= {
-            "_source_key": "r.source_key",
-            "_source": f"CASE WHEN {settled} THEN r.source END",
-            "_source_definition": literal(definition),
-            "_generation": str(generation),
-        }
-        source = f"""SELECT {", ".join(f"{value} AS {quoted(name)}" for name, value in values.items())}
-            FROM {OUTCOMES} o LEFT JOIN {PAIRS} p ON p.key = o._key
-            LEFT JOIN {staged.moved} m ON m.number = p.number LEFT JOIN {staged.rows} r ON r.place = m.place"""
-        kept = {each: f"coalesce(s.{quoted(each)}, t.{quoted(each)})" for each in (*own, "_source_key")}
-        changed = ", ".join(
-            f"{quoted(each)} = {kept.get(each, f's.{quoted(each)}')}" for each in values if each != "_key"
-        )
-        differs = " OR ".join(
-            f"t.{each} IS DISTINCT FROM s.{each}"
-            for each in (*COLUMNS, *OWN_COLUMNS)
-            if each != "_generation"
-        )
-        return f"""MERGE INTO {self.table} AS t USING ({source}) AS s ON t._key = s._key
-            WHEN MATCHED AND ({differs}) THEN UPDATE SET {changed}
-            WHEN NOT MATCHED THEN INSERT ({", ".join(map(quoted, values))}) VALUES ({", ".join(f"s.{quoted(each)}" for each in values)})"""
-
     def _taking(self, generation: int) -> str:
         """A record that another key claims now leaves its former line without an id, unless that line says that they share it."""
         return f"""UPDATE {self.table} SET hs_object_id = NULL, _digest = '', _source = NULL, _generation = {generation}
@@ -334,6 +320,31 @@ class WarehouseIds:
     def _not_brought(self) -> str:
         """Whether a line is not among those that the run brings, as SQL; engines make a join of it, and none of NOT IN."""
         return f"NOT EXISTS (SELECT 1 FROM {OUTCOMES} o WHERE o._key = {self.table}._key)"
+
+
+def check_age(ids: WarehouseIds, registered: Registered | None, generation: int) -> None:
+    """Refuse a table that has less than the store knows of.
+
+    Args:
+        ids: The table.
+        registered: Its line in the register.
+        generation: The run whose outcomes it must have.
+
+    Raises:
+        StoreError: With both runs.
+    """
+    merged = registered.merged if registered is not None else None
+    if merged is None or merged < generation:
+        raise StoreError(
+            f"The ids table {ids.table} has the outcomes of run {merged or 0}, and the store knows of run {generation}.",
+            remedy="It was restored to an older state, or this is another database. Restore the newer one, or adopt the "
+            "records from the portal.",
+        )
+
+
+def _index_of(table: str) -> str:
+    """The name of a table's index of record ids."""
+    return f"{table[:60]}_id"
 
 
 def table_name(sync: str) -> str:

@@ -10,6 +10,7 @@ from hubspot_batch_dagster.api.arguments import check_fields
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.warehouse.duckdb_engine import DuckDbEngine
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
+from hubspot_batch_dagster.sync.warehouse.fetched_postgres import FetchedPostgres
 from hubspot_batch_dagster.sync.warehouse.postgres_engine import PostgresEngine
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -51,12 +52,7 @@ class Warehouse:
                 f"The schema {self.schema!r} of the warehouse is no plain name.",
                 remedy="Give lower-case letters, digits and _, such as 'hubspot'.",
             )
-        scheme = self.connection.partition("://")[0] if "://" in self.connection else "duckdb"
-        if scheme.partition("+")[0] not in ("duckdb", "postgresql", "postgres"):
-            raise InputError(
-                f"A warehouse of the kind {scheme} is not known.",
-                remedy="It may be a DuckDB file or a Postgres server. Any other is read as rows, and compared here.",
-            )
+        check_connection(self.connection)
 
     def open(self, *, memory: str) -> Engine:
         """Open a session.
@@ -67,11 +63,31 @@ class Warehouse:
         Raises:
             InputError: There is no such file, or the driver is not installed.
         """
-        if self.connection.startswith("postgres"):
-            return PostgresEngine(self.connection)
-        file = self.connection.removeprefix("duckdb:///")
-        if not Path(file).is_file():
-            raise InputError(
-                f"There is no DuckDB file {file}.", remedy="Check the connection of the warehouse."
-            )
-        return DuckDbEngine(file, memory=memory)
+        return open_engine(self.connection, memory=memory)
+
+
+def check_connection(connection: str) -> None:
+    """Refuse the connection of a database that is not known.
+
+    Raises:
+        InputError: With the kinds that are.
+    """
+    scheme = connection.partition("://")[0] if "://" in connection else "duckdb"
+    if scheme.partition("+")[0] not in ("duckdb", "postgresql", "postgres"):
+        raise InputError(
+            f"A warehouse of the kind {scheme} is not known.",
+            remedy="It may be a DuckDB file or a Postgres server. Any other is read as rows, and compared here.",
+        )
+
+
+def open_engine(connection: str, *, memory: str) -> Engine:
+    """Open a session of a database; see :meth:`Warehouse.open`."""
+    if connection.startswith("postgres"):
+        try:
+            return PostgresEngine(connection)
+        except ImportError:
+            return FetchedPostgres(connection)
+    file = connection.removeprefix("duckdb:///")
+    if not Path(file).is_file():
+        raise InputError(f"There is no DuckDB file {file}.", remedy="Check the connection of the warehouse.")
+    return DuckDbEngine(file, memory=memory)
