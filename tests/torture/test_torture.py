@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.servers import Postgres
+
 ROOT = Path(__file__).parents[2]
 SEEDS = 18
 
@@ -62,3 +64,12 @@ def test_a_run_whose_lock_was_taken_away_doubles_and_loses_nothing_and_would_wit
     control = take_over("--seeds", "1", "--from", "17", "--no-fence")
     assert control.returncode == 1, control.stdout + control.stderr
     assert "doubled in 0 seeds" not in control.stdout
+
+
+@pytest.mark.skipif(Postgres.reason_to_skip() is not None, reason=Postgres.reason_to_skip() or "")
+@pytest.mark.parametrize(("seed", "loss"), [(25, "connection killed"), (12, "server restarted")])
+def test_a_lock_in_postgres_that_is_cut_lets_no_run_double_or_lose_a_row(seed: int, loss: str) -> None:
+    done = take_over("--seeds", "1", "--from", str(seed))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"seed {seed}: postgres, {loss}" in done.stdout
+    assert "0 doubled in 0 seeds, 0 lost" in done.stdout

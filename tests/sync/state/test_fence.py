@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.servers import Postgres, installed_binaries, new_database
+from bench.servers import new_database
 from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, QUICK, Bench, firms, people, shown
 from obstore.store import MemoryStore
 
@@ -278,31 +278,6 @@ def test_a_run_hears_that_it_was_overtaken_even_where_it_writes_nothing(
         bench.store.journal.begin("sync", "two")
         assert Bench.wait_for(lambda: bool(heard))
     assert isinstance(heard[0], Overtaken)
-
-
-def test_a_postgres_that_is_away_for_seconds_is_waited_out() -> None:
-    binaries = installed_binaries()
-    if Postgres.reason_to_skip() is not None or binaries is None:
-        pytest.skip("no Postgres")
-    server = Postgres(binaries)
-    journal = SqlJournal(server.url, patience=30.0)
-    journal.begin("s", "one")
-    journal.intend("s", "one", intent("a"))
-    server.down()
-    threading.Timer(1.5, server.up).start()
-    journal.settle("s", "one", outcomes(intent("a"), 0, 1, 2), intent_id="a")
-    assert journal.open_intents("s") == []
-    assert len(list(journal.outcomes("s"))) == 1
-    server.down()
-    threading.Timer(1.0, server.up).start()
-    assert SqlJournal(server.url, patience=30.0).open_intents("s") == []  # away when it is opened
-    impatient = SqlJournal(server.url, patience=0.5)
-    server.stop()
-    with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:
-        impatient.intend("s", "one", intent("b"))
-    assert "postgresql" in caught.value.message
-    assert "Start the database" in caught.value.remedy
-    assert caught.value.__cause__ is None
 
 
 def test_the_fence_is_in_the_same_transaction_as_what_it_guards(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""The journal's Postgres goes away: while a run writes to it, while it is opened, and for good."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench.servers import Postgres, installed_binaries
+from bench.sync_bench import COMPANIES, Bench, firms
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.emulator import Emulator
+from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """A server that a test may stop, and starts again."""
+    binaries = installed_binaries()
+    if Postgres.reason_to_skip() is not None or binaries is None:
+        pytest.skip("no Postgres")
+    running = Postgres(binaries)
+    yield running
+    running.stop()
+
+
+def away(server: Postgres, seconds: float) -> threading.Timer:
+    """Take it away now, and start it again after so many seconds."""
+    server.down()
+    back = threading.Timer(seconds, server.up)
+    back.start()
+    return back
+
+
+def test_a_restart_of_the_journals_server_in_mid_run_stops_no_run(
+    running: Emulator, server: Postgres, tmp_path: Path
+) -> None:
+    """The run waits, then goes on without the lock that it lost; every row is made once."""
+    running.reset()
+    running.change(latency=0.1)
+    bench = Bench(running, tmp_path / "store", journal_url=server.url, patience=30.0)
+    gone = threading.Event()
+
+    def restart() -> None:
+        away(server, 0.5).join()
+        gone.set()
+
+    watch = threading.Thread(target=lambda: (half_way(running), restart()))
+    watch.start()
+    result = bench.run(firms(60), COMPANIES, batch_size=2)
+    watch.join(60)
+    running.change(latency=0.0)
+    assert gone.is_set()
+    assert result.counts["created"] == 60
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(60)])
+    bench.close()
+
+
+def half_way(running: Emulator) -> None:
+    """Return when a part of the rows is made."""
+    pause = threading.Event()
+    while running.books.created_count("companies") < 10:
+        pause.wait(0.005)
+
+
+def test_a_postgres_that_is_away_for_seconds_is_waited_out(server: Postgres) -> None:
+    journal = SqlJournal(server.url, patience=30.0)
+    journal.begin("s", "one")
+    back = away(server, 1.0)
+    journal.beat("s", "one")
+    back.join()
+    journal.close()
+
+
+def test_a_postgres_that_is_away_when_the_journal_is_opened_is_waited_for(server: Postgres) -> None:
+    back = away(server, 1.0)
+    journal = SqlJournal(server.url, patience=30.0)
+    assert journal.open_intents("nothing") == []
+    back.join()
+    journal.close()
+
+
+def test_a_postgres_that_stays_away_is_an_error_that_names_it_and_says_what_to_do(server: Postgres) -> None:
+    journal = SqlJournal(server.url, patience=0.5)
+    journal.begin("t", "one")
+    server.down()
+    with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:
+        journal.beat("t", "one")
+    assert "postgresql" in caught.value.message
+    assert "Start the database" in caught.value.remedy
+    assert caught.value.__cause__ is None
+    server.up()
+    journal.close()
