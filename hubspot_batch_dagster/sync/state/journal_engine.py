@@ -41,7 +41,8 @@ def open_engine(url: str) -> sa.Engine:
         return engine
     given = _LIBPQ if where.get_driver_name() in ("psycopg", "psycopg2") else {}
     options = {name: value for name, value in given.items() if name not in where.query}
-    return sa.create_engine(where, pool_pre_ping=True, connect_args=options, hide_parameters=True)
+    # No ping before each commit: whoever finds the connection cut does its work again, on a new one.
+    return sa.create_engine(where, connect_args=options, hide_parameters=True)
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:

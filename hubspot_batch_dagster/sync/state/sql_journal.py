@@ -31,16 +31,16 @@ from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.locks import database_lock, file_lock
 from hubspot_batch_dagster.sync.state.sql_database import Database
 from hubspot_batch_dagster.sync.state.sql_lines import (
+    ADD_OUTCOMES,
     CLOSE_INTENT,
     insert_once,
     intent_of,
+    outcome_line,
     outcomes_of_line,
+    record,
     rewrite_intent,
     shrink_intent,
 )
-
-_ADD_OUTCOMES = sa.insert(schema.outcomes)
-"""Made once: to put a statement together costs more than to execute it."""
 
 
 class SqlJournal(Journal):
@@ -162,7 +162,7 @@ class SqlJournal(Journal):
 
         def work(connection: sa.Connection) -> None:
             if len(outcomes):
-                connection.execute(_ADD_OUTCOMES, values)
+                connection.execute(ADD_OUTCOMES, values)
             if intent_id is not None and left is None:
                 connection.execute(CLOSE_INTENT, {"closed": intent_id})
             elif left is not None:
@@ -173,31 +173,8 @@ class SqlJournal(Journal):
         self._commit(sync, run, work, heard)
 
     def record(self, sync: str, run: str, accepted: Sequence[Line], intents: Sequence[Line]) -> None:
-        closed = [{"closed": each.intent_id} for each in accepted]
-        settled = [
-            {"sync": sync, "run": run, "settled_at": each.at, "payload": each.payload} for each in accepted
-        ]
-        opened = [
-            {
-                "id": each.intent_id,
-                "sync": sync,
-                "run": run,
-                "action": each.action,
-                "sent_at": each.at,
-                "payload": each.payload,
-            }
-            for each in intents
-        ]
-
-        def work(connection: sa.Connection) -> None:
-            if settled:
-                connection.execute(_ADD_OUTCOMES, settled)
-                connection.execute(CLOSE_INTENT, closed)
-            if opened:
-                connection.execute(self._add_intents, opened)
-
-        heard = [{**line, "intent": each.intent_id} for line, each in zip(settled, accepted, strict=True)]
-        self._commit(sync, run, work, heard)
+        heard = [{**outcome_line(sync, run, each), "intent": each.intent_id} for each in accepted]
+        self._commit(sync, run, lambda connection: record(connection, sync, run, accepted, intents), heard)
 
     def take_testimony(self, sync: str, run: str) -> list[tuple[str, Outcomes]]:
         table, taken = schema.testimony, list[tuple[str, Outcomes]]()
@@ -215,7 +192,7 @@ class SqlJournal(Journal):
                 if known is not None:
                     taken.append((str(line.intent), outcomes))
                     connection.execute(
-                        _ADD_OUTCOMES,
+                        ADD_OUTCOMES,
                         {
                             "sync": sync,
                             "run": line.run,

@@ -17,7 +17,14 @@ from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, QUICK, Bench, firms, pe
 from obstore.store import MemoryStore
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
-from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.journal_entries import (
+    INTENT_COLUMNS,
+    OUTCOME_COLUMNS,
+    Intent,
+    Line,
+    Outcomes,
+    pack,
+)
 from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -129,6 +136,29 @@ def test_what_an_overtaken_run_hears_is_taken_in_where_its_rows_are_still_open(j
     assert journal.open_intents("s") == [intent("a").pick([1])]
     assert journal.take_testimony("s", "two") == []
     assert len(list(journal.outcomes("s"))) == 3
+
+
+def test_one_commit_closes_intents_and_opens_others_and_one_that_it_closes_may_be_opened_again(
+    journal: Journal,
+) -> None:
+    """With any number of each; outcomes stay in their order."""
+
+    def opened(name: str) -> Line:
+        return Line(name, "create", 1.0, pack(intent(name), INTENT_COLUMNS))
+
+    def settled(name: str) -> Line:
+        return Line(name, "create", 2.0, pack(outcomes(intent(name), 0, 1, 2), OUTCOME_COLUMNS))
+
+    journal.begin("s", "one")
+    journal.record("s", "one", [], [opened(name) for name in "abc"])
+    journal.record("s", "one", [settled("b"), settled("a")], [opened("d"), opened("e")])
+    assert sorted(each.id for each in journal.open_intents("s")) == ["c", "d", "e"]
+    journal.record("s", "one", [settled("c")], [opened("c")])
+    assert journal.open_intents("s")[0] == intent("c")
+    journal.record("s", "one", [settled(name) for name in "cde"], [])
+    journal.record("s", "one", [], [])
+    assert journal.open_intents("s") == []
+    assert [each.keys[0] for each in journal.outcomes("s")] == ["b0", "a0", "c0", "c0", "d0", "e0"]
 
 
 class Slow:
