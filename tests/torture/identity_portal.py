@@ -62,7 +62,10 @@ class OtherPeople:
         other = self.strangers.pop() if with_stranger else mine.pop()
         if self.rng.random() < 0.5:
             one, other = other, one
-        left = self.hubspot.merge(self.object_type, one, other)
+        try:
+            left = self.hubspot.merge(self.object_type, one, other)
+        except ValueError:  # the sync archived one of them just now
+            return
         self.did.append(f"{one} + {other} = {left}")
         if with_stranger:
             self.strangers.append(left)

@@ -66,7 +66,13 @@ class Kill:
         """The rule that holds the request during which the sync dies."""
         if self.kind != "request":
             return None
-        when: dict[str, Any] = {"operation": WRITES, "nth": self.nth, "times": 1, "name": "stall"}
+        when: dict[str, Any] = {
+            "operation": WRITES,
+            "path": "objects/20",
+            "nth": self.nth,
+            "times": 1,
+            "name": "stall",
+        }
         if self.lost:
             return Fault.silent(STALL, **when)
         return Fault.slow(STALL, after_commit=self.after, **when)

@@ -8,7 +8,7 @@ import re
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict
+from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict, same_record
 
 
 def rejection(error: ErrorItem | HubSpotError, correlation_id: str | None) -> Verdict:
@@ -40,10 +40,10 @@ def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
     whole = rejection(error, error.correlation_id)
     traces = batch.traces()
     named = [traces[trace] for trace in error.context.get("objectWriteTraceId", []) if trace in traces]
-    if not named:
-        named = _repeated_rows(batch, duplicated_ids(error))
     if named:
         return dict.fromkeys(named, whole)
+    if repeated := _repeated_rows(batch, duplicated_ids(error)):
+        return {i: _shared(batch, i, first, whole) for i, first in repeated.items()}
     found: dict[int, Verdict] = {}
     for reason in listed_reasons(_said(error)):
         rows = _rows_with_value(batch, reason)
@@ -92,15 +92,20 @@ def duplicated_ids(error: HubSpotError) -> set[str]:
     return {*error.context.get("ids", []), *(each.strip() for each in found.group(1).split(","))}
 
 
-def _repeated_rows(batch: Batch, ids: set[str]) -> list[int]:
-    again: list[int] = []
-    seen: set[str] = set()
-    for i, each in enumerate(batch.ids):
-        if each in ids and each in seen:
-            again.append(i)
-        if each is not None:
-            seen.add(each)
-    return again
+def _repeated_rows(batch: Batch, ids: set[str]) -> dict[int, int]:
+    """Rows with one of the ids that another row has before them -> that row."""
+    first: dict[str, int] = {}
+    return {
+        i: first[each]
+        for i, each in enumerate(batch.ids)
+        if each is not None and first.setdefault(each, i) != i and each in ids
+    }
+
+
+def _shared(batch: Batch, i: int, first: int, whole: Verdict) -> Verdict:
+    """The verdict on a row that names the record of another one of its batch."""
+    record = batch.ids[i] if batch.id_property is None else None
+    return whole if record is None else same_record(record, batch.keys[first])
 
 
 def _because(whole: Verdict, reason: dict[str, str]) -> Verdict:

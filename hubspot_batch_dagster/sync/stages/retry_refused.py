@@ -50,10 +50,11 @@ def retry_refused(run: RunContext, area: StagingArea, plan: Plan, lookup: Lookup
         FROM plan p JOIN known k USING (key) WHERE {refused} ORDER BY k.synced_at, p.row LIMIT {requests // 2 * size}"""
     )
     to_send: list[int] = []
+    targets: set[str] = set()
     try:
         for batch in area.looked_at(_AS_SENT, size):
             reasons = _reasons(area, batch)
-            free = _Causes(batch, reasons, lookup, area).gone()
+            free = _Causes(batch, reasons, lookup, area, targets).gone()
             to_send += [batch.rows[i] for i in sorted(free)]
             stay = [i for i in range(len(batch)) if i not in free]
             area.settled(_refused_again(batch, reasons, stay, run.clock()))
@@ -96,12 +97,14 @@ class _Causes:
         reasons: Of each.
         lookup: Reads records.
         area: Knows whose the records are.
+        targets: The records that refused rows are sent to by now: no second one is, where several shared a record.
     """
 
     batch: Batch
     reasons: list[dict[str, Any]]
     lookup: Lookup
     area: StagingArea
+    targets: set[str]
 
     def gone(self) -> set[int]:
         """The rows that may be sent.
@@ -119,9 +122,20 @@ class _Causes:
                 by_name.setdefault(found[0], {})[i] = found[1]
         for name, values in by_name.items():
             records = self.lookup.records(values, name)
-            owners = RecordOwners(self.area).keys([record.id for record in records.values()])
-            free |= {i for i in values if self._is_gone(i, records.get(i), owners)}
+            ids = [record.id for record in records.values()]
+            owners = RecordOwners(self.area).keys(ids)
+            self.targets.update(self._planned(ids))
+            for i in sorted(values):
+                record = records.get(i)
+                if self._is_gone(i, record, owners) and (record is None or record.id not in self.targets):
+                    free.add(i)
+                    self.targets.update([record.id] if record is not None else [])
         return free
+
+    def _planned(self, ids: list[str]) -> set[str]:
+        """Which of some records this run writes to anyway."""
+        query = "SELECT send_id FROM plan WHERE action = 'update' AND send_id IN (SELECT unnest($ids))"
+        return {str(found) for (found,) in self.area.ask(query, {"ids": ids})}
 
     def _asked_for(self, i: int) -> tuple[str | None, str] | None:
         """The unique property and the value by which to find the record that the refusal is about; ``None``: the record id."""

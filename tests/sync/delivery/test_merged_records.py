@@ -158,3 +158,21 @@ def test_an_undo_gives_a_merged_record_the_first_rows_former_values(
     rows = firms("e", "f") if seen_by_a_run else firms("c", "d")
     assert bench.run(rows, keeping).counts["created"] == 0
     assert bench.emulator.records("companies")[left]["city"] == "a"
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_of_several_rows_that_shared_a_record_one_takes_the_place_of_the_row_that_left(
+    bench: Bench, changed: bool
+) -> None:
+    ids = bench.run(firms("a", "a", "a", "a"), BY_KEY).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[0], ids[1])
+    left = merged(bench, left, ids[2])
+    assert outcomes(bench.run(firms("b", "b", "b", "a"), BY_KEY)) == [
+        "updated", "rejected", "rejected", "unchanged",
+    ]  # fmt: skip
+    rest = firms("b", "c", "c", "a")[1:] if changed else firms("b", "b", "b", "a")[1:]
+    for expected in (["updated", "rejected", "unchanged"], ["unchanged", "rejected", "unchanged"]):
+        result = bench.run(rest, BY_KEY)
+        assert outcomes(result) == expected
+        assert result.reasons == {"SAME_RECORD": 1}
+    assert bench.emulator.records("companies")[left]["name"] == "Firm 1"
