@@ -173,7 +173,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "bucket_journal sql_journal",
         "bucket_log fenced_commits",
         "bucket sql_database",
-        "files group_commits ids_table journal_engine locks patience scratch sql_lines",
+        "files group_commits ids_table journal_engine locks patience scratch sql_lines sql_record",
         "identity ids_elsewhere journal names private_files sql_schema",
     ),
     "sync/warehouse": (

@@ -18,7 +18,6 @@ import duckdb  # noqa: F401 - a run imports these three when it needs them: here
 import pandas as pd  # noqa: F401
 import pyarrow.dataset  # noqa: F401
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import HubSpotError
@@ -27,7 +26,7 @@ from hubspot_batch_dagster.emulator import EmulatorProcess
 from hubspot_batch_dagster.operations.records import Create
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
-from hubspot_batch_dagster.sync.state import bucket_journal, fenced_commits, sql_schema
+from hubspot_batch_dagster.sync.state import bucket_journal, fenced_commits
 from hubspot_batch_dagster.sync.state.bucket_log import Op, SyncState, Taken
 from hubspot_batch_dagster.sync.state.journal import Generation
 from tests.torture.losses import BY_LEASE, LOSSES, Journals, open_store, wait_for_loss
@@ -302,12 +301,8 @@ def _is_of(trace_ids: Sequence[str], runs: Sequence[str]) -> bool:
 
 def switch_off_fence() -> None:
     """In the process of a run: whatever it writes is taken, whichever run is the latest."""
-    lines = sql_schema.generations
-    fenced_commits._FENCE = (
-        sa.update(lines)
-        .where(lines.c.sync == sa.bindparam("of"), sa.bindparam("by") == sa.bindparam("by"))
-        .values(beat=lines.c.beat + 1)
-    )
+    for dialect, fence in fenced_commits._FENCE.items():
+        fenced_commits._FENCE[dialect] = fence.replace(" AND run = ", " AND '' <> ")
     replaced: dict[str, Callable[..., Any]] = {"append": _append_anyway, "state_for": _any_state}
     for name, function in replaced.items():
         setattr(bucket_journal._Sync, name, function)

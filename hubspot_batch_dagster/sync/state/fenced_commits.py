@@ -17,14 +17,14 @@ from hubspot_batch_dagster.sync.state import sql_schema as schema
 from hubspot_batch_dagster.sync.state.group_commits import GroupCommits
 from hubspot_batch_dagster.sync.state.journal import Generation, overtaken
 from hubspot_batch_dagster.sync.state.sql_database import Database
+from hubspot_batch_dagster.sync.state.sql_record import PLACES
 
 Work = Callable[[sa.Connection], object]
 
-_FENCE = (
-    sa.update(schema.generations)
-    .where(schema.generations.c.sync == sa.bindparam("of"), schema.generations.c.run == sa.bindparam("by"))
-    .values(beat=schema.generations.c.beat + 1)
-)
+_FENCE = {
+    dialect: f"UPDATE hubspot_generations SET beat = beat + 1 WHERE sync = {place} AND run = {place}"
+    for dialect, place in PLACES.items()
+}
 _ADD_TESTIMONY = sa.insert(schema.testimony)
 
 
@@ -57,9 +57,11 @@ class FencedCommits:
         self._groups.commit(sync, run, work, testimony)
 
     def _write(self, sync: str, run: str, works: list[Work]) -> None:
+        fence = _FENCE[self._database.dialect]
+
         def go() -> None:
             with self._database.engine.begin() as connection:
-                if connection.execute(_FENCE, {"of": sync, "by": run}).rowcount != 1:
+                if connection.exec_driver_sql(fence, (sync, run)).rowcount != 1:
                     raise self.overtaken(sync, run)
                 for work in works:
                     work(connection)

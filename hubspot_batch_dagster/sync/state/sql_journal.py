@@ -35,12 +35,11 @@ from hubspot_batch_dagster.sync.state.sql_lines import (
     CLOSE_INTENT,
     insert_once,
     intent_of,
-    outcome_line,
     outcomes_of_line,
-    record,
     rewrite_intent,
     shrink_intent,
 )
+from hubspot_batch_dagster.sync.state.sql_record import outcome_line, record
 
 
 class SqlJournal(Journal):
