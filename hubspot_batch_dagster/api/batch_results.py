@@ -117,3 +117,39 @@ def differing(sent: Any, stored: Any) -> Iterator[tuple[str, str]]:
         value, kept = getattr(sent, name), getattr(stored, name)
         if value is not None and kept is not None and value != kept:
             yield value, kept
+
+
+class _Record(Struct, frozen=True):
+    id: str
+
+
+class _Meaning(Struct, frozen=True):
+    type_id: int = field(name="associationTypeId")
+
+
+class _Association(Struct, frozen=True):
+    from_: _Record = field(name="from")
+    to: _Record
+    spec: _Meaning = field(name="associationSpec")
+
+
+class _CleanAssociations(Struct, frozen=True):
+    status: Literal["COMPLETE"]
+    results: list[_Association]
+    errors: Nothing = None
+
+
+_SMOOTH_ASSOCIATIONS = Decoder(_CleanAssociations)
+
+
+def associated_pairs(body: bytes) -> list[tuple[int, str, str]] | None:
+    """Type id and both ends of the lines of an answer to unlabelled associations in which all went well.
+
+    Returns:
+        The lines; None if the answer has anything more to say, or says it in another way: read it as `DefaultAnswer`.
+    """
+    try:
+        results = _SMOOTH_ASSOCIATIONS.decode(body).results
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return [(each.spec.type_id, each.from_.id, each.to.id) for each in results]

@@ -17,13 +17,15 @@ from pydantic_core import to_json
 from hubspot_batch_dagster.api.association_types import plain_association
 from hubspot_batch_dagster.api.associations import (
     ArchiveAnswer,
+    AssociationSpec,
     CreatedAnswer,
     DefaultAnswer,
-    DefaultAssociation,
     LabelDefinition,
     ReadAnswer,
 )
+from hubspot_batch_dagster.api.batch_results import associated_pairs
 from hubspot_batch_dagster.api.bodies import batch_body
+from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
 from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
@@ -227,21 +229,28 @@ class _Addition:
     def _asked(self, part: list[NewAssociation]) -> tuple[set[NewAssociation], list[ErrorItem]]:
         body = _body(_input(each) for each in part)
         if self.kind == "default":
-            plain = self.requester.post(self.where, body, DefaultAnswer)
-            ends, errors = self._forward(plain.results), plain.errors
+            ends, errors = self.requester.ask_of(self.where, body, self._forward)
         else:
             made = self.requester.post(self.where, body, CreatedAnswer)
             ends, errors = {(each.from_object_id, each.to_object_id) for each in made.results}, made.errors
         return {each for each in part if each[:2] in ends}, errors
 
-    def _forward(self, results: Sequence[DefaultAssociation]) -> set[tuple[str, str]]:
+    def _forward(self, answer: Answer) -> tuple[set[tuple[str, str]], list[ErrorItem]]:
         """The ends of the lines of this direction: each link comes in both, and ids of two object types may be alike."""
-        own = [
-            each
-            for each in results
-            if each.association_spec is not None and each.association_spec.association_type_id == self.plain
-        ]
-        return {(each.from_.id, each.to.id) for each in own or results}
+        if answer.status == 204:
+            return set(), []
+        errors: list[ErrorItem] = []
+        lines: Sequence[tuple[int | None, str, str]] | None = associated_pairs(answer.body)
+        if lines is None:
+            whole = answer.read(DefaultAnswer)
+            specs = [each.association_spec or AssociationSpec() for each in whole.results]
+            lines = [
+                (spec.association_type_id, each.from_.id, each.to.id)
+                for spec, each in zip(specs, whole.results, strict=True)
+            ]
+            errors = whole.errors
+        own = {(first, second) for spec, first, second in lines if spec == self.plain}
+        return own or {(first, second) for _, first, second in lines}, errors
 
     def _again(
         self, left: list[NewAssociation], part: list[NewAssociation], errors: list[ErrorItem]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.association_requests import (
@@ -23,6 +24,7 @@ from hubspot_batch_dagster.sync.requests.requester import Requester
 Targets = dict[str, set[AssociationTypeKey]]
 """Record at the other end -> what the association shall mean."""
 
+ASSOCIATED = Verdict(outcome="associated")
 LOST = Verdict(outcome="unknown", message="The answer was lost; the next run writes the association again.")
 
 
@@ -194,8 +196,7 @@ class AssociationWriter:
             if verdict is None and new in added.sent:
                 verdict, written.whole = LOST, False
             if verdict is not None:
-                made = verdict.outcome == "created"
-                told = verdict._replace(outcome="associated") if made else verdict
+                told = ASSOCIATED if verdict.outcome == "created" else verdict
                 written.verdicts.update(dict.fromkeys(of_new, told))
 
     def _is_present(self, wanted: WantedAssociation, current: CurrentAssociations) -> bool:
@@ -206,8 +207,11 @@ class AssociationWriter:
     def _new(
         self, record: str, target: str, types: set[AssociationTypeKey], current: CurrentAssociations | None
     ) -> NewAssociation:
-        plain = {each.type for each in self.associations if each.plain}
-        return with_labels(record, target, types - plain, current)
+        return with_labels(record, target, types - self._plain, current)
+
+    @cached_property
+    def _plain(self) -> set[AssociationTypeKey]:
+        return {each.type for each in self.associations if each.plain}
 
     def _remove(
         self, to: str, wanted: Mapping[str, Targets], current: CurrentAssociations

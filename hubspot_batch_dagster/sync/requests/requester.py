@@ -181,7 +181,17 @@ class Requester:
         Raises:
             HubSpotError: HubSpot refused, or gave no answer.
         """
-        return self._with_retries(partial(self._once, where, body, model))
+        return self.ask_of(
+            where, body, lambda answer: model() if answer.status == 204 else answer.read(model)
+        )
+
+    def ask_of(self, where: Endpoint, body: bytes, read: Callable[[Answer], T]) -> T:
+        """The same, with a way of one's own to read the answer.
+
+        Raises:
+            HubSpotError: HubSpot refused, or gave no answer.
+        """
+        return self._with_retries(lambda: read(self.client.send(where, body)))
 
     def labels(self, from_type: str, to_type: str) -> list[LabelDefinition]:
         """What associations from one object type to another can mean."""
@@ -298,10 +308,6 @@ class Requester:
             part = records[start : start + 100]
             read = {each.id: each for each in self.read(object_type, [each.id for each in part], properties)}
             yield from (read[each.id] for each in part if each.id in read)
-
-    def _once(self, where: Endpoint, body: bytes, model: type[M]) -> M:
-        answer = self.client.send(where, body)
-        return model() if answer.status == 204 else answer.read(model)
 
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
         return self.client.send(where, query).read(SearchAnswer)

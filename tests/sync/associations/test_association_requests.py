@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubspot_batch_dagster.api.associations import CreatedAnswer, DefaultAnswer
+from hubspot_batch_dagster.api.associations import CreatedAnswer
+from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.errors import InvalidBatch
 from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests, NewAssociation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
@@ -37,6 +38,14 @@ class FakeWire:
         """No wait."""
 
     def post(self, where: Any, body: bytes, model: Any) -> Any:
+        assert model is CreatedAnswer
+        return model.model_validate(self.answered(where, body, labelled=True))
+
+    def ask_of(self, where: Any, body: bytes, read: Any) -> Any:
+        said = {"status": "COMPLETE", **self.answered(where, body, labelled=False)}
+        return read(Answer(200, json.dumps(said).encode(), {}, None, 0.0))
+
+    def answered(self, where: Any, body: bytes, *, labelled: bool) -> dict[str, Any]:
         self.requests += 1
         inputs = [(each["from"]["id"], each["to"]["id"]) for each in json.loads(body)["inputs"]]
         assert len(inputs) <= where.max_inputs
@@ -55,7 +64,7 @@ class FakeWire:
             }
             for a, b in bad
         ]
-        if model is DefaultAnswer:
+        if not labelled:
             results = [
                 {"from": {"id": x}, "to": {"id": y}, "associationSpec": {"associationTypeId": spec}}
                 for a, b in shown
@@ -63,8 +72,7 @@ class FakeWire:
             ]
         else:
             results = [{"fromObjectId": a, "toObjectId": b} for a, b in shown]
-        assert model in (DefaultAnswer, CreatedAnswer)
-        return model.model_validate({"results": results, "errors": errors})
+        return {"results": results, "errors": errors}
 
 
 PAIRS = st.sets(st.tuples(st.integers(1, 12), st.integers(8, 20)), min_size=1, max_size=40)
@@ -102,9 +110,9 @@ class Answers(FakeWire):
         super().__init__(set(), unnamed=False, forgets=0.0, seed=0)
         self.answer = answer
 
-    def post(self, where: Any, body: bytes, model: Any) -> Any:  # noqa: ARG002 - the requester's signature
+    def answered(self, where: Any, body: bytes, *, labelled: bool) -> dict[str, Any]:  # noqa: ARG002 - as above
         self.requests += 1
-        return model.model_validate(self.answer)
+        return self.answer
 
 
 def test_an_error_that_names_both_ends_is_about_that_link_alone() -> None:
