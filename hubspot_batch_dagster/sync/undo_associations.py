@@ -144,13 +144,14 @@ def _rows(store: Store, sync: str, run: str, ended: Set[str], records: Set[str])
 
 
 def _made(store: Store, sync: str, run: str) -> Iterator[_Made]:
+    """What a run made, and what it may have made: of those the answer was lost."""
     with store.local(sync, "runs", run, FILE) as path:
         names = set() if path is None else set(pq.read_schema(path).names)
         if path is None or "_label_type" not in names:
             return
         record = "_record" if "_record" in names else "hs_object_id"
         for line in pq.read_table(path).to_pylist():
-            if line["outcome"] == "associated" and line.get(record):
+            if line["outcome"] in ("associated", "unknown") and line.get(record):
                 label = line["_label_type"]
                 labels: tuple[AssociationTypeKey, ...] = () if label is None else (tuple(json.loads(label)),)
                 ended = RemovedAssociation(line[record], line["target_id"], labels, whole=label is None)

@@ -117,7 +117,9 @@ def _made(
         yield None
         return
     table = AssociationTable(staged.area, associations, staged.ids_tables, run.name)
-    every = run.options.full_refresh or run.options.adopt or run.operation.compares_with_portal
+    # A plan does not ask HubSpot what is there: by the ids table it is.
+    looks = (run.options.adopt or run.operation.compares_with_portal) and not planned
+    every = run.options.full_refresh or looks
     with run.store.local(run.name, OPEN_ASSOCIATIONS) as file:
         again = [key for intent in at_large for key in intent.keys]
         table.make(file, found_rows=found_rows, again=again, every=every, planned=planned)

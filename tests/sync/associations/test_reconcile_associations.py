@@ -11,6 +11,8 @@ from bench.sync_bench import Bench, lines, shown
 
 from hubspot_batch_dagster import Associate, Association, Upsert
 from hubspot_batch_dagster.sync.reconcile import Reconciliation, reconcile
+from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
+from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
 REPLACE = by_email(Association("companies", column="company", replace=True))
 
@@ -152,9 +154,6 @@ def test_what_is_open_is_not_told_as_missing(bench: Bench) -> None:
 
 def test_what_an_undo_took_back_is_not_missing(bench: Bench) -> None:
     """The rows are left as they are until they change."""
-    from hubspot_batch_dagster.sync.run import RunOptions
-    from hubspot_batch_dagster.sync.undo import plan_undo, undo
-
     firms = bench.companies(2)
     run = bench.run(people(list(firms)), by_email())
     options = RunOptions(retry_policy=bench.retry_policy)
@@ -204,6 +203,16 @@ def test_what_hubspot_has_already_is_unchanged_where_the_portal_is_compared(benc
         result = bench.run(people(list(firms)), operation)
         assert (shown(result), associated(result)) == ({"unchanged": 2}, {"associated": 1, "unchanged": 1})
         assert (contact, firms[0]) in bench.pairs()
+    options = RunOptions(retry_policy=bench.retry_policy)
+    plan = plan_sync(
+        people(list(firms)),
+        operation,
+        client=bench.client,
+        store=bench.store,
+        name="sync",
+        options=options,
+    )
+    assert plan.associations == {"unchanged": 2}, "a plan goes by the ids table"
 
 
 @pytest.mark.parametrize("operation", [by_email(), REPLACE], ids=["added", "replace"])

@@ -8,6 +8,7 @@ from bench.association_rows import associated, by_email, people
 from bench.sync_bench import Bench, shown
 
 from hubspot_batch_dagster import Associate, Association, Update, Upsert
+from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.reconcile import reconcile
 from hubspot_batch_dagster.sync.run import RunOptions
 from hubspot_batch_dagster.sync.undo import Undo, plan_undo, undo
@@ -160,3 +161,23 @@ def test_a_row_whose_values_were_taken_back_is_associated_once_it_names_another_
     (record,) = bench.emulator.records("contacts").values()
     assert record["firstname"] == "Ada 0"
     assert {b for _, b in bench.pairs()} == {first, second}
+
+
+def test_an_association_whose_answer_was_lost_is_taken_back_too(bench: Bench) -> None:
+    """HubSpot may have it. The next run, which would have written it again, leaves it as it is."""
+    (ada,), (firm,) = bench.contacts(1), bench.companies(1)
+    update = Update(
+        "contacts",
+        record_id="contact",
+        properties=[],
+        associations=[Association("companies", column="company")],
+    )
+    bench.emulator.faults.add(Fault.drop(operation="associations.default", after_commit=True))
+    run = bench.run(seats((ada, firm)), update)
+    bench.emulator.faults.clear()
+    assert associated(run) == {"unknown": 1}
+    assert bench.pairs() == {(ada, firm)}
+    take_back(bench, run.run)
+    assert bench.pairs() == set()
+    bench.run(seats((ada, firm)), update)
+    assert bench.pairs() == set()
