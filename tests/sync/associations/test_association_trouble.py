@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(bench: Bench) -
     bench.emulator.faults.add(Fault.silent(20, operation="associations.default"))
     sync = subprocess.Popen([sys.executable, "-c", _SYNC, json.dumps(rows), *bench.address()])
     try:
-        assert bench.wait_for(lambda: bool(bench.emulator.faults.struck()[0][1]))
+        assert bench.wait_for(lambda: bool(bench.emulator.faults.struck()[0][1]), 90.0)
     finally:
         sync.send_signal(signal.SIGKILL)
         sync.wait(10)
