@@ -125,7 +125,8 @@ def open_store(store: str | None, journal: str | None, warehouse: str | None = N
     from hubspot_batch_dagster.sync.warehouse.warehouse_tables import tables_in
 
     root = store or default_store()
-    if "://" not in root and not (Path(root).is_dir() and any(Path(root).iterdir())):
+    folder = root.removeprefix("file://")
+    if "://" not in folder and not (Path(folder).is_dir() and any(Path(folder).iterdir())):
         raise click.ClickException(f"There is no store at {root}. Name it with --store.")
     return Store(root, journal_url=journal, elsewhere=tables_in(warehouse, memory=SessionSettings.memory))
 

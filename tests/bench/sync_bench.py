@@ -78,7 +78,7 @@ class Bench:
         self.budget = NotedBudget()
         self.portal: Portal | None = None
         self.warnings: list[str] = []
-        self.store = Store(root, lock_wait=5.0, **store)
+        self.store = Store(root, lock_wait=60.0, **store)
         self.client = self.new_client()
 
     def new_client(

@@ -224,6 +224,8 @@ def test_looking_makes_nothing(folder: Path) -> None:
             done = run(*command, "--store", str(folder / store))
             assert done.exit_code == 1
             assert f"There is no store at {folder / store}." in done.output
+            done = run(*command, "--store", f"file://{folder / store}")
+            assert f"There is no store at file://{folder / store}." in done.output
     assert run("check", "--store", str(folder / "empty")).exit_code == 0
     assert list((folder / "empty").iterdir()) == []
     assert not (folder / "missing").exists()

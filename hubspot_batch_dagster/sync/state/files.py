@@ -118,7 +118,7 @@ def open_files(root: str) -> tuple[Files, Path]:
         filesystem, base_url = fsspec.core.url_to_fs(root)
     except (ImportError, ValueError, OSError) as error:
         raise StoreError(
-            f"The store {root} cannot be opened: {error}",
+            f"The store {root} cannot be opened: {str(error).rstrip('.')}.",
             remedy="Correct the URL, or install the file system that it names: s3fs for s3://, gcsfs for gs://, adlfs for abfs://.",
         ) from None
     mark = hashlib.sha256(f"{getpass.getuser()} {root}".encode()).hexdigest()[:16]
@@ -140,9 +140,12 @@ class LocalFiles(Files):
         return self._base.joinpath(*place).exists()
 
     def names(self, place: Place) -> list[str]:
-        with contextlib.suppress(OSError):
+        try:
             return [each.name for each in self._base.joinpath(*place).iterdir()]
-        return []
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:  # what cannot be listed is not empty: nothing there means a first run
+            raise cannot("read", self.path(place), error) from None
 
     def folders_with(self, name: str) -> Iterator[list[str]]:
         for found in self._base.rglob(name):
@@ -208,20 +211,38 @@ class RemoteFiles(Files):
     def _at(self, place: Place) -> str:
         return "/".join([self._base, *place])
 
+    @contextlib.contextmanager
+    def _asked(self, verb: str, place: Place) -> Iterator[None]:
+        """Tell what the file system does not do as a ``StoreError``. That nothing is there goes on as it is.
+
+        Each file system has errors of its own, which fsspec hands on: missing credentials of S3 are no ``OSError``. None may be
+        taken for an empty store, which means a first run.
+        """
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise cannot(verb, self.path(place), error) from None
+
     def exists(self, place: Place) -> bool:
-        self._remote.invalidate_cache()
-        return bool(self._remote.exists(self._at(place)))
+        with contextlib.suppress(FileNotFoundError), self._asked("read", place):
+            self._remote.invalidate_cache()
+            return bool(self._remote.exists(self._at(place)))
+        return False
 
     def names(self, place: Place) -> list[str]:
-        self._remote.invalidate_cache()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._asked("read", place):
+            self._remote.invalidate_cache()
             at = self._at(place)
             listed = [str(each).rstrip("/") for each in self._remote.ls(at, detail=False)]
             return [each.rsplit("/", 1)[1] for each in listed if each != at]  # a file is listed as itself
         return []
 
     def folders_with(self, name: str) -> Iterator[list[str]]:
-        for found in self._remote.find(self._base):
+        with self._asked("read", ()):
+            every = self._remote.find(self._base)
+        for found in every:
             folder, _, last = str(found).removeprefix(self._base).strip("/").rpartition("/")
             if last == name:
                 yield folder.split("/")
@@ -231,51 +252,56 @@ class RemoteFiles(Files):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / place[-1]
             try:
-                self._remote.get_file(self._at(place), os.fspath(copy))
+                with self._asked("read", place):
+                    self._remote.get_file(self._at(place), os.fspath(copy))
             except FileNotFoundError:
                 yield None
                 return
-            except OSError as error:
-                raise cannot("read", self.path(place), error) from None
             yield copy
 
     @contextlib.contextmanager
     def opened(self, place: Place) -> Iterator[Any]:
         try:
-            with self._remote.open(self._at(place), "rb") as file:
-                yield file
+            with self._asked("read", place):
+                file = self._remote.open(self._at(place), "rb")
         except FileNotFoundError:
             yield None
+            return
+        with file:
+            yield file
 
     def put(self, written: Path, place: Place) -> str:
         target = self._at(place)
-        try:
+        with self._written(place):
             self._remote.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
             half = f"{target}.{uuid.uuid4().hex[:16]}.tmp"
             self._remote.put_file(os.fspath(written), half)
             self._remote.mv(half, target)
             written.unlink()
-        except OSError as error:
-            raise cannot("write", self.path(place), error) from None
         return self.path(place)
 
     def write_once(self, place: Place, content: bytes) -> None:
         if self.exists(place):
             return
-        try:
+        with self._written(place):
             self._remote.makedirs(self._at(place).rsplit("/", 1)[0], exist_ok=True)
             self._remote.pipe_file(self._at(place), content)
-        except OSError as error:
-            raise cannot("write", self.path(place), error) from None
 
     def copy(self, source: Place, target: Place) -> None:
-        try:
+        with self._written(target):
             half = f"{self._at(target)}.{uuid.uuid4().hex[:16]}.tmp"
             self._remote.cp_file(self._at(source), half)
             self._remote.mv(half, self._at(target))
-        except OSError as error:
-            raise cannot("write", self.path(target), error) from None
 
     def delete(self, place: Place) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StoreError), self._asked("write", place):
             self._remote.rm(self._at(place), recursive=True)
+
+    @contextlib.contextmanager
+    def _written(self, place: Place) -> Iterator[None]:
+        """Tell what cannot be written as a ``StoreError``, a missing bucket too."""
+        try:
+            with self._asked("write", place):
+                yield
+        except FileNotFoundError as error:
+            raise cannot("write", self.path(place), error) from None

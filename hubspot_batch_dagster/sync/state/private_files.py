@@ -154,12 +154,16 @@ def folder_of_this_user(mark: str) -> Path:
     return Path(tempfile.mkdtemp(prefix="hubspot-batch-dagster-"))
 
 
-def cannot(verb: str, where: str, error: OSError) -> StoreError:
+def cannot(verb: str, where: str, error: Exception) -> StoreError:
     """The error for what the file system refuses."""
-    return StoreError(
-        f"Cannot {verb} {where}: {error.strerror or error}.",
-        remedy="Check that the disk has room and that this user may write there, or give the resource another store=.",
-    )
+    why = str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")
+    if "://" in where:
+        remedy = (
+            "Check the URL, the credentials and what they may do there, or give the resource another store=."
+        )
+    else:
+        remedy = "Check that the disk has room and that this user may write there, or give the resource another store=."
+    return StoreError(f"Cannot {verb} {where}: {why}.", remedy=remedy)
 
 
 def _is_ours(folder: Path) -> bool:
