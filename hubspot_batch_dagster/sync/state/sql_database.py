@@ -33,12 +33,20 @@ class Database:
         dialect: ``sqlite`` or ``postgresql``.
         patience: For how long.
         engine: The way to it.
+
+    Raises:
+        StoreError: It is neither SQLite nor Postgres, or cannot be opened.
     """
 
     def __init__(self, url: str, *, patience: float) -> None:
         place = sa.engine.make_url(url)
         self.where = place.render_as_string(hide_password=True)
         self.dialect = place.get_backend_name()
+        if self.dialect not in ("sqlite", "postgresql"):
+            raise StoreError(
+                f"The journal {self.where} is neither SQLite nor Postgres.",
+                remedy="Give journal= a URL such as postgresql+psycopg://user@host/database, or leave it out for a file in the store.",
+            )
         self.patience = Patience(patience)
         with self.explained("open"):
             self.engine = open_engine(url)

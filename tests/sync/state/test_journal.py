@@ -250,6 +250,13 @@ def test_a_journal_that_no_waiting_opens_is_said_at_once_with_the_remedy_of_a_se
     assert "file" not in caught.value.remedy
 
 
+def test_a_database_of_another_kind_is_refused_before_anything_is_sent() -> None:
+    """The fence is written for two kinds of database; no other one is asked to keep runs apart."""
+    with pytest.raises(StoreError, match="neither SQLite nor Postgres") as caught:
+        SqlJournal("mysql+pymysql://me:sesame@127.0.0.1:9/none")
+    assert "sesame" not in str(caught.value)
+
+
 def test_the_password_is_not_shown(postgres: Postgres) -> None:
     journal = SqlJournal(postgres.url.replace("postgres@", "postgres:sesame@"))
     assert "sesame" not in repr(journal)
