@@ -18,6 +18,7 @@ from hubspot_batch_dagster.sync.state.bucket_log import BucketLog
 from hubspot_batch_dagster.sync.state.files import Files
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 
 LONGEST = 12.0
 """Seconds after which a gate opens by itself."""
@@ -108,6 +109,14 @@ POINTS = (
     Point("put and delete", BucketLog, "fold"),
     Point("put and delete", Files, "copy"),
 )
+MERGES = (
+    Point("merge", WarehouseIds, "merge"),
+    Point(
+        "merge", WarehouseIds, "_check_latest", most=2
+    ),  # when it claims the table, and in the merge's transaction
+    Point("merge", WarehouseIds, "_not_brought"),
+)
+"""More of them, where the rows are in a warehouse."""
 MOMENTS = tuple(dict.fromkeys(each.moment for each in POINTS))
 
 
@@ -147,6 +156,7 @@ def note_steps(notes: Notes) -> None:
         owner.conclude = _noted_first(owner.conclude, "saved", notes)
     for method in ("put", "publish"):
         setattr(Store, method, _noted(getattr(Store, method), "saved", notes))
+    WarehouseIds.merge = _noted_first(WarehouseIds.merge, "saved", notes)
 
 
 def _noted(function: Callable[..., Any], word: str, notes: Notes) -> Callable[..., Any]:

@@ -20,8 +20,9 @@ from collections import Counter
 from pathlib import Path
 
 from hubspot_batch_dagster.emulator import EmulatorProcess, Settings
+from tests.bench.servers import Postgres, new_database, started_postgres
 from tests.torture.losses import Journals
-from tests.torture.two_runs import Plan, Verdict, two_runs
+from tests.torture.two_runs import Plan, Verdict, put_rows, two_runs
 
 TRIES = 6
 """How often a seed is made anew until both runs were at work at once."""
@@ -29,17 +30,29 @@ _IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where stores are: nothing here cuts the power, and a disk's time would be most of a seed's."""
 
 
-def trial(seed: int, hub: EmulatorProcess, journals: Journals, *, fence: bool) -> Verdict:
+def trial(
+    seed: int, hub: EmulatorProcess, journals: Journals, *, fence: bool, server: Postgres | None
+) -> Verdict:
     """One seed."""
-    plan = Plan.of(random.Random(seed), journals.known())
+    choose = Plan.of if server is None else Plan.with_merges
+    plan = choose(random.Random(seed), journals.known())
     for attempt in range(TRIES):
         hub.reset()
         with tempfile.TemporaryDirectory(prefix="take-over-", dir=_IN_MEMORY) as folder:
             url = journals.new(plan.journal)
             timing = random.Random(f"{seed}/{attempt}")
             pause = 0.3 / (1 + attempt)
+            warehouse = put_rows(new_database(server)) if server is not None else ""
             verdict = two_runs(
-                plan, hub, journals, Path(folder), url, timing, longest_pause=pause, fence=fence
+                plan,
+                hub,
+                journals,
+                Path(folder),
+                url,
+                timing,
+                longest_pause=pause,
+                fence=fence,
+                warehouse=warehouse,
             )
         if verdict.counts or verdict.wrong:
             break
@@ -52,17 +65,21 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=300)
     parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--no-fence", action="store_true", help="the control")
+    parser.add_argument("--warehouse", action="store_true", help="rows and ids table are in a Postgres")
     asked = parser.parse_args()
+    server = started_postgres() if asked.warehouse else None
     settings = Settings(search_lag=0.1, latency=0.12, latency_jitter=0.5)
     began, verdicts, journals = time.monotonic(), list[Verdict](), Journals()
     try:
         with EmulatorProcess(settings=settings) as hub:
             for seed in range(asked.first, asked.first + asked.seeds):
                 since = time.monotonic()
-                verdicts.append(trial(seed, hub, journals, fence=not asked.no_fence))
+                verdicts.append(trial(seed, hub, journals, fence=not asked.no_fence, server=server))
                 print(f"seed {seed}: {verdicts[-1]}, {time.monotonic() - since:.1f} s", flush=True)
     finally:
         journals.stop()
+        if server is not None:
+            server.stop()
     _summary(verdicts, time.monotonic() - began)
     return 1 if any(each.wrong or not each.counts for each in verdicts) else 0
 

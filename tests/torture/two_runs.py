@@ -10,13 +10,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb  # noqa: F401 - a run imports these three when it needs them: here it is done once, before the fork
 import pandas as pd  # noqa: F401
-import pyarrow.dataset  # noqa: F401
+import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.client import HubSpotClient
@@ -29,8 +30,9 @@ from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.state import bucket_journal, fenced_commits
 from hubspot_batch_dagster.sync.state.bucket_log import Op, SyncState, Taken
 from hubspot_batch_dagster.sync.state.journal import Generation
+from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse, open_engine
 from tests.torture.losses import BY_LEASE, LOSSES, Journals, open_store, wait_for_loss
-from tests.torture.moments import MOMENTS, Gate, Notes, Point, close_at, note_steps, points
+from tests.torture.moments import MERGES, MOMENTS, Gate, Notes, Point, close_at, note_steps, points
 
 NOTES = Create("notes", key="k")
 PAD = "." * 1200
@@ -68,6 +70,14 @@ class Plan:
         loss, moment = rng.choice(LOSSES[journal]), rng.choice(MOMENTS)
         saves = moment in ("saving", "put and delete")
         return cls(journal, loss, rng.choice(points(moment, journal)), saves and rng.random() < 0.7)
+
+    @classmethod
+    def with_merges(cls, rng: random.Random, journals: Sequence[str]) -> Plan:
+        """The same where the rows are in a warehouse: every other seed loses its lock while it merges."""
+        plan = cls.of(rng, journals)
+        if rng.random() < 0.5:
+            return plan
+        return replace(plan, point=rng.choice(MERGES), after_the_end=rng.random() < 0.7)
 
     @property
     def moment(self) -> str:
@@ -133,6 +143,7 @@ def two_runs(
     *,
     longest_pause: float,
     fence: bool,
+    warehouse: str = "",
 ) -> Verdict:
     """Let the first run lose its lock and the second one take over, and look at what came of it.
 
@@ -145,8 +156,9 @@ def two_runs(
         timing: Chooses the moments.
         longest_pause: Seconds, at most, from the take-over until the first run goes on.
         fence: Whether the journal looks at who is the latest run.
+        warehouse: The database that the rows are in, if they are in one.
     """
-    of = _Trial(plan, hub, folder, url, fence)
+    of = _Trial(plan, hub, folder, url, fence, warehouse)
     nth = timing.randint(plan.point.least, plan.point.most)
     first = of.start("first", ROWS[:FEWER], nth)
     of.wait_for("first", "begun")
@@ -173,6 +185,7 @@ class _Trial:
     folder: Path
     url: str | None
     fence: bool
+    warehouse: str
 
     def start(self, name: str, rows: Sequence[dict[str, Any]], nth: int = 0) -> int:
         """Begin a run in a process of its own; with ``nth`` it comes to the gate."""
@@ -199,10 +212,14 @@ class _Trial:
     def _run(self, rows: Sequence[dict[str, Any]], name: str) -> str:
         budget = open_budget(self.hub.token, limit=1000, folder=self.folder)
         options = RunOptions(retry_policy=PATIENCE, batch_size=2, on_warning=lambda _: None)
+        source: object = rows
+        if self.warehouse:
+            query = f"SELECT * FROM source WHERE k < {len(rows)} ORDER BY k"
+            source = Warehouse(query, connection=self.warehouse)
         with HubSpotClient(self.hub.token, base_url=self.hub.url, budget=budget) as client:
             store = open_store(self.folder, self.plan.journal, self.url)
             try:
-                report = run_sync(rows, NOTES, client=client, store=store, name="s", options=options)
+                report = run_sync(source, NOTES, client=client, store=store, name="s", options=options)
             except HubSpotError as error:
                 return type(error).__name__
             except Exception as error:
@@ -241,10 +258,16 @@ class _Trial:
         if child == 0:
             code = 255
             try:
-                code = pq.read_metadata(self.folder / "store" / "s" / "ids.parquet").num_rows
+                code = self._lines()
             finally:
                 os._exit(code)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def _lines(self) -> int:
+        if self.warehouse:
+            with open_engine(self.warehouse, memory="256MB") as engine:
+                return engine.count("SELECT count(*) FROM hubspot.ids_s")
+        return pq.read_metadata(self.folder / "store" / "s" / "ids.parquet").num_rows
 
     def end(self, name: str, child: int) -> str:
         """Await a run; how it ended."""
@@ -257,6 +280,14 @@ class _Trial:
             time.sleep(0.005)
         said = self.noted(name, "ended")
         return said[-1][1] if said else "died"
+
+
+def put_rows(warehouse: str) -> str:
+    """Put the rows of the second run into a database; the first one has fewer of them."""
+    with open_engine(warehouse, memory="256MB") as engine:
+        engine.load("hubspot_new", pa.Table.from_pylist(ROWS).to_reader())
+        engine.execute("CREATE TABLE source AS SELECT * FROM hubspot_new")
+    return warehouse
 
 
 def _judged(of: _Trial, ends: tuple[str, str]) -> Verdict:

@@ -37,6 +37,8 @@ class Engine(ABC):
     """Whether the ids table gets a primary key and an index of record ids: engines that keep rows by them need it."""
     for_update: ClassVar[str] = ""
     """What follows a SELECT of lines that nobody else may change until the transaction ends."""
+    alone: ClassVar[str] = "SELECT 1"
+    """Makes a transaction wait for others that began with it, so that two do not make the same table."""
     begin_snapshot: ClassVar[str] = "BEGIN"
     """Begins a transaction that sees the database as it was at one moment."""
 

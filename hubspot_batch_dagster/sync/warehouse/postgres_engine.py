@@ -20,6 +20,9 @@ SETTINGS = {
 }
 """What changes how a value is written as text. A role or a database may have set any of them."""
 
+LONGEST_WAIT = "10min"
+"""For a table that another session has locked. Where that one has stopped without an end, the run fails and can be done again."""
+
 _LOSSLESS = re.compile(
     r"(boolean|smallint|integer|bigint|numeric|real|double precision|text|character varying|character|name|"
     r"date|time|timestamp|interval|uuid|bytea|json|jsonb|oid|inet|cidr|macaddr|enum)"
@@ -43,12 +46,13 @@ class PostgresEngine(Engine):
     name = "postgres"
     unique_keys = True
     for_update = " FOR UPDATE"
+    alone = "SELECT pg_advisory_xact_lock(7_204_921_603)"
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self._connection = self._connect(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url))
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, "lock_timeout": LONGEST_WAIT}.items():
             self.execute(f"SET {name} = '{value}'")
 
     def _connect(self, url: str) -> Any:

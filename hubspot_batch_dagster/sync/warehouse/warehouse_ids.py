@@ -141,17 +141,12 @@ class WarehouseIds:
             Overtaken: A later run has claimed it.
         """
         engine, sync = self._engine, literal(self._sync)
-        engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}")
-        engine.execute(
-            f"""CREATE TABLE IF NOT EXISTS {self._register} (sync VARCHAR PRIMARY KEY, ids_table VARCHAR, format INTEGER,
-            generation BIGINT, run VARCHAR, merged BIGINT, about VARCHAR)"""
-        )
         self._make(keys, shape)
         with engine.transaction():
-            if not engine.count(f"SELECT count(*) FROM {self._register} WHERE sync = {sync}"):
-                engine.execute(
-                    f"INSERT INTO {self._register} VALUES ({sync}, {literal(self._name)}, {FORMAT}, 0, '', NULL, NULL)"
-                )
+            engine.execute(
+                f"""INSERT INTO {self._register} VALUES ({sync}, {literal(self._name)}, {FORMAT}, 0, '', NULL, NULL)
+                ON CONFLICT DO NOTHING"""
+            )
             engine.execute(
                 f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
                 WHERE sync = {sync} AND (generation < {generation} OR run = {literal(run)})"""
@@ -287,8 +282,17 @@ class WarehouseIds:
             )
 
     def _make(self, keys: Sequence[str], shape: str) -> None:
+        """Make what is not there yet; runs of several syncs may do so at once."""
         engine = self._engine
-        if not self.exists:
+        if self.exists and engine.has_table(self._schema, REGISTER):
+            return
+        with engine.transaction():
+            engine.execute(engine.alone)
+            engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}")
+            engine.execute(
+                f"""CREATE TABLE IF NOT EXISTS {self._register} (sync VARCHAR PRIMARY KEY, ids_table VARCHAR, format INTEGER,
+                generation BIGINT, run VARCHAR, merged BIGINT, about VARCHAR)"""
+            )
             types = engine.types(shape)
             columns = [f"{quoted(each)} {types[each]}" for each in keys if each != "hs_object_id"]
             columns += [f"{quoted(name)} {kind}" for name, kind in {**COLUMNS, **OWN_COLUMNS}.items()]
