@@ -41,6 +41,7 @@ def settle_unknown(
         StoreError: The journal cannot be written.
     """
     strangers = False
+    recovery.unmade.clear()  # of earlier runs, found before the plan: it has sent them
     for number in range(1, ROUNDS + 1):
         recovery.hold(dispatcher.lost)
         dispatcher.lost.clear()

@@ -77,6 +77,16 @@ def test_a_create_that_certainly_never_happened_is_sent_again(bench: Bench, oper
     assert bench.once_each("companies", "name", NAMES)
 
 
+def test_creates_that_never_happened_are_sent_once_though_an_answer_is_lost_in_that_run(bench: Bench) -> None:
+    """Those that the plan has sent are not sent again with those whose answer was lost."""
+    crash(bench, firms(6), BY_KEY, Fault.drop(operation="create", times=9))
+    assert bench.emulator.records("companies") == {}
+    bench.emulator.faults.add(Fault.drop(operation="create", after_commit=True, times=1))
+    result = bench.run(firms(6), BY_KEY, retry_policy=HASTY, batch_size=3)
+    assert shown(result) == {"created": 6}
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(6)])
+
+
 def test_a_held_row_is_held_by_its_key_even_if_its_values_changed(bench: Bench) -> None:
     bench.emulator.faults.add(LOST)
     bench.run(firms(6), COMPANIES)
