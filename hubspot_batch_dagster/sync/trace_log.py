@@ -49,7 +49,9 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
     known = store.latest_generation(sync)
     state = store.has_state(sync)
     own = store.generation_of_runs(sync)
-    if own is not None and (not state or own > known):
+    # A first run that sent nothing and was killed leaves its tables: the journal knows that it began.
+    begun = state or store.journal.generation(sync) is not None
+    if own is not None and (not begun or own > known):
         raise _lost(store, sync, f"its folder {store.path(sync, 'runs')} has tables of later runs")
     traces = log.traces(sync) if log is not None else ()
     of_this_store = [each for each in traces if each.store == store.known_id]

@@ -40,6 +40,18 @@ def writes(emulator: Emulator) -> int:
     return sum(each.operation in WRITES for each in emulator.books.requests())
 
 
+def test_a_first_run_that_sent_nothing_and_was_killed_while_it_saved_is_no_loss(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubspot_emulator.faults.add(Fault.daily_limit(operation="create"))
+    with monkeypatch.context() as patched:
+        patched.setattr(hubspot.ids, "conclude", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            hubspot.sync(firms(), FIRMS, name="s")
+    hubspot_emulator.faults.clear()
+    assert hubspot.sync(firms(), FIRMS, name="s").counts["created"] == 5
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_portal_that_forgot_the_records_is_refused_in_the_run_and_in_its_plan(
     hubspot_emulator: Emulator, hubspot: HubSpotResource, changed: bool
