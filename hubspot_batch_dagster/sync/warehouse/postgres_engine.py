@@ -46,7 +46,7 @@ class PostgresEngine(Engine):
     name = "postgres"
     unique_keys = True
     for_update = " FOR UPDATE"
-    alone = "SELECT pg_advisory_xact_lock(7_204_921_603)"
+    alone = "SELECT pg_advisory_xact_lock(7204921603)"
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, url: str) -> None:
