@@ -70,7 +70,7 @@ class Trial:
         chosen = [each for each in CHOSEN if self.only in each.name]
         self.scenario: Scenario = chosen[self.seed % len(chosen)]
         self.source: Source = make_source(self.seed, self.rng, {}, twins=False)
-        self.check = self.rng.random() < 0.5
+        self.check = self.rng.random() < 0.5 and self.scenario.object_type != "calls"  # calls lack a column
         self.left: set[str] = set()
 
     @property
@@ -127,7 +127,8 @@ class Trial:
             for row, record in zip(self.source.rows, hubspot.seed_records(kind, values), strict=True):
                 row.record_id = record
         hubspot.skew_clock(0.0)
-        self.others = OtherPeople(hubspot, kind, rng, strangers)
+        known = {row.record_id for row in self.source.rows if row.record_id is not None}
+        self.others = OtherPeople(hubspot, kind, rng, strangers, known)
 
     def _new_rows(self) -> None:
         first = len(self.source.rows) + len(self.source.gone)
@@ -227,7 +228,7 @@ class Trial:
             return
         claimed = Counter(line["hs_object_id"] for line in lines if line["outcome"] in HAVE_RECORD)
         for record, times in claimed.items():
-            if times > 1:
+            if times > 1 and self.scenario.style != "archive":
                 rows = [
                     row.marker
                     for row, line in zip(self.source.rows, lines, strict=True)
@@ -236,6 +237,7 @@ class Trial:
                 self._add(
                     "wrong id", f"run {len(self.nights)}: {times} rows claim the record {record}: {rows}"
                 )
+        self.others.known |= claimed.keys()
         story, refused = self._story(), list[str]()
         for row, line in zip(self.source.rows, lines, strict=False):
             if line["outcome"] == "rejected" and not self._is_justly_refused(row, line, story):
@@ -247,6 +249,10 @@ class Trial:
 
     def _is_justly_refused(self, row: Row, line: dict[str, Any], story: Story) -> bool:
         record = story.record_of(row, self.unique)
+        if self.scenario.style == "archive":
+            lead = story.lead(str(row.record_id))
+            shared = [each for each in self.source.rows if story.lead(str(each.record_id)) == lead]
+            return len(shared) > 1 or self._has_stranger(story, lead) or record is None
         if line["error_code"] == "SAME_RECORD":
             shared = [each for each in self.source.rows if story.record_of(each, self.unique) == record]
             return record is not None and (len(shared) > 1 or self._has_stranger(story, record))
@@ -304,7 +310,8 @@ class Trial:
         archiving = self.scenario.style == "archive"
         births = {each for row in self.source.rows for each in story.births.get(row.marker, ())[-1:]}
         for record, parts in story.archived.items():
-            if parts & self.strangers:
+            own = archiving and any(row.record_id == record for row in self.source.rows)
+            if parts & self.strangers and not own:
                 self._add("lost", f"the sync archived {record}, which holds somebody else's")
             elif not archiving and parts & births:
                 self._add("lost", f"the sync archived {record}, a living row's")

@@ -31,18 +31,21 @@ class OtherPeople:
         object_type: The records that they change.
         rng: The seed's chance.
         strangers: Records that are no row's.
+        known: Records that the sync has heard of. Others leave alone what a killed run made until the next one has found it: the
+            pages say that the sync rests on that.
     """
 
     hubspot: EmulatorProcess
     object_type: str
     rng: random.Random
     strangers: list[str]
+    known: set[str] = field(default_factory=set)
     did: list[str] = field(default_factory=list)
 
     def meddle(self) -> None:
         """Merge some records, archive some, purge some."""
         living = list(self.hubspot.records(self.object_type))
-        mine = [each for each in living if each not in self.strangers]
+        mine = [each for each in living if each in self.known and each not in self.strangers]
         self.rng.shuffle(mine)
         if self.object_type in MERGEABLE:
             for _ in range(self.rng.randint(0, 4)):
@@ -66,6 +69,7 @@ class OtherPeople:
             left = self.hubspot.merge(self.object_type, one, other)
         except ValueError:  # the sync archived one of them just now
             return
+        self.known.add(left)
         self.did.append(f"{one} + {other} = {left}")
         if with_stranger:
             self.strangers.append(left)
