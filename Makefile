@@ -79,6 +79,7 @@ bench: $(VENV)/.installed-bench
 torture: $(STAMP)
 	$(BIN)/python -m tests.torture
 	$(BIN)/python -m tests.torture.associations
+	$(BIN)/python -m tests.torture.identity
 	$(BIN)/python -m tests.torture.take_over
 	HUBSPOT_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q --no-header tests/api/test_answer_fuzz.py
 
