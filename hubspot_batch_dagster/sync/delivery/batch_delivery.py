@@ -63,6 +63,7 @@ class BatchDelivery(BatchLookup):
         batch: The rows.
         intent: Their intent, durable already.
         first: What came of a request of all rows that left already.
+        mark: The refusals that were known as it left.
     """
 
     def __init__(
@@ -71,9 +72,11 @@ class BatchDelivery(BatchLookup):
         batch: Batch,
         intent: Intent,
         first: HubSpotError | Answer | None = None,
+        mark: int = 0,
     ) -> None:
         super().__init__(sender, batch, intent)
         self.first = first
+        self.mark = mark
         self.answers_before = 0
         self.reasons: Counter[str] = Counter()
         self.alone: dict[int, HubSpotError] = {}
@@ -189,6 +192,7 @@ class BatchDelivery(BatchLookup):
         """Send the rows, or take what came of the request that left before."""
         first, self.first = self.first, None
         if first is None:
+            self.mark = self.sender.trials.mark()
             first = self.sender.post(part.action, part.body(), retry=attempt > 1, leaving=self._note_time)
         if isinstance(first, HubSpotError):
             raise first

@@ -37,6 +37,7 @@ class BatchSettlement:
         self.states = RowStates([self._kind(i) for i in range(len(batch))], self.before)
         self.stale: dict[int, str | None] = {}
         self.at_large = False
+        self.mark = 0
         self.delivery = DeliveredBatch()
 
     def _kind(self, row: int) -> Kind:
@@ -59,7 +60,7 @@ class BatchSettlement:
         self.states.happens(Event.REFUSED, refused)
         self.states.happens(event, written)
         if written:
-            self.sender.trials.row_taken(self.batch.action)
+            self.sender.trials.row_taken(self.batch.action, self.mark)
         if self.batch.action == "create" and self.sender.updates:
             self.stale.update({row: verdicts[row].id for row in written if verdicts[row].stale})
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -73,7 +73,8 @@ def deleted_property(verdict: Verdict) -> HubSpotError | None:
 @dataclass
 class _Trial:
     action: str
-    taken_before: int
+    number: int
+    taken: bool = False
     batches: int = 0
     alone: int = 0
     trying: bool = False
@@ -91,27 +92,34 @@ class RefusalTrials:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._trials: dict[str, _Trial] = {}
-        self._taken: Counter[str] = Counter()
 
-    def row_taken(self, action: str) -> None:
-        """HubSpot took a row: what it refuses of the same action is not all rows, so the refusals that are being tried are about rows."""
-        self._taken[action] += 1
-        if self._trials:
+    def mark(self) -> int:
+        """How many refusals are known as a request leaves; :meth:`row_taken` wants it."""
+        return len(self._trials)
+
+    def row_taken(self, action: str, mark: int) -> None:
+        """HubSpot took a row: what it refused of the same action before that row left is not all rows, so it is about rows.
+
+        A row that was under way already proves nothing: the permission may have gone meanwhile.
+        """
+        if mark:
             with self._changed:
                 for trial in self._trials.values():
-                    if trial.decided is None and trial.action == action:
-                        self._decide(trial, TrialResult.ROWS)
+                    if trial.action == action and trial.number < mark:
+                        trial.taken = True
+                        if trial.decided is None:
+                            self._decide(trial, TrialResult.ROWS)
 
     def taken_since(self, words: str) -> bool:
         """Whether HubSpot took a row of the same action after it first refused one in these words: then they are about rows."""
         trial = self._trials.get(words)
-        return trial is not None and self._taken[trial.action] > trial.taken_before
+        return trial is not None and trial.taken
 
     def join(self, words: str, batch: int, *, alone: bool) -> None:
         """A batch was refused in these words; ``alone`` if it is of one row."""
         with self._changed:
             action = words.partition(" ")[0]
-            trial = self._trials.setdefault(words, _Trial(action, self._taken[action]))
+            trial = self._trials.setdefault(words, _Trial(action, len(self._trials)))
             trial.batches += 1
             if alone:
                 trial.alone += 1

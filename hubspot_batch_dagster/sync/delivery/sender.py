@@ -103,16 +103,16 @@ class Sender(DeliveryContext):
             late = self.leaving_at(late or packed.intent(packed.unpack()), range(len(packed)))
             return self.time_left(late.written)
 
-        first = None
+        first, mark = None, self.trials.mark()
         if not self.requester.stop:
             first = self.post(packed.action, packed.body, leaving=leaving)
             if isinstance(first, Answer):
                 accepted = packed.accept(first.body, self.clock(), self.reader)
                 if accepted is not None:
-                    self.trials.row_taken(packed.action)
+                    self.trials.row_taken(packed.action, mark)
                     return DeliveredBatch(accepted=accepted)
         batch = packed.unpack()
-        return BatchDelivery(self, batch, late or packed.intent(batch), first).run()
+        return BatchDelivery(self, batch, late or packed.intent(batch), first, mark).run()
 
     def _may_be_archived(self, batch: Batch, settled: list[Outcomes]) -> Batch:
         """HubSpot archives by record id alone, and whatever the id leads to: read the records first, and reject what must stay."""

@@ -148,6 +148,19 @@ def test_a_permission_that_creates_alone_lack_is_about_the_run_and_remembered_ag
     assert bench.run([*changed, *firms(new, start=5)], BY_KEY).counts["created"] == new
 
 
+def test_rows_that_were_under_way_when_the_permission_went_do_not_make_the_refusal_one_of_rows(
+    bench: Bench,
+) -> None:
+    bench.emulator.change(latency=0.05)
+    bench.emulator.faults.add(Fault.slow(0.2, operation="create", times=1, after_commit=True))
+    bench.emulator.faults.add(Fault.invalid_batch("The app lacks a permission.", operation="create"))
+    result = bench.run(firms(300), COMPANIES)
+    assert shown(result) == {"created": 100, "unsent": 200}
+    assert bench.writes() <= 2 + MOST_REQUESTS
+    bench.emulator.faults.clear()
+    assert shown(bench.run(firms(300), COMPANIES)) == {"created": 200, "unchanged": 100}
+
+
 def test_the_only_row_of_a_run_is_rejected_and_tried_again_by_the_next_run(bench: Bench) -> None:
     bench.emulator.faults.add(Fault.invalid_batch("Something is wrong.", operation="create"))
     assert shown(bench.run(firms(1), COMPANIES)) == {"rejected": 1}
