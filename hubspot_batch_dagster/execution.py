@@ -115,15 +115,30 @@ def step(
 
     signature = inspect.Signature(parameters)
     plain = plain_function(function)
-    body.__name__ = plain.__name__
-    body.__qualname__ = plain.__qualname__
-    body.__module__ = plain.__module__
-    body.__doc__ = plain.__doc__
-    body.__signature__ = signature  # type: ignore[attr-defined]
-    body.__annotations__ = {
+    made = _placed(body, plain)
+    made.__name__ = plain.__name__
+    made.__qualname__ = plain.__qualname__
+    made.__module__ = plain.__module__
+    made.__doc__ = plain.__doc__
+    made.__signature__ = signature  # type: ignore[attr-defined]
+    made.__annotations__ = {
         each.name: each.annotation for each in parameters if each.annotation is not each.empty
     }
-    return body
+    return made
+
+
+def _placed(body: Callable[..., Iterator[Any]], plain: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+    """A step that stands where the user's function does: there Dagster's code references lead, and a line of a traceback."""
+
+    def placed(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from body(*args, **kwargs)
+
+    code = getattr(plain, "__code__", None)
+    if code is not None:
+        placed.__code__ = placed.__code__.replace(
+            co_filename=code.co_filename, co_firstlineno=code.co_firstlineno, co_name=code.co_name
+        )
+    return placed
 
 
 @dataclass(frozen=True)

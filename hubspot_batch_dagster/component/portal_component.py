@@ -164,8 +164,8 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
             context: Of the component that asks; it is built anew when they change.
             resources: Keys of HubSpot resources.
         """
-        tree = context.component_tree
-        if not isinstance(tree.defs_module, ModuleType):
+        tree = getattr(context, "component_tree", None)  # a unit test may have no context
+        if tree is None or not isinstance(tree.defs_module, ModuleType):
             return []  # a context that Dagster makes for tests: its tree is whatever lies in the working folder
         portals = tree.get_all_components(of_type=cls)
         named = {each.resource for each in portals}

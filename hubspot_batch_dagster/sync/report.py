@@ -72,7 +72,7 @@ class RejectedRow:
     record_id: str | None = None
 
     def __str__(self) -> str:
-        key = f", {self.key}" if self.key else ""
+        key = f", key {self.key}" if self.key else ""
         column = f"{self.column}: " if self.column and not self.message.startswith(self.column) else ""
         return f"row {self.row}{key}: {column}{self.message or self.code}"
 

@@ -267,6 +267,12 @@ def test_a_portal_that_cannot_be_meant_is_refused_with_what_to_do(given: dict[st
     assert words in told_by(caught.value)
 
 
+def test_a_unit_test_builds_a_sync_without_a_project() -> None:
+    component = HubSpotSyncComponent.from_attributes_dict(attributes=SYNC)
+    assert component.build_defs(dg.ComponentTree.for_test().load_context).assets
+    assert component.build_defs(None).assets  # type: ignore[arg-type]
+
+
 def test_the_portal_describes_itself() -> None:
     spec = HubSpotPortalComponent.get_spec()
     assert spec.description

@@ -1,6 +1,7 @@
 """A hubspot_asset is made of everything that dg.asset is made of."""
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 from face_helpers import BY_EMAIL, Bench, config_of, people
 
-from hubspot_batch_dagster import hubspot_asset
+from hubspot_batch_dagster import Upsert, hubspot_asset
 
 
 def test_annotations_may_be_text(bench: Bench) -> None:
@@ -23,6 +24,18 @@ def test_annotations_may_be_text(bench: Bench) -> None:
     )
     assert ran.success
     assert ran.metadata("contacts")["created"] == 3
+
+
+def test_code_references_lead_to_the_users_function() -> None:
+    @hubspot_asset(Upsert("contacts", id_property="email"))
+    def people() -> list[dict[str, str]]:
+        return []
+
+    [asset] = dg.with_source_code_references([people])
+    assert isinstance(asset, dg.AssetsDefinition)
+    [reference] = asset.get_asset_spec().metadata["dagster/code_references"].code_references
+    assert reference.file_path == __file__
+    assert "hubspot_asset(" in Path(__file__).read_text().splitlines()[reference.line_number - 1]
 
 
 def test_a_partial_keeps_its_name_and_what_it_has_set_is_no_upstream_asset(bench: Bench) -> None:

@@ -172,4 +172,4 @@ def test_a_sample_has_the_first_row_of_each_reason_before_the_second_of_any(size
     ]
     assert [each.row for each in found.sample] == [0, 5, 8, 1, 6, 2, 7, 3, 4][:size]
     assert found.sample[0].key == "eu, 0"
-    assert str(found.sample[0]) == "row 0, eu, 0: x: message 0"
+    assert str(found.sample[0]) == "row 0, key eu, 0: x: message 0"

@@ -77,7 +77,8 @@ def _announce(run: RunContext) -> None:
     there = _records_of_the_type(run)
     said = f"First run of the sync {run.name!r}: the store {run.store.place} knows nothing of it, so every row counts as new."
     if there is not None:
-        said += f" The portal has {there:,} {run.object_type} already."
+        known = f"{there:,} {run.object_type} already" if there else f"no {run.object_type} yet"
+        said += f" The portal has {known}."
     if not there or not run.operation.relies_on_ids_table:
         run.options.on_notice(said)
         return
