@@ -133,6 +133,17 @@ def test_every_row_is_accounted_for_and_every_fault_is_found(demo: Run) -> None:
         assert counts["unknown"] == counts["updated"] == counts["unchanged"] == "0"
 
 
+def test_the_first_page_of_the_docs_shows_the_first_night(demo: Run) -> None:
+    found = re.search(r"^```text\n(asset .*?)```$", (ROOT / "docs" / "index.md").read_text(), re.M | re.S)
+    assert found is not None
+    table, reasons = found[1].split("\n\n")
+    columns, *lines = (line.split() for line in table.splitlines())
+    shown = {cells[0]: dict(zip(columns[1:], cells[1:], strict=True)) for cells in lines}
+    printed = demo.night("FIRST")
+    assert shown == {name: {each: printed[name][each] for each in columns[1:]} for name in printed}
+    assert all(line.strip() in demo.printed for line in reasons.splitlines())
+
+
 def test_what_is_printed_is_what_hubspot_did(demo: Run) -> None:
     nights = [demo.night("FIRST"), demo.night("SECOND")]
     for outcome in ("created", "updated"):
