@@ -240,6 +240,8 @@ def test_looking_makes_nothing(folder: Path) -> None:
         ["rejected", "people", "--run", "nonsense"],
         ["runs", "people", "--format", "xml"],
         ["models", "contacts", "--version", "v9"],
+        ["portal", "--version", "v9"],
+        ["portal", "--token", "pat-wrong"],
         ["models", "no_such_type_at_all"],
         ["revert", "no-such-run"],
         ["plan", "nowhere.py", "contacts"],
@@ -257,7 +259,7 @@ def test_a_wrong_value_is_refused_in_a_sentence(synced: str, arguments: list[str
 
 
 def test_an_oauth_app_is_read_from_the_environment(
-    hubspot: Emulator, monkeypatch: pytest.MonkeyPatch, synced: str
+    hubspot: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch, synced: str
 ) -> None:
     monkeypatch.delenv("HUBSPOT_ACCESS_TOKEN")
     app = hubspot.credentials
@@ -265,6 +267,8 @@ def test_an_oauth_app_is_read_from_the_environment(
     monkeypatch.setenv("HUBSPOT_CLIENT_SECRET", app.client_secret)
     monkeypatch.setenv("HUBSPOT_REFRESH_TOKEN", app.refresh_token)
     assert "class " in run("models", "contacts").output
+    assert run("portal").exit_code == 0
+    assert (folder / "portal.json").exists()
     done = run("revert", synced, "--yes")
     assert done.exit_code == 0, done.output
     assert "archived: 3 archived" in done.output

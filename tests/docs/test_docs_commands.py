@@ -85,6 +85,12 @@ IN_SENTENCES = {
     "hubspot-batch-dagster plan": (
         "tests/cli/test_plan_command.py::test_a_plan_counts_explains_and_sends_nothing"
     ),
+    "dg utils refresh-defs-state": (
+        "tests/component/test_component_portal.py::test_dg_check_defs_finds_a_misspelt_property_while_hubspot_is_away"
+    ),
+    "hubspot-batch-dagster reconcile SYNC": (
+        "tests/cli/test_reconcile_command.py::test_the_command_counts_shows_and_writes_a_table"
+    ),
     "hubspot-batch-dagster rename OLD NEW": (
         "tests/sync/test_loss.py::test_a_renamed_sync_is_refused_until_its_state_has_the_new_name"
     ),
@@ -245,6 +251,14 @@ def test_every_command_has_a_test() -> None:
 def test_the_table_of_commands_holds_no_leftovers() -> None:
     shown = {command for command, _ in COMMANDS}
     assert {*RUN_HERE, *RUN_ELSEWHERE} - shown == set()
+
+
+def test_the_page_of_the_command_line_has_every_command() -> None:
+    from hubspot_batch_dagster.cli import cli
+
+    page = (docs_pages.ROOT / "docs" / "command-line.md").read_text()
+    told = set(re.findall(r"^\| `(\w+)", page, re.M))
+    assert set(cli.commands) <= told
 
 
 def test_every_command_in_a_sentence_has_a_test() -> None:
