@@ -21,6 +21,7 @@ from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materiali
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.returned_rows import plain_function, signature_of
+from hubspot_batch_dagster.step_options import refuse_untyped
 
 __all__ = ["HubSpotRunConfig", "hubspot_asset"]
 
@@ -66,7 +67,8 @@ def hubspot_asset(
             of its own is a generator, and yields their results between its rows.
 
     Raises:
-        InputError: The operation archives what left the source, and a partition is never the whole source.
+        InputError: The operation archives what left the source, and a partition is never the whole source. Or
+            ``config_schema``, ``required_resource_keys`` or ``resource_defs`` is given: config and resources are parameters.
 
     Examples:
         >>> import pandas as pd
@@ -77,6 +79,7 @@ def hubspot_asset(
     """
     tolerance = Tolerance(max_rejected, max_unknown, max_unresolved)
     check_ids(ids)
+    refuse_untyped(options)
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         sending = Sending(operation, tolerance, ids, signature_of(function).return_annotation)

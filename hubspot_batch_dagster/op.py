@@ -13,6 +13,7 @@ from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
+from hubspot_batch_dagster.step_options import refuse_untyped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +55,7 @@ def hubspot_op(
     """
     tolerance = Tolerance(max_rejected, max_unknown)
     check_ids(ids)
+    refuse_untyped(op_options)
 
     def decorate(function: Callable[..., Any]) -> dg.OpDefinition:
         options = {"pool": "hubspot", **op_options}

@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "session_client",
         "event_log io_manager returned_rows schema_check session_settings step_context",
         "definition sync",
-        "launchpad operations session_checks",
+        "launchpad operations session_checks step_options",
         "api automation emulator table",
     ),
     "api": (

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from face_helpers import BY_EMAIL, Bench, config_of, people
 
-from hubspot_batch_dagster import Upsert, hubspot_asset
+from hubspot_batch_dagster import InputError, Upsert, hubspot_asset, hubspot_op
 
 
 def test_annotations_may_be_text(bench: Bench) -> None:
@@ -36,6 +36,13 @@ def test_code_references_lead_to_the_users_function() -> None:
     [reference] = asset.get_asset_spec().metadata["dagster/code_references"].code_references
     assert reference.file_path == __file__
     assert "hubspot_asset(" in Path(__file__).read_text().splitlines()[reference.line_number - 1]
+
+
+@pytest.mark.parametrize("option", ["config_schema", "required_resource_keys", "resource_defs"])
+@pytest.mark.parametrize("decorator", [hubspot_asset, hubspot_op])
+def test_an_option_for_which_there_is_a_parameter_is_refused_by_its_name(decorator: Any, option: str) -> None:
+    with pytest.raises(InputError, match=f"{option} cannot be given.* parameter"):
+        decorator(Upsert("contacts", id_property="email"), **{option: {"slack": str}})
 
 
 def test_a_partial_keeps_its_name_and_what_it_has_set_is_no_upstream_asset(bench: Bench) -> None:
