@@ -121,6 +121,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "packed_batch",
         "batch verdict",
         "as_of journal_entries value_comparison",
+        "seals",
     ),
     "sync/delivery": (
         "association_sender dispatcher",

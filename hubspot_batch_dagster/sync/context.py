@@ -22,7 +22,7 @@ from hubspot_batch_dagster.sync.state.ids_elsewhere import asked_first
 from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.rename import refuse_renamed
 from hubspot_batch_dagster.sync.state.store import Store
-from hubspot_batch_dagster.sync.trace_log import check_traces
+from hubspot_batch_dagster.sync.trace_log import check_traces, newest_trace
 from hubspot_batch_dagster.sync.warehouse.comparison import Comparison
 from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
@@ -202,6 +202,7 @@ def open_run(
                 return
             before = comparison.before if comparison is not None else None
             after = before.generation if before is not None else 0
+            after = max(after, newest_trace(store, name, options.trace_log))
             with store.begin(name, definition.id, on_overtaken=stop.set, after=after) as generation:
                 number = generation.number
                 if comparison is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.staging.conclusion import OUTCOMES
 from hubspot_batch_dagster.sync.state.store import Store
+
+logger = logging.getLogger(__name__)
 
 RUNS = "runs.parquet"
 
@@ -57,7 +61,13 @@ def read_history(store: Store, sync: str) -> pa.Table:
     with store.local(sync, RUNS) as path:
         if path is None:
             return SCHEMA.empty_table()
-        return pa.concat_tables([SCHEMA.empty_table(), pq.read_table(path)], promote_options="default")
+        try:
+            return pa.concat_tables([SCHEMA.empty_table(), pq.read_table(path)], promote_options="default")
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise StoreError(
+                f"What the runs of {sync!r} came to, {store.path(sync, RUNS)}, cannot be read: {error}.",
+                remedy="Restore the file, or move it away: then the next run begins a new one, and reads its whole source.",
+            ) from None
 
 
 def last_reading(store: Store, sync: str) -> Reading | None:
@@ -99,7 +109,11 @@ def add_run(store: Store, result: SyncResult, folder: Path, reading: Reading | N
         "cursor": None if reading is None else reading.cursor,
         "cursor_of": None if reading is None else reading.cursor_of,
     }
-    before = read_history(store, result.name)
+    try:
+        before = read_history(store, result.name)
+    except StoreError as error:
+        logger.warning("%s It begins anew with this run.", error.message)
+        before = SCHEMA.empty_table()
     if result.run in before.column("run").to_pylist():
         return
     written = folder / RUNS

@@ -65,6 +65,12 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
         )
 
 
+def newest_trace(store: Store, sync: str, log: TraceLog | None) -> int:
+    """The latest run of the sync in this store that is remembered elsewhere; 0 for none. A run that goes on without it comes after it."""
+    traces = log.traces(sync) if log is not None and store.known_id is not None else ()
+    return max((each.generation for each in traces if each.store == store.known_id), default=0)
+
+
 def _lost(store: Store, sync: str, trace: str) -> StoreError:
     known = store.latest_generation(sync)
     knows = f"knows it up to run {known}" if store.has_state(sync) else "knows nothing of it"

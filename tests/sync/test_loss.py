@@ -176,6 +176,32 @@ def test_an_older_copy_of_the_store_is_refused(hubspot: HubSpotResource, tmp_pat
         session.sync(firms(7), FIRMS, name="s", trace_log=notes)
 
 
+@pytest.mark.parametrize("remedy", ["adopt", "first_run"])
+def test_after_an_older_copy_one_remedy_is_enough(
+    hubspot: HubSpotResource, tmp_path: Path, remedy: str
+) -> None:
+    """The run that goes on without what was lost counts as later than all that Dagster knows."""
+    notes, store = Notes(), hubspot.settings().store
+    people = Upsert("contacts", id_property="email")
+    rows = [{"email": "a@example.com", "firstname": "A"}]
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync(rows, people, name="s", trace_log=notes)
+    shutil.copytree(store, tmp_path / "backup")
+    for name in ("B", "C", "D"):
+        with HubSpotSession(hubspot.settings()) as session:
+            session.sync([{**rows[0], "firstname": name}], people, name="s", trace_log=notes)
+    shutil.rmtree(store)
+    shutil.move(tmp_path / "backup", store)
+    with HubSpotSession(hubspot.settings()) as session:
+        with pytest.raises(StoreError):
+            session.sync(rows, people, name="s", trace_log=notes)
+        if remedy == "adopt":
+            session.adopt(rows, people, name="s", trace_log=notes)
+        else:
+            session.sync(rows, people, name="s", trace_log=notes, first_run=True)
+        assert sum(session.sync(rows, people, name="s", trace_log=notes).counts.values()) == 1
+
+
 def test_another_store_of_its_own_state_is_not_held_against_this_one(hubspot: HubSpotResource) -> None:
     with HubSpotSession(hubspot.settings()) as session:
         session.sync(firms(), FIRMS, name="s")

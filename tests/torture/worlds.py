@@ -192,9 +192,11 @@ class World:
         step = self.rng.randint(0, 40)
         child = os.fork()
         if child == 0:
-            _die_at(step)
-            self._move_state(former)
-            os._exit(0)
+            try:
+                _die_at(step)
+                self._move_state(former)
+            finally:
+                os._exit(0)
         os.waitpid(child, 0)
         if self.rng.random() < 0.5:
             self.name = former

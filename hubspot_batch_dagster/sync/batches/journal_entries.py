@@ -10,6 +10,7 @@ import pydantic_core
 
 from hubspot_batch_dagster.api.departure import Moment
 from hubspot_batch_dagster.operations.base import Action
+from hubspot_batch_dagster.sync.batches.seals import closed, unbroken
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ _NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "
 
 
 def payload_of(columns: Mapping[str, bytes]) -> bytes:
-    """The payload of an intent or of outcomes, of columns that are JSON already."""
-    return b"{" + b",".join(b'"%b":%b' % (name.encode(), each) for name, each in columns.items()) + b"}"
+    """The payload of an intent or of outcomes, of columns that are JSON already, with its sum."""
+    return closed(b"{" + b",".join(b'"%b":%b' % (name.encode(), each) for name, each in columns.items()))
 
 
 def pack(value: Any, columns: tuple[str, ...]) -> bytes:
@@ -160,7 +161,7 @@ def pack(value: Any, columns: tuple[str, ...]) -> bytes:
 
 
 def unpack(payload: bytes, columns: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = pydantic_core.from_json(payload)
+    found: dict[str, Any] = pydantic_core.from_json(unbroken(bytes(payload)))
     for name in _NULLABLE.intersection(columns):
         found.setdefault(name, [None] * len(found["rows"]))
     if "bodies" in found:

@@ -12,6 +12,7 @@ from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
 from hubspot_batch_dagster.sync.state.names import rename_command
+from hubspot_batch_dagster.sync.state.rename import being_renamed
 
 LOOKED_AT = 1000
 """Rows whose keys are looked for in other ids tables."""
@@ -116,7 +117,7 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
         except StoreError as error:
             run.options.on_notice(f"{run.name}: whether {other!r} sends the same rows is not known. {error}")
             continue
-        if rows > MOSTLY * of:
+        if rows > MOSTLY * of and being_renamed(run.store, other) is None:
             yield Overlap(other, rows, of)
 
 

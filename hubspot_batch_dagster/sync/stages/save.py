@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
 from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
-from hubspot_batch_dagster.sync.state.ids_table import described, metadata_of
+from hubspot_batch_dagster.sync.state.ids_table import about, described, metadata_of
 from hubspot_batch_dagster.sync.state.row_order import forget_orders
 from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
 
@@ -136,7 +135,7 @@ def _kept_generation(
         return None
     said = described(before)
     number = int(said.get("generation", 0))
-    same = said == json.loads(metadata_of(identity, number))
+    same = said == about(identity, number)
     return number if number and same and schema.preflight.is_kept(run.store, run.name) else None
 
 

@@ -54,6 +54,7 @@ def attach(
             stage.insert_outcomes("recovered", group)
             group = []
     stage.insert_outcomes("recovered", group)
+    _check_order(stage, order)
     struct = stage.type_of_keys()
     if path is None:
         db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
@@ -97,6 +98,23 @@ def attach(
         f"""UPDATE known SET digest = '' WHERE id IN (
             SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)"""
     )
+
+
+def _check_order(stage: StagingArea, order: Sequence[Path]) -> None:
+    """Read what killed runs said of how new their rows are: the table that is made of it cannot tell what was damaged."""
+    import duckdb
+
+    for each in order:
+        try:  # of a maximum the file itself tells, and nothing would be read
+            every = f"SELECT bit_xor(hash(key, digest, as_of)) FROM read_parquet({literal(str(each))})"
+            stage.db.execute(every).fetchall()
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            raise StoreError(
+                f"The file {each}, which says how new the rows are that a killed run sent, cannot be read: {error}",
+                remedy="Restore it. Or delete it: then an older partition may go over what that run sent.",
+            ) from None
 
 
 def _joined_order(order: Sequence[Path]) -> str:

@@ -255,12 +255,21 @@ class BucketJournal(Journal):
             yield self._outcomes_of(op)
 
     def conclude(
-        self, sync: str, run: str, *, current: int | None, forget: bool, kept_runs: Sequence[str] = ()
+        self,
+        sync: str,
+        run: str,
+        *,
+        current: int | None,
+        forget: bool,
+        kept_runs: Sequence[str] = (),
+        seal: str | None = None,
     ) -> None:
         of, dropped = self._sync(sync), list[str]()
         with of.writer:
             if not forget:
-                self._sync(sync).commit(run, [_line(current=current)])
+                self._sync(sync).commit(
+                    run, [_line(current=current, **({} if seal is None else {"seal": seal}))]
+                )
                 return
             state, latest = of.state_for(run)
             for of_run, name in state.images:
@@ -268,7 +277,7 @@ class BucketJournal(Journal):
                     dropped.append(name)
             folded = replace(
                 state,
-                latest=replace(latest, current=current),
+                latest=replace(latest, current=current, seal=latest.seal if seal is None else seal),
                 settled=[],
                 kept=[],
                 respelt=[],
@@ -297,12 +306,12 @@ class BucketJournal(Journal):
                 ops.append(_intent(replace(intent, keys=keys)))
         self._sync(sync).commit(run, ops)
 
-    def rename(self, sync: str, new: str, run: str) -> None:
+    def rename(self, sync: str, new: str, run: str, *, seal: str = "") -> None:
         old, of = self._sync(sync), self._sync(new)
         with old.writer, of.writer:
             state, line = old.state_for(run)
             of.log.refresh()
-            latest = replace(line, identity=renamed(line.identity, new), holder="")
+            latest = replace(line, identity=renamed(line.identity, new), holder="", seal=seal)
             whole = replace(state, latest=latest, settled=[], respelt=[], kept=list(old.log.outcomes()))
             # The new name points at the entry that gives the old one up: until that is made, it has no state.
             told = {"op": "from", "sync": new, "folder": old.log.folder}

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Identity:
 
     def to_json(self) -> str:
         """As it is kept in the journal."""
-        return json.dumps(asdict(self))
+        return sealed_json(asdict(self))
 
     @classmethod
     def from_mapping(cls, found: Mapping[str, Any]) -> Identity:
@@ -60,7 +61,7 @@ class Identity:
     @classmethod
     def from_json(cls, text: str) -> Identity | None:
         """What the journal says of a sync; ``None`` where it says nothing."""
-        return cls.from_mapping(json.loads(text)) if text else None
+        return cls.from_mapping(json.loads(unbroken(text.encode()))) if text else None
 
     def with_known(self, before: Identity | None) -> Identity:
         """This one, with the portal that was known before where it could not be read now."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 from hubspot_batch_dagster.sync.state.identity import Identity
 
 FORMAT = 2
@@ -79,14 +80,20 @@ def write_pointer(path: Path, identity: Identity, generation: int, table: str) -
         generation: The run that wrote it.
         table: Its name there.
     """
-    about = json.loads(metadata_of(identity, generation)) | {"format": POINTER_FORMAT, "warehouse": table}
-    schema = pa.schema([("_key", pa.string())], metadata={META: json.dumps(about).encode()})
+    said = about(identity, generation) | {"format": POINTER_FORMAT, "warehouse": table}
+    schema = pa.schema([("_key", pa.string())], metadata={META: sealed_json(said).encode()})
     pq.write_table(schema.empty_table(), path)
 
 
+def about(identity: Identity, generation: int) -> dict[str, Any]:
+    """What an ids table says of itself."""
+    said: dict[str, Any] = json.loads(json.dumps(asdict(identity)))
+    return {"format": FORMAT, "generation": generation, **said}
+
+
 def metadata_of(identity: Identity, generation: int) -> str:
-    """What an ids table says of itself, as it is written into the file."""
-    return json.dumps({"format": FORMAT, "generation": generation, **asdict(identity)})
+    """The same, as it is written into the file."""
+    return sealed_json(about(identity, generation))
 
 
 def portal_of(table: Any) -> int | None:
@@ -97,6 +104,15 @@ def portal_of(table: Any) -> int | None:
         portal = json.loads(said).get("portal") if said is not None else None
         return int(portal) if portal is not None else None
     except (ValueError, AttributeError, TypeError):
+        return None
+
+
+def portal_in(definitions: bytes) -> int | None:
+    """The account that the definitions beside an ids table are of; ``None`` where they do not say so."""
+    try:
+        portal = json.loads(definitions)["portal"]
+        return None if portal is None else int(portal)
+    except (ValueError, KeyError, TypeError):
         return None
 
 
@@ -115,7 +131,8 @@ def described(path: Path, file: Any = None) -> dict[str, Any]:
         StoreError: It cannot be read, is none of ours, or was written by a newer version.
     """
     try:
-        found: dict[str, Any] = json.loads((pq.read_metadata(file or path).metadata or {}).get(META, b"{}"))
+        said = (pq.read_metadata(file or path).metadata or {}).get(META, b"{}")
+        found: dict[str, Any] = json.loads(unbroken(said))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if not isinstance(found, dict):

@@ -35,6 +35,7 @@ class Generation:
         beat: Rises while the run is alive.
         current: The generation that wrote the ids table that counts; ``None`` where no run has since the journal was made.
         identity: What the sync is about, as :class:`~hubspot_batch_dagster.sync.state.identity.Identity` writes it; or empty.
+        seal: Sum of the ids table that counts; empty where it is not known.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Generation:
     beat: int = 0
     current: int | None = None
     identity: str = ""
+    seal: str = ""
 
 
 class Journal(ABC):
@@ -134,7 +136,14 @@ class Journal(ABC):
 
     @abstractmethod
     def conclude(
-        self, sync: str, run: str, *, current: int | None, forget: bool, kept_runs: Sequence[str] = ()
+        self,
+        sync: str,
+        run: str,
+        *,
+        current: int | None,
+        forget: bool,
+        kept_runs: Sequence[str] = (),
+        seal: str | None = None,
     ) -> None:
         """The closing append of a run: the ids table of a generation is the one that counts, or none is.
 
@@ -144,6 +153,7 @@ class Journal(ABC):
             current: The generation.
             forget: The ids table holds all outcomes, and they are dropped here. Not so after an interruption.
             kept_runs: The runs whose before-images are kept.
+            seal: Sum of that ids table; ``None`` where it is the one that counted before.
         """
 
     @abstractmethod
@@ -165,13 +175,14 @@ class Journal(ABC):
         """
 
     @abstractmethod
-    def rename(self, sync: str, new: str, run: str) -> None:
+    def rename(self, sync: str, new: str, run: str, *, seal: str = "") -> None:
         """Give all that is known of a sync another name: all or nothing.
 
         Args:
             sync: Its name.
             new: Its name from now on, which nothing is known of.
             run: In which run.
+            seal: Sum of its ids table under the new name.
         """
 
     @abstractmethod

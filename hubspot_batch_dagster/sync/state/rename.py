@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.sync.batches.seals import seal_of, sealed_json
 from hubspot_batch_dagster.sync.state.files import Files
 from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
 from hubspot_batch_dagster.sync.state.ids_table import FORMERLY_IN_PROGRESS, IN_PROGRESS, META, described
@@ -58,9 +59,9 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
                 pointer, table = store.pointer(old), None
                 if pointer is not None:
                     table = ask(store.elsewhere, pointer, lambda each: each.rename(pointer, new, run))
-                _copy_state(store, old, new, folder, table)
+                seal = _copy_state(store, old, new, folder, table)
                 _mark(store, old, new, folder)
-                store.journal.rename(old, new, run)
+                store.journal.rename(old, new, run, seal=seal)
         store.publish(new)
         _copy_runs(store, old, new, folder)
         _delete_files(store, old)
@@ -108,6 +109,8 @@ def _check(store: Store, old: str, new: str) -> None:
             remedy="Two syncs cannot be made one. Choose another name, or move the folder of the one that is not needed away.",
         )
     refuse_renamed(store, new)
+    with store.local(old, IDS):
+        pass  # raises where the table that counts is gone or damaged
 
 
 def _give_generation(store: Store, sync: str, run: str, number: int) -> None:
@@ -121,11 +124,19 @@ def _give_generation(store: Store, sync: str, run: str, number: int) -> None:
     for name, numbered in KEPT_ONCE.items():
         if store.files.exists((*folder, name)):
             store.files.copy((*folder, name), (*folder, numbered.format(number)))
-    store.journal.conclude(sync, run, current=number, forget=False)
+    with store.files.local_copy((*folder, IDS)) as path:
+        seal = "" if path is None else seal_of(path)
+    store.journal.conclude(sync, run, current=number, forget=False, seal=seal)
 
 
-def _copy_state(store: Store, old: str, new: str, folder: Path, table: str | None) -> None:
-    """Copy what counts by the journal's word. What a rename to this name left that was killed goes first."""
+def _copy_state(store: Store, old: str, new: str, folder: Path, table: str | None) -> str:
+    """Copy what counts by the journal's word. What a rename to this name left that was killed goes first.
+
+    Returns:
+        The sum of the ids table that counts; empty where there is none.
+    """
+    line, seals = store.journal.generation(old), {"": ""}
+    current = KEPT_ONCE[IDS].format(line.current) if line is not None and line.current is not None else ""
     for place in _files_of(store.files, folders_of(new)):
         store.files.delete(place)
     for place in _files_of(store.files, folders_of(old)):
@@ -134,9 +145,10 @@ def _copy_state(store: Store, old: str, new: str, folder: Path, table: str | Non
             continue
         target = [*folders_of(new), name]
         if name.startswith("ids-"):
-            _copy_table(store, place, target, new, folder, table)
+            seals[name] = _copy_table(store, place, target, new, folder, table)
         else:
             store.files.copy(place, target)
+    return seals.get(current, "")
 
 
 def _mark(store: Store, old: str, new: str, folder: Path) -> None:
@@ -175,11 +187,11 @@ def _files_of(files: Files, folder: list[str]) -> Iterator[list[str]]:
 
 def _copy_table(
     store: Store, source: list[str], target: list[str], new: str, folder: Path, table: str | None = None
-) -> None:
-    """Copy a table of the sync batch by batch; it says of itself whose it is, and where if it is in a database."""
+) -> str:
+    """Copy a table of the sync batch by batch; it says of itself whose it is, and where if it is in a database. Returns its sum."""
     with store.files.local_copy(source) as path:
         if path is None:
-            return
+            return ""
         said = described(path)
         if "sync" in said:
             said["sync"] = new
@@ -188,9 +200,11 @@ def _copy_table(
         written = folder / "renamed.parquet"
         file = pq.ParquetFile(path, pre_buffer=False)
         schema = file.schema_arrow.with_metadata(
-            {**(file.schema_arrow.metadata or {}), META: json.dumps(said).encode()}
+            {**(file.schema_arrow.metadata or {}), META: sealed_json(said).encode()}
         )
         with pq.ParquetWriter(written, schema, compression="zstd") as writer:
             for batch in stored_batches(file):
                 writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+        seal = seal_of(written)
         store.files.put(written, target)
+    return seal

@@ -94,7 +94,8 @@ class SqlJournal(Journal):
                 line = connection.execute(query).first()
             if line is None:
                 return None
-            return Generation(line.generation, line.run, line.holder, line.beat, line.current, line.identity)
+            known = (line.generation, line.run, line.holder, line.beat, line.current, line.identity)
+            return Generation(*known, seal=line.seal)
 
         return self._database.patiently("read", read)
 
@@ -223,9 +224,17 @@ class SqlJournal(Journal):
             yield found
 
     def conclude(
-        self, sync: str, run: str, *, current: int | None, forget: bool, kept_runs: Sequence[str] = ()
+        self,
+        sync: str,
+        run: str,
+        *,
+        current: int | None,
+        forget: bool,
+        kept_runs: Sequence[str] = (),
+        seal: str | None = None,
     ) -> None:
         line = sa.update(schema.generations).where(schema.generations.c.sync == sync).values(current=current)
+        line = line if seal is None else line.values(seal=seal)
         table = schema.before
         old = sa.delete(table).where(table.c.sync == sync, table.c.run.not_in(list(kept_runs)))
 
@@ -262,7 +271,7 @@ class SqlJournal(Journal):
 
         self._commit(sync, run, work)
 
-    def rename(self, sync: str, new: str, run: str) -> None:
+    def rename(self, sync: str, new: str, run: str, *, seal: str = "") -> None:
         def work(connection: sa.Connection) -> None:
             identity = connection.execute(
                 sa.select(schema.generations.c.identity).where(schema.generations.c.sync == sync)
@@ -277,7 +286,7 @@ class SqlJournal(Journal):
             ):
                 connection.execute(sa.update(table).where(table.c.sync == sync).values(sync=new))
             line = sa.update(schema.generations).where(schema.generations.c.sync == new)
-            connection.execute(line.values(identity=renamed(identity or "", new), holder=""))
+            connection.execute(line.values(identity=renamed(identity or "", new), holder="", seal=seal))
 
         self._commit(sync, run, work)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -28,6 +28,7 @@ generations = sa.Table(
     sa.Column("beat", sa.Integer, nullable=False, default=0),
     sa.Column("current", sa.Integer, nullable=True),
     sa.Column("identity", sa.Text, nullable=False, default=""),
+    sa.Column("seal", sa.Text, nullable=False, default="", server_default=""),
 )
 """One line a sync: the fence. Each commit of a run begins with an update of its line, and is rolled back where there is none."""
 
@@ -78,5 +79,11 @@ def _to_2(connection: sa.Connection) -> None:
     """The tables of generations and of testimony are new, and made with all others."""
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2}
+def _to_3(connection: sa.Connection) -> None:
+    """Generations say the sum of their ids table; where they were made a moment ago they do already."""
+    if "seal" not in {each["name"] for each in sa.inspect(connection).get_columns(generations.name)}:
+        connection.exec_driver_sql(f"ALTER TABLE {generations.name} ADD COLUMN seal TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2, 2: _to_3}
 """Format version -> what brings a journal of that version to the next."""

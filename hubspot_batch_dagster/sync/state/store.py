@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.sync.batches.seals import check_seal, seal_of, sealed_json, unbroken
 from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.files import open_files
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal, check_sync
 from hubspot_batch_dagster.sync.state.ids_elsewhere import IdsElsewhere, Pointer, ask
-from hubspot_batch_dagster.sync.state.ids_table import IN_PROGRESS, described, generation_in
+from hubspot_batch_dagster.sync.state.ids_table import IN_PROGRESS, described, generation_in, portal_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
 from hubspot_batch_dagster.sync.state.names import folders_of, is_of_undo, name_of
 from hubspot_batch_dagster.sync.state.scratch import scratch_folder
@@ -93,10 +94,10 @@ class Store:
         """The store's own id, which is made with its first run and kept in ``store.json``."""
         found = self.files.read(("store.json",))
         if found is None:
-            self.files.write_once(("store.json",), json.dumps({"store": uuid.uuid4().hex}).encode())
+            self.files.write_once(("store.json",), sealed_json({"store": uuid.uuid4().hex}).encode())
             found = self.files.read(("store.json",)) or b""
         try:
-            return str(json.loads(found)["store"])
+            return str(json.loads(unbroken(found))["store"])
         except (ValueError, KeyError, TypeError):
             raise StoreError(
                 f"The file {self.files.path(('store.json',))} is damaged.",
@@ -172,6 +173,9 @@ class Store:
         """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
         name = self._current(sync, parts[0]) if len(parts) == 1 and parts[0] in KEPT_ONCE else parts[-1]
         with self.files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
+            line = self.journal.generation(sync) if parts == (IDS,) else None
+            if line is not None and path is not None and name == KEPT_ONCE[IDS].format(line.current):
+                check_seal(path, line.seal)
             yield path
 
     def check(self, sync: str, wanted: Identity, *, anew: bool = False) -> Identity:
@@ -256,10 +260,11 @@ class Store:
         Raises:
             Overtaken: A later run has begun; nothing was replaced.
         """
+        seal = None if ids is None else seal_of(ids)
         if ids is not None:
             self.put_version(sync, generation, ids, IDS)
         kept = self.runs(sync)[-KEEP_RUNS:]
-        self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept)
+        self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept, seal=seal)
         self.publish(sync)
         self._forget_old(sync, generation, set(kept))
 
@@ -308,8 +313,7 @@ class Store:
             StoreError: It cannot be written.
         """
         with scratch_folder(self._here) as folder:
-            probe = folder / "probe"
-            self.files.probe(probe, (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
+            self.files.probe(folder / "probe", (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
 
     def _current(self, sync: str, name: str) -> str:
         """The file that counts of those that are kept once a generation; of a store of the first version the only one."""
@@ -378,11 +382,7 @@ class Store:
 
     def _portal_in_definitions(self, sync: str) -> int | None:
         with self.files.opened((*folders_of(sync), "portal.json")) as file:
-            try:
-                portal = None if file is None else json.loads(file.read())["portal"]
-                return None if portal is None else int(portal)
-            except (ValueError, KeyError, TypeError):
-                return None
+            return None if file is None else portal_in(file.read())
 
     def identity_in_journal(self, sync: str) -> Identity | None:
         """What the journal says that a sync is about.

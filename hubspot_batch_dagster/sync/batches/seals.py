@@ -1,0 +1,62 @@
+"""Sums over what a store keeps: one byte that a disk gives back wrongly would be another row's key, or another record's id."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hubspot_batch_dagster.api.errors import StoreError
+
+_CHUNK = 1 << 20
+_MARK = b',"crc":'
+
+
+def seal_of(path: Path) -> str:
+    """The sum of a file."""
+    found = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            found = zlib.crc32(chunk, found)
+    return f"{found:08x}"
+
+
+def sealed_json(said: Mapping[str, Any]) -> str:
+    """A mapping as JSON that tells when it was changed; a seal that it had is replaced."""
+    return closed(
+        json.dumps({name: each for name, each in said.items() if name != "crc"}).encode()[:-1]
+    ).decode()
+
+
+def closed(body: bytes) -> bytes:
+    """A JSON object of which the last brace is missing, with its sum and that brace."""
+    return b"%b%b%d}" % (body, _MARK, zlib.crc32(body))
+
+
+def unbroken(content: bytes) -> bytes:
+    """What :func:`closed` was given, as JSON. What has no sum, because an earlier version wrote it, is given back as it is.
+
+    Raises:
+        ValueError: It was changed since.
+    """
+    body, mark, said = content.rpartition(_MARK)
+    if not mark:
+        return content
+    if said != b"%d}" % zlib.crc32(body):
+        raise ValueError("it was changed since it was written")
+    return body + b"}"
+
+
+def check_seal(path: Path, seal: str) -> None:
+    """Refuse an ids table that is not what was written, as far as its sum is known.
+
+    Raises:
+        StoreError: It is another one.
+    """
+    if seal and seal_of(path) != seal:
+        raise StoreError(
+            f"The ids table {path} cannot be read: it is not as it was written.",
+            remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
+        )
