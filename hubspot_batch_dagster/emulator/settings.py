@@ -226,6 +226,8 @@ class Settings:
             value = getattr(self, name)
             if not _fits(kind, value):
                 raise ValueError(f"{name} cannot be {value!r}: it is {_told(kind)}")
+            if isinstance(value, int | float) and not value >= 0:
+                raise ValueError(f"{name} cannot be {value!r}: it is a number from 0 on")
 
     @property
     def app_id(self) -> int:

@@ -147,6 +147,14 @@ def test_a_mistake_in_python_gets_one_clear_sentence_too() -> None:
         Emulator().change(colour="red")
 
 
+@pytest.mark.parametrize("value", [-1, -0.5, float("nan")])
+def test_a_number_below_zero_is_no_setting(value: float) -> None:
+    """A limit of -1 is not none: it would let nothing through, and say nothing."""
+    name = "burst_limit" if isinstance(value, int) else "latency"
+    with pytest.raises(ValueError, match=f"{name} cannot be {value!r}: it is a number from 0 on"):
+        Settings(**{name: value})
+
+
 def test_a_process_of_its_own_has_no_token_on_its_command_line() -> None:
     from hubspot_batch_dagster.emulator import EmulatorProcess
 
