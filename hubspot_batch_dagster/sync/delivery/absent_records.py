@@ -6,7 +6,7 @@ record, or it carries the update out and names the record that is left. A read t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
@@ -43,6 +43,7 @@ def find_absent(
     told: Mapping[int, Verdict | None],
     lookup: Lookup,
     owners: Callable[[Sequence[str]], dict[str, str]],
+    refused: Collection[int] = (),
 ) -> Absent:
     """Read the records that an update did not find.
 
@@ -51,6 +52,7 @@ def find_absent(
         told: Row of the batch -> what the answer said of it; ``None`` if it left the row out.
         lookup: Reads.
         owners: Record id -> key of the row of this run that has the record already.
+        refused: Rows of the batch that were refused: they have no record.
 
     Raises:
         HubSpotError: HubSpot could not be asked.
@@ -61,7 +63,11 @@ def find_absent(
     if batch.id_property is not None:
         others = {}
     owned = owners(list(others.values())) if others else {}
-    owned |= {each: batch.keys[row] for row, each in enumerate(batch.ids) if each in set(others.values())}
+    owned |= {
+        each: batch.keys[row]
+        for row, each in enumerate(batch.ids)
+        if each in set(others.values()) and row not in refused
+    }
     for row in sorted(told):
         if row in others:
             owner = owned.setdefault(others[row], batch.keys[row])

@@ -247,7 +247,7 @@ class BatchDelivery(BatchLookup):
 
     def _absent(self, told: dict[int, Verdict | None]) -> None:
         """Rows whose record the update did not find: they follow it where it was merged, are handed back, or are rejected."""
-        found = find_absent(self.batch, told, self.sender.lookup, self.sender.owners)
+        found = find_absent(self.batch, told, self.sender.lookup, self.sender.owners, self.refused)
         anew: set[int] = set()
         if self.sender.updates:
             keys = self.sender.perhaps_archived

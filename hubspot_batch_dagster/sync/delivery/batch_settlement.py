@@ -38,6 +38,7 @@ class BatchSettlement:
         self.stale: dict[int, str | None] = {}
         self.at_large = False
         self.mark = 0
+        self.refused: set[int] = set()
         self.delivery = DeliveredBatch()
 
     def _kind(self, row: int) -> Kind:
@@ -58,6 +59,7 @@ class BatchSettlement:
         refused = [row for row, verdict in verdicts.items() if verdict.outcome == "rejected"]
         written = [row for row in verdicts if row not in set(refused)]
         self.states.happens(Event.REFUSED, refused)
+        self.refused.update(refused)
         self.states.happens(event, written)
         if written:
             self.sender.trials.row_taken(self.batch.action, self.mark)

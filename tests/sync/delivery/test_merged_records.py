@@ -176,3 +176,16 @@ def test_of_several_rows_that_shared_a_record_one_takes_the_place_of_the_row_tha
         assert outcomes(result) == expected
         assert result.reasons == {"SAME_RECORD": 1}
     assert bench.emulator.records("companies")[left]["name"] == "Firm 1"
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_of_two_record_ids_of_one_record_the_first_is_written_also_where_it_is_the_one_that_was_merged(
+    bench: Bench, answer: str
+) -> None:
+    ids = bench.seed_old("companies", [{"name": "A"}, {"name": "B"}])
+    left = merged(bench, ids[1], ids[0], update_of_merged=answer, merge_gives_new_id=False)
+    assert left == ids[1]
+    rows = [{"record": each, "city": f"c{i}"} for i, each in enumerate(ids)]
+    result = bench.run(rows, Update("companies", record_id="record", properties=["city"]))
+    assert outcomes(result) == ["updated", "rejected"]
+    assert bench.emulator.records("companies")[left]["city"] == "c0"
