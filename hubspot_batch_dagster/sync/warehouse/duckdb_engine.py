@@ -43,6 +43,7 @@ class DuckDbEngine(Engine):
 
         self._db: duckdb.DuckDBPyConnection = duckdb.connect(database)
         self._db.execute("SET TimeZone = 'UTC'")
+        self._db.execute("SET enable_progress_bar = false")
         self._db.execute(f"SET memory_limit = '{memory}'")
 
     def close(self) -> None:
