@@ -91,6 +91,14 @@ IN_SENTENCES = {
     "hubspot-batch-dagster reconcile SYNC": (
         "tests/cli/test_reconcile_command.py::test_the_command_counts_shows_and_writes_a_table"
     ),
+    "python -m tests.torture.identity": (
+        "tests/torture/test_torture.py::"
+        "test_records_that_others_merge_archive_and_purge_and_runs_that_are_refused_double_lose_and_fail_nothing"
+    ),
+    "python -m tests.torture.take_over": (
+        "tests/torture/test_torture.py::"
+        "test_a_run_whose_lock_was_taken_away_doubles_and_loses_nothing_and_would_without_the_fence"
+    ),
     "hubspot-batch-dagster rename OLD NEW": (
         "tests/sync/test_loss.py::test_a_renamed_sync_is_refused_until_its_state_has_the_new_name"
     ),
