@@ -79,3 +79,15 @@ def find_absent(
             found.rejected[row] = told[row] or _ABSENT
             found.gone.add(row)
     return found
+
+
+def none_of(part: Batch) -> dict[int, Verdict]:
+    """None of the records exist. To archive what is gone is done; which updates have none is found out by reading."""
+    if part.action != "archive":
+        return {}
+    return {i: Verdict("archived", each) for i, each in enumerate(part.ids)}
+
+
+def is_absent(verdict: Verdict) -> bool:
+    """Whether HubSpot says that there is no such record."""
+    return verdict.outcome == "rejected" and verdict.category == NOT_FOUND

@@ -22,7 +22,7 @@ from hubspot_batch_dagster.api.errors import (
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, same_record
-from hubspot_batch_dagster.sync.delivery.absent_records import NOT_FOUND, find_absent
+from hubspot_batch_dagster.sync.delivery.absent_records import find_absent, is_absent, none_of
 from hubspot_batch_dagster.sync.delivery.batch_lookup import BatchLookup
 from hubspot_batch_dagster.sync.delivery.batch_settlement import UNDER_WAY
 from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
@@ -170,7 +170,7 @@ class BatchDelivery(BatchLookup):
             except HubSpotError as error:
                 decision = self._decide(error, attempt)
                 if isinstance(decision, NoneExist) and part.action != "create":
-                    self._answered(_none_of(part), group, part)
+                    self._answered(none_of(part), group, part)
                     return
                 if isinstance(decision, Split | NoneExist) or (
                     isinstance(error, Conflict) and len(rows) == 1
@@ -232,7 +232,7 @@ class BatchDelivery(BatchLookup):
         told = {rows[i]: verdict for i, verdict in verdicts.items()}
         absent: dict[int, Verdict | None] = {}
         if part.action == "update":
-            absent = {row: told.get(row) for row in rows if row not in told or _is_absent(told[row])}
+            absent = {row: told.get(row) for row in rows if row not in told or is_absent(told[row])}
         certain = self._settle_told({row: told[row] for row in told if row not in absent})
         if absent:
             self._absent(absent)
@@ -347,7 +347,11 @@ class BatchDelivery(BatchLookup):
     def _take_apart(self, rows: list[int]) -> None:
         """One of the rows at least is refused. Those that were tried alone and refused are asked about once more: it may have passed."""
         known = [row for row in rows if row in self.alone]
-        rest = [row for row in rows if row not in self.alone and self.states[row] not in FINAL]
+        apart = {
+            *self.alone,
+            *self.groups.rows(),
+        }  # one that was tried alone and got no answer is waiting already
+        rest = [row for row in rows if row not in apart and self.states[row] not in FINAL]
         self.alone = {}
         if not known and len(rest) > 1:
             self.groups.halve(Group(rest))
@@ -386,14 +390,3 @@ class BatchDelivery(BatchLookup):
                     remedy="Correct the operation or the column that it names, then run again; the other rows were not sent.",
                 )
             )
-
-
-def _none_of(part: Batch) -> dict[int, Verdict]:
-    """None of the records exist. To archive what is gone is done; which updates have none is found out by reading."""
-    if part.action != "archive":
-        return {}
-    return {i: Verdict("archived", each) for i, each in enumerate(part.ids)}
-
-
-def _is_absent(verdict: Verdict) -> bool:
-    return verdict.outcome == "rejected" and verdict.category == NOT_FOUND

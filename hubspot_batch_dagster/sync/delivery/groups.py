@@ -55,6 +55,10 @@ class Groups:
         if found := list(rows):
             self._waiting.append(Group(found, refused))
 
+    def rows(self) -> set[int]:
+        """The rows that wait to be sent."""
+        return {row for group in self._waiting for row in group.rows}
+
     def halve(self, group: Group) -> None:
         """A group was refused, and HubSpot did not say for which row."""
         middle = len(group.rows) // 2

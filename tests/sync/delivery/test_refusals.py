@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.delivery.groups import Groups
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
 
@@ -218,3 +219,16 @@ def test_an_outage_that_lasts_longer_than_the_patience_stops_the_run_after_few_r
     assert result.stopped.status == 503
     assert result.counts["unsent"] > 2700
     assert result.counts["unsent"] + result.counts["unknown"] == 3000
+
+
+def test_a_row_that_is_tried_alone_and_gets_no_answer_is_sent_once_more_and_not_twice(bench: Bench) -> None:
+    """It waits to be sent again already when the batch that it was taken from is taken apart."""
+    bench.emulator.add_property("companies", "ext", hasUniqueValue=True)
+    bench.emulator.faults.add(
+        Fault.invalid_batch("Something is wrong.", operation="create", nth=1, times=1),
+        Fault.drop(operation="create", nth=1, times=1),  # of those that the first fault left
+    )
+    rows = [{**each, "ext": f"e{each['id']}"} for each in firms(8)]
+    keyed = Upsert("companies", key="id", properties=["name", "ext"], creation_key="ext")
+    assert shown(bench.run(rows, keyed)) == {"created": 8}
+    assert bench.once_each("companies", "ext", [f"e{i}" for i in range(8)])
