@@ -74,7 +74,8 @@ def find_absent(
             if owner == batch.keys[row]:
                 found.merged[row] = others[row]
             else:
-                found.rejected[row] = same_record(others[row], owner)
+                # An answer that leaves the row out may be that of an update which was carried out on the other row's record.
+                found.rejected[row] = same_record(others[row], owner)._replace(stale=told[row] is None)
         elif row not in records:
             found.rejected[row] = told[row] or _ABSENT
             found.gone.add(row)

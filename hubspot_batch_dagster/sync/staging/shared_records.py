@@ -17,6 +17,9 @@ FORMERLY = "HubSpot says that this row and an earlier one are the same record "
 SHARED_ID = f"coalesce(id, nullif(regexp_extract(message, '{FORMERLY}([0-9]+)', 1), ''))"
 """The record of a line that was rejected because another row has it, as SQL."""
 
+_PERHAPS_WRITTEN = "outcome = 'rejected' AND stale AND id IS NOT NULL"
+"""A row whose record is another row's, and over whose values it was perhaps written, as SQL."""
+
 MESSAGE = (
     f"'{SAME_RECORD}' || q.id || '; the other row has the key ' || q.owner || '. Leave one of the two out.'"
 )
@@ -73,15 +76,18 @@ def settle_shared_records(stage: StagingArea, *, again: bool, at: float) -> int:
         WITH twice AS (
             SELECT id FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id HAVING min(row) < max(row)
             UNION SELECT t.id FROM settled t JOIN plan p ON p.known_id = t.id
-            WHERE p.action IN ('unchanged', 'reverted') AND t.outcome IN {LIVE} AND p.row <> t.row),
+            WHERE p.action IN ('unchanged', 'reverted') AND t.outcome IN {LIVE} AND p.row <> t.row
+            UNION SELECT id FROM settled WHERE {_PERHAPS_WRITTEN}),
         claims AS (
             SELECT row, id, bool_or(outcome <> 'unchanged') AS wrote FROM settled JOIN twice USING (id)
             WHERE outcome IN {LIVE} GROUP BY row, id
             UNION SELECT row, known_id, false FROM plan JOIN twice ON id = known_id
             WHERE action IN ('unchanged', 'reverted')),
-        rows AS (SELECT row, id, bool_or(wrote) AS wrote FROM claims GROUP BY row, id)
-        SELECT row, id, wrote, min(row) OVER one AS first, count(*) FILTER (wrote) OVER one AS writes
-        FROM rows WINDOW one AS (PARTITION BY id)"""
+        rows AS (SELECT row, id, bool_or(wrote) AS wrote, true AS owns FROM claims GROUP BY row, id
+            UNION ALL SELECT row, id, true, false FROM settled WHERE {_PERHAPS_WRITTEN} AND row NOT IN (SELECT row FROM claims))
+        SELECT row, id, wrote, min(row) FILTER (owns) OVER one AS first, count(*) FILTER (wrote) OVER one AS writes
+        FROM rows WINDOW one AS (PARTITION BY id)
+        QUALIFY first IS NOT NULL"""
     )
     if not stage.count("SELECT count(*) FROM shared"):
         return 0

@@ -61,6 +61,26 @@ def test_of_two_rows_whose_records_were_merged_the_first_is_written_and_the_othe
     assert bench.emulator.records("companies")[left]["city"] == "d"
 
 
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_an_update_that_no_answer_tells_of_wrote_over_the_first_row_does_not_stay(
+    bench: Bench, answer: str, size: int
+) -> None:
+    """Without trace ids a result with a new id is nobody's: the update may have been carried out on the merged record."""
+    ids = bench.run(firms(*"aaaaaa"), BY_KEY).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[1], ids[3], update_of_merged=answer, echo_trace_id=False)
+    bench.run(firms(*"abaaaa"), BY_KEY)  # the first row follows its record, and is unchanged from now on
+    result = bench.run(firms(*"abcdef"), BY_KEY, batch_size=size)
+    owner = (
+        "unchanged" if answer == "not_found" else "updated"
+    )  # sent again, for nobody knows what its record has
+    assert outcomes(result) == ["unchanged", owner, "updated", "rejected", "updated", "updated"]
+    assert bench.emulator.records("companies")[left]["city"] == "b"
+    before = bench.writes()
+    assert bench.run(firms(*"abcdef"), BY_KEY).counts["unchanged"] == 5
+    assert bench.writes() == before
+
+
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_update_by_record_id_follows_the_merged_record(bench: Bench, answer: str) -> None:
     ids = bench.seed_old("companies", [{"name": "A"}, {"name": "B"}])
