@@ -81,6 +81,7 @@ torture: $(STAMP)
 	$(BIN)/python -m tests.torture.associations
 	$(BIN)/python -m tests.torture.identity
 	$(BIN)/python -m tests.torture.take_over
+	$(BIN)/python -m tests.torture.worlds
 	HUBSPOT_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q --no-header tests/api/test_answer_fuzz.py
 
 docs: $(STAMP)
