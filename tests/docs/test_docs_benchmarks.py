@@ -49,6 +49,11 @@ def test_the_measure_of_a_warehouse_prints_its_figures() -> None:
     assert re.search(r"rows moved +\d+\.\d\d%", printed)
 
 
+def test_the_measure_of_a_merge_prints_how_long_it_took_and_what_readers_saw() -> None:
+    printed = run("warehouse.py", "--engine", "duckdb", "--rows", "2000", "--merge", "100")
+    assert re.search(r"\d+\.\d s", printed), printed
+
+
 @pytest.mark.parametrize("command", SHOWN)
 def test_the_script_has_the_options_and_measures_that_the_page_names(command: str) -> None:
     offered = " ".join(run("run.py", "--help").split())

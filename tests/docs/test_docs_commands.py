@@ -66,6 +66,9 @@ IN_SENTENCES = {
     "make hosts": _MAKE,
     "python benchmarks/run.py --quick": f"{_BENCH}::test_a_quick_measure_prints_its_figures_and_writes_nothing",
     "python benchmarks/warehouse.py --rows 500000": f"{_BENCH}::test_the_measure_of_a_warehouse_prints_its_figures",
+    "python benchmarks/warehouse.py --merge 50000 --rows 5000000": (
+        f"{_BENCH}::test_the_measure_of_a_merge_prints_how_long_it_took_and_what_readers_saw"
+    ),
     "python benchmarks/bucket.py": f"{_BENCH}::test_the_measure_of_a_bucket_prints_its_figures",
     "python benchmarks/run.py --only nightly plan --write": (
         f"{_BENCH}::test_the_script_has_the_options_and_measures_that_the_page_names"
