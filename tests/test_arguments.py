@@ -119,6 +119,8 @@ def _values(account: Mapping[str, Any]) -> dict[str, Called]:
         Associate: {"object_type": "contacts", "to_type": "companies", "from_column": "a", "to_column": "b"},
         Association: {"to": "contacts", "column": "c"},
         package.Warehouse: {"query": "SELECT 1 AS k", "connection": "duckdb:///w.db"},
+        package.ChangedSince: {"column": "c", "rows": []},
+        package.HubSpotPortalComponent: {"path": "portal.json"},
     }
     component = {
         "asset": dg.AssetSpec("a"),

@@ -226,7 +226,7 @@ class Settings:
             value = getattr(self, name)
             if not _fits(kind, value):
                 raise ValueError(f"{name} cannot be {value!r}: it is {_told(kind)}")
-            if isinstance(value, int | float) and not value >= 0:
+            if isinstance(value, int | float) and not value >= 0 and not (name == "date_ahead" and value < 0):
                 raise ValueError(f"{name} cannot be {value!r}: it is a number from 0 on")
 
     @property

@@ -174,7 +174,7 @@ class Bench:
         return self.emulator.token, self.emulator.url, str(self.root)
 
     @staticmethod
-    def wait_for(happened: Callable[[], bool], seconds: float = 20.0) -> bool:
+    def wait_for(happened: Callable[[], bool], seconds: float = 60.0) -> bool:
         """Whether something happened within some seconds."""
         end = time.monotonic() + seconds
         while not happened():

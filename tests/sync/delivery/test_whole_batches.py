@@ -163,7 +163,7 @@ def test_a_batch_whose_rows_are_all_refused_alike_stops_the_run(bench: Bench) ->
 def test_bad_rows_of_several_kinds_do_not_stop_the_run(bench: Bench) -> None:
     for i in range(20):
         bench.emulator.faults.add(
-            Fault.invalid_batch(f"Reason {i}.", operation="create", row={"name": f"Firm {i}"})
+            Fault.invalid_batch(f"Reason {chr(97 + i)}.", operation="create", row={"name": f"Firm {i}"})
         )
     result = bench.run(firms(60), COMPANIES, batch_size=20)
     assert shown(result) == {"created": 40, "rejected": 20}
