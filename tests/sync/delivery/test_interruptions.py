@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +36,14 @@ from hubspot_batch_dagster.sync.planning.planner import plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.requests.stop_signal import stop_signal_for
 from hubspot_batch_dagster.sync.stages import deliver as deliver_stage
+
+
+@pytest.fixture(autouse=True)
+def default_handler() -> Iterator[None]:
+    """Dagster leaves a handler of its own behind, which keeps an interruption until it is asked."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
