@@ -109,7 +109,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "associations history marks warehouse",
         "settlement staging trace_log",
         "report state",
-        "batches changed_since requests result",
+        "batches changed_since reconciled_table requests result",
     ),
     "sync/associations": (
         "association_files key_lookup reconciliation",

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from hubspot_batch_dagster.api.arguments import checked, sentences
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.component import HubSpotSyncComponent
-from hubspot_batch_dagster.component.fields import Located, explained
+from hubspot_batch_dagster.component.fields import Located, component_spec, explained
 from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.definition import HubSpotTranslator
 from hubspot_batch_dagster.objects import hubspot_object_specs
@@ -156,11 +156,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
         """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
-        return dg.ComponentTypeSpec(
-            description="Several tables that go to HubSpot, with what they share written once.",
-            tags=["hubspot", "crm", "reverse-etl"],
-            owners=["team:hubspot-batch-dagster"],
-        )
+        return component_spec("Several tables that go to HubSpot, with what they share written once.")
 
     @model_validator(mode="after")
     def _check(self) -> "HubSpotSyncCollectionComponent":

@@ -14,6 +14,7 @@ from hubspot_batch_dagster.component.fields import (
     OPERATIONS,
     Located,
     OperationFields,
+    component_spec,
     explained,
     property_of,
     required_by,
@@ -171,11 +172,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
         """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
-        return dg.ComponentTypeSpec(
-            description="A table that goes to HubSpot: every row accounted for, no record made twice.",
-            tags=["hubspot", "crm", "reverse-etl"],
-            owners=["team:hubspot-batch-dagster"],
-        )
+        return component_spec("A table that goes to HubSpot: every row accounted for, no record made twice.")
 
     @model_validator(mode="after")
     def _check(self) -> "HubSpotSyncComponent":

@@ -40,6 +40,15 @@ def explained(description: str, allowed: Sequence[str] = ()) -> dg.Resolver:
     return resolver
 
 
+def component_spec(description: str) -> dg.ComponentTypeSpec:
+    """What ``dg list components`` and ``dg docs`` say of a component of ours."""
+    return dg.ComponentTypeSpec(
+        description=description,
+        tags=["hubspot", "crm", "reverse-etl"],
+        owners=["team:hubspot-batch-dagster"],
+    )
+
+
 class Located(CheckedModel, dg.Resolvable):
     """What is resolved from YAML so that an error shows the line of the wrong field, and no more than one sentence."""
 

@@ -11,7 +11,7 @@ from dagster.components import DefsStateConfig, DefsStateConfigArgs, ResolvedDef
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.component.fields import Located, explained
+from hubspot_batch_dagster.component.fields import Located, component_spec, explained
 from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.component.source import beside_the_yaml
 from hubspot_batch_dagster.resource import HubSpotResource
@@ -94,10 +94,8 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
         """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
-        return dg.ComponentTypeSpec(
-            description="What a HubSpot portal defines: syncs in YAML are checked against it without HubSpot.",
-            tags=["hubspot", "crm", "reverse-etl"],
-            owners=["team:hubspot-batch-dagster"],
+        return component_spec(
+            "What a HubSpot portal defines: syncs in YAML are checked against it without HubSpot."
         )
 
     @model_validator(mode="after")

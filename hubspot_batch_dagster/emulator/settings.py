@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import abc
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from functools import cached_property
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+_OF_EITHER_SIGN = frozenset({"date_ahead"})
 ADMIN_RULE_VERSIONS = frozenset({"2026-09", "2026-09-beta", "2027-03-beta"})
 
 
@@ -226,8 +228,9 @@ class Settings:
             value = getattr(self, name)
             if not _fits(kind, value):
                 raise ValueError(f"{name} cannot be {value!r}: it is {_told(kind)}")
-            if isinstance(value, int | float) and not value >= 0 and not (name == "date_ahead" and value < 0):
-                raise ValueError(f"{name} cannot be {value!r}: it is a number from 0 on")
+            least = -math.inf if name in _OF_EITHER_SIGN else 0
+            if isinstance(value, int | float) and not value >= least:
+                raise ValueError(f"{name} cannot be {value!r}: it is a number from {least} on")
 
     @property
     def app_id(self) -> int:

@@ -6,12 +6,11 @@ into another record, or gone. Their associations are read too, 1,000 records a r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +23,7 @@ from hubspot_batch_dagster.sync.associations.reconciliation import (
     AssociationReconciliation,
 )
 from hubspot_batch_dagster.sync.marks import OF_ASSOCIATIONS, Mark, marks_of, repaired
+from hubspot_batch_dagster.sync.reconciled_table import ReconciledTable
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
@@ -33,7 +33,6 @@ from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
-from hubspot_batch_dagster.table.kernels import pc
 
 STATES = ("as_sent", "changed", "archived", "merged", "gone")
 """What can have become of a record, as it is told."""
@@ -47,7 +46,7 @@ _MESSAGE = "reconcile found the record {}; the row is sent again."
 
 
 @dataclass(frozen=True)
-class Reconciliation:
+class Reconciliation(ReconciledTable):
     """What became of the records of a sync.
 
     Attributes:
@@ -64,6 +63,7 @@ class Reconciliation:
         repaired_associations: Rows whose associations the next run writes again.
     """
 
+    states: ClassVar = STATES
     sync: str
     object_type: str
     known: int
@@ -74,32 +74,14 @@ class Reconciliation:
     associations: AssociationReconciliation | None = None
     repaired_associations: int = 0
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """State -> records; all states are there."""
-        found = Counter(self.table.column("state").to_pylist())
-        return {state: found[state] for state in STATES}
-
-    @property
-    def amiss(self) -> pa.Table:
-        """The lines of records that are not as they were sent."""
-        return self.table.filter(pc.not_equal(self.table.column("state"), "as_sent"))
-
-    def sample(self, lines: int = 20) -> list[dict[str, Any]]:
-        """A few lines of :attr:`amiss`."""
-        return self.amiss.slice(0, lines).to_pylist()
-
     def __str__(self) -> str:
-        told = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.counts.items() if n)
         read = f"{self.table.num_rows:,} of {self.known:,} {self.object_type} were read"
         repaired = f" {self.repaired:,} rows are sent again by the next run." if self.repaired else ""
         associations = "" if self.associations is None else f" {self.associations}"
         if self.repaired_associations:
             again = "are written again by the next run."
             associations += f" Those of {self.repaired_associations:,} rows {again}"
-        return (
-            f"{self.sync}: {read}: {told or 'nothing'}.{associations} {self.requests:,} requests.{repaired}"
-        )
+        return f"{self.sync}: {read}: {self.in_words() or 'nothing'}.{associations} {self.requests:,} requests.{repaired}"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ What rows want is known by their hash in the ids table, and by name from the tab
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
@@ -24,13 +23,13 @@ from hubspot_batch_dagster.sync.associations.kept_lines import (
 from hubspot_batch_dagster.sync.associations.lines import hashed
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter, Targets, has
+from hubspot_batch_dagster.sync.reconciled_table import ReconciledTable
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.staging.statements import REVERTED, listed, quoted
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
-from hubspot_batch_dagster.table.kernels import pc
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,7 +42,7 @@ READ_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
-class AssociationReconciliation:
+class AssociationReconciliation(ReconciledTable):
     """What became of the associations of a sync.
 
     Attributes:
@@ -52,26 +51,11 @@ class AssociationReconciliation:
             stands once for a row whose associations differ from those wanted, where the runs that wanted them are no longer kept.
     """
 
+    states: ClassVar = STATES
     table: pa.Table = field(repr=False)
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """State -> associations; all states are there."""
-        found = Counter(self.table.column("state").to_pylist())
-        return {state: found[state] for state in STATES}
-
-    @property
-    def amiss(self) -> pa.Table:
-        """The lines of associations that are not as wanted."""
-        return self.table.filter(pc.not_equal(self.table.column("state"), "as_wanted"))
-
-    def sample(self, lines: int = 20) -> list[dict[str, Any]]:
-        """A few lines of :attr:`amiss`."""
-        return self.amiss.slice(0, lines).to_pylist()
-
     def __str__(self) -> str:
-        told = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.counts.items() if n)
-        return f"Associations: {told or 'none'}."
+        return f"Associations: {self.in_words() or 'none'}."
 
 
 class KnownRow(NamedTuple):
