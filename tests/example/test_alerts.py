@@ -115,7 +115,7 @@ def test_a_red_asset_fires_the_hook_whether_it_is_the_assets_or_the_jobs(
     (posted,) = chat.posted
     assert posted["text"].startswith(f"contacts failed in run {ran.run_id}: contacts: 1 row: 1 rejected.")
     assert posted["text"].endswith("Rejected: email: INVALID_EMAIL (1).")
-    assert "ada" not in posted["text"]
+    assert "ada" not in posted["text"].replace(ran.run_id, "")  # which has letters of its own
 
 
 def test_only_the_first_line_of_a_failure_is_told(chat: Chat) -> None:

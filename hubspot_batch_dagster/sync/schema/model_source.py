@@ -6,7 +6,6 @@ import keyword
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import pydantic
 
@@ -173,7 +172,7 @@ def _field_name(name: str, taken: set[str]) -> str:
         keyword.iskeyword(made)
         or keyword.issoftkeyword(made)
         or hasattr(pydantic.BaseModel, made)
-        or made in _OURS
+        or made in _TAKEN
     ):
         made = f"{made}_"
     while made in taken:
@@ -182,9 +181,16 @@ def _field_name(name: str, taken: set[str]) -> str:
     return made
 
 
-_OURS: frozenset[Any] = frozenset(
-    {"date", "datetime", "bool", "float", "str", "list", "model_config", "BaseModel", "l", "O", "I"}
-)
+# All that a generated class body looks up: a field of that name would stand before it there, as ``None``.
+_LOOKED_UP = {
+    "date", "datetime", "bool", "float", "str", "list", "classmethod", "Any", "Literal",
+    "BaseModel", "ConfigDict", "Field", "field_validator", "model_config",
+}  # fmt: skip
+
+# Names that Ruff takes for a digit (E741).
+_AMBIGUOUS = {"l", "O", "I"}
+
+_TAKEN = frozenset(_LOOKED_UP | _AMBIGUOUS)
 
 
 def _alias_name(field: str, taken: set[str]) -> str:

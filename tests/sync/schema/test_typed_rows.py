@@ -106,6 +106,16 @@ def test_the_fields_have_the_types_of_the_properties() -> None:
             model(**bad)
 
 
+def test_a_property_may_have_the_name_of_anything_that_the_module_uses() -> None:
+    names = ["Any", "BaseModel", "ConfigDict", "Field", "Literal", "classmethod", "field_validator"]
+    used = [PropertyDefinition(name=name, type="string") for name in names]
+    options = [{"value": "x"}, {"value": "y"}]
+    used.append(PropertyDefinition(name="m-1", type="enumeration", field_type="checkbox", options=options))
+    model = loaded(models_source("contacts", used, portal_id=1)).Contact
+    assert {each.alias or name for name, each in model.model_fields.items()} == {*names, "m-1"}
+    assert model(**{"Field": "a", "m-1": "x;y"}).model_dump(by_alias=True)["m-1"] == ["x", "y"]
+
+
 _words = st.text(max_size=200)
 _definitions = st.builds(
     PropertyDefinition,
