@@ -50,6 +50,7 @@ class PostgresEngine(Engine):
     name = "postgres"
     unique_keys = True
     for_update = " FOR UPDATE"
+    apart = "OFFSET 0"  # a window's rows are worked out by one process, and what is kept below it by several
     alone = "SELECT pg_advisory_xact_lock(7204921603)"
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
