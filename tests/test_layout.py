@@ -130,7 +130,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "batch_lookup",
         "batch_settlement",
         "archive_guard delivery_context",
-        "absent_records before_images conditional_properties delivered_batch groups outage refusal_trials row_states",
+        "absent_records before_images conditional_properties delivered_batch outage refusal_trials row_states",
     ),
     "sync/planning": (
         "preview",
@@ -140,7 +140,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/requests": (
         "requester",
         "retry_policy",
-        "answer_table parallel stop_signal",
+        "answer_table groups parallel stop_signal",
     ),
     "sync/schema": (
         "preflight",

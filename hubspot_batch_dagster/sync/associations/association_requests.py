@@ -31,8 +31,9 @@ from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpot
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
+from hubspot_batch_dagster.sync.requests.groups import Group, Groups
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.requests.retry_policy import Again, Halve, NoneExist, Split, decide
+from hubspot_batch_dagster.sync.requests.retry_policy import Again, Halve, NoneExist, Retries, Split, decide
 from hubspot_batch_dagster.sync.settlement.refusals import rejection
 
 REFUSED = "ASSOCIATION_REFUSED"
@@ -113,8 +114,10 @@ class AssociationRequests:
         kinds: tuple[AssociationKind, ...] = ("default", "create")
         for kind in kinds:
             of_kind = [each for each in every if bool(each.types) == (kind == "create")]
-            if of_kind:
-                _Addition(self, kind, added).run(of_kind)
+            refused: Counter[str] = Counter()
+            most = association_endpoint(self.from_type, self.to_type, kind, self.requester.version).max_inputs
+            for at in range(0, len(of_kind), most):
+                _Addition(self, kind, of_kind[at : at + most], added, refused).run()
         return added
 
     def read(self, ids: Sequence[str]) -> CurrentAssociations:
@@ -181,30 +184,39 @@ class AssociationRequests:
 
 
 class _Addition:
-    """Links of one kind under way."""
+    """Associations of one kind under way, as many as one request takes."""
 
-    def __init__(self, between: AssociationRequests, kind: AssociationKind, added: AddedAssociations) -> None:
+    def __init__(
+        self,
+        between: AssociationRequests,
+        kind: AssociationKind,
+        pairs: Sequence[NewAssociation],
+        added: AddedAssociations,
+        refused: Counter[str],
+    ) -> None:
         self.requester = between.requester
         self.where = association_endpoint(between.from_type, between.to_type, kind, self.requester.version)
         self.kind = kind
         self.plain = plain_association(between.from_type, between.to_type)
+        self.pairs = pairs
+        self.groups = Groups(range(len(pairs)))
         self.added = added
-        self.refused: Counter[str] = Counter()
-        self.silent: Counter[NewAssociation] = Counter()
+        self.refused = refused
+        self.silent: dict[int, Retries] = {}
 
-    def run(self, pairs: list[NewAssociation]) -> None:
-        size = self.where.max_inputs
-        work = [pairs[at : at + size] for at in range(0, len(pairs), size)][::-1]
-        while work and not self.requester.stop:
-            work += reversed(self._send(work.pop()))
+    def run(self) -> None:
+        while not self.requester.stop and (group := self.groups.next()):
+            self._send(group)
 
-    def _send(self, part: list[NewAssociation]) -> list[list[NewAssociation]]:
+    def _send(self, group: Group) -> None:
+        part = [self.pairs[i] for i in group.rows]
         try:
             done, errors = self._asked(part)
         except HubSpotError as error:
             if error.may_have_acted:
                 self.added.sent.update(part)
-            return self._after(error, part)
+            self._after(error, group)
+            return
         self.added.sent.update(part)
         verdicts = self.added.verdicts
         verdicts.update(dict.fromkeys(done, Verdict(outcome="created")))
@@ -212,19 +224,57 @@ class _Addition:
         for error_item in errors:
             for each in _named(error_item, left):
                 verdicts.setdefault(each, refusal(error_item))
-        left = [each for each in left if each not in verdicts]
-        return self._again(left, part, errors)
+        self._again([i for i in group.rows if self.pairs[i] not in verdicts], group, errors)
 
-    def _after(self, error: HubSpotError, part: list[NewAssociation]) -> list[list[NewAssociation]]:
+    def _after(self, error: HubSpotError, group: Group) -> None:
         """What to send next after a request that failed as often as it may, by the table of answers."""
         policy = self.requester.retry_policy
         decision = decide(error, repeatable=True, attempt=policy.tries, retry_policy=policy)
-        if isinstance(decision, Halve) and (len(part) > 1 or error.may_have_acted):
-            return _halves(part) if len(part) > 1 else []
-        if isinstance(decision, Split | Halve | NoneExist):
-            return self._split(error, part)
-        self.requester.stop.set(error)
-        return []
+        if isinstance(decision, Halve) and len(group.rows) > 1:
+            self.groups.shrink(group)
+        elif isinstance(decision, Halve) and error.may_have_acted:
+            return  # one alone whose answer is too large: it stays open
+        elif isinstance(decision, Split | Halve | NoneExist):
+            self._split(error, group)
+        else:
+            self.requester.stop.set(error)
+
+    def _again(self, left: list[int], group: Group, errors: list[ErrorItem]) -> None:
+        """What to send next of the associations that the answer does not speak of.
+
+        Errors that name nobody are halved down to the association that they are about. An answer that says nothing at all is
+        like a lost one: the same request again after a pause, and not too often.
+        """
+        if not left or len(left) < len(group.rows):
+            self.groups.taken(group)
+            self.groups.add(left)
+        elif errors and len(left) > 1:
+            self.groups.halve(group)
+        elif errors:
+            self.added.verdicts[self.pairs[left[0]]] = refusal(errors[0])
+        else:
+            retries = self.silent.setdefault(left[0], Retries(self.requester.retry_policy))
+            decision = retries.after_silence()
+            if isinstance(decision, Again):
+                self.requester.pause(decision)
+                self.groups.add(left)
+
+    def _split(self, error: HubSpotError, group: Group) -> None:
+        if len(group.rows) > 1:
+            self.groups.halve(group)
+            return
+        self.groups.found()
+        self.added.verdicts[self.pairs[group.rows[0]]] = refusal(error)
+        self.refused[error.said or error.message] += 1
+        alike = self.refused.most_common(1)[0][1]
+        if alike >= MANY and alike == len(self.added.verdicts):
+            self.requester.stop.set(
+                InvalidBatch(
+                    f"HubSpot refused {alike} associations, one by one, for the same reason: {error.message}",
+                    status=400,
+                    remedy="Correct the association or the column that it names, then run again; the others were not sent.",
+                )
+            )
 
     def _asked(self, part: list[NewAssociation]) -> tuple[set[NewAssociation], list[ErrorItem]]:
         body = _body(_input(each) for each in part)
@@ -251,43 +301,6 @@ class _Addition:
             errors = whole.errors
         own = {(first, second) for spec, first, second in lines if spec == self.plain}
         return own or {(first, second) for _, first, second in lines}, errors
-
-    def _again(
-        self, left: list[NewAssociation], part: list[NewAssociation], errors: list[ErrorItem]
-    ) -> list[list[NewAssociation]]:
-        """What to send next of the links that the answer does not speak of.
-
-        Errors that name nobody are halved down to the link that they are about. An answer that says nothing at all is
-        like a lost one: the same request again after a pause, and not too often.
-        """
-        if not left or len(left) < len(part):
-            return [left] if left else []
-        if errors:
-            if len(left) > 1:
-                return _halves(left)
-            self.added.verdicts[left[0]] = refusal(errors[0])
-            return []
-        self.silent[left[0]] += 1
-        if self.silent[left[0]] >= self.requester.retry_policy.tries:
-            return []
-        self.requester.pause(Again(self.requester.retry_policy.pause(self.silent[left[0]])))
-        return [left]
-
-    def _split(self, error: HubSpotError, part: list[NewAssociation]) -> list[list[NewAssociation]]:
-        if len(part) > 1:
-            return _halves(part)
-        self.added.verdicts[part[0]] = refusal(error)
-        self.refused[error.said or error.message] += 1
-        alike = self.refused.most_common(1)[0][1]
-        if alike >= MANY and alike == len(self.added.verdicts):
-            self.requester.stop.set(
-                InvalidBatch(
-                    f"HubSpot refused {alike} associations, one by one, for the same reason: {error.message}",
-                    status=400,
-                    remedy="Correct the association or the column that it names, then run again; the others were not sent.",
-                )
-            )
-        return []
 
 
 def refusal(error: ErrorItem | HubSpotError) -> Verdict:
@@ -349,8 +362,3 @@ def _portions(
         size += len(piece[1])
     if part:
         yield part
-
-
-def _halves(pairs: list[NewAssociation]) -> list[list[NewAssociation]]:
-    middle = len(pairs) // 2
-    return [pairs[:middle], pairs[middle:]]

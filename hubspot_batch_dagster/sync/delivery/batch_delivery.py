@@ -27,7 +27,6 @@ from hubspot_batch_dagster.sync.delivery.batch_lookup import BatchLookup
 from hubspot_batch_dagster.sync.delivery.batch_settlement import UNDER_WAY
 from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
-from hubspot_batch_dagster.sync.delivery.groups import Group
 from hubspot_batch_dagster.sync.delivery.outage import is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import (
     MOST_ALONE,
@@ -38,6 +37,7 @@ from hubspot_batch_dagster.sync.delivery.refusal_trials import (
     words_of,
 )
 from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event
+from hubspot_batch_dagster.sync.requests.groups import Group
 from hubspot_batch_dagster.sync.requests.retry_policy import (
     Again,
     Decision,
@@ -270,10 +270,8 @@ class BatchDelivery(BatchLookup):
 
     def _halve(self, error: HubSpotError, group: Group) -> None:
         """The request, or its answer, is too large. A row that is too large alone is rejected, if it was not written."""
-        middle = len(group.rows) // 2
-        if middle:  # that one half fits says nothing of the other
-            self.groups.add(group.rows[middle:])
-            self.groups.add(group.rows[:middle])
+        if len(group.rows) > 1:
+            self.groups.shrink(group)
         elif not error.may_have_acted:
             self._settle({group.rows[0]: rejection(error, error.correlation_id)}, Event.TAKEN)
 

@@ -9,8 +9,8 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, is_conflict
 from hubspot_batch_dagster.sync.delivery.batch_settlement import BatchSettlement
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
-from hubspot_batch_dagster.sync.delivery.groups import Groups
 from hubspot_batch_dagster.sync.delivery.row_states import Event, State
+from hubspot_batch_dagster.sync.requests.groups import Groups
 from hubspot_batch_dagster.sync.requests.retry_policy import Again
 
 

@@ -34,6 +34,7 @@ from hubspot_batch_dagster.api.search import (
     SearchSort,
 )
 from hubspot_batch_dagster.operations.base import Action
+from hubspot_batch_dagster.sync.requests.groups import halves
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Retries, RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
@@ -173,7 +174,7 @@ class Requester:
             archived=archived,
             history=history,
         )
-        return [*again(ids[: len(ids) // 2]), *again(ids[len(ids) // 2 :])]
+        return [record for half in halves(ids) for record in again(half)]
 
     def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
         """Send what does no harm when it is sent twice, as often as the retry_policy allows.

@@ -16,6 +16,7 @@ from hubspot_batch_dagster.api.search import SearchAnswer, SearchFilter, SearchF
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of, same_record
 from hubspot_batch_dagster.sync.context import RunContext
+from hubspot_batch_dagster.sync.requests.groups import halves
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.settlement.lookup import BUILT_IN_KEYS
 from hubspot_batch_dagster.sync.settlement.unique_values import MERGED_IDS
@@ -138,9 +139,8 @@ class _Finder:
             )
             answer = requester.post(where, request.to_json(), SearchAnswer)
             if (answer.total or 0) >= MOST_HITS and len(values) > 1:
-                middle = len(values) // 2
-                yield from self._search(name, values[:middle])
-                yield from self._search(name, values[middle:])
+                for half in halves(values):
+                    yield from self._search(name, half)
                 return
             yield from answer.results
             if not (after := answer.after):

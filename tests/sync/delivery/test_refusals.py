@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.operations.records import Upsert
-from hubspot_batch_dagster.sync.delivery.groups import Groups
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
+from hubspot_batch_dagster.sync.requests.groups import Groups
 
 
 def requests_for(bad: set[int], n: int = 100) -> tuple[int, set[int]]:

@@ -1,18 +1,29 @@
-"""The rows of a batch that are still to be sent, in groups; and how a group that is refused without a name is taken apart.
+"""What of a batch is still to be sent, in groups; and how a group that is refused without a name, or too large, is taken apart.
 
 A refused group is halved, and its first half is sent. If that is taken, the row that HubSpot refuses is in the second half,
 which is halved in turn without being sent as a whole. If it is refused, nothing is known of the second half: it waits until the row
 is found, and then goes out together with all others of which nothing is known. So one bad row in 100 costs eight requests.
+
+Rows of a batch, and associations of a request, are numbers here: their places in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 FEW = 2
 """So many refused rows are found before what waits is no longer sent together: where every other row is bad, that would be
 refused each time."""
+
+
+def halves(items: Sequence[T]) -> tuple[list[T], list[T]]:
+    """What is too large to be sent, or to be answered, at once, in two."""
+    middle = len(items) // 2
+    return list(items[:middle]), list(items[middle:])
 
 
 @dataclass
@@ -61,9 +72,15 @@ class Groups:
 
     def halve(self, group: Group) -> None:
         """A group was refused, and HubSpot did not say for which row."""
-        middle = len(group.rows) // 2
-        second = Group(group.rows[middle:])
-        self._waiting += [second, Group(group.rows[:middle], other=second)]
+        first, last = halves(group.rows)
+        second = Group(last)
+        self._waiting += [second, Group(first, other=second)]
+
+    def shrink(self, group: Group) -> None:
+        """A group was too large: that one half fits says nothing of the other."""
+        first, last = halves(group.rows)
+        self.add(last)
+        self.add(first)
 
     def taken(self, group: Group) -> None:
         """A group was not refused."""
