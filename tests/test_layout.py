@@ -136,6 +136,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "preview",
         "planner",
         "adoption guards near_keys",
+        "plan_statements",
     ),
     "sync/requests": (
         "requester",
@@ -165,7 +166,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "conclusion known_rows",
         "record_owners reopened_rows respelling shared_records",
         "staging_area",
-        "database row_digest",
+        "database row_digest staging_statements",
         "elsewhere outcome_table spill_file statements tables",
     ),
     "sync/state": (

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from hubspot_batch_dagster.api.errors import GuardStopped
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.sync.planning import plan_statements
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-
-GONE = """SELECT k.key, k.keys, k.id FROM known k
-    WHERE k.id IS NOT NULL AND k.outcome <> 'archived' AND k.code IS DISTINCT FROM 'SAME_RECORD'
-    AND k.id NOT IN (SELECT h.id FROM known h JOIN staged t USING (key) WHERE h.id IS NOT NULL)
-    AND k.key NOT IN (SELECT key FROM staged) AND k.key NOT IN (SELECT key FROM rejected WHERE key IS NOT NULL)"""
-"""The known records whose rows left the source."""
 
 
 def guard_size(stage: StagingArea, operation: Operation, created: int, changed: int) -> None:
@@ -42,7 +37,7 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     """
     if not operation.archives_gone or not stage.elsewhere.whole:
         return 0
-    gone = stage.count(f"SELECT count(*) FROM ({GONE})")
+    gone = stage.count(f"SELECT count(*) FROM ({plan_statements.GONE})")
     if not gone:
         return 0
     live = _live(stage)

@@ -15,10 +15,11 @@ from functools import partial
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
-from hubspot_batch_dagster.sync.planning.guards import GONE, guard_gone, guard_size
-from hubspot_batch_dagster.sync.staging.shared_records import SHARED_ID, plan_same_records
+from hubspot_batch_dagster.sync.planning import plan_statements
+from hubspot_batch_dagster.sync.planning.guards import guard_gone, guard_size
+from hubspot_batch_dagster.sync.staging.shared_records import plan_same_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
+from hubspot_batch_dagster.sync.staging.statements import literal
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,8 @@ def make_plan(
     waiting = _note_held(stage, held)
     written_late = _note_at_large(stage, at_large)
     freed = _note_freed(stage)
-    through = "" if operation.looks_up_keys_in is None else " LEFT JOIN others o USING (key)"
     action = partial(
-        _action,
+        plan_statements.action_of,
         operation,
         definition,
         part=part,
@@ -87,17 +87,12 @@ def make_plan(
         freed=freed,
     )
     db.execute(
-        f"""CREATE TABLE plan AS
-        SELECT row, key, digest, action, retry,
-            CASE WHEN retry = 'update' THEN {_id_to_update(operation)} WHEN retry <> 'create' THEN {_id_to_send(operation)} END AS retry_id,
-            CASE WHEN superseded OR (action = 'reverted' AND NOT there) THEN NULL ELSE known_id END AS known_id, synced_at,
-            CASE WHEN action = 'older' THEN NULL WHEN action = 'update' THEN {_id_to_update(operation)} WHEN action = 'create' THEN NULL ELSE {_id_to_send(operation)} END AS send_id
-        FROM (
-            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at,
-                coalesce(k.outcome <> 'archived', false) AS there, {superseded} AS superseded, {"o.id" if through else "NULL"} AS other_id,
-                {action(full_refresh=full_refresh)} AS action,
-                CASE WHEN k.outcome = 'rejected' AND {PASSING} THEN nullif({action(full_refresh=True)}, 'older') END AS retry
-            FROM staged s LEFT JOIN known k USING (key){through})"""
+        plan_statements.table_of_plan(
+            operation,
+            action=action(full_refresh=full_refresh),
+            retried=action(full_refresh=True),
+            superseded=superseded,
+        )
     )
     db.execute("DELETE FROM wanted WHERE row IN (SELECT row FROM plan WHERE action = 'older')")
     plan_same_records(stage, by_send_id=operation.looks_up_keys_in is not None)
@@ -144,7 +139,7 @@ def doubts(stage: StagingArea, said: Sequence[str], about_all: Container[int], k
 def plan_hash(stage: StagingArea, definition: str) -> str:
     """What stands for the plan as a whole: the same rows with the same texts and actions give the same 16 hex digits."""
     part = "md5_number_lower(concat_ws(chr(31), action, key, digest, coalesce(known_id, '')))"
-    gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({GONE})"
+    gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({plan_statements.GONE})"
     wanted = """SELECT 'wanted' AS action, row || ' ' || place AS key, coalesce(target_key, '') AS digest, target_id AS known_id
         FROM (SELECT DISTINCT * FROM wanted)"""
     rows = stage.db.execute(
@@ -162,11 +157,7 @@ def plan_gone(stage: StagingArea) -> int:
     """
     stage.flush()
     db = stage.db
-    db.execute(
-        f"""CREATE TABLE gone AS
-        SELECT {stage.rows_in} + row_number() OVER (ORDER BY key) - 1 AS row, keys, key, id
-        FROM ({GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
-    )
+    db.execute(plan_statements.table_of_gone(stage.rows_in))
     db.execute(
         "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
     )
@@ -194,12 +185,7 @@ def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_la
         if chosen != "reject"
         else "'Other rows have the same key, the first of them row ' || first_row || '. Make the key unique, or choose with on_duplicate.'"
     )
-    column = operation.key_columns[0].replace("'", "''")
-    stage.db.execute(
-        f"""INSERT INTO rejected
-        SELECT s.row, s.keys, s.key, '{column}', NULL, 'DUPLICATE_KEY', {said}
-        FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
-    )
+    stage.db.execute(plan_statements.rejected_duplicates(operation.key_columns[0], said, extra))
     stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
     return "false"
 
@@ -209,22 +195,10 @@ def _reject_incomplete(stage: StagingArea) -> None:
     if stage.count("SELECT count(*) FROM incomplete") == 0:
         return
     db = stage.db
-    db.execute(
-        """INSERT INTO rejected
-        SELECT s.row, s.keys, s.key, i."column", i.property, i.code, i.message
-        FROM staged s JOIN plan p USING (row) JOIN incomplete i USING (row) WHERE p.action = 'create'"""
-    )
+    db.execute(plan_statements.REJECTED_INCOMPLETE)
     lacking = "SELECT p.row FROM plan p JOIN incomplete i USING (row) WHERE p.action = 'create'"
     db.execute(f"DELETE FROM staged WHERE row IN ({lacking})")
     db.execute("DELETE FROM plan WHERE row NOT IN (SELECT row FROM staged)")
-
-
-def _id_to_update(operation: Operation) -> str:
-    return "known_id" if operation.updates_by_known_id else _id_to_send(operation)
-
-
-def _id_to_send(operation: Operation) -> str:
-    return "own_id" if operation.looks_up_keys_in is None else "other_id"
 
 
 def _note_held(stage: StagingArea, held: Iterable[Intent]) -> str:
@@ -256,75 +230,13 @@ def _note_freed(stage: StagingArea) -> str:
     """Note the rows that shared a record with a row which has left the table; returns the SQL that says whether a row is one of them."""
     if not stage.count("SELECT count(*) FROM known WHERE code = 'SAME_RECORD'"):
         return "false"
-    stage.db.execute(
-        f"""CREATE TABLE freed AS SELECT key FROM known WHERE code = 'SAME_RECORD' AND NOT coalesce({SHARED_ID} IN (
-            SELECT h.id FROM known h JOIN staged USING (key)
-                WHERE h.id IS NOT NULL AND h.code IS DISTINCT FROM 'SAME_RECORD'), false)"""
-    )
+    stage.db.execute(plan_statements.TABLE_OF_FREED)
     return "s.key IN (FROM freed)"
-
-
-PASSING_CODES = (
-    "CONFLICT",
-    "ALREADY_EXISTS",
-    "OBJECT_ALREADY_EXISTS",
-    "CONFLICTING_UNIQUE_VALUE",
-    "OBJECT_NOT_FOUND",
-    "NO_RECORD",
-    "SAME_RECORD",
-    "AMBIGUOUS_MATCH",
-)
-"""Codes of refusals that are about another record or a state that passes."""
-
-PASSING = f"(k.category IN ('CONFLICT', 'OBJECT_NOT_FOUND') OR k.code IN {PASSING_CODES})"
-"""Whether a refusal is about another record or a passing state and not about the row, as SQL. Such rows are tried again."""
 
 
 def not_sent_again(stage: StagingArea) -> set[tuple[str, str]]:
     """Intent and key of what may be written late over newer values and was not sent again by this run: its row was not there."""
-    if not stage.count("SELECT count(*) FROM information_schema.tables WHERE table_name = 'at_large'"):
+    if not stage.has_table("at_large"):
         return set()
     stage.flush()
-    query = f"""SELECT a.intent, a.key FROM at_large a JOIN known k USING (key)
-        WHERE a.digest <> k.digest AND k.digest <> '' AND k.outcome IN {LIVE}
-        AND a.key NOT IN (SELECT key FROM plan JOIN settled USING (row))"""
-    return set(stage.db.execute(query).fetchall())
-
-
-def _action(
-    operation: Operation,
-    definition: str,
-    *,
-    full_refresh: bool,
-    part: str | None,
-    superseded: str,
-    waiting: str,
-    written_late: str,
-    freed: str,
-) -> str:
-    """The SQL that decides for one row."""
-    live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
-    cases = [f"WHEN {superseded} THEN 'older' WHEN {waiting} THEN 'unknown'"]
-    through = operation.looks_up_keys_in is not None
-    if through:
-        cases.append("WHEN o.id IS NULL THEN 'missing'")
-    if part is not None:
-        cases.append(f"WHEN k.as_of > {part} THEN 'older'")
-    if not full_refresh:
-        cases.append(f"WHEN k.code = '{REVERTED}' AND k.digest = s.digest THEN 'reverted'")
-    if not operation.updates_made_records:
-        cases.append(f"WHEN {live} THEN 'unchanged'")
-    if not full_refresh:
-        done = ", ".join(f"'{each}'" for each in operation.done_outcomes)
-        same = " AND o.id = k.id" if through else ""
-        cases.append(
-            f"WHEN k.outcome = 'rejected' AND k.digest = s.digest AND k.definition = '{definition}' AND NOT {freed} THEN 'rejected'"
-        )
-        cases.append(
-            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late}{same} THEN 'unchanged'"
-        )
-    if operation.updates_by_known_id:
-        cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")
-    else:
-        cases.append(f"ELSE '{operation.action}'")
-    return "CASE " + " ".join(cases) + " END"
+    return set(stage.db.execute(plan_statements.NOT_SENT_AGAIN).fetchall())

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.sync.batches.value_comparison import holds
+from hubspot_batch_dagster.sync.planning import plan_statements
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_hash
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.schema.drift import Drift
-from hubspot_batch_dagster.sync.staging.shared_records import MESSAGE
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 SAMPLE = 20
@@ -167,13 +167,7 @@ def preview(
 
 def _rejected(stage: StagingArea) -> pa.Table:
     """Rows rejected here, and rows that HubSpot rejected before and that have not changed since."""
-    query = f"""SELECT row, key, "column", property AS error_property, code AS error_code, message AS error_message FROM rejected
-        UNION ALL SELECT p.row, p.key, NULL, k.property, coalesce(k.code, k.category), k.message
-        FROM plan p JOIN known k USING (key) WHERE p.action = 'rejected'
-        UNION ALL SELECT row, key, NULL, NULL, 'NO_RECORD', 'There is no record for this key.' FROM plan WHERE action = 'missing'
-        UNION ALL SELECT p.row, p.key, NULL, NULL, 'SAME_RECORD', {MESSAGE} FROM plan p JOIN same q USING (row)
-        ORDER BY row"""
-    return stage.table(query)
+    return stage.table(plan_statements.REJECTED)
 
 
 def _changes(

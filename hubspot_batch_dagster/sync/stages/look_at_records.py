@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, MissingScopes
 from hubspot_batch_dagster.sync.context import RunContext
-from hubspot_batch_dagster.sync.planning.guards import GONE
+from hubspot_batch_dagster.sync.planning import plan_statements
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 MOST = 100
@@ -88,7 +88,7 @@ def _queries(run: RunContext) -> Iterator[str]:
         return
     yield _CHANGED
     if run.operation.archives_gone:
-        yield f"SELECT id FROM ({GONE})"
+        yield f"SELECT id FROM ({plan_statements.GONE})"
     if run.operation.looks_up_keys_in is not None:
         yield _OF_ANOTHER_SYNC
     yield _KNOWN

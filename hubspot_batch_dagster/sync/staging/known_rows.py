@@ -15,15 +15,12 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
+from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 from hubspot_batch_dagster.table.parquet import stored_batches
-
-_COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
-    category, code, property, message, correlation_id, warning, associations, former, as_of"""
-
 
 _NEEDED = {"_key", "_digest", "_definition", *RESERVED}
 
@@ -57,41 +54,35 @@ def attach(
     _check_order(stage, order)
     struct = stage.type_of_keys()
     if path is None:
-        db.execute(f"CREATE VIEW base AS SELECT {_COLUMNS} FROM ({_nothing(struct)}) WHERE false")
+        db.execute(
+            f"CREATE VIEW base AS SELECT {staging_statements.COLUMNS} FROM ({_nothing(struct)}) WHERE false"
+        )
     else:
         if stage.rows_in == 0:  # an empty source says nothing of the types
             struct = _types_of_keys(stage, path)
             for table in ("staged", "rejected"):
                 db.execute(f"ALTER TABLE {table} ALTER COLUMN keys TYPE {struct} USING NULL::{struct}")
         keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
-        location = str(in_this_spelling(stage, path)).replace("'", "''")
-        kept = _exactly(stage, f"struct_pack({keys})", struct, location)
+        file = str(in_this_spelling(stage, path))
         db.execute(
-            f"""CREATE VIEW base AS SELECT _key AS key, {kept} AS keys,
-            hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
-            error_category AS category, error_code AS code, error_property AS property, error_message AS message,
-            correlation_id, warning, {_optional(path, "_associations")} AS associations, {_optional(path, "_former")} AS former, {_optional(path, "_as_of")} AS as_of
-            FROM read_parquet('{location}')"""
+            staging_statements.view_of_base(
+                file,
+                keys=_exactly(stage, f"struct_pack({keys})", struct, file),
+                associations=_optional(path, "_associations"),
+                former=_optional(path, "_former"),
+                as_of=_optional(path, "_as_of"),
+            )
         )
     stage.recovered = stage.count("SELECT count(*) FROM recovered") > 0
     if not stage.recovered:
         db.execute("CREATE VIEW known AS FROM base")
         return
     db.execute(
-        f"""CREATE TABLE known AS
-        WITH last AS (SELECT key, max(seq) AS seq FROM recovered GROUP BY key),
-        fresh AS (SELECT r.* FROM recovered r JOIN last USING (key, seq)),
-        found AS (SELECT key, arg_max(id, seq) AS id FROM recovered WHERE id IS NOT NULL GROUP BY key)
-        SELECT {_COLUMNS} FROM base ANTI JOIN fresh USING (key)
-        UNION ALL
-        SELECT f.key, coalesce(b.keys, {_keys_from_text(stage.key_columns, struct)}), coalesce(found.id, b.id),
-            f.outcome, f.digest, {literal(definition)} AS definition, f.settled_at,
-            f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
-            -- nothing is known of them: they are written again, but for rows that an undo took back
-            CASE WHEN f.code = '{REVERTED}' THEN b.associations END AS associations,
-            CASE WHEN found.id <> b.id AND f.outcome <> 'created' THEN concat_ws(';', b.former, b.id) ELSE b.former END AS former,
-            {"greatest(b.as_of, w.as_of)" if order else "b.as_of"} AS as_of
-        FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key){_joined_order(order)}"""
+        staging_statements.table_of_known(
+            keys_from_text=_keys_from_text(stage.key_columns, struct),
+            definition=definition,
+            order=[str(each) for each in order],
+        )
     )
     # Two lines of one record were never held against each other: the one that stays is sent again.
     db.execute(
@@ -115,15 +106,6 @@ def _check_order(stage: StagingArea, order: Sequence[Path]) -> None:
                 f"The file {each}, which says how new the rows are that a killed run sent, cannot be read: {error}",
                 remedy="Restore it. Or delete it: then an older partition may go over what that run sent.",
             ) from None
-
-
-def _joined_order(order: Sequence[Path]) -> str:
-    """How new the rows are that killed runs were about to send, by key and values: the same values are as new, sent or not."""
-    if not order:
-        return ""
-    files = ", ".join(literal(str(each)) for each in order)
-    return f""" LEFT JOIN (SELECT key, digest, max(as_of) AS as_of FROM read_parquet([{files}]) GROUP BY ALL) w
-        ON w.key = f.key AND w.digest = f.digest"""
 
 
 def check_key_types(
@@ -188,11 +170,7 @@ def attach_other(stage: StagingArea, path: Path | None, sync: str, key_columns: 
             f"The ids table of {sync!r} has the key {found}, and this operation gives {list(key_columns)}.",
             remedy="Give key= as many columns, in the same order.",
         )
-    location = str(in_this_spelling(stage, path)).replace("'", "''")
-    stage.db.execute(
-        f"""CREATE VIEW others AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
-        WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
-    )
+    stage.db.execute(f"CREATE VIEW others AS {_living(stage, path)}")
 
 
 def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str, table: str) -> None:
@@ -216,11 +194,13 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
             f"The ids table of {sync!r} has the key {found['key']}, and a cell holds one value.",
             remedy="Join its ids table to your rows, and give the column with the record ids without through=.",
         )
-    location = str(in_this_spelling(stage, path)).replace("'", "''")
-    stage.db.execute(
-        f"""CREATE TABLE {table} AS SELECT _key AS key, hs_object_id AS id FROM read_parquet('{location}')
+    stage.db.execute(f"CREATE TABLE {table} AS {_living(stage, path)}")
+
+
+def _living(stage: StagingArea, path: Path) -> str:
+    """The keys and record ids of an ids table, but for archived records, as SQL."""
+    return f"""SELECT _key AS key, hs_object_id AS id FROM read_parquet({literal(str(in_this_spelling(stage, path)))})
         WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
-    )
 
 
 def no_ids(stage: StagingArea, table: str) -> None:
@@ -243,13 +223,7 @@ def write_order(stage: StagingArea, path: Path, part: str | None) -> bool:
     """
     if part is None and not stage.has_order:
         return False
-    order = _order(stage, "s", part)
-    target = str(path).replace("'", "''")
-    stage.db.execute(
-        f"""COPY (SELECT s.key, s.digest, {order} AS as_of FROM staged s JOIN plan p USING (row)
-            WHERE p.action NOT IN ('unchanged', 'older', 'rejected', 'reverted'))
-        TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
-    )
+    stage.db.execute(staging_statements.file_of_order(str(path), _order(stage, "s", part)))
     return True
 
 
@@ -274,38 +248,28 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, par
     keys = ", ".join(
         f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns if name != "hs_object_id"
     )
-    meta = metadata.replace("'", "''")
-    target = str(path).replace("'", "''")
-    kept = """SELECT k.* REPLACE (CASE WHEN t.id IS NULL OR k.code = 'SAME_RECORD' THEN k.id END AS id, CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
-        FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
+    kept = staging_statements.KEPT
     if stage.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0:
         kept = "FROM known"  # a first run: a join with nothing would still hash all that moved
     newer = _order(stage, "f", part)
-    if (
-        part is not None or stage.has_order
-    ):  # a row that a newer one repeats has the values of that one from now on
-        seen = f"""SELECT f.key, max({newer}) AS newer FROM final f
-            WHERE f.outcome = 'unchanged' AND NOT f.moved AND f.code IS DISTINCT FROM '{OLDER}' GROUP BY f.key"""
-        kept = f"SELECT k.* REPLACE (greatest(k.as_of, n.newer) AS as_of) FROM ({kept}) k LEFT JOIN ({seen}) n USING (key)"
-    known = f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
+    if part is not None or stage.has_order:
+        kept = staging_statements.kept_as_newer(kept, newer)
+    both = " UNION ALL ".join(
+        f"SELECT {staging_statements.COLUMNS} FROM {name}" for name in ("kept", "moved")
+    )
     stage.db.execute(
-        f"""COPY (
-            WITH moved AS (
-                SELECT f.key, f.keys, f.id, f.outcome, f.digest, '{definition}' AS definition, f.settled_at AS synced_at,
-                    f.category, f.code, f.property, f.message, f.correlation_id, f.warning, k.associations,
-                    nullif(concat_ws(';', k.former, f.former), '') AS former,
-                    greatest(k.as_of, {newer}) AS as_of
-                FROM final f LEFT JOIN known k USING (key) WHERE f.moved),
-            taken AS (SELECT id, key FROM moved
-                WHERE id IS NOT NULL AND outcome <> 'archived' AND code IS DISTINCT FROM 'SAME_RECORD'),
-            kept AS ({kept}),
-            every AS ({_with_associations(stage, f"SELECT {_COLUMNS} FROM kept UNION ALL SELECT {_COLUMNS} FROM moved")})
-            SELECT {keys + ", " if keys else ""}coalesce(id, {known}) AS hs_object_id, outcome, synced_at,
-                category AS error_category, code AS error_code, property AS error_property, message AS error_message,
-                correlation_id, warning, key AS _key, digest AS _digest, definition AS _definition,
-                associations AS _associations, former AS _former, as_of AS _as_of
-            FROM every
-        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{META.decode()}: '{meta}'}})"""
+        staging_statements.file_of_ids(
+            str(path),
+            f"KV_METADATA {{{META.decode()}: {literal(metadata)}}}",
+            keys=f"{keys}, " if keys else "",
+            key_as_id=f"keys.{quoted('hs_object_id')}::VARCHAR"
+            if "hs_object_id" in stage.key_columns
+            else "NULL",
+            kept=kept,
+            every=_with_associations(stage, both),
+            newer=newer,
+            definition=definition,
+        )
     )
 
 
@@ -356,7 +320,7 @@ def _with_associations(stage: StagingArea, lines: str) -> str:
 
 
 def _nothing(struct: str) -> str:
-    names = [name.strip() for name in _COLUMNS.split(",")]
+    names = [name.strip() for name in staging_statements.COLUMNS.split(",")]
     empty = "".join(
         f", NULL::VARCHAR AS {name}" for name in names if name not in ("key", "keys", "synced_at")
     )
@@ -365,17 +329,16 @@ def _nothing(struct: str) -> str:
 
 def _types_of_keys(stage: StagingArea, path: Path) -> str:
     """The key columns of an ids table as the type of a struct."""
-    location = str(path).replace("'", "''")
     found = stage.db.execute(
-        f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet('{location}'))"
+        f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet({literal(str(path))}))"
     ).fetchall()
     types = dict(found)
     return f"STRUCT({', '.join(f'{quoted(name)} {types[name]}' for name in stage.key_columns)})"
 
 
-def _exactly(stage: StagingArea, keys: str, struct: str, location: str) -> str:
+def _exactly(stage: StagingArea, keys: str, struct: str, file: str) -> str:
     """The stored key columns with the types of this run's; null where a value would become another, as '007' would as 7."""
-    query = f"SELECT column_type FROM (DESCRIBE SELECT {keys} AS keys FROM read_parquet('{location}'))"
+    query = f"SELECT column_type FROM (DESCRIBE SELECT {keys} AS keys FROM read_parquet({literal(file)}))"
     stored = str(stage.db.execute(query).fetchall()[0][0])
     if stored == struct:
         return keys

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE
-
-_FORMER = (
-    """SELECT unnest(string_split(former, ';')) AS id, key, outcome FROM known WHERE former IS NOT NULL"""
-)
-"""The ids that records had before they were merged, and whose they are, as SQL."""
 
 
 class RecordOwners:
@@ -25,18 +20,12 @@ class RecordOwners:
 
     def claimed(self, ids: Sequence[str]) -> set[str]:
         """Which of some record ids belong to a row already, of this table or not."""
-        query = f"""SELECT id FROM known WHERE id IN (SELECT unnest($ids)) AND outcome <> 'archived'
-            UNION SELECT id FROM settled WHERE id IN (SELECT unnest($ids))
-            UNION SELECT id FROM ({_FORMER}) WHERE id IN (SELECT unnest($ids)) AND outcome <> 'archived'"""
-        mine = {str(found) for (found,) in self._stage.ask(query, {"ids": list(ids)})}
+        mine = {str(found) for (found,) in self._stage.ask(staging_statements.CLAIMED, {"ids": list(ids)})}
         return mine | self._stage.elsewhere.claimed([each for each in ids if each not in mine])
 
     def keys(self, ids: Sequence[str]) -> dict[str, str]:
         """Record id, of today or from before a merge, -> key of the row of this table that has the record."""
-        those = f"l.id IN (SELECT unnest($ids)) AND l.outcome IN {LIVE} AND row < {self._stage.rows_in}"
-        query = f"""SELECT l.id, l.key FROM ({_FORMER}) l JOIN staged USING (key) WHERE {those}
-            UNION ALL SELECT l.id, l.key FROM known l JOIN staged USING (key) WHERE {those}
-            UNION ALL SELECT l.id, s.key FROM settled l JOIN staged s USING (row) WHERE {those}"""
+        query = staging_statements.keys_of_records(self._stage.rows_in)
         found = {str(record): str(key) for record, key in self._stage.ask(query, {"ids": list(ids)})}
         return {**self._stage.elsewhere.keys_of([each for each in ids if each not in found]), **found}
 

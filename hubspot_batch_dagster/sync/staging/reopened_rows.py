@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 
@@ -27,12 +28,7 @@ def reopen(stage: StagingArea, unmade: Sequence[str], *, updates: bool) -> int:
     """
     stage.flush()
     db = stage.db
-    db.execute(
-        """CREATE OR REPLACE TABLE reopened AS SELECT row, NULL::VARCHAR AS id FROM plan
-        WHERE key IN (SELECT unnest(?)) AND action IN ('create', 'unknown')
-            AND row NOT IN (SELECT row FROM incomplete)""",
-        [list(unmade)],
-    )
+    db.execute(staging_statements.TABLE_OF_REOPENED, [list(unmade)])
     if updates:
         db.execute(
             """INSERT INTO reopened SELECT row, arg_max(id, seq) FROM settled JOIN plan USING (row)

@@ -7,23 +7,10 @@ anything is sent; else it shows when the answers name one record for two rows.
 from __future__ import annotations
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
-from hubspot_batch_dagster.sync.batches.verdict import SAME_RECORD, Verdict, outcomes_of, same_record
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of, same_record
+from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE
-
-FORMERLY = "HubSpot says that this row and an earlier one are the same record "
-"""How the message began in ids tables whose lines did not keep the record's id."""
-
-SHARED_ID = f"coalesce(id, nullif(regexp_extract(message, '{FORMERLY}([0-9]+)', 1), ''))"
-"""The record of a line that was rejected because another row has it, as SQL."""
-
-_PERHAPS_WRITTEN = "outcome = 'rejected' AND stale AND id IS NOT NULL"
-"""A row whose record is another row's, and over whose values it was perhaps written, as SQL."""
-
-MESSAGE = (
-    f"'{SAME_RECORD}' || q.id || '; the other row has the key ' || q.owner || '. Leave one of the two out.'"
-)
-"""The reason of a row that was not sent because of ``same``, as SQL."""
 
 
 def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
@@ -35,7 +22,7 @@ def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
     """
     db = stage.db
     db.execute("CREATE TABLE same (row BIGINT, id VARCHAR, owner VARCHAR)")
-    several = [f"SELECT {SHARED_ID} AS id FROM known WHERE code = 'SAME_RECORD'"]
+    several = [f"SELECT {staging_statements.SHARED_ID} AS id FROM known WHERE code = 'SAME_RECORD'"]
     if stage.recovered:
         several.append(f"SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1")
     if by_send_id:
@@ -45,16 +32,7 @@ def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
     if not stage.count(f"SELECT count(*) FROM ({' UNION ALL '.join(several)})"):
         return
     record = "coalesce(p.send_id, p.known_id)" if by_send_id else "p.known_id"
-    db.execute(
-        f"""INSERT INTO same
-        WITH several AS ({" UNION ".join(several)})
-        SELECT row, id, owner FROM (
-            SELECT p.row, {record} AS id, first_value(p.key) OVER one AS owner, row_number() OVER one AS place
-            FROM plan p LEFT JOIN known k USING (key)
-            WHERE {record} IN (FROM several) AND k.outcome IS DISTINCT FROM 'archived' AND p.action NOT IN ('unknown', 'older')
-            WINDOW one AS (PARTITION BY {record} ORDER BY k.outcome IN {LIVE} DESC NULLS LAST, p.row))
-        WHERE place > 1"""
-    )
+    db.execute(staging_statements.rows_of_same(several, record))
     db.execute("UPDATE plan SET action = 'same' WHERE row IN (SELECT row FROM same)")
 
 
@@ -71,24 +49,7 @@ def settle_shared_records(stage: StagingArea, *, again: bool, at: float) -> int:
         How many rows are to be sent again: :meth:`StagingArea.batches` gives them with ``reopened``.
     """
     stage.flush()
-    stage.db.execute(
-        f"""CREATE OR REPLACE TABLE shared AS
-        WITH twice AS (
-            SELECT id FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id HAVING min(row) < max(row)
-            UNION SELECT t.id FROM settled t JOIN plan p ON p.known_id = t.id
-            WHERE p.action IN ('unchanged', 'reverted') AND t.outcome IN {LIVE} AND p.row <> t.row
-            UNION SELECT id FROM settled WHERE {_PERHAPS_WRITTEN}),
-        claims AS (
-            SELECT row, id, bool_or(outcome <> 'unchanged') AS wrote FROM settled JOIN twice USING (id)
-            WHERE outcome IN {LIVE} GROUP BY row, id
-            UNION SELECT row, known_id, false FROM plan JOIN twice ON id = known_id
-            WHERE action IN ('unchanged', 'reverted')),
-        rows AS (SELECT row, id, bool_or(wrote) AS wrote, true AS owns FROM claims GROUP BY row, id
-            UNION ALL SELECT row, id, true, false FROM settled WHERE {_PERHAPS_WRITTEN} AND row NOT IN (SELECT row FROM claims))
-        SELECT row, id, wrote, min(row) FILTER (owns) OVER one AS first, count(*) FILTER (wrote) OVER one AS writes
-        FROM rows WINDOW one AS (PARTITION BY id)
-        QUALIFY first IS NOT NULL"""
-    )
+    stage.db.execute(staging_statements.TABLE_OF_SHARED)
     if not stage.count("SELECT count(*) FROM shared"):
         return 0
     stage.settled(_losers(stage, at))

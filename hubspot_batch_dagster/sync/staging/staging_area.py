@@ -30,7 +30,7 @@ from hubspot_batch_dagster.sync.batches.packed_batch import (
     packed,
 )
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
-from hubspot_batch_dagster.sync.staging import spill_file
+from hubspot_batch_dagster.sync.staging import spill_file, staging_statements
 from hubspot_batch_dagster.sync.staging.database import (
     REASONS,
     make_tables,
@@ -244,12 +244,7 @@ class StagingArea:
         """The plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
         only = "AND row IN (SELECT row FROM reopened)" if reopened else ""
         for low in range(0, self.rows_in, SORTED_AT_ONCE):
-            yield from self.stream(
-                f"""SELECT row, key, digest, action, send_id FROM plan
-                WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate')
-                    AND row >= {low} AND row < {low + SORTED_AT_ONCE} {only} ORDER BY row""",
-                READ_AT_ONCE,
-            )
+            yield from self.stream(staging_statements.planned_to_send(low, low + SORTED_AT_ONCE, only))
 
     def _grouped(self, planned: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[Action, pa.Table]]:
         """Planned rows with their texts, in tables of one action and of whole batches, but for the last of each action."""
@@ -308,13 +303,7 @@ class StagingArea:
             )
         start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
         same = f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"  # one email in other letters is one record
-        query = f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
-                SELECT s.id FROM staged s JOIN rejected r ON {same}
-                WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
-            AND id NOT IN (SELECT s.id FROM staged s JOIN plan p USING (row)
-                GROUP BY s.id HAVING bool_or(p.action = 'reverted') AND NOT bool_or(p.action = 'associate'))
-            GROUP BY id ORDER BY id"""
-        for chunk in self.stream(query, size):
+        for chunk in self.stream(staging_statements.records_of_targets(same), size):
             columns = chunk.to_pydict()
             yield list(zip(columns["id"], columns["targets"], strict=True))
 

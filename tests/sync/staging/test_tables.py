@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -117,9 +119,21 @@ def test_who_writes_and_reads_a_table_names_it(name: str) -> None:
     """Each module that the map names speaks of the table."""
     stem = "ids_of_" if name == "ids_of_0" else name
     for module in (*TABLES[name].written_by, *TABLES[name].read_by):
-        source = (SYNC / f"{module}.py").read_text()
+        source = with_statements((SYNC / f"{module}.py").read_text())
         speaks = stem in source or (name == "ids_of_0" and "ids_tables" in source) or "{table}" in source
         assert speaks, f"{module} does not name {name}"
+
+
+def with_statements(source: str) -> str:
+    """A module's text, with that of the named statements which it executes."""
+    for package, module in re.findall(
+        r"from (hubspot_batch_dagster\.sync\.\w+) import (\w+_statements)", source
+    ):
+        named = importlib.import_module(f"{package}.{module}")
+        for name in set(re.findall(rf"{module}\.(\w+)", source)):
+            found = getattr(named, name, "")
+            source += found if isinstance(found, str) else inspect.getsource(found)
+    return source
 
 
 def test_the_page_on_the_architecture_has_the_map() -> None:
