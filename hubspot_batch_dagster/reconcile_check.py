@@ -11,7 +11,7 @@ from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.sync.state.names import joined_name
 
 if TYPE_CHECKING:
-    from hubspot_batch_dagster.sync.reconcile import Reconciliation
+    from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation
 
 NAME = "still_in_hubspot"
 

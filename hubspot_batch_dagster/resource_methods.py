@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.sync.options import RunReport
     from hubspot_batch_dagster.sync.planning.preview import SyncPlan
-    from hubspot_batch_dagster.sync.reconcile import Reconciliation
+    from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation
     from hubspot_batch_dagster.sync.result import SyncResult
 
 

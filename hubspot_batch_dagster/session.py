@@ -23,7 +23,7 @@ from hubspot_batch_dagster.sync.options import RunOptions, RunReport
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.read import read_records
-from hubspot_batch_dagster.sync.reconcile import Reconciliation, reconcile
+from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation, reconcile
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 from hubspot_batch_dagster.sync.result import SyncResult

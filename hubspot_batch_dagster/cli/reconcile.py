@@ -19,7 +19,7 @@ from hubspot_batch_dagster.cli.output import output_options, show
 from hubspot_batch_dagster.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from hubspot_batch_dagster.sync.reconcile import Reconciliation
+    from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation
 
 
 @click.command()

@@ -9,7 +9,7 @@ from bench.sync_bench import SETTINGS, Bench, lines, shown
 
 from hubspot_batch_dagster import Association, Create, Update
 from hubspot_batch_dagster.emulator import Emulator
-from hubspot_batch_dagster.sync.reconcile import reconcile
+from hubspot_batch_dagster.sync.reconciliation.reconcile import reconcile
 
 BOSS, STAFF = 901, 902
 

@@ -9,7 +9,7 @@ from bench.sync_bench import Bench, shown
 
 from hubspot_batch_dagster import Associate, Association, Update, Upsert
 from hubspot_batch_dagster.emulator import Fault
-from hubspot_batch_dagster.sync.reconcile import reconcile
+from hubspot_batch_dagster.sync.reconciliation.reconcile import reconcile
 from hubspot_batch_dagster.sync.run import RunOptions
 from hubspot_batch_dagster.sync.undo import Undo, plan_undo, undo
 

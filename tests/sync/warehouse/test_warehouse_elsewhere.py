@@ -10,7 +10,7 @@ from bench.warehouse_bench import ALWAYS, FIRMS, Database, cities, moved, told
 
 from hubspot_batch_dagster import Association, Create, Update, Upsert
 from hubspot_batch_dagster.api.errors import InputError, Overtaken, StoreError
-from hubspot_batch_dagster.sync.reconcile import reconcile
+from hubspot_batch_dagster.sync.reconciliation.reconcile import reconcile
 from hubspot_batch_dagster.sync.state import rename
 from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.rename import rename_sync

@@ -23,7 +23,7 @@ from hubspot_batch_dagster.sync.associations.kept_lines import (
 from hubspot_batch_dagster.sync.associations.lines import hashed
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter, Targets, has
-from hubspot_batch_dagster.sync.reconciled_table import ReconciledTable
+from hubspot_batch_dagster.sync.reconciliation.reconciled_table import ReconciledTable
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records

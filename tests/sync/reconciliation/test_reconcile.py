@@ -9,7 +9,7 @@ from bench.sync_bench import Bench
 
 from hubspot_batch_dagster import Upsert
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.sync.reconcile import Reconciliation, reconcile
+from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation, reconcile
 
 PEOPLE = Upsert("contacts", key="id", properties=["email", "city"])
 RECREATED = Upsert("contacts", key="id", properties=["email", "city"], if_missing="recreate")

@@ -18,12 +18,12 @@ import pyarrow as pa
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.models import HistoricalValue, Record
-from hubspot_batch_dagster.sync.associations.reconciliation import (
+from hubspot_batch_dagster.sync.reconciliation.association_reconciliation import (
     AssociationReader,
     AssociationReconciliation,
 )
-from hubspot_batch_dagster.sync.marks import OF_ASSOCIATIONS, Mark, marks_of, repaired
-from hubspot_batch_dagster.sync.reconciled_table import ReconciledTable
+from hubspot_batch_dagster.sync.reconciliation.marks import OF_ASSOCIATIONS, Mark, marks_of, repaired
+from hubspot_batch_dagster.sync.reconciliation.reconciled_table import ReconciledTable
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy

@@ -10,7 +10,7 @@ from bench.association_rows import PLAIN, associated, by_email, people
 from bench.sync_bench import Bench, lines, shown
 
 from hubspot_batch_dagster import Associate, Association, Upsert
-from hubspot_batch_dagster.sync.reconcile import Reconciliation, reconcile
+from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation, reconcile
 from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
