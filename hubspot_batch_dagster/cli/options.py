@@ -82,7 +82,6 @@ _ACCOUNT = (
         help="API version.",
     ),
 )
-ACCOUNT_FIELDS = ("client_id", "client_secret", "refresh_token", "portal_id", "base_url", "version")
 
 
 def store_options(command: Command) -> Command:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from hubspot_batch_dagster.emulator.associating import (
     associate,
@@ -17,6 +18,8 @@ from hubspot_batch_dagster.emulator.inputs import too_many
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.table import Table
 
+T = TypeVar("T")
+
 MAX_ARCHIVE_SOURCES = 100
 PAGE = 500
 
@@ -27,12 +30,7 @@ def create(portal: Portal, request: Request) -> Answer:
     typed = [(item, _types(portal, source, target, item)) for item in inputs]
     results: list[Json] = []
     errors: list[Json] = []
-    for item, types in typed:
-        problem = pair_problem(portal, source, target, item)
-        if problem is not None:
-            errors.append(problem)
-            continue
-        source_id, target_id = living_ids(source, target, item)
+    for source_id, target_id, types in sound_pairs(portal, source, target, typed, errors):
         _replace(portal, source, source_id, target, target_id, types, request)
         results.append(_pair(portal, request, source, source_id, target, target_id))
     return envelope(portal, results, errors, status=200 if request.version == "2026-09" else 201)
@@ -44,12 +42,9 @@ def create_default(portal: Portal, request: Request) -> Answer:
     plain = _plain(portal, source, target)
     results: list[Json] = []
     errors: list[Json] = []
-    for item in inputs:
-        problem = pair_problem(portal, source, target, item)
-        if problem is not None:
-            errors.append(problem)
-            continue
-        source_id, target_id = living_ids(source, target, item)
+    for source_id, target_id, _ in sound_pairs(
+        portal, source, target, ((each, None) for each in inputs), errors
+    ):
         results += _associate_plain(portal, source, source_id, target, target_id, plain, request)
     return envelope(portal, results, errors, status=200)
 
@@ -98,11 +93,7 @@ def archive_labels(portal: Portal, request: Request) -> Answer:
     for item, types in typed:
         source_id, target_id = living_ids(source, target, item)
         for kind in types:
-            if kind.label is None:
-                dissociate(portal, source, source_id, target, target_id, request)
-            else:
-                portal.associations.remove(kind, source_id, target_id)
-                note_association(portal, "dissociated", kind, source_id, target_id, request.n)
+            take_off(portal, kind, source, source_id, target, target_id, request)
         results.append({"from": {"id": source_id}, "to": {"id": target_id}})
     return _archived(portal, request, results)
 
@@ -160,6 +151,39 @@ def start(portal: Portal, request: Request, most: int) -> tuple[Table, Table, li
     if len(inputs) > most:
         raise too_many(most)
     return source, target, inputs
+
+
+def sound_pairs(
+    portal: Portal,
+    source: Table,
+    target: Table,
+    inputs: Iterable[tuple[Json, T]],
+    errors: list[Json],
+) -> Iterator[tuple[str, str, T]]:
+    """Give the ids of each pair that can be associated, with what came beside it; the others' errors go to a list."""
+    for item, more in inputs:
+        problem = pair_problem(portal, source, target, item)
+        if problem is None:
+            yield *living_ids(source, target, item), more
+        else:
+            errors.append(problem)
+
+
+def take_off(
+    portal: Portal,
+    kind: AssociationType,
+    source: Table,
+    source_id: str,
+    target: Table,
+    target_id: str,
+    request: Request,
+) -> None:
+    """Take a type off a pair; the plain one takes all others with it."""
+    if kind.label is None:
+        dissociate(portal, source, source_id, target, target_id, request)
+    else:
+        portal.associations.remove(kind, source_id, target_id)
+        note_association(portal, "dissociated", kind, source_id, target_id, request.n)
 
 
 def _one_pair(portal: Portal, request: Request) -> tuple[Table, str, Table, str]:

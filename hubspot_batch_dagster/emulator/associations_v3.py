@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from hubspot_batch_dagster.emulator.associating import associate, note_association
 from hubspot_batch_dagster.emulator.association_batch import (
-    dissociate,
     living_id,
     living_ids,
     nothing_found,
     pair_problem,
+    sound_pairs,
     start,
+    take_off,
 )
 from hubspot_batch_dagster.emulator.association_types import AssociationType, v3_name
 from hubspot_batch_dagster.emulator.batch import envelope, shown
@@ -24,12 +25,7 @@ def create(portal: Portal, request: Request) -> Answer:
     typed = [(item, _type(portal, source, target, item.get("type"))) for item in inputs]
     results: list[Json] = []
     errors: list[Json] = []
-    for item, kind in typed:
-        problem = pair_problem(portal, source, target, item)
-        if problem is not None:
-            errors.append(problem)
-            continue
-        source_id, target_id = living_ids(source, target, item)
+    for source_id, target_id, kind in sound_pairs(portal, source, target, typed, errors):
         associate(portal, source.name, source_id, target.name, target_id, [kind])
         note_association(portal, "associated", kind, source_id, target_id, request.n)
         request.committed.append(source_id)
@@ -58,11 +54,7 @@ def archive(portal: Portal, request: Request) -> Answer:
     typed = [(item, _type(portal, source, target, item.get("type"))) for item in inputs]
     for item, kind in typed:
         source_id, target_id = living_ids(source, target, item)
-        if kind.label is None:
-            dissociate(portal, source, source_id, target, target_id, request)
-        else:
-            portal.associations.remove(kind, source_id, target_id)
-            note_association(portal, "dissociated", kind, source_id, target_id, request.n)
+        take_off(portal, kind, source, source_id, target, target_id, request)
     return Answer(204)
 
 

@@ -85,12 +85,9 @@ def _association_routes() -> tuple[Route, ...]:
             for name, (path, handler, access) in batch.items()
         ),
         *(
-            Route(method, f"{pair}/{path}", f"associations.{name}", handler, "associations", access, FOUR)
-            for method, path, name, handler, access in labels
-        ),
-        *(
-            Route(method, f"{one}/{path}", f"associations.{name}", handler, "associations", access, FOUR)
-            for method, path, name, handler, access in single
+            Route(method, f"{where}/{path}", f"associations.{name}", handler, "associations", access, FOUR)
+            for where, routes in ((pair, labels), (one, single))
+            for method, path, name, handler, access in routes
         ),
     )
 
@@ -131,37 +128,44 @@ def _limit_routes() -> tuple[Route, ...]:
 
 
 def _validation_routes() -> tuple[Route, ...]:
-    many, rules = "/crm/property-validations/{type}", property_validations
-    return tuple(
-        Route(method, f"{many}{path}", f"validations.{name}", handler, access=f"schema.{verb}")
-        for method, path, name, handler, verb in (
-            ("GET", "", "list", rules.list_rules, "read"),
-            ("GET", "/{name}", "read", rules.read_rules, "read"),
-            ("GET", "/{name}/rule-type/{rule}", "read_rule", rules.read_rule, "read"),
-            ("PUT", "/{name}/rule-type/{rule}", "put_rule", rules.put_rule, "write"),
-        )
+    rules = property_validations
+    return _definition_routes(
+        "/crm/property-validations/{type}",
+        "validations",
+        ("GET", "", "list", rules.list_rules, "read"),
+        ("GET", "/{name}", "read", rules.read_rules, "read"),
+        ("GET", "/{name}/rule-type/{rule}", "read_rule", rules.read_rule, "read"),
+        ("PUT", "/{name}/rule-type/{rule}", "put_rule", rules.put_rule, "write"),
     )
 
 
 def _property_routes() -> tuple[Route, ...]:
-    many, definitions = "/crm/properties/{type}", property_definitions
+    definitions = property_definitions
+    return _definition_routes(
+        "/crm/properties/{type}",
+        "properties",
+        ("POST", "/batch/create", "batch_create", definitions.batch_create, "write"),
+        ("POST", "/batch/read", "batch_read", definitions.batch_read, "read"),
+        ("POST", "/batch/archive", "batch_archive", definitions.batch_archive, "write"),
+        ("GET", "/groups", "groups.list", definitions.list_groups, "read"),
+        ("POST", "/groups", "groups.create", definitions.create_group, "write"),
+        ("GET", "/groups/{name}", "groups.read", definitions.read_group, "read"),
+        ("PATCH", "/groups/{name}", "groups.update", definitions.update_group, "write"),
+        ("DELETE", "/groups/{name}", "groups.archive", definitions.archive_group, "write"),
+        ("GET", "", "list", definitions.list_properties, "read"),
+        ("POST", "", "create", definitions.create_property, "write"),
+        ("GET", "/{name}", "read", definitions.read_property, "read"),
+        ("PATCH", "/{name}", "update", definitions.update_property, "write"),
+        ("DELETE", "/{name}", "archive", definitions.archive_property, "write"),
+    )
+
+
+def _definition_routes(
+    many: str, group: str, *routes: tuple[str, str, str, Handler, str]
+) -> tuple[Route, ...]:
     return tuple(
-        Route(method, f"{many}{path}", f"properties.{name}", handler, access=f"schema.{verb}")
-        for method, path, name, handler, verb in (
-            ("POST", "/batch/create", "batch_create", definitions.batch_create, "write"),
-            ("POST", "/batch/read", "batch_read", definitions.batch_read, "read"),
-            ("POST", "/batch/archive", "batch_archive", definitions.batch_archive, "write"),
-            ("GET", "/groups", "groups.list", definitions.list_groups, "read"),
-            ("POST", "/groups", "groups.create", definitions.create_group, "write"),
-            ("GET", "/groups/{name}", "groups.read", definitions.read_group, "read"),
-            ("PATCH", "/groups/{name}", "groups.update", definitions.update_group, "write"),
-            ("DELETE", "/groups/{name}", "groups.archive", definitions.archive_group, "write"),
-            ("GET", "", "list", definitions.list_properties, "read"),
-            ("POST", "", "create", definitions.create_property, "write"),
-            ("GET", "/{name}", "read", definitions.read_property, "read"),
-            ("PATCH", "/{name}", "update", definitions.update_property, "write"),
-            ("DELETE", "/{name}", "archive", definitions.archive_property, "write"),
-        )
+        Route(method, f"{many}{path}", f"{group}.{name}", handler, access=f"schema.{verb}")
+        for method, path, name, handler, verb in routes
     )
 
 

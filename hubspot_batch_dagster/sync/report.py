@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
+from hubspot_batch_dagster.sync.batches.verdict import ERROR_COLUMNS
 from hubspot_batch_dagster.sync.result import SyncResult
 
 pc: Any = pyarrow.compute  # its stubs know no texts as scalars
@@ -16,19 +17,7 @@ pc: Any = pyarrow.compute  # its stubs know no texts as scalars
 SHOWN_REASONS = 10
 SHOWN_ROWS = 3
 
-_NOT_KEYS = frozenset(
-    {
-        "row",
-        "column",
-        "error_category",
-        "error_code",
-        "error_property",
-        "error_message",
-        "correlation_id",
-        "warning",
-        "record_id",
-    }
-)
+_NOT_KEYS = frozenset({"row", "column", *ERROR_COLUMNS, "record_id"})
 
 
 @dataclass(frozen=True)

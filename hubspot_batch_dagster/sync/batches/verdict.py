@@ -11,6 +11,16 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 MESSAGE_LENGTH = 500
 """Characters of HubSpot's reason that are kept for a row."""
 
+ERROR_COLUMNS = (
+    "error_category",
+    "error_code",
+    "error_property",
+    "error_message",
+    "correlation_id",
+    "warning",
+)
+"""Why a row was not written, in every table of rows."""
+
 SAME_RECORD = "In HubSpot this row and another one are the same record "
 
 

@@ -22,7 +22,6 @@ from hubspot_batch_dagster.sync.schema.portal import Ask
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _BATCH = 100
-GROUP_LABEL = "Hubspot batch dagster"
 
 
 def planned_properties(

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
+from hubspot_batch_dagster.sync.batches.verdict import ERROR_COLUMNS
 from hubspot_batch_dagster.sync.state.identity import Identity
 
 FORMAT = 2
@@ -32,17 +33,7 @@ IN_PROGRESS = "in_progress.parquet"
 FORMERLY_IN_PROGRESS = "begun.parquet"
 """Its name in stores of the first version; still read."""
 
-RESERVED = (
-    "hs_object_id",
-    "outcome",
-    "synced_at",
-    "error_category",
-    "error_code",
-    "error_property",
-    "error_message",
-    "correlation_id",
-    "warning",
-)
+RESERVED = ("hs_object_id", "outcome", "synced_at", *ERROR_COLUMNS)
 """The columns that stand beside the key columns, under these names, in every ids table."""
 
 

@@ -7,18 +7,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.sync.batches.verdict import ERROR_COLUMNS
 from hubspot_batch_dagster.sync.staging.statements import listed, literal, quoted
 
 COLUMNS = {
     "hs_object_id": "VARCHAR",
     "outcome": "VARCHAR",
     "synced_at": "TIMESTAMP WITH TIME ZONE",
-    "error_category": "VARCHAR",
-    "error_code": "VARCHAR",
-    "error_property": "VARCHAR",
-    "error_message": "VARCHAR",
-    "correlation_id": "VARCHAR",
-    "warning": "VARCHAR",
+    **dict.fromkeys(ERROR_COLUMNS, "VARCHAR"),
     "_key": "VARCHAR",
     "_digest": "VARCHAR",
     "_definition": "VARCHAR",
