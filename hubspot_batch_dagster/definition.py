@@ -91,9 +91,9 @@ def described(operation: Operation, sources: Sequence[dg.AssetKey] = ()) -> str:
         for columns in [operation.property_columns]
         if columns
     ]
-    links = getattr(operation, "associations", ())
-    if links and not isinstance(operation, Associate):
-        counted.append(_counted(len(links), "association", "associations"))
+    associations = getattr(operation, "associations", ())
+    if associations and not isinstance(operation, Associate):
+        counted.append(_counted(len(associations), "association", "associations"))
     more = f"; {', '.join(counted)}" if counted else ""
     return f"{verb} {what} by {', '.join(operation.key_columns)}{origin}{more}."
 

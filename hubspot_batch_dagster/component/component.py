@@ -278,8 +278,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
                 remedy=f"It has {', '.join(taken_by(kind))}.",
             )
         if self.associations:
-            links = [each.model_dump(exclude_none=True) for each in self.associations]
-            given["associations"] = [Association(**link) for link in links]
+            declared = [each.model_dump(exclude_none=True) for each in self.associations]
+            given["associations"] = [Association(**each) for each in declared]
         if isinstance(self.properties, Mapping):
             given["properties"] = {name: property_of(each) for name, each in self.properties.items()}
         cast = self.cast or self.source.cast

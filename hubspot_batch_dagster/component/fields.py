@@ -132,7 +132,7 @@ def _descriptions(source: type) -> dict[str, str]:
 
 
 AssociationFields = _model("AssociationFields", [Association], (dg.Model, dg.Resolvable), frozenset())
-"""A link that a created record gets; the fields are those of :class:`Association`."""
+"""An association that a created record gets; the fields are those of :class:`Association`."""
 
 CastFields = _model("CastFields", [Cast], (dg.Model, dg.Resolvable), frozenset())
 """How text becomes a value; the fields are those of :class:`Cast`."""

@@ -41,7 +41,7 @@ class Create(WritesProperties):
             ``properties`` names them.
         properties: Which columns to send: a list of columns named like their property, or a mapping of
             property to column, or to a :class:`Property` with rules for the column. By default every column except the key and the association columns.
-        associations: Links to existing records, made together with the record.
+        associations: Associations to existing records, made together with the record.
         creation_key: A property with unique values in HubSpot. One that ``properties`` does not send is filled from the
             key, and made first with ``missing_properties="create"``. With it a create can be repeated safely: HubSpot
             refuses the second record and its id is read back; and ``adopt`` finds the records of a lost ids table.
@@ -119,7 +119,7 @@ class Upsert(WritesProperties):
         id_property: The unique property; its column is the row key.
         key: Column (or columns) that identify a row from one run to the next.
         properties: As for :class:`Create`. With ``id_property`` the mapping must contain it.
-        associations: Links to existing records, made together with a record that is created, and right after one that is
+        associations: Associations to existing records, made together with a record that is created, and right after one that is
             upserted or updated: HubSpot's upsert and update take none.
         creation_key: With ``key`` only; as for :class:`Create`.
         on_null: As for :class:`Create`.

@@ -39,7 +39,7 @@ from hubspot_batch_dagster.sync.settlement.refusals import rejection
 REFUSED = "ASSOCIATION_REFUSED"
 
 MANY = 10
-"""So many links refused one by one for the same reason, and none taken, and the run stops."""
+"""So many associations refused one by one for the same reason, and none taken, and the run stops."""
 
 MOST_PAGES = 2_000
 """Pages of one record's associations, of some hundred each; more is a list that leads back to itself."""
@@ -49,7 +49,7 @@ MOST_REMOVED = 2000
 
 
 class NewAssociation(NamedTuple):
-    """A link to add: two record ids, and the labels that the pair shall have. Without labels it is the plain one."""
+    """An association to add: two record ids, and the labels that the pair shall have. Without labels it is the plain one."""
 
     from_id: str
     to_id: str
@@ -58,11 +58,11 @@ class NewAssociation(NamedTuple):
 
 @dataclass
 class AddedAssociations:
-    """What became of links.
+    """What became of associations.
 
     Attributes:
         verdicts: TypedAssociation -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
-        sent: Links that HubSpot may have.
+        sent: Associations that HubSpot may have.
     """
 
     verdicts: dict[NewAssociation, Verdict] = field(default_factory=dict)
@@ -104,9 +104,9 @@ class AssociationRequests:
     to_type: str
 
     def add(self, pairs: Iterable[NewAssociation]) -> AddedAssociations:
-        """Add links, 2,000 in a request. A refusal that names no link is halved down to the link that it is about.
+        """Add associations, 2,000 in a request. A refusal that names no association is halved down to the association that it is about.
 
-        Links without labels leave a pair's labels as they are; labels **replace** those that the pair has
+        Associations without labels leave a pair's labels as they are; labels **replace** those that the pair has
         (HubSpot, associations guide), so they come with the ones to keep.
         """
         added = AddedAssociations()
@@ -153,7 +153,7 @@ class AssociationRequests:
                 raise AnswerLost("HubSpot's list of a record's associations has no end.").of_a_read()
         return found
 
-    def remove(self, links: Mapping[str, Sequence[str]]) -> int:
+    def remove(self, associations: Mapping[str, Sequence[str]]) -> int:
         """End every association between records and those named with each of them; returns how many pairs.
 
         Raises:
@@ -162,13 +162,13 @@ class AssociationRequests:
         where = association_endpoint(self.from_type, self.to_type, "archive", self.requester.version)
         pieces = [
             (source, targets[at : at + MOST_REMOVED])
-            for source, targets in links.items()
+            for source, targets in associations.items()
             for at in range(0, len(targets), MOST_REMOVED)
         ]
         for part in _portions(pieces, where.max_inputs):
             inputs = [{"from": {"id": source}, "to": [{"id": each} for each in to]} for source, to in part]
             _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
-        return sum(len(targets) for targets in links.values())
+        return sum(len(targets) for targets in associations.values())
 
     def remove_labels(self, pairs: Sequence[NewAssociation]) -> int:
         """Take labels from pairs, which stay associated; returns how many pairs.
@@ -286,7 +286,7 @@ class _Addition:
         return {each for each in part if each[:2] in ends}, errors
 
     def _forward(self, answer: Answer) -> tuple[set[tuple[str, str]], list[ErrorItem]]:
-        """The ends of the lines of this direction: each link comes in both, and ids of two object types may be alike."""
+        """The ends of the lines of this direction: each association comes in both, and ids of two object types may be alike."""
         if answer.status == 204:
             return set(), []
         errors: list[ErrorItem] = []
@@ -304,7 +304,7 @@ class _Addition:
 
 
 def refusal(error: ErrorItem | HubSpotError) -> Verdict:
-    """HubSpot's no to one link."""
+    """HubSpot's no to one association."""
     return rejection(error, None)._replace(code=REFUSED)
 
 
@@ -312,7 +312,7 @@ _ID = re.compile(r"\d+")
 
 
 def _named(error: ErrorItem, pairs: Sequence[NewAssociation]) -> list[NewAssociation]:
-    """The links that an error is about: those both ends of which it names, else those of which it names one."""
+    """The associations that an error is about: those both ends of which it names, else those of which it names one."""
     listed = {key.lower(): values for key, values in error.context.items() if key.lower().endswith(_IDS)}
     sources = {each for key, values in listed.items() if key.startswith("from") for each in values}
     targets = {each for key, values in listed.items() if key.startswith("to") for each in values}

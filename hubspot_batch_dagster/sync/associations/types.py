@@ -32,7 +32,7 @@ class TypedAssociation:
         association: As the user wrote it.
         to: Object type of the target.
         type: Category and type id of this direction.
-        plain: Whether it carries no label. Such a link is added without a word about the labels that a pair has.
+        plain: Whether it carries no label. Such an association is added without a word about the labels that a pair has.
     """
 
     association: Association
@@ -54,7 +54,7 @@ class TypedAssociation:
 
     @property
     def replace(self) -> bool:
-        """Whether links that a row does not name are removed."""
+        """Whether associations that a row does not name are removed."""
         return self.association.replace
 
 
@@ -71,19 +71,19 @@ def typed_associations(operation: Operation, labels: Labels | None) -> tuple[Typ
         HubSpotError: The portal's labels are needed and cannot be read.
     """
     source = object_type(operation.object_type).name
-    links = tuple(_link(source, each, labels) for each in operation.associations)
+    associations = tuple(_typed_association(source, each, labels) for each in operation.associations)
     meant: dict[AssociationTypeKey, str] = {}
-    for link in links:
-        if meant.setdefault(link.type, link.to) != link.to:
+    for association in associations:
+        if meant.setdefault(association.type, association.to) != association.to:
             raise InputError(
-                f"Association type {link.type[1]} is given for {meant[link.type]} and for {link.to}.",
-                column=link.association.column,
+                f"Association type {association.type[1]} is given for {meant[association.type]} and for {association.to}.",
+                column=association.association.column,
                 remedy="A type id belongs to one pair of object types: correct one of them.",
             )
-    return links
+    return associations
 
 
-def _link(source: str, association: Association, labels: Labels | None) -> TypedAssociation:
+def _typed_association(source: str, association: Association, labels: Labels | None) -> TypedAssociation:
     to = object_type(association.to).name
     known = _documented(source, to, association)
     if known is not None:

@@ -1,4 +1,4 @@
-"""Rows that are links: how their batches are sent, and what ``replace`` removes afterwards."""
+"""Rows that are associations: how their batches are sent, and what ``replace`` removes afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 ASSOCIATIONS_PER_ROW = 20
-"""An association request takes 2,000 links where a request of records takes 100 rows."""
+"""An association request takes 2,000 associations where a request of records takes 100 rows."""
 
 READ_AT_ONCE = 1000
 
@@ -35,12 +35,12 @@ class AssociationSender(Sender):
     association_writer: AssociationWriter
 
     def deliver(self, batch: Batch | PackedBatch) -> DeliveredBatch:
-        """Write the links of a batch and settle every row that can be settled now.
+        """Write the associations of a batch and settle every row that can be settled now.
 
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
         """
-        assert isinstance(batch, Batch)  # links are never packed
+        assert isinstance(batch, Batch)  # associations are never packed
         if self.requester.stop:
             return DeliveredBatch()
         intent = batch.intent(self.clock(), time.time())
@@ -53,12 +53,12 @@ class AssociationSender(Sender):
 
 
 def prune(stage: StagingArea, association_writer: AssociationWriter) -> int:
-    """Remove what the records of the table are linked to beyond the table's own links.
+    """Remove what the records of the table are associated with beyond the table's own associations.
 
     Nothing is removed once the run stops: the next run removes it.
 
     Returns:
-        How many links.
+        How many associations.
     """
     stop = association_writer.requester.stop
 

@@ -119,7 +119,7 @@ class Requester:
         Raises:
             HubSpotError: The answer was not a success, or there was none.
         """
-        assert action != "associate"  # links have endpoints of their own
+        assert action != "associate"  # associations have endpoints of their own
         where = endpoint(object_type, action, self.version)
         started = time.perf_counter()
         try:
