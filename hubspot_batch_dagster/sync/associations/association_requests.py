@@ -61,7 +61,7 @@ class AddedAssociations:
     """What became of associations.
 
     Attributes:
-        verdicts: TypedAssociation -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
+        verdicts: Association -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
         sent: Associations that HubSpot may have.
     """
 

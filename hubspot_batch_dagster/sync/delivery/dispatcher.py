@@ -1,4 +1,4 @@
-"""DeliveredBatch: enough requests in flight to fill the limit, whatever the latency.
+"""Delivery: enough requests in flight to fill the limit, whatever the latency.
 
 One thread reads batches and hands out work; a pool of threads sends it. At most so many batches are
 in flight as the limit and the latency ask for, so reading waits for sending.

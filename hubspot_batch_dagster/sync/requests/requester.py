@@ -177,7 +177,7 @@ class Requester:
         return [record for half in halves(ids) for record in again(half)]
 
     def post(self, where: Endpoint, body: bytes, model: type[M]) -> M:
-        """Send what does no harm when it is sent twice, as often as the retry_policy allows.
+        """Send what does no harm when it is sent twice, as often as the retry policy allows.
 
         Raises:
             HubSpotError: HubSpot refused, or gave no answer.
@@ -250,7 +250,7 @@ class Requester:
         raise AnswerLost("HubSpot's search shows ever more records and has no end.").of_a_read()
 
     def ask(self, read: Callable[[], T], /) -> T:
-        """Make a read of definitions, as often as the retry_policy allows."""
+        """Make a read of definitions, as often as the retry policy allows."""
         return self._with_retries(read)
 
     def gives_up_on(self, error: HubSpotError) -> bool:
