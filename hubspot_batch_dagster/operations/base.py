@@ -310,16 +310,6 @@ def known_property(what: str, name: str | None, properties: dict[str, str] | Non
         )
 
 
-def filled_from_key(name: str | None, key: tuple[str, ...], properties: dict[str, str] | None) -> None:
-    """Refuse a unique property that is not sent where several columns are the key: one column can fill it."""
-    if name is not None and properties is not None and name not in properties and len(key) > 1:
-        raise InputError(
-            f"creation_key={name!r} is not among the properties that are sent, and the key has {len(key)} columns: "
-            "only a key of one column fills it.",
-            remedy=f"Add a column that is unique for each row to the table, and name it in properties: {{{name!r}: '<column>'}}.",
-        )
-
-
 def refuse_record_id_property(name: str) -> None:
     """Refuse what HubSpot refuses as an id property."""
     if name == "hs_object_id":

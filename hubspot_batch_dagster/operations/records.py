@@ -20,7 +20,6 @@ from hubspot_batch_dagster.operations.base import (
     OnNull,
     columns,
     exactly_one,
-    filled_from_key,
     known_property,
     refuse_record_id_property,
 )
@@ -43,7 +42,8 @@ class Create(WritesProperties):
             property to column, or to a :class:`Property` with rules for the column. By default every column except the key and the association columns.
         associations: Associations to existing records, made together with the record.
         creation_key: A property with unique values in HubSpot. One that ``properties`` does not send is filled from the
-            key, and made first with ``missing_properties="create"``. With it a create can be repeated safely: HubSpot
+            key, and made first with ``missing_properties="create"``. A key of several columns fills a property of text, as
+            ``["7","2026-01-31"]``: its values as the ids table compares them. With it a create can be repeated safely: HubSpot
             refuses the second record and its id is read back; and ``adopt`` finds the records of a lost ids table.
             Without it, a row whose answer was lost is looked up by search before it may be sent again.
         on_null: ``"omit"`` leaves a null out; ``"clear"`` sends an empty text, which clears the property.
@@ -87,7 +87,7 @@ class Create(WritesProperties):
 
     def _check(self) -> None:
         columns("key", self.key)
-        filled_from_key(self.creation_key, self.key_columns, self.property_columns)
+        _ = self.property_columns  # refuses one that is named twice
         check_associations(self.object_type, self.associations)
 
     @property
@@ -190,7 +190,6 @@ class Upsert(WritesProperties):
         exactly_one(self, "id_property", "key")
         check_number("Upsert", "max_gone", self.max_gone, above=0, most=1)
         known_property("id_property", self.id_property, self.property_columns)
-        filled_from_key(self.creation_key, self.key_columns, self.property_columns)
         check_associations(self.object_type, self.associations)
         if self.id_property is not None:
             refuse_record_id_property(self.id_property)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.operations.base import Operation, filled_from_key
+from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.operations.properties import Property, cast_of
 from hubspot_batch_dagster.sync.associations.types import (
     TypedAssociation,
@@ -48,8 +48,11 @@ def bind(
     mapping = mapped(operation, schema)
     known = definitions or {}
     default = cast_of(operation.cast)
+    whole_key = filled_from_whole_key(operation, mapping)
     fields = tuple(
-        Field(name, column, known.get(name), _rule(operation.rules.get(name), default))
+        Field(name, column, known.get(name), whole_key=True)
+        if name == whole_key
+        else Field(name, column, known.get(name), _rule(operation.rules.get(name), default))
         for name, column in mapping.items()
     )
     # Only a contact's email is an address that HubSpot checks and folds; elsewhere it is any text.
@@ -85,7 +88,7 @@ def _rule(given: Property | None, default: Cast | None) -> Rule:
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
     """Property -> column: what the operation names, else every column that is not a key and names no other record; and the
-    creation key.
+    creation key, which stands at the first of several key columns.
     """
     given = operation.property_columns
     if given is None:
@@ -93,8 +96,20 @@ def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
     unique = operation.creation_key
     if unique is None or unique in given:
         return given
-    filled_from_key(unique, operation.key_columns, given)
     return {**given, unique: operation.key_columns[0]}
+
+
+def filled_from_whole_key(operation: Operation, mapping: Mapping[str, str]) -> str | None:
+    """The creation key that gets the one text of a key of several columns; ``None`` where a column fills it.
+
+    Args:
+        operation: What the user asks for.
+        mapping: As :func:`mapped` gives it.
+    """
+    unique, key = operation.creation_key, operation.key_columns
+    if unique is None or len(key) < 2 or unique in (operation.property_columns or {}):
+        return None
+    return unique if mapping.get(unique) == key[0] else None
 
 
 @contextmanager

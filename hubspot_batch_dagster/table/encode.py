@@ -118,6 +118,7 @@ class Encoder:
         self.encoded_schema = encoded_schema(keys, ordered=layout.as_of is not None)
         self.rejected_schema = rejected_schema(keys)
         self._keys = [schema.get_field_index(name) for name in layout.key]
+        self._of_columns = [each for each in layout.fields if not each.whole_key]
         self._columns = [self._column(each) for each in sorted(layout.fields, key=lambda each: each.property)]
 
     def _column(self, field: Field) -> _Column:
@@ -150,7 +151,7 @@ class Encoder:
         omissions: list[Reason] = []
         keys, key = self._key(batch, rejections)
         identity = self._record_id(batch, rejections, look_ups)
-        properties, id_text = self._properties(batch, rejections, omissions)
+        properties, id_text = self._properties(batch, key, rejections, omissions)
         if self.layout.id_property is not None:
             identity = self._property_id(batch, id_text, rejections)
         associations = self._associations(batch, rejections, look_ups)
@@ -175,13 +176,13 @@ class Encoder:
         return joined_keys(texts)
 
     def _cast_of(self, column: str) -> Cast | None:
-        rules = [each.rule.cast for each in self.layout.fields if each.column == column]
+        rules = [each.rule.cast for each in self._of_columns if each.column == column]
         return rules[-1] if rules else self.layout.cast
 
     def _without_null_values(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Key columns too: a key that says N/A is an empty one."""
         casts = dict.fromkeys(self.layout.columns(), self.layout.cast)
-        casts |= {each.column: each.rule.cast for each in self.layout.fields}
+        casts |= {each.column: each.rule.cast for each in self._of_columns}
         for name, cast in casts.items():
             if cast is not None and cast.null_values:
                 index = self.schema.get_field_index(name)
@@ -235,12 +236,12 @@ class Encoder:
         return text.values
 
     def _properties(
-        self, batch: pa.RecordBatch, rejections: Rejections, omissions: list[Reason]
+        self, batch: pa.RecordBatch, key: Array, rejections: Rejections, omissions: list[Reason]
     ) -> tuple[Array, Array | None]:
         members, id_text = [], None
         for column in self._columns:
             field = column.field
-            text = self._text(column, batch.column(column.index))
+            text = self._text(column, key if field.whole_key else batch.column(column.index))
             if column.is_id:
                 id_text = text.values
             values = pc.fill_null(text.values, "") if self.layout.on_null == "clear" else text.values
@@ -285,7 +286,7 @@ class Encoder:
         return json_arrays(parts)
 
     def _property_of(self, column: str | None) -> str | None:
-        return next((each.property for each in self.layout.fields if each.column == column), None)
+        return next((each.property for each in self._of_columns if each.column == column), None)
 
 
 def _encoder_of(field: Field) -> Encode:

@@ -59,12 +59,14 @@ class Field:
         definition: The portal's definition, if known: it decides how values are written and checked.
             Without it the column's Arrow type decides.
         rule: How its cells are read, and what becomes of those that cannot be sent.
+        whole_key: The property gets the text of the whole row key; ``column`` is the first of the key columns.
     """
 
     property: str
     column: str
     definition: Definition | None = None
     rule: Rule = PLAIN
+    whole_key: bool = False
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,6 @@ REFUSED: list[tuple[Callable[[], Any], str, str]] = [
         "on_duplicate",
     ),
     (
-        lambda: Create("calls", key=["a", "b"], properties=["x"], creation_key="ext"),
-        "creation_key='ext' is not among",
-        "Add a column",
-    ),
-    (
         lambda: Create("calls", key="a", associations=Association("contacts", "c")),
         "associations .* takes a list of Association",
         r"associations=\[",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hubspot_batch_dagster import Archive, Associate, Create, HubSpotResource, HubSpotSession, Update, Upsert
+from hubspot_batch_dagster import Archive, Associate, HubSpotResource, HubSpotSession, Update, Upsert
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator, Fault
@@ -335,5 +335,3 @@ def test_a_creation_key_is_made_and_filled_from_the_key_and_rebuilds_a_lost_stor
     with HubSpotSession(hubspot.settings()) as session:
         assert session.adopt(firms(), operation, name="s").counts["unchanged"] == 5
         assert session.sync(firms(name="b"), operation, name="s").counts["updated"] == 5
-    with pytest.raises(InputError, match="creation_key"):
-        Create("companies", key=["a", "b"], properties=["name"], creation_key="firm_key")

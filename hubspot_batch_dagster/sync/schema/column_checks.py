@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.sync.column_mapping import filled_from_whole_key
 from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 SHOWN = 10
@@ -42,8 +43,14 @@ def check_columns(
         InputError: With each column, and the names that are nearest to an unknown one.
     """
     problems = {}
+    whole_key = filled_from_whole_key(operation, mapping)
     for name, column in mapping.items():
         why = None if name in to_make else _problem(name, column, definitions, archived)
+        if why is None and name == whole_key and definitions.properties[name].type != "string":
+            why = (
+                f"Property {name!r} is a {definitions.properties[name].type}, and the key of several columns "
+                f"that fills it is a text."
+            )
         if why is not None:
             problems[column] = why
     if not problems:

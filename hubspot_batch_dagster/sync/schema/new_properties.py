@@ -18,6 +18,7 @@ from hubspot_batch_dagster.api.definitions import (
 from hubspot_batch_dagster.api.endpoints import definition_path, object_type
 from hubspot_batch_dagster.api.errors import Conflict, InputError
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.sync.column_mapping import filled_from_whole_key
 from hubspot_batch_dagster.sync.schema.portal import Ask
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -40,8 +41,15 @@ def planned_properties(
         InputError: A name or a column's type does not fit a property.
     """
     unique = {operation.id_property_name, operation.found_by}
+    whole_key = filled_from_whole_key(operation, mapping)
     return [
-        _planned(name, mapping[name], schema.field(mapping[name]).type, group, unique=name in unique)
+        _planned(
+            name,
+            mapping[name],
+            pa.string() if name == whole_key else schema.field(mapping[name]).type,
+            group,
+            unique=name in unique,
+        )
         for name in names
     ]
 
