@@ -95,7 +95,7 @@ def first_rows(rows: object, most: int) -> object:
     def limited() -> Iterator[pa.RecordBatch]:
         left = most
         for batch in stream:
-            yield batch.slice(0, left)
+            yield batch.slice(0, min(left, batch.num_rows))
             left -= min(left, batch.num_rows)
             if not left:
                 return

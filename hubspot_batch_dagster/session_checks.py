@@ -9,6 +9,7 @@ from typing import Any
 from hubspot_batch_dagster.api.arguments import check_fields, check_number
 from hubspot_batch_dagster.api.endpoints import check_version
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.transport import check_url
 
 _RANGES: Mapping[str, Mapping[str, float]] = {
     "portal_id": {"least": 1},
@@ -45,9 +46,12 @@ def check_settings(settings: Any) -> None:
             "show yet is not certainly missing.",
             remedy="Give certain_after= at least as much as index_lag=.",
         )
+    check_url(settings.base_url, allow_http=settings.allow_http)
     check_store_url(settings.store)
     if settings.journal is not None:
         check_journal_url(settings.journal)
+    if settings.budget_url is not None:
+        check_budget_url(settings.budget_url)
 
 
 def check_values(values: Mapping[str, Any]) -> None:
@@ -86,8 +90,26 @@ def check_store_url(url: str) -> None:
         ) from None
 
 
+def check_budget_url(url: str) -> None:
+    """Refuse a budget that is neither in Redis nor in Postgres, or whose driver is missing. Nothing is connected to."""
+    from hubspot_batch_dagster.api.rate_limit.logs import open_log
+
+    if url.startswith("postgres"):
+        _check_database_url("budget_url", url)
+        return
+    try:
+        open_log("", url=url).close()
+    except InputError as error:
+        what = "" if "budget_url" in error.message else "budget_url cannot be used. "
+        raise InputError(f"{what}{error.message}", remedy=error.remedy) from None
+
+
 def check_journal_url(url: str) -> None:
     """Refuse a journal that is no database URL, or whose driver is missing. The URL may hold a password: it never shows."""
+    _check_database_url("journal", url)
+
+
+def _check_database_url(setting: str, url: str) -> None:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -98,14 +120,14 @@ def check_journal_url(url: str) -> None:
         dialect = parsed.get_dialect()
     except (SQLAlchemyError, ValueError):
         raise InputError(
-            "journal is not the URL of a database that SQLAlchemy knows.", remedy=remedy
+            f"{setting} is not the URL of a database that SQLAlchemy knows.", remedy=remedy
         ) from None
     if not 0 < port < 65536:
-        raise InputError(f"journal has the port {port}, and there is none above 65535.", remedy=remedy)
+        raise InputError(f"{setting} has the port {port}, and there is none above 65535.", remedy=remedy)
     try:
         dialect.import_dbapi()
     except ImportError:
         raise InputError(
-            f"The driver of the journal's URL, {parsed.get_driver_name()}, is not installed.",
+            f"The driver of {setting}, {parsed.get_driver_name()}, is not installed.",
             remedy="pip install hubspot-batch-dagster[postgres], and write the URL as postgresql+psycopg://...",
         ) from None

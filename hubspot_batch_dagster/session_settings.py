@@ -67,6 +67,10 @@ class SessionSettings:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.warehouse is not None:
+            from hubspot_batch_dagster.sync.warehouse.warehouse_query import check_connection
+
+            check_connection(self.warehouse, "warehouse")
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -56,10 +56,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": (
         "group",
         "check ids journal models plan reconcile rejected rename revert runs",
-        "checked_project",
-        "emulator output planned_asset portal_file",
+        "checked_project portal_file",
+        "emulator output planned_asset",
         "progress",
         "options",
+        "parameters",
     ),
     "component": (
         "collection",
@@ -177,11 +178,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/state": (
         "rename row_order",
         "store",
-        "bucket_journal sql_journal",
+        "bucket_journal file_sums kept_once sql_journal",
         "bucket_log fenced_commits",
         "bucket sql_database",
-        "files group_commits ids_table journal_engine locks patience scratch sql_lines sql_record",
-        "identity ids_elsewhere journal names private_files sql_schema",
+        "files group_commits ids_table journal_engine locks patience scratch sql_record",
+        "identity ids_elsewhere journal kept_tables names private_files sql_lines write_ahead",
+        "sql_schema",
     ),
     "sync/warehouse": (
         "comparison",

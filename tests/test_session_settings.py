@@ -62,6 +62,15 @@ def test_a_setting_from_the_environment_is_checked_in_the_run(monkeypatch: pytes
         ("journal", "postgresql+psycopg://u:s3cr3t@h:99999/d", "", "port 99999"),
         ("journal", "s3cr3t", "", "not the URL of a database"),
         ("journal", "nonsense://u:s3cr3t@h/d", "", "not the URL of a database"),
+        ("budget_url", "redis://u:s3cr3t@h:6379/0", "redis", r"hubspot-batch-dagster\[redis\]"),
+        ("budget_url", "redis://u:s3cr3t@h:99999/0", "", "not valid"),
+        ("budget_url", "postgresql+psycopg://u:s3cr3t@h/d", "psycopg", r"hubspot-batch-dagster\[postgres\]"),
+        ("budget_url", "postgresql+psycopg://u:s3cr3t@h:99999/d", "", "port 99999"),
+        ("budget_url", "s3cr3t", "", "neither Redis nor Postgres"),
+        ("warehouse", "postgresql://u:s3cr3t@h:99999/d", "", "port that is none"),
+        ("warehouse", "mysql://u:s3cr3t@h/d", "", "mysql is not known"),
+        ("base_url", "http://127.0.0.1:99999", "", "not an address"),
+        ("base_url", "http://u:s3cr3t@h", "", "not an address"),
     ],
 )
 def test_a_url_without_its_driver_says_what_to_install(

@@ -116,7 +116,7 @@ class Transport:
         trust_env: bool = False,
         allow_http: bool = False,
     ) -> None:
-        self.base_url = _checked_url(base_url, allow_http=allow_http)
+        self.base_url = check_url(base_url, allow_http=allow_http)
         self.timeout = timeout or Timeout()
         self._waits = Waits(connect=self.timeout.connect, read=self.timeout.read)
         self._adapter = _Adapter(pool_connections=4, pool_maxsize=max(1, pool_size), max_retries=_NEVER_AGAIN)
@@ -203,7 +203,12 @@ class Transport:
         self._adapter.close()
 
 
-def _checked_url(base_url: str, *, allow_http: bool) -> str:
+def check_url(base_url: str, *, allow_http: bool = False) -> str:
+    """Refuse what requests cannot be sent to, and give the address back as it is used.
+
+    Raises:
+        InputError: It is no address, or one that the token would go to in clear.
+    """
     url = base_url.strip().rstrip("/") if isinstance(base_url, str) else ""
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in ("http", "https") or not _is_address(url, rest):

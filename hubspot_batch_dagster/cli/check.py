@@ -15,6 +15,7 @@ import click
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.cli.options import account_options, session_settings, store_options
+from hubspot_batch_dagster.cli.parameters import OBJECT_TYPE, TEXT
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.session import HubSpotSession
@@ -47,10 +48,11 @@ class Finding:
 
 
 @click.command()
-@click.argument("where", metavar="[MODULE_OR_FILE]", required=False)
+@click.argument("where", metavar="[MODULE_OR_FILE]", type=TEXT, required=False)
 @click.option(
     "--object-type",
     "types",
+    type=OBJECT_TYPE,
     multiple=True,
     help=f"Object types that the token must be able to read and write; may be given several times. By default those that the "
     f"project's assets write to, and without a project {', '.join(TYPES)}.",
@@ -191,16 +193,12 @@ def _clock(session: HubSpotSession) -> tuple[bool, str]:
 
 def _storage(store: str, journal: str | None) -> Iterator[Finding]:
     from hubspot_batch_dagster.session_settings import default_store
+    from hubspot_batch_dagster.sync.state.kept_once import is_store
     from hubspot_batch_dagster.sync.state.store import Store
 
     root = store or default_store()
-    if "://" not in root and not Path(root).is_dir():
-        parent = next(each for each in Path(root).absolute().parents if each.exists())
-        yield Finding("store", True, f"{root} does not exist yet; the first run makes it in {parent}")
-        yield Finding("journal", True, "nothing is open before the first run")
-        return
-    if "://" not in root and not any(Path(root).iterdir()):
-        yield Finding("store", True, f"{root} is empty")
+    if not is_store(root):
+        yield _no_store_yet(root)
         yield Finding("journal", True, "nothing is open before the first run")
         return
     try:
@@ -212,3 +210,16 @@ def _storage(store: str, journal: str | None) -> Iterator[Finding]:
         yield Finding("journal", True, text)
     except HubSpotError as error:
         yield Finding("store", False, str(error))
+
+
+def _no_store_yet(root: str) -> Finding:
+    folder = Path(root.removeprefix("file://"))
+    if folder.is_dir():
+        found = "has no store yet" if any(folder.iterdir()) else "is empty"
+        return Finding("store", True, f"{root} {found}; the first run makes one")
+    if folder.exists():
+        return Finding(
+            "store", False, f"{root} is no folder. Name one with --store, or as the resource's store."
+        )
+    parent = next(each for each in folder.absolute().parents if each.exists())
+    return Finding("store", True, f"{root} does not exist yet; the first run makes it in {parent}")

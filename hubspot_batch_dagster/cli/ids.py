@@ -9,6 +9,7 @@ import click
 
 from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options, warehouse_option
 from hubspot_batch_dagster.cli.output import output_options, show
+from hubspot_batch_dagster.cli.parameters import SYNC
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.state.store import Store
@@ -17,7 +18,7 @@ OUTCOMES = ("created", "updated", "archived", "unchanged", "rejected", "unknown"
 
 
 @click.command()
-@click.argument("sync", required=False)
+@click.argument("sync", type=SYNC, required=False)
 @click.option("--outcome", type=click.Choice(OUTCOMES), default=None, help="Only lines with this outcome.")
 @output_options
 @warehouse_option
@@ -50,15 +51,17 @@ def ids(
 
 
 def _counts(store: Store, sync: str) -> str:
-    import duckdb
+    from collections import Counter
 
     from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
+    from hubspot_batch_dagster.sync.state.kept_tables import kept_table
 
+    found: dict[str, int] | None
     pointer = store.pointer(sync)
     if pointer is None:
-        query = "SELECT outcome, count(*) FROM read_parquet(?) GROUP BY outcome ORDER BY outcome"
         with store.local_ids(sync) as path:
-            found = dict(duckdb.execute(query, [str(path)]).fetchall())
+            outcomes = [] if path is None else kept_table(path, ["outcome"]).column("outcome").to_pylist()
+        found = dict(sorted(Counter(map(str, outcomes)).items()))
     elif not store.elsewhere:
         return f"in the table {pointer.table} of a warehouse; --warehouse names it"
     else:
@@ -67,11 +70,10 @@ def _counts(store: Store, sync: str) -> str:
 
 
 def _lines(path: Path, outcome: str | None):  # type: ignore[no-untyped-def]  # pyarrow is imported late
-    import pyarrow.parquet as pq
-
+    from hubspot_batch_dagster.sync.state.kept_tables import kept_table
     from hubspot_batch_dagster.table.kernels import pc
 
-    table = pq.read_table(path)
+    table = kept_table(path)
     if outcome is not None:
         table = table.filter(pc.equal(table.column("outcome"), outcome))
     return table.select([name for name in table.column_names if not name.startswith("_")])

@@ -7,21 +7,20 @@ from typing import Any
 
 import click
 
-from hubspot_batch_dagster.cli.options import account_options, session_settings, warn
+from hubspot_batch_dagster.cli.options import account_options, open_session, session_settings, warn
+from hubspot_batch_dagster.cli.output import writing
+from hubspot_batch_dagster.cli.parameters import OBJECT_TYPE, OutFile
 
 
 @click.command()
-@click.argument("object_type")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write. By default the terminal."
-)
+@click.argument("object_type", type=OBJECT_TYPE)
+@click.option("--out", type=OutFile(), help="File to write. By default the terminal.")
 @account_options
 def models(object_type: str, out: Path | None, token: str, **account: Any) -> None:
     """Write a pydantic model of an object type, from the portal's own definitions, for `model=`."""
-    from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.sync.schema.model_source import models_source
 
-    with HubSpotSession(session_settings(token, **account)) as hubspot:
+    with open_session(session_settings(token, **account)) as hubspot:
         details = hubspot.portal.account(warn=warn)
         definitions = hubspot.portal.properties(object_type, warn=warn)
     if definitions is None:
@@ -32,5 +31,9 @@ def models(object_type: str, out: Path | None, token: str, **account: Any) -> No
     if out is None:
         click.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8")
-    click.echo(f"{out}: a model of {object_type} with {text.count(' | None = ')} fields.", err=True)
+    with writing(out):
+        out.write_text(text, encoding="utf-8")
+    click.echo(
+        f"{click.format_filename(out)}: a model of {object_type} with {text.count(' | None = ')} fields.",
+        err=True,
+    )

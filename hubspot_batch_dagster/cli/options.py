@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, VERSIONS
+from hubspot_batch_dagster.cli.parameters import BASE_URL, JOURNAL, PERHAPS_EMPTY, STORE, WAREHOUSE
 
 if TYPE_CHECKING:
+    from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.session_settings import SessionSettings
     from hubspot_batch_dagster.sync.state.store import Store
 
@@ -19,6 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _STORE = (
     click.option(
         "--store",
+        type=STORE,
         envvar="HUBSPOT_STORE",
         show_envvar=True,
         default=None,
@@ -27,6 +29,7 @@ _STORE = (
     ),
     click.option(
         "--journal",
+        type=JOURNAL,
         envvar="HUBSPOT_JOURNAL",
         show_envvar=True,
         default=None,
@@ -37,6 +40,7 @@ _STORE = (
 _WAREHOUSE = (
     click.option(
         "--warehouse",
+        type=WAREHOUSE,
         envvar="HUBSPOT_WAREHOUSE",
         show_envvar=True,
         default=None,
@@ -47,25 +51,32 @@ _WAREHOUSE = (
 _ACCOUNT = (
     click.option(
         "--token",
+        type=PERHAPS_EMPTY,
         envvar="HUBSPOT_ACCESS_TOKEN",
         show_envvar=True,
         default="",
         help="Access token. Other users of this machine can see what is typed here: the variable keeps it private. "
         "An OAuth app has HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN instead.",
     ),
-    click.option("--client-id", envvar="HUBSPOT_CLIENT_ID", default="", hidden=True),
-    click.option("--client-secret", envvar="HUBSPOT_CLIENT_SECRET", default="", hidden=True),
-    click.option("--refresh-token", envvar="HUBSPOT_REFRESH_TOKEN", default="", hidden=True),
+    *(
+        click.option(f"--{name}", type=PERHAPS_EMPTY, envvar=variable, default="", hidden=True)
+        for name, variable in (
+            ("client-id", "HUBSPOT_CLIENT_ID"),
+            ("client-secret", "HUBSPOT_CLIENT_SECRET"),
+            ("refresh-token", "HUBSPOT_REFRESH_TOKEN"),
+        )
+    ),
     click.option(
         "--portal-id",
         envvar="HUBSPOT_PORTAL_ID",
         show_envvar=True,
-        type=int,
+        type=click.IntRange(min=1),
         default=None,
         help="The account that the token must belong to.",
     ),
     click.option(
         "--base-url",
+        type=BASE_URL,
         envvar="HUBSPOT_BASE_URL",
         show_envvar=True,
         default="https://api.hubapi.com",
@@ -108,6 +119,26 @@ def session_settings(
     return SessionSettings(access_token=token, store=store or "", journal=journal, **account)
 
 
+def open_session(settings: SessionSettings) -> HubSpotSession:
+    """A session for these settings.
+
+    Raises:
+        click.UsageError: There is no credential, or a part of one.
+    """
+    from hubspot_batch_dagster.api.errors import InputError
+    from hubspot_batch_dagster.session import HubSpotSession
+    from hubspot_batch_dagster.session_settings import token_source
+
+    try:
+        token_source(settings)
+    except InputError as error:
+        raise click.UsageError(
+            f"{error.message} Give --token or set HUBSPOT_ACCESS_TOKEN; an OAuth app has HUBSPOT_CLIENT_ID, "
+            "HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN."
+        ) from None
+    return HubSpotSession(settings)
+
+
 def open_store(store: str | None, journal: str | None, warehouse: str | None = None) -> Store:
     """A store that is there already: looking makes none.
 
@@ -120,12 +151,12 @@ def open_store(store: str | None, journal: str | None, warehouse: str | None = N
         click.ClickException: There is none.
     """
     from hubspot_batch_dagster.session_settings import SessionSettings, default_store
+    from hubspot_batch_dagster.sync.state.kept_once import is_store
     from hubspot_batch_dagster.sync.state.store import Store
     from hubspot_batch_dagster.sync.warehouse.warehouse_tables import tables_in
 
     root = store or default_store()
-    folder = root.removeprefix("file://")
-    if "://" not in folder and not (Path(folder).is_dir() and any(Path(folder).iterdir())):
+    if not is_store(root):
         raise click.ClickException(f"There is no store at {root}. Name it with --store.")
     return Store(root, journal_url=journal, elsewhere=tables_in(warehouse, memory=SessionSettings.memory))
 
@@ -134,12 +165,26 @@ def known_sync(store: Store, sync: str) -> str:
     """The name of a sync that the store has.
 
     Raises:
-        click.ClickException: It has none of this name.
+        click.BadParameter: It has none of this name.
     """
     if sync not in store.syncs():
         there = ", ".join(store.syncs()) or "none"
-        raise click.ClickException(f"{sync!r} has no ids table in {store.root}. There are: {there}.")
+        raise click.BadParameter(
+            f"{sync!r} has no ids table in {store.root}. There are: {there}.", param_hint="SYNC"
+        )
     return sync
+
+
+def last_run(store: Store, sync: str) -> str:
+    """The newest run of a sync whose tables are kept.
+
+    Raises:
+        click.ClickException: There is none.
+    """
+    kept = store.runs(sync)
+    if not kept:
+        raise click.ClickException(f"The tables of the runs of {sync!r} are gone from {store.root}.")
+    return kept[-1]
 
 
 def warn(text: str) -> None:

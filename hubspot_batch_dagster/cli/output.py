@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from hubspot_batch_dagster.cli.parameters import OutFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +31,7 @@ _OPTIONS = (
     ),
     click.option(
         "--out",
-        type=click.Path(dir_okay=False, path_type=Path, writable=True),
+        type=OutFile(),
         default=None,
         help="File to write; by default the terminal. Its ending chooses the format.",
     ),
@@ -53,21 +56,29 @@ def show(table: pa.Table, *, limit: int, form: str, out: Path | None) -> None:
     if form == "table":
         click.echo(lines(table, limit))
     elif out is not None:
-        try:
-            with out.open("wb") as file:
-                _write(table, form, file)
-        except OSError as error:
-            raise click.ClickException(f"{out} cannot be written: {error.strerror}.") from None
-        click.echo(f"{out}: {table.num_rows:,} lines.", err=True)
+        with writing(out), out.open("wb") as file:
+            _write(table, form, file)
+        click.echo(f"{click.format_filename(out)}: {table.num_rows:,} lines.", err=True)
     elif form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is nothing for a terminal: name a file with --out.")
     else:
         _write(table, form, sys.stdout.buffer)
 
 
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """What keeps a file of the user's from being written, as an error in a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(
+            f"{click.format_filename(out)} cannot be written: {error.strerror}."
+        ) from None
+
+
 def lines(table: pa.Table, limit: int) -> str:
     """The first lines of a table, for reading."""
-    shown = table.slice(0, limit)
+    shown = table.slice(0, min(limit, table.num_rows))
     text = [" | ".join(shown.column_names)]
     text += [
         " | ".join("" if value is None else str(value) for value in row.values()) for row in shown.to_pylist()

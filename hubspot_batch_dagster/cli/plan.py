@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
+from hubspot_batch_dagster.cli.parameters import TEXT
 from hubspot_batch_dagster.cli.progress import working
 
 STOPPED = 3
@@ -13,9 +15,9 @@ STOPPED = 3
 
 
 @click.command()
-@click.argument("where", metavar="MODULE_OR_FILE")
-@click.argument("asset", metavar="ASSET_KEY")
-@click.option("--partition", default=None, metavar="KEY", help="Partition of a partitioned asset.")
+@click.argument("where", metavar="MODULE_OR_FILE", type=TEXT)
+@click.argument("asset", metavar="ASSET_KEY", type=TEXT)
+@click.option("--partition", type=TEXT, default=None, metavar="KEY", help="Partition of a partitioned asset.")
 @click.option(
     "--full-refresh", is_flag=True, help="Count unchanged and formerly rejected rows as to be sent."
 )
@@ -27,7 +29,11 @@ STOPPED = 3
     "--fail-on-warning", is_flag=True, help="End with status 3 for any rejected row and any other warning."
 )
 @click.option(
-    "--config", default="{}", metavar="YAML", help="More of the asset's run config, such as '{day: 3}'."
+    "--config",
+    type=TEXT,
+    default="{}",
+    metavar="YAML",
+    help="More of the asset's run config, such as '{day: 3}'.",
 )
 def plan(
     where: str,
@@ -72,8 +78,11 @@ def _mapping(config: str) -> dict[str, Any]:
 
     try:
         more = yaml.safe_load(config) or {}
-    except yaml.YAMLError:
+        json.dumps(more)  # refuses what holds itself, and dates: Dagster's run config has none
+    except (yaml.YAMLError, RecursionError):
         raise click.BadParameter("not YAML", param_hint="--config") from None
-    if not isinstance(more, dict):
+    except (TypeError, ValueError) as error:
+        raise click.BadParameter(f"{error}: write dates in quotes", param_hint="--config") from None
+    if not isinstance(more, dict) or not all(isinstance(each, str) for each in more):
         raise click.BadParameter("not a mapping such as '{day: 3}'", param_hint="--config")
     return more

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,26 +105,49 @@ def load_definitions(where: str) -> dg.Definitions:
 
 def _module(where: str) -> Any:
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m` does
-    if not where.endswith(".py"):
-        try:
-            return importlib.import_module(where)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{where}.".startswith(f"{error.name}."):
-                raise
-            raise InputError(
-                f"There is no module {where}.", remedy="Run this in the project's folder."
-            ) from None
-    path = Path(where)
+    if where.endswith(".py"):
+        return _file(Path(where))
+    if not all(part.isidentifier() for part in where.split(".")):
+        raise InputError(
+            f"{where} is neither the name of a module nor a file that ends in .py.",
+            remedy="Name the one in which defs is defined, such as project.definitions or project/definitions.py.",
+        )
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{where}.".startswith(f"{error.name}."):
+            raise _not_imported(where, error) from error
+        raise InputError(f"There is no module {where}.", remedy="Run this in the project's folder.") from None
+    except Exception as error:  # whatever the project's own code raises
+        raise _not_imported(where, error) from error
+
+
+def _file(path: Path) -> Any:
     if not path.is_file():
-        raise InputError(f"There is no file {where}.", remedy="Check the path.")
+        raise InputError(f"There is no file {path}.", remedy="Check the path.")
     sys.path.insert(0, str(path.parent.resolve()))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _not_imported(str(path), error) from error
     return module
+
+
+def _not_imported(where: str, error: Exception) -> InputError:
+    """The error of a project's own code, with the line of it that failed."""
+    if isinstance(error, SyntaxError):
+        at = f" ({error.filename}, line {error.lineno})" if error.lineno else ""
+        return InputError(f"{where} cannot be imported: {error.msg}{at}.", remedy="Correct it.")
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
+    at = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return InputError(
+        f"{where} cannot be imported: {type(error).__name__}: {error}{at}.", remedy="Correct it."
+    )
 
 
 def _hubspot_asset(defs: dg.Definitions, asset: str) -> dg.AssetsDefinition:

@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from hubspot_batch_dagster.cli.options import account_options, session_settings, warn
+from hubspot_batch_dagster.cli.options import account_options, open_session, session_settings, warn
+from hubspot_batch_dagster.cli.output import writing
+from hubspot_batch_dagster.cli.parameters import OutFile
 from hubspot_batch_dagster.cli.progress import working
 
 
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutFile(),
     default=Path("portal.json"),
     show_default=True,
     help="File to write.",
@@ -27,17 +29,17 @@ def portal(out: Path, token: str, **account: Any) -> None:
     (HubSpotPortalComponent). Properties, custom objects, pipelines and labels as they are; of owners the
     ids, and no names or addresses. No records.
     """
-    from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.sync.schema.portal_definitions import read_definitions, write_definitions
 
     with (
-        HubSpotSession(session_settings(token, **account)) as hubspot,
+        open_session(session_settings(token, **account)) as hubspot,
         working("Reading the portal's definitions"),
     ):
         found = read_definitions(hubspot.client, warn)
-    write_definitions(found, out)
+    with writing(out):
+        write_definitions(found, out)
     properties = sum(len(listed) for listed in found["properties"].values())
     warn(
-        f"{out}: {properties} properties of {len(found['properties'])} object types,"
+        f"{click.format_filename(out)}: {properties} properties of {len(found['properties'])} object types,"
         f" {len(found['schemas'])} custom objects."
     )

@@ -10,12 +10,14 @@ import click
 
 from hubspot_batch_dagster.cli.options import (
     account_options,
+    open_session,
     open_store,
     session_settings,
     store_options,
     warehouse_option,
 )
 from hubspot_batch_dagster.cli.output import output_options, show
+from hubspot_batch_dagster.cli.parameters import SYNC, TEXT, Share
 from hubspot_batch_dagster.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -23,17 +25,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sync")
+@click.argument("sync", type=SYNC)
 @click.option(
     "--property",
     "properties",
+    type=TEXT,
     multiple=True,
     metavar="NAME",
     help="A property that nobody else should change; more than one may be named.",
 )
 @click.option("--sample", type=click.IntRange(min=1), default=None, help="Read so many records, by chance.")
 @click.option(
-    "--share", type=float, default=0.5, show_default=True, help="Part of the request limit that it may use."
+    "--share", type=Share(), default=0.5, show_default=True, help="Part of the request limit that it may use."
 )
 @click.option(
     "--repair", is_flag=True, help="Have the next run send again what is not as it was sent or wanted."
@@ -68,12 +71,11 @@ def reconcile(
     those that are not as they were sent; with --associations for each association.
     """
 
-    from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.table.kernels import pc
 
     opened = open_store(store, journal, warehouse)
     settings = session_settings(token, journal=journal, warehouse=warehouse, share=share, **account)
-    with HubSpotSession(replace(settings, store=opened.root)) as hubspot, Bar("Reading records") as bar:
+    with open_session(replace(settings, store=opened.root)) as hubspot, Bar("Reading records") as bar:
         found = hubspot.reconcile(
             sync, properties=properties, sample=sample, repair=repair, on_progress=bar.show
         )

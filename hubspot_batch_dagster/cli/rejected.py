@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options
+from hubspot_batch_dagster.cli.options import known_sync, last_run, open_store, store_options
 from hubspot_batch_dagster.cli.output import output_options, show
+from hubspot_batch_dagster.cli.parameters import RUN, SYNC
 
 
 @click.command()
-@click.argument("sync")
-@click.option("--run", default=None, help="`sync_run` of a kept run; by default the last one.")
+@click.argument("sync", type=SYNC)
+@click.option("--run", type=RUN, default=None, help="`sync_run` of a kept run; by default the last one.")
 @output_options
 @store_options
 def rejected(
@@ -25,18 +26,17 @@ def rejected(
     journal: str | None,
 ) -> None:
     """Show the rejected rows of a run: position, key, column, code and message; as a table, CSV or Parquet."""
-    import pyarrow.parquet as pq
-
     from hubspot_batch_dagster.sync.report import RejectedRows, listed
+    from hubspot_batch_dagster.sync.state.kept_tables import kept_table
 
     opened = open_store(store, journal)
     kept = opened.runs(known_sync(opened, sync))
     if run is not None and run not in kept:
         raise click.BadParameter(f"{run} is not kept. There are: {', '.join(kept)}", param_hint="--run")
-    with opened.local(sync, "runs", run or kept[-1], "rejected.parquet") as path:
+    with opened.local(sync, "runs", run or last_run(opened, sync), "rejected.parquet") as path:
         if path is None:
             raise click.ClickException(f"The rejected rows of {sync!r} are gone from {opened.root}.")
-        table = pq.read_table(path)
+        table = kept_table(path)
     if form == "table" and out is None:
         if not table.num_rows:
             click.echo(f"{sync}: no row was rejected.")

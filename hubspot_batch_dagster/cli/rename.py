@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from hubspot_batch_dagster.cli.options import open_store, store_options, warehouse_option, warn
+from hubspot_batch_dagster.cli.parameters import SYNC
 
 if TYPE_CHECKING:
     from hubspot_batch_dagster.sync.state.store import Store
 
 
 @click.command()
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", type=SYNC)
+@click.argument("new", type=SYNC)
 @warehouse_option
 @store_options
 def rename(old: str, new: str, store: str | None, journal: str | None, warehouse: str | None) -> None:

@@ -9,11 +9,13 @@ import click
 
 from hubspot_batch_dagster.cli.options import (
     account_options,
+    open_session,
     open_store,
     session_settings,
     store_options,
     warehouse_option,
 )
+from hubspot_batch_dagster.cli.parameters import RUN
 from hubspot_batch_dagster.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
 @account_options
 @warehouse_option
@@ -39,7 +41,6 @@ def revert(
 
     RUN is `sync_run` in the metadata of the materialization.
     """
-    from hubspot_batch_dagster.session import HubSpotSession
     from hubspot_batch_dagster.sync.undo import plan_undo, sync_of_run
 
     opened = open_store(store, journal, warehouse)
@@ -51,7 +52,7 @@ def revert(
     settings = replace(
         session_settings(token, journal=journal, warehouse=warehouse, **account), store=opened.root
     )
-    with HubSpotSession(settings) as hubspot:
+    with open_session(settings) as hubspot:
         with Bar("Going back") as bar:
             results = hubspot.undo(sync, run, on_progress=lambda at: bar.show(at.done, at.total, _note(at)))
         for what, result in zip(("restored", "archived"), results, strict=True):

@@ -8,10 +8,11 @@ import click
 
 from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options
 from hubspot_batch_dagster.cli.output import output_options, show
+from hubspot_batch_dagster.cli.parameters import SYNC
 
 
 @click.command()
-@click.argument("sync")
+@click.argument("sync", type=SYNC)
 @output_options
 @store_options
 def runs(sync: str, limit: int, form: str, out: Path | None, store: str | None, journal: str | None) -> None:

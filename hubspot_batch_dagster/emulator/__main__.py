@@ -15,6 +15,7 @@ from hubspot_batch_dagster.emulator.portal_file import PortalFileError, read_por
 from hubspot_batch_dagster.emulator.settings import Settings
 
 PROGRAM = "hubspot-emulator"
+LONGEST_LATENCY = 3600.0
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,11 +75,28 @@ def _settings(parser: Parser, given: argparse.Namespace) -> Settings:
         parser.error("--token is gone, for others could read it: put the token in HUBSPOT_EMULATOR_TOKEN.")
     if not 0 <= given.port <= 65_535:
         parser.error(f"--port {given.port}: a port is between 0 and 65535.")
+    if not 0 <= given.latency <= LONGEST_LATENCY:
+        parser.error(f"--latency {given.latency}: it is between 0 and {LONGEST_LATENCY} seconds.")
+    if given.burst_limit is not None and given.burst_limit < 0:
+        parser.error(f"--burst-limit {given.burst_limit}: it is a number of requests.")
+    _check_ready_file(parser, given.ready_file)
     settings = Settings(burst_limit=given.burst_limit, latency=given.latency)
     try:
         return settings.changed(_given_settings(parser, given))
     except ValueError as error:
         parser.error(f"--settings: {error}")
+
+
+def _check_ready_file(parser: Parser, path: Path | None) -> None:
+    """Refuse a file that could not be written once the emulator listens."""
+    if path is None:
+        return
+    try:
+        wrong = not path.name or path.is_dir() or not path.parent.is_dir() or "\0" in str(path)
+    except (OSError, ValueError):  # a name that the file system does not take
+        wrong = True
+    if wrong:
+        parser.error(f"--ready-file {str(path)!r}: it is no file, or its folder is not there.")
 
 
 def _given_settings(parser: Parser, given: argparse.Namespace) -> dict[str, Any]:

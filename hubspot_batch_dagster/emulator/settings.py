@@ -229,7 +229,7 @@ class Settings:
             if not _fits(kind, value):
                 raise ValueError(f"{name} cannot be {value!r}: it is {_told(kind)}")
             least = -math.inf if name in _OF_EITHER_SIGN else 0
-            if isinstance(value, int | float) and not value >= least:
+            if isinstance(value, int | float) and not least <= value < math.inf:
                 raise ValueError(f"{name} cannot be {value!r}: it is a number from {least} on")
 
     @property

@@ -62,7 +62,10 @@ def read_history(store: Store, sync: str) -> pa.Table:
         if path is None:
             return SCHEMA.empty_table()
         try:
-            return pa.concat_tables([SCHEMA.empty_table(), pq.read_table(path)], promote_options="default")
+            return pa.concat_tables(
+                [SCHEMA.empty_table(), pq.read_table(path, page_checksum_verification=True)],
+                promote_options="default",
+            )
         except (pa.ArrowException, OSError, ValueError) as error:
             raise StoreError(
                 f"What the runs of {sync!r} came to, {store.path(sync, RUNS)}, cannot be read: {error}.",
@@ -117,5 +120,8 @@ def add_run(store: Store, result: SyncResult, folder: Path, reading: Reading | N
     if result.run in before.column("run").to_pylist():
         return
     written = folder / RUNS
-    pq.write_table(pa.concat_tables([before, pa.Table.from_pylist([line], SCHEMA)]), written)
+    lines = pa.concat_tables([before, pa.Table.from_pylist([line], SCHEMA)])
+    pq.write_table(
+        lines, written, write_page_checksum=True
+    )  # a cursor that a disk gives back wrongly leaves rows out
     store.put(result.name, written, RUNS)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.existing_records import Archive, Update
@@ -21,7 +19,8 @@ from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.staging.statements import REVERTED
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
-from hubspot_batch_dagster.sync.state.names import name_of_undo, new_run_id
+from hubspot_batch_dagster.sync.state.kept_tables import kept_columns, kept_table
+from hubspot_batch_dagster.sync.state.names import check_run, name_of_undo, new_run_id
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.undo_associations import (
     AssociationUndo,
@@ -89,6 +88,7 @@ def sync_of_run(store: Store, run: str) -> str:
     Raises:
         InputError: No sync of the store has it.
     """
+    check_run(run)
     for sync in store.syncs():
         with store.local(sync, "runs", run, "ids.parquet") as found:
             if found is not None:
@@ -104,14 +104,16 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
 
     Raises:
         InputError: The store does not have the run.
+        StoreError: Its tables are damaged.
     """
+    check_run(run)
     with store.local(sync, "runs", run, "ids.parquet") as ids, store.local_ids(sync) as state:
         if ids is None or state is None:
             raise InputError(
                 f"The store has no run {run!r} of {sync!r}.",
                 remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
             )
-        rows = pq.read_table(ids, columns=["hs_object_id", "outcome"]).to_pylist()
+        rows = kept_table(ids, ["hs_object_id", "outcome"]).to_pylist()
         lines, now = _lines(state)
         object_type = str(described(state)["object_type"])
         archive = {
@@ -156,7 +158,7 @@ def _reverted_rows(
         for key, digest in lines[now[each]][:1]
     ]
     if associations.rows:
-        for line in pq.read_table(state, columns=["_key", "_digest"]).to_pylist():
+        for line in kept_table(state, ["_key", "_digest"]).to_pylist():
             outcome = associations.rows.get(line["_key"])
             if outcome is not None:
                 found.append(RevertedRow(line["_key"], None, line["_digest"] or "", outcome))
@@ -166,10 +168,10 @@ def _reverted_rows(
 def _lines(state: Path) -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
     """The lines of an ids table by record id, and the id of today of each id that a record has or had."""
     columns = ["hs_object_id", "_key", "_digest", "error_code"]
-    former = "_former" if "_former" in pq.read_schema(state).names else None
+    former = "_former" if "_former" in kept_columns(state) else None
     lines: dict[str, list[tuple[str, str]]] = {}
     now: dict[str, str] = {}
-    for line in pq.read_table(state, columns=[*columns, *filter(None, [former])]).to_pylist():
+    for line in kept_table(state, [*columns, *filter(None, [former])]).to_pylist():
         record = line["hs_object_id"]
         if record is None:
             continue
@@ -273,7 +275,7 @@ def _archived(store: Store, sync: str) -> list[tuple[str, str]]:
     with store.local_ids(sync) as state:
         if state is None:
             return []
-        table = pq.read_table(state, columns=["_key", "hs_object_id", "outcome"]).to_pylist()
+        table = kept_table(state, ["_key", "hs_object_id", "outcome"]).to_pylist()
     gone = {line["hs_object_id"] for line in table if line["outcome"] == "archived"}
     return [(line["_key"], line["hs_object_id"]) for line in table if line["hs_object_id"] in gone]
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
 import duckdb
-import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.endpoints import object_type as object_type_of
 from hubspot_batch_dagster.sync.associations.association_files import REMOVED
@@ -24,6 +23,7 @@ from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.associations.writer import remove
 from hubspot_batch_dagster.sync.requests.requester import Requester
+from hubspot_batch_dagster.sync.state.kept_tables import kept_columns, kept_table
 from hubspot_batch_dagster.sync.state.names import is_of_undo, name_of_undo
 from hubspot_batch_dagster.sync.state.store import Store
 
@@ -135,7 +135,7 @@ def _rows(store: Store, sync: str, run: str, ended: Set[str], records: Set[str])
         declared = None if path is None else declared_in(path)
         if path is None or declared is None or not declared.rows_are_associations:
             return {}
-        lines = pq.read_table(path, columns=["_key", "_record"]).to_pylist()
+        lines = kept_table(path, ["_key", "_record"]).to_pylist()
     return {
         line["_key"]: "archived" if line["_key"] in ended else "unchanged"
         for line in lines
@@ -146,11 +146,11 @@ def _rows(store: Store, sync: str, run: str, ended: Set[str], records: Set[str])
 def _made(store: Store, sync: str, run: str) -> Iterator[_Made]:
     """What a run made, and what it may have made: of those the answer was lost."""
     with store.local(sync, "runs", run, FILE) as path:
-        names = set() if path is None else set(pq.read_schema(path).names)
+        names = set() if path is None else set(kept_columns(path))
         if path is None or "_label_type" not in names:
             return
         record = "_record" if "_record" in names else "hs_object_id"
-        for line in pq.read_table(path).to_pylist():
+        for line in kept_table(path).to_pylist():
             if line["outcome"] in ("associated", "unknown") and line.get(record):
                 label = line["_label_type"]
                 labels: tuple[AssociationTypeKey, ...] = () if label is None else (tuple(json.loads(label)),)
@@ -160,7 +160,7 @@ def _made(store: Store, sync: str, run: str) -> Iterator[_Made]:
 
 def _removed(store: Store, sync: str, run: str) -> Iterator[tuple[str, RemovedAssociation]]:
     with store.local(sync, "runs", run, REMOVED) as path:
-        for line in [] if path is None else pq.read_table(path).to_pylist():
+        for line in [] if path is None else kept_table(path).to_pylist():
             labels = tuple((str(category), int(type_id)) for category, type_id in json.loads(line["labels"]))
             yield (
                 line["to"],

@@ -188,12 +188,18 @@ class SqliteLog:
                     connection.execute("BEGIN IMMEDIATE")
                     try:
                         result = work(connection)
+                    except (
+                        TypeError,
+                        ValueError,
+                    ) as error:  # a value of another type than any that is written
+                        connection.execute("ROLLBACK")
+                        raise sqlite3.DatabaseError(f"malformed: {error}") from None
                     except BaseException:
                         connection.execute("ROLLBACK")
                         raise
                     connection.execute("COMMIT")
                     return result
-                except (sqlite3.Error, OSError) as error:
+                except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                     self._heal(error, attempt)
         raise LogUnavailable(f"the budget file {self.path} changes under our hands")
 
@@ -245,7 +251,7 @@ class SqliteLog:
     def _heal(self, error: Exception, attempt: int) -> None:
         text = str(error)
         # The words are SQLite's; an OSError's text holds a path, which may hold any word.
-        message = text if isinstance(error, sqlite3.Error) else ""
+        message = "" if isinstance(error, OSError) else text
         if "locked" in message or "busy" in message:
             raise LogUnavailable(f"another process holds the lock of the budget file {self.path}") from None
         if self._connection is not None:
@@ -273,7 +279,7 @@ class SqliteLog:
             with FileLock(f"{path}.replace", timeout=5):
                 try:
                     self._open().close()
-                except sqlite3.DatabaseError as error:
+                except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                     if not _is_damage(str(error)):
                         return
                     for suffix in ("", "-wal", "-shm"):
@@ -285,5 +291,5 @@ class SqliteLog:
 
 def _is_damage(message: str) -> bool:
     """Whether SQLite's words mean that the file itself is broken, which a new one cures."""
-    signs = ("not a database", "malformed", "no such", "no column", "disk I/O error")
+    signs = ("not a database", "malformed", "no such", "no column", "disk I/O error", "decode")
     return any(sign in message for sign in signs)

@@ -35,6 +35,36 @@ def closed(body: bytes) -> bytes:
     return b"%b%b%d}" % (body, _MARK, zlib.crc32(body))
 
 
+def bound(content: bytes, *about: object) -> bytes:
+    """What :func:`closed` gave, with a sum that is also of what stands beside it, such as the other columns of its line."""
+    body, mark, said = content.rpartition(_MARK)
+    return b"%b%b%d}" % (body, mark, _sum_with(int(said[:-1]), about))
+
+
+def unbound(content: bytes, *about: object) -> bytes:
+    """What :func:`bound` was given, as JSON without a sum. What an earlier version wrote has one of its own alone, or none.
+
+    Raises:
+        ValueError: It was changed since, or what stands beside it.
+    """
+    body, mark, said = content.rpartition(_MARK)
+    if not mark and content.endswith((b"}", b"]")):
+        return content
+    own = zlib.crc32(body)
+    if said not in (b"%d}" % _sum_with(own, about), b"%d}" % own):
+        raise ValueError("it was changed since it was written")
+    return body + b"}"
+
+
+def sum_of(*about: object) -> str:
+    """The sum of some values."""
+    return f"{_sum_with(0, about):08x}"
+
+
+def _sum_with(before: int, about: tuple[object, ...]) -> int:
+    return zlib.crc32("\0".join(map(repr, about)).encode(), before)
+
+
 def unbroken(content: bytes) -> bytes:
     """What :func:`closed` was given, as JSON. What has no sum, because an earlier version wrote it, is given back as it is.
 
@@ -49,14 +79,11 @@ def unbroken(content: bytes) -> bytes:
     return body + b"}"
 
 
-def check_seal(path: Path, seal: str) -> None:
-    """Refuse an ids table that is not what was written, as far as its sum is known.
+def check_seal(path: Path, seal: str, remedy: str) -> None:
+    """Refuse a file that is not what was written, as far as its sum is known.
 
     Raises:
         StoreError: It is another one.
     """
     if seal and seal_of(path) != seal:
-        raise StoreError(
-            f"The ids table {path} cannot be read: it is not as it was written.",
-            remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
-        )
+        raise StoreError(f"The file {path} cannot be read: it is not as it was written.", remedy=remedy)

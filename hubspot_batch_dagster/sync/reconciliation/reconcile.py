@@ -6,6 +6,7 @@ into another record, or gone. Their associations are read too, 1,000 records a r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -264,7 +265,9 @@ def _choose(
     if sample is None:
         db.execute(f"CREATE VIEW chosen AS SELECT * {some}")
     else:
-        db.execute(f"CREATE TABLE chosen AS SELECT * {some} ORDER BY random() LIMIT {sample}")
+        db.execute(
+            f"CREATE TABLE chosen AS SELECT * {some} ORDER BY random() LIMIT {min(sample, sys.maxsize)}"
+        )
 
 
 def _count(db: duckdb.DuckDBPyConnection, path: Path) -> int:

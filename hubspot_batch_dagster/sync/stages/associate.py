@@ -19,7 +19,7 @@ from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.stages.deliver import Delivery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows
-from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
+from hubspot_batch_dagster.sync.state.kept_once import OPEN_ASSOCIATIONS
 
 GROUP = 2_000
 """Associations in a request (HubSpot, associations guide)."""

@@ -25,8 +25,8 @@ from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_table import about, described, metadata_of
+from hubspot_batch_dagster.sync.state.kept_once import OPEN_ASSOCIATIONS
 from hubspot_batch_dagster.sync.state.row_order import forget_orders
-from hubspot_batch_dagster.sync.state.store import OPEN_ASSOCIATIONS
 
 
 def save(

@@ -144,7 +144,7 @@ def described(path: Path, file: Any = None) -> dict[str, Any]:
 def generation_in(file: Any) -> int:
     """The generation that wrote a table; 0 for one of the first version, or one that cannot be read."""
     try:
-        found = json.loads((pq.read_metadata(file).metadata or {}).get(META, b"{}"))
+        found = json.loads(unbroken((pq.read_metadata(file).metadata or {}).get(META, b"{}")))
         return int(found.get("generation", 0))
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
         return 0

@@ -35,7 +35,7 @@ class Generation:
         beat: Rises while the run is alive.
         current: The generation that wrote the ids table that counts; ``None`` where no run has since the journal was made.
         identity: What the sync is about, as :class:`~hubspot_batch_dagster.sync.state.identity.Identity` writes it; or empty.
-        seal: Sum of the ids table that counts; empty where it is not known.
+        seal: Sum of the ids table that counts, and after a blank that of its open associations; empty where they are not known.
     """
 
     number: int

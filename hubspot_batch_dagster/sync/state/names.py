@@ -25,6 +25,29 @@ LONGEST_NAME = 800
 _OWN = ("ids.", "ids-", "portal.", "portal-", "in_progress.", "begun.", "journal.", "store.", ".")
 """How the names of our own files begin, in the store's folder and in a sync's."""
 
+_OWN_FILE = re.compile(r"runs(\.parquet)?|open_associations(-\d+)?\.parquet")
+"""The others, whole: what only begins like them was always a folder of this name."""
+
+
+def check_run(run: str) -> str:
+    """Refuse what cannot be the id of a run, for its tables lie in a folder of this name; and give it back otherwise.
+
+    Raises:
+        InputError: It would lead to another folder.
+    """
+    if (
+        not run.strip()
+        or run in (".", "..")
+        or re.search(r"[/\\\x00-\x1f\x7f]", run)
+        or len(run) > LONGEST_PART
+    ):
+        shown = run if len(run) <= 80 else f"{run[:77]}..."
+        raise InputError(
+            f"run is {shown!r}, which is the id of no run.",
+            remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
+        )
+    return run
+
 
 def new_run_id() -> str:
     """Make the id of a run: 16 hex digits that sort by time, also where one run follows another within a second."""
@@ -142,7 +165,7 @@ def _check_part(part: str, name: str) -> None:
 def _folder(part: str) -> str:
     """A part as the name of a folder. Where it is like the name of a file of ours, its first character is written as a number."""
     quoted = quote(part, safe="")
-    if part.lower() == "runs" or part.lower().startswith(_OWN):
+    if part.lower().startswith(_OWN) or _OWN_FILE.fullmatch(part.lower()):
         return f"%{ord(quoted[0]):02X}{quoted[1:]}"
     return quoted
 

@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.seals import seal_of, sealed_json
+from hubspot_batch_dagster.sync.state.file_sums import with_ids
 from hubspot_batch_dagster.sync.state.files import Files
 from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
 from hubspot_batch_dagster.sync.state.ids_table import FORMERLY_IN_PROGRESS, IN_PROGRESS, META, described
+from hubspot_batch_dagster.sync.state.kept_once import IDS, KEPT_ONCE
 from hubspot_batch_dagster.sync.state.names import folders_of, rename_command
-from hubspot_batch_dagster.sync.state.store import IDS, KEPT_ONCE, Store
+from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.parquet import stored_batches
 
 _MARK = "in_progress.rename.json"
@@ -133,7 +135,7 @@ def _copy_state(store: Store, old: str, new: str, folder: Path, table: str | Non
     """Copy what counts by the journal's word. What a rename to this name left that was killed goes first.
 
     Returns:
-        The sum of the ids table that counts; empty where there is none.
+        The sums of the ids table that counts and of its open associations; empty where there are none.
     """
     line, seals = store.journal.generation(old), {"": ""}
     current = KEPT_ONCE[IDS].format(line.current) if line is not None and line.current is not None else ""
@@ -148,7 +150,7 @@ def _copy_state(store: Store, old: str, new: str, folder: Path, table: str | Non
             seals[name] = _copy_table(store, place, target, new, folder, table)
         else:
             store.files.copy(place, target)
-    return seals.get(current, "")
+    return with_ids(line.seal if line is not None else "", seals.get(current, ""))
 
 
 def _mark(store: Store, old: str, new: str, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
 from hubspot_batch_dagster.sync.state.journal_engine import open_engine
 from hubspot_batch_dagster.sync.state.patience import Patience
+from hubspot_batch_dagster.sync.state.write_ahead import check_write_ahead
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class Database:
             )
         self.patience = Patience(patience)
         with self.explained("open"):
+            if self.dialect == "sqlite" and place.database:
+                check_write_ahead(Path(place.database))
             self.engine = open_engine(url)
 
     def first_contact(self, work: Callable[[], T]) -> T:

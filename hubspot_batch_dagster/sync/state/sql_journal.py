@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pydantic_core
 import sqlalchemy as sa
 
 from hubspot_batch_dagster.api.errors import StoreError
@@ -33,11 +32,21 @@ from hubspot_batch_dagster.sync.state.sql_database import Database
 from hubspot_batch_dagster.sync.state.sql_lines import (
     ADD_OUTCOMES,
     CLOSE_INTENT,
+    check_generation,
+    check_lines,
+    check_pages,
+    images_of_line,
+    images_payload,
     insert_once,
     intent_of,
+    intent_payload,
+    outcome_payload,
     outcomes_of_line,
+    payload_of_line,
+    rename_lines,
     rewrite_intent,
     shrink_intent,
+    sum_generation,
 )
 from hubspot_batch_dagster.sync.state.sql_record import outcome_line, record
 
@@ -61,6 +70,8 @@ class SqlJournal(Journal):
         self._commit = self._commits.commit
         self._add_intents = insert_once(self._database.dialect, schema.intents)
         self._database.first_contact(self._migrate)
+        if self.dialect == "sqlite":  # a server looks after its own pages
+            self._database.first_contact(self._check)
 
     def __repr__(self) -> str:
         return f"SqlJournal({self._database.where!r})"
@@ -94,6 +105,7 @@ class SqlJournal(Journal):
                 line = connection.execute(query).first()
             if line is None:
                 return None
+            check_generation(line)
             known = (line.generation, line.run, line.holder, line.beat, line.current, line.identity)
             return Generation(*known, seal=line.seal)
 
@@ -120,6 +132,7 @@ class SqlJournal(Journal):
                 now = connection.execute(sa.select(table.c.run).where(table.c.sync == sync)).scalar()
                 if now != run:
                     raise self._commits.overtaken(sync, run)
+                sum_generation(connection, sync)
 
         self._database.patiently("write", go)
         made = self.generation(sync)
@@ -132,7 +145,12 @@ class SqlJournal(Journal):
 
     def bind(self, sync: str, run: str, identity: str) -> None:
         line = sa.update(schema.generations).where(schema.generations.c.sync == sync)
-        self._commit(sync, run, lambda connection: connection.execute(line.values(identity=identity)))
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(line.values(identity=identity))
+            sum_generation(connection, sync)
+
+        self._commit(sync, run, work)
 
     def end(self, sync: str, run: str) -> None:
         line = sa.update(schema.generations).where(schema.generations.c.sync == sync)
@@ -146,7 +164,13 @@ class SqlJournal(Journal):
             "run": run,
             "action": intent.action,
             "sent_at": intent.sent_at,
-            "payload": pack(intent, INTENT_COLUMNS),
+            "payload": intent_payload(
+                pack(intent, INTENT_COLUMNS),
+                name=intent.id,
+                sync=sync,
+                action=intent.action,
+                sent_at=intent.sent_at,
+            ),
         }
         self._commit(sync, run, lambda connection: connection.execute(self._add_intents, values))
 
@@ -157,7 +181,9 @@ class SqlJournal(Journal):
             "sync": sync,
             "run": run,
             "settled_at": outcomes.settled_at,
-            "payload": pack(outcomes, OUTCOME_COLUMNS),
+            "payload": outcome_payload(
+                pack(outcomes, OUTCOME_COLUMNS), sync=sync, settled_at=outcomes.settled_at
+            ),
         }
 
         def work(connection: sa.Connection) -> None:
@@ -240,6 +266,7 @@ class SqlJournal(Journal):
 
         def work(connection: sa.Connection) -> None:
             connection.execute(line)
+            sum_generation(connection, sync)
             if forget:
                 connection.execute(sa.delete(schema.outcomes).where(schema.outcomes.c.sync == sync))
             if kept_runs:
@@ -248,14 +275,14 @@ class SqlJournal(Journal):
         self._commit(sync, run, work)
 
     def keep_before(self, sync: str, run: str, images: list[dict[str, str | None]]) -> None:
-        values = {"sync": sync, "run": run, "payload": pydantic_core.to_json(images)}
+        values = {"sync": sync, "run": run, "payload": images_payload(images, sync=sync, run=run)}
         self._commit(sync, run, lambda connection: connection.execute(sa.insert(schema.before), values))
 
     def before(self, sync: str, run: str) -> Iterator[dict[str, str | None]]:
         table = schema.before
         for line in self._pages(table, sa.and_(table.c.sync == sync, table.c.run == run)):
             with self._database.explained("read"):
-                images = pydantic_core.from_json(line.payload)
+                images = images_of_line(line)
             yield from images
 
     def rewrite_keys(self, sync: str, run: str, new: Mapping[str, str]) -> None:
@@ -266,7 +293,7 @@ class SqlJournal(Journal):
                     entry = intent_of(line) if table is schema.intents else outcomes_of_line(line)
                     keys = [new.get(key, key) for key in entry.keys]
                     if keys != entry.keys:
-                        payload = pack(replace(entry, keys=keys), columns)
+                        payload = payload_of_line(table, line, pack(replace(entry, keys=keys), columns), sync)
                         connection.execute(sa.update(table).where(name == line[0]).values(payload=payload))
 
         self._commit(sync, run, work)
@@ -277,16 +304,12 @@ class SqlJournal(Journal):
                 sa.select(schema.generations.c.identity).where(schema.generations.c.sync == sync)
             ).scalar()
             connection.execute(sa.delete(schema.generations).where(schema.generations.c.sync == new))
-            for table in (
-                schema.generations,
-                schema.intents,
-                schema.outcomes,
-                schema.before,
-                schema.testimony,
-            ):
-                connection.execute(sa.update(table).where(table.c.sync == sync).values(sync=new))
-            line = sa.update(schema.generations).where(schema.generations.c.sync == new)
-            connection.execute(line.values(identity=renamed(identity or "", new), holder="", seal=seal))
+            rename_lines(connection, sync, new)
+            line = sa.update(schema.generations).where(schema.generations.c.sync == sync)
+            connection.execute(
+                line.values(sync=new, identity=renamed(identity or "", new), holder="", seal=seal)
+            )
+            sum_generation(connection, new)
 
         self._commit(sync, run, work)
 
@@ -334,6 +357,11 @@ class SqlJournal(Journal):
                 )
 
         return self._database.patiently("read", read)
+
+    def _check(self) -> None:
+        with self._database.engine.connect() as connection:
+            check_pages(connection)
+            check_lines(connection)
 
     def _migrate(self) -> None:
         with self._database.alone() as connection:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hubspot_batch_dagster.sync.batches.journal_entries import Line
+from hubspot_batch_dagster.sync.state.sql_lines import intent_payload, outcome_payload
 
 PLACES = {"sqlite": "?", "postgresql": "%s"}
 """Dialect -> how its drivers write the place of a value. What each commit of a run needs is given to them as text: a commit costs a
@@ -85,9 +86,13 @@ def _places(lines: int, columns: int) -> str:
 
 
 def _intent_line(sync: str, run: str, opened: Line) -> tuple[Any, ...]:
-    return opened.intent_id, sync, run, opened.action, opened.at, opened.payload
+    payload = intent_payload(
+        opened.payload, name=opened.intent_id, sync=sync, action=opened.action, sent_at=opened.at
+    )
+    return opened.intent_id, sync, run, opened.action, opened.at, payload
 
 
 def outcome_line(sync: str, run: str, settled: Line) -> dict[str, Any]:
     """Outcomes as a line of their table."""
-    return {"sync": sync, "run": run, "settled_at": settled.at, "payload": settled.payload}
+    payload = outcome_payload(settled.payload, sync=sync, settled_at=settled.at)
+    return {"sync": sync, "run": run, "settled_at": settled.at, "payload": payload}

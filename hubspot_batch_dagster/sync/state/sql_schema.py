@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = sa.MetaData()
 
@@ -29,6 +29,7 @@ generations = sa.Table(
     sa.Column("current", sa.Integer, nullable=True),
     sa.Column("identity", sa.Text, nullable=False, default=""),
     sa.Column("seal", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("crc", sa.Text, nullable=False, default="", server_default=""),
 )
 """One line a sync: the fence. Each commit of a run begins with an update of its line, and is rolled back where there is none."""
 
@@ -81,9 +82,20 @@ def _to_2(connection: sa.Connection) -> None:
 
 def _to_3(connection: sa.Connection) -> None:
     """Generations say the sum of their ids table; where they were made a moment ago they do already."""
-    if "seal" not in {each["name"] for each in sa.inspect(connection).get_columns(generations.name)}:
-        connection.exec_driver_sql(f"ALTER TABLE {generations.name} ADD COLUMN seal TEXT NOT NULL DEFAULT ''")
+    _add_text(connection, "seal")
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2, 2: _to_3}
+def _to_4(connection: sa.Connection) -> None:
+    """Generations have a sum of their own line."""
+    _add_text(connection, "crc")
+
+
+def _add_text(connection: sa.Connection, column: str) -> None:
+    if column not in {each["name"] for each in sa.inspect(connection).get_columns(generations.name)}:
+        connection.exec_driver_sql(
+            f"ALTER TABLE {generations.name} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+        )
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """Format version -> what brings a journal of that version to the next."""

@@ -18,27 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
-from hubspot_batch_dagster.sync.batches.seals import check_seal, seal_of, sealed_json, unbroken
+from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
+from hubspot_batch_dagster.sync.state.file_sums import FileSums, check_associations, check_ids
 from hubspot_batch_dagster.sync.state.files import open_files
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal, check_sync
 from hubspot_batch_dagster.sync.state.ids_elsewhere import IdsElsewhere, Pointer, ask
 from hubspot_batch_dagster.sync.state.ids_table import IN_PROGRESS, described, generation_in, portal_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
+from hubspot_batch_dagster.sync.state.kept_once import IDS, KEPT_ONCE, OPEN_ASSOCIATIONS, KeptOnce
 from hubspot_batch_dagster.sync.state.names import folders_of, is_of_undo, name_of
 from hubspot_batch_dagster.sync.state.scratch import scratch_folder
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 KEEP_RUNS = 10
-IDS = "ids.parquet"
-OPEN_ASSOCIATIONS = "open_associations.parquet"
-KEPT_ONCE = {
-    IDS: "ids-{}.parquet",
-    "portal.json": "portal-{}.json",
-    OPEN_ASSOCIATIONS: "open_associations-{}.parquet",
-}
-"""What is kept once a generation -> how a generation's own is named."""
+_CHECKED = {(IDS,): check_ids, (OPEN_ASSOCIATIONS,): check_associations}
 
 
 class Store:
@@ -74,6 +69,8 @@ class Store:
         self.elsewhere = [*elsewhere]
         self._lock_wait = lock_wait
         self.files, self._here = open_files(self.root)
+        self._sums = FileSums(self.files)
+        self._kept = KeptOnce(self.files, lambda: self.journal)
         self.journal = self._open_journal(journal_url, patience)
 
     def _open_journal(self, url: str | None, patience: float) -> Journal:
@@ -171,12 +168,20 @@ class Store:
     @contextlib.contextmanager
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
         """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
-        name = self._current(sync, parts[0]) if len(parts) == 1 and parts[0] in KEPT_ONCE else parts[-1]
+        name = self._kept.current(sync, parts[0]) if len(parts) == 1 and parts[0] in KEPT_ONCE else parts[-1]
         with self.files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
-            line = self.journal.generation(sync) if parts == (IDS,) else None
-            if line is not None and path is not None and name == KEPT_ONCE[IDS].format(line.current):
-                check_seal(path, line.seal)
+            if path is not None:
+                self._check_sum(sync, parts, path)
             yield path
+
+    def _check_sum(self, sync: str, parts: tuple[str, ...], path: Path) -> None:
+        """Refuse a file that is not as it was written; one of another generation than the ids table has no sum in the journal."""
+        if parts[0] == "runs":
+            self._sums.check_table(sync, parts[1], parts[-1], path)
+        elif parts in _CHECKED:
+            line = self.journal.generation(sync)
+            if line is not None and path.name == KEPT_ONCE[parts[0]].format(line.current):
+                _CHECKED[parts](path, line.seal)
 
     def check(self, sync: str, wanted: Identity, *, anew: bool = False) -> Identity:
         """Refuse a run whose sync's state is about something else.
@@ -236,10 +241,14 @@ class Store:
 
     def put(self, sync: str, written: Path, *parts: str) -> str:
         """Move a local file into the store, atomically; returns its path or URL."""
+        if parts[0] == "runs":
+            self._sums.note_table(sync, parts[1], parts[-1], written)
         return self.files.put(written, (*folders_of(sync), *parts))
 
     def put_version(self, sync: str, generation: int, written: Path, name: str) -> None:
         """Keep a file for a generation of the sync; it counts from :meth:`conclude` on."""
+        if name == OPEN_ASSOCIATIONS:
+            self._sums.note_associations(sync, generation, written)
         self.put(sync, written, KEPT_ONCE[name].format(generation))
 
     def conclude(
@@ -260,8 +269,10 @@ class Store:
         Raises:
             Overtaken: A later run has begun; nothing was replaced.
         """
-        seal = None if ids is None else seal_of(ids)
+        self._sums.keep(sync, run)
+        seal = None
         if ids is not None:
+            seal = self._sums.of_generation(sync, generation, ids)
             self.put_version(sync, generation, ids, IDS)
         kept = self.runs(sync)[-KEEP_RUNS:]
         self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept, seal=seal)
@@ -315,43 +326,12 @@ class Store:
         with scratch_folder(self._here) as folder:
             self.files.probe(folder / "probe", (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
 
-    def _current(self, sync: str, name: str) -> str:
-        """The file that counts of those that are kept once a generation; of a store of the first version the only one."""
-        line = self.journal.generation(sync)
-        if line is None or line.current is None:
-            return name
-        if name == IDS:
-            current = KEPT_ONCE[IDS].format(line.current)
-            if not self.files.exists((*folders_of(sync), current)):
-                raise StoreError(
-                    f"The ids table {self.path(sync, current)} is gone, though the journal knows that it was written.",
-                    remedy="Restore the store. If it is lost, adopt the records from the portal.",
-                )
-            return current
-        counted = [n for n in self.files.numbered(folders_of(sync), KEPT_ONCE[name]) if n <= line.current]
-        return KEPT_ONCE[name].format(max(counted)) if counted else name
-
     def publish(self, sync: str) -> None:
         """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
-        for _ in range(10):
-            line = self.journal.generation(sync)
-            if line is None or line.current is None:
-                return
-            for name in KEPT_ONCE:
-                source = self._current(sync, name)
-                if source != name:
-                    self.files.copy((*folders_of(sync), source), (*folders_of(sync), name))
-            now = self.journal.generation(sync)
-            if now is not None and now.current == line.current:
-                return
+        self._kept.publish(sync)
 
     def _forget_old(self, sync: str, generation: int, kept: set[str]) -> None:
-        for name, pattern in KEPT_ONCE.items():
-            # Who opened the one before this may still read it.
-            for old in sorted(
-                n for n in self.files.numbered(folders_of(sync), KEPT_ONCE[name]) if n < generation
-            )[:-1]:
-                self.files.delete((*folders_of(sync), pattern.format(old)))
+        self._kept.forget_old(sync, generation)
         for run in self.runs(sync):
             if kept and run not in kept and run < max(kept):
                 self.files.delete((*folders_of(sync), "runs", run))
@@ -376,7 +356,7 @@ class Store:
 
     def ids_described(self, sync: str) -> dict[str, Any] | None:
         """What the ids table that counts says of itself; ``None`` before the first run."""
-        place = (*folders_of(sync), self._current(sync, IDS))
+        place = (*folders_of(sync), self._kept.current(sync, IDS))
         with self.files.opened(place) as file:
             return None if file is None else described(Path(self.files.path(place)), file)
 

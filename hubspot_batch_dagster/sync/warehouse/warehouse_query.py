@@ -13,6 +13,7 @@ from hubspot_batch_dagster.sync.warehouse.engine import Engine
 from hubspot_batch_dagster.sync.warehouse.fetched_postgres import FetchedPostgres
 from hubspot_batch_dagster.sync.warehouse.postgres_engine import PostgresEngine
 
+_POSTGRES = ("postgresql", "postgres")
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -66,28 +67,67 @@ class Warehouse:
         return open_engine(self.connection, memory=memory)
 
 
-def check_connection(connection: str) -> None:
+def check_connection(connection: str, name: str = "connection") -> None:
     """Refuse the connection of a database that is not known.
 
+    Args:
+        connection: As :class:`Warehouse` takes it.
+        name: Of the argument or setting.
+
     Raises:
-        InputError: With the kinds that are.
+        InputError: With the kinds that are; or the address has a port that is none.
     """
-    scheme = connection.partition("://")[0] if "://" in connection else "duckdb"
-    if scheme.partition("+")[0] not in ("duckdb", "postgresql", "postgres"):
+    scheme = _scheme(connection)
+    if scheme not in ("duckdb", *_POSTGRES):
         raise InputError(
-            f"A warehouse of the kind {scheme} is not known.",
+            f"{name}: a warehouse of the kind {scheme} is not known.",
             remedy="It may be a DuckDB file or a Postgres server. Any other is read as rows, and compared here.",
         )
+    if scheme == "duckdb" and not connection.removeprefix("duckdb:///").strip():
+        raise InputError(f"{name} names no file.", remedy="Give the DuckDB file or the Postgres URL.")
+    for port in _ports(connection) if scheme in _POSTGRES else ():
+        if not port.isdecimal() or not 0 < int(port[:6]) < 65536:
+            raise InputError(
+                f"{name} has a port that is none: it is a number from 1 to 65535.",
+                remedy="Correct the URL; special characters in its password are percent-encoded.",
+            )
+
+
+def check_database(connection: str) -> None:
+    """Refuse the connection of a database that is not known, and a DuckDB file that is not there.
+
+    Raises:
+        InputError: As for :func:`check_connection`, or there is no such file.
+    """
+    check_connection(connection)
+    if _scheme(connection) == "duckdb":
+        _duckdb_file(connection)
+
+
+def _scheme(connection: str) -> str:
+    """The kind of database that a connection names; what is no URL is a DuckDB file."""
+    return connection.partition("://")[0].partition("+")[0] if "://" in connection else "duckdb"
+
+
+def _ports(connection: str) -> list[str]:
+    """The ports of a Postgres URL, which may name several hosts; an address in brackets has colons of its own."""
+    hosts = re.split("[/?]", connection.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
+    found = (re.fullmatch(r"(?:\[.*\]|[^:]*):(.+)", each) for each in hosts.split(","))
+    return [each[1] for each in found if each is not None]
+
+
+def _duckdb_file(connection: str) -> str:
+    file = connection.removeprefix("duckdb:///")
+    if not Path(file).is_file():
+        raise InputError(f"There is no DuckDB file {file}.", remedy="Check the connection of the warehouse.")
+    return file
 
 
 def open_engine(connection: str, *, memory: str) -> Engine:
     """Open a session of a database; see :meth:`Warehouse.open`."""
-    if connection.startswith("postgres"):
+    if _scheme(connection) in _POSTGRES:
         try:
             return PostgresEngine(connection)
         except ImportError:
             return FetchedPostgres(connection)
-    file = connection.removeprefix("duckdb:///")
-    if not Path(file).is_file():
-        raise InputError(f"There is no DuckDB file {file}.", remedy="Check the connection of the warehouse.")
-    return DuckDbEngine(file, memory=memory)
+    return DuckDbEngine(_duckdb_file(connection), memory=memory)

@@ -92,6 +92,8 @@ class Filled:
         with killed, pytest.raises(KeyboardInterrupt):
             bench.run(self.wanted, FIRMS, NAME, as_of=AsOf("2026-01-02"))
         emulator.faults.clear()
+        self.killed = root.with_name("killed")
+        shutil.copytree(root, self.killed)  # as SIGKILL leaves it: the last commits are in journal.db-wal
         [intent] = bench.store.journal.open_intents(NAME)
         assert intent.action == "create"
         assert len(list(bench.store.journal.outcomes(NAME))) == 1
@@ -126,13 +128,13 @@ def run_on(filled: Filled, root: Path) -> HubSpotError | None:
 
 
 @EXAMPLES
-@given(damage=some_damage)
+@given(damage=some_damage, killed=st.booleans())
 def test_a_damaged_file_of_a_store_is_a_store_error_or_heals_and_nothing_is_made_twice(
-    filled: Filled, damage: Damage
+    filled: Filled, damage: Damage, killed: bool
 ) -> None:
     root = filled.root.with_name("damaged")
     shutil.rmtree(root, ignore_errors=True)
-    shutil.copytree(filled.root, root)
+    shutil.copytree(filled.killed if killed else filled.root, root)
     path = damage.do(filled.files(root))
     ended = run_on(filled, root)
     assert ended is None or isinstance(ended, StoreError), (path, ended)

@@ -181,15 +181,15 @@ def test_an_older_journal_is_brought_forward_step_by_step(url: str, monkeypatch:
     SqlJournal(url).close()
     steps: list[int] = []
     migrations: dict[int, Callable[[sa.Connection], None]] = {
-        n: (lambda _, n=n: steps.append(n)) for n in (1, 2, 3)
+        n: (lambda _, n=n: steps.append(n)) for n in range(1, SCHEMA_VERSION + 1)
     }
     monkeypatch.setattr(sql_schema, "MIGRATIONS", migrations)
-    monkeypatch.setattr(sql_schema, "SCHEMA_VERSION", 4)
+    monkeypatch.setattr(sql_schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     set_version(url, 1)
     SqlJournal(url).close()
-    assert steps == [1, 2, 3]
+    assert steps == [*range(1, SCHEMA_VERSION + 1)]
     SqlJournal(url).close()
-    assert steps == [1, 2, 3]
+    assert steps == [*range(1, SCHEMA_VERSION + 1)]
 
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(

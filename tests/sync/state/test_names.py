@@ -68,6 +68,7 @@ def test_names_that_look_like_files_of_ours_are_syncs_of_their_own(bench: Bench)
         "a/portal.json",
     ]
     names += ["a/in_progress.parquet", "a/ids-1.parquet", "a%2Fruns", "A"]
+    names += ["a/runs.parquet", "a/open_associations.parquet", "a/open_associations-1.parquet"]
     for i, name in enumerate(names):
         assert shown(bench.run(firms(1, start=i), COMPANIES, name)) == {"created": 1}, name
     for i, name in enumerate(names):
