@@ -6,11 +6,14 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass
@@ -72,12 +75,10 @@ def first_rows(rows: object, most: int) -> object:
     Raises:
         InputError: ``most`` is no number of rows.
     """
-    import pyarrow as pa
-
     from hubspot_batch_dagster.sync.changed_since import ChangedSince
     from hubspot_batch_dagster.sync.column_mapping import as_input_error
     from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
-    from hubspot_batch_dagster.table.rows import record_batches
+    from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
     if isinstance(rows, Warehouse):
         raise InputError(
@@ -92,7 +93,7 @@ def first_rows(rows: object, most: int) -> object:
     with as_input_error():
         stream = record_batches(rows)
 
-    def limited() -> Iterator[pa.RecordBatch]:
+    def limited() -> "Iterator[pa.RecordBatch]":
         left = most
         for batch in stream:
             yield batch.slice(0, min(left, batch.num_rows))
@@ -100,7 +101,9 @@ def first_rows(rows: object, most: int) -> object:
             if not left:
                 return
 
-    return pa.RecordBatchReader.from_batches(stream.schema, limited())
+    return RowStream(
+        stream.schema, limited()
+    )  # a reader of Arrow's would hold later batches to the types of the first
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:

@@ -172,7 +172,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "conclusion known_rows",
         "record_owners reopened_rows respelling shared_records",
         "staging_area",
-        "database row_digest staging_statements",
+        "database row_digest staging_statements stored_keys",
         "elsewhere outcome_table spill_file statements tables",
     ),
     "sync/state": (
@@ -198,11 +198,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "encode",
         "parquet targets",
         "keys order rows values",
-        "casting dates dicts duckdb_rows frames json_text plain",
-        "objects soundness text",
+        "casting dates dicts frames json_text plain",
+        "duckdb_rows objects soundness text",
         "mixed rejections row_model",
         "check options",
-        "layout messages",
+        "halves layout messages",
         "errors kernels rules",
     ),
 }

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.changed_since import Moment
 from hubspot_batch_dagster.sync.staging.statements import quoted
-from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
+from hubspot_batch_dagster.table.duckdb_rows import arrow_reader, as_it_is, finite_batches
 from hubspot_batch_dagster.table.objects import column_of
 
 ROWS_AT_A_TIME = 10_000
@@ -103,7 +103,8 @@ def _duckdb_rows(
             found = connection.sql(sql, params={**_as_text(values), **since} or None)
         if found is None:
             raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
-        yield from arrow_reader(found, ROWS_AT_A_TIME)
+        reader = arrow_reader(as_it_is(found), ROWS_AT_A_TIME)
+        yield from finite_batches(reader.schema, reader)
 
 
 def _sqlalchemy_rows(

@@ -19,7 +19,7 @@ from hubspot_batch_dagster.sync.staging.elsewhere import Elsewhere
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
 from hubspot_batch_dagster.table.kernels import Array, pc
-from hubspot_batch_dagster.table.order import check_order
+from hubspot_batch_dagster.table.order import check_order, microseconds, readable
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 _AHEAD = timedelta(days=1)
@@ -122,13 +122,16 @@ class ChangedRows(Elsewhere):
         """The rows of a batch that are as new as wanted; the newest of them is noted."""
         if self._source.column not in batch.schema.names:
             return batch
-        values = batch.column(self._source.column)
-        check_order(self._source.column, values.type, "cursor column")
+        column = batch.column(self._source.column)
+        check_order(self._source.column, column.type, "cursor column")
+        values, _ = readable(
+            column
+        )  # a cell that cannot be read is as none: its row is read, and told if it is sent
         if pa.types.is_null(values.type):
             return batch
         if pa.types.is_timestamp(values.type):
             # Python has no nanoseconds. What is cut off makes the cursor older, and so a row is read once more.
-            values = pc.cast(values, pa.timestamp("us", values.type.tz), safe=values.type.unit != "ns")
+            values = microseconds(values)
         if self.since is not None:
             new = pc.greater_equal(values, pa.scalar(self.since, values.type))
             wanted = pc.if_else(pc.is_valid(values), new, pa.scalar(True))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.check import INVALID_NUMBER, Code, Problem, problem
-from hubspot_batch_dagster.table.kernels import Array, by_value, emptied, pc
+from hubspot_batch_dagster.table.check import INVALID_DATETIME, INVALID_NUMBER, Code, Problem, problem
+from hubspot_batch_dagster.table.kernels import Array, by_value, cells, emptied, pc
 from hubspot_batch_dagster.table.layout import Definition
+from hubspot_batch_dagster.table.messages import shown, written
 from hubspot_batch_dagster.table.mixed import Part, is_mixed, mixed, parts_of
 from hubspot_batch_dagster.table.rules import Cast
 from hubspot_batch_dagster.table.text import Text
@@ -52,9 +52,21 @@ def casting(encode: Encode, cast: Cast, definition: Definition | None, *, given:
             return encode(array)
         values, problems = read(array, cast)
         text = encode(values)
-        return Text(text.values, [*problems, *text.problems], text.plain)
+        found = [*problems, *(_as_given(each, array, values) for each in text.problems)]
+        return Text(text.values, found, text.plain)
 
     return cast_and_encode
+
+
+def _as_given(found: Problem, array: Array, values: Array) -> Problem:
+    """A problem of a cast cell, told of the cell as its user wrote it."""
+
+    def says(at: int) -> str:
+        if written(array, at) == written(values, at):
+            return found.says(at)
+        return f"{shown(array, at)} {found.code.meaning}."
+
+    return Problem(found.mask, found.code, says)
 
 
 def _kind(definition: Definition | None, cast: Cast, *, given: bool) -> str:
@@ -115,34 +127,50 @@ def _dates(array: Array, cast: Cast) -> _Read:
         found = _by_format(cell, cast)
         if found is None:
             return cell
-        return found.date().isoformat() if found.time() == dt.time() else found.isoformat()
+        if found.tzinfo is None and found.time() == dt.time():
+            return found.date().isoformat()
+        return found.isoformat()  # midnight in another zone is no midnight UTC
 
     return by_value(array, read), []
 
 
 def _times(array: Array, cast: Cast) -> _Read:
     if pa.types.is_timestamp(array.type) and array.type.tz is None and cast.time_zone is not None:
-        return pc.assume_timezone(array, cast.time_zone, ambiguous="earliest", nonexistent="latest"), []
+        return _assumed(array, cast.time_zone), []
     if not pa.types.is_string(array.type) or not (cast.date_formats or cast.time_zone):
         return array, []
-    zone = ZoneInfo(cast.time_zone) if cast.time_zone else dt.timezone.utc
-
-    def read(cell: str) -> str:
-        found = _by_format(cell, cast)
-        if found is None and cast.time_zone and _NAIVE.fullmatch(cell.strip()):
-            found = dt.datetime.fromisoformat(_with_microseconds(cell.strip()))
-        if found is None:
-            return cell
-        aware = found if found.tzinfo is not None else found.replace(tzinfo=zone)
-        return aware.astimezone(dt.timezone.utc).isoformat().replace("+00:00", "Z")
-
-    return by_value(array, read), []
+    return _cells(array, lambda cell: _moment(cell, cast), INVALID_DATETIME)
 
 
-def _with_microseconds(text: str) -> str:
+def _assumed(array: Array, zone: str) -> Array:
+    """Local times as points in time: of two the earlier; one that the clocks skip is the moment at which they do."""
+    return pc.assume_timezone(array, zone, ambiguous="earliest", nonexistent="latest")
+
+
+def _moment(cell: str, cast: Cast) -> str | None:
+    """A cell in UTC; itself where it is none that the cast names, None where it lies outside the years 1 to 9999."""
+    found = _by_format(cell, cast)
+    if found is None and cast.time_zone and _NAIVE.fullmatch(cell.strip()):
+        found = _from_iso(cell.strip())
+    if found is None:
+        return cell
+    try:
+        if found.tzinfo is None and cast.time_zone:
+            local = pa.array([found], pa.timestamp("us"))
+            found = cells(_assumed(local, cast.time_zone).view(pa.timestamp("us")))[0]
+        moment = found if found.tzinfo is None else found.astimezone(dt.timezone.utc).replace(tzinfo=None)
+    except (OverflowError, ValueError):
+        return None
+    return f"{moment.isoformat()}Z"
+
+
+def _from_iso(text: str) -> dt.datetime | None:
     """ISO 8601 as Python 3.10 reads it: six places, which HubSpot's three lose nothing to."""
     whole, dot, places = text.replace("t", "T").partition(".")
-    return f"{whole}.{places.ljust(6, '0')[:6]}" if dot else whole
+    try:
+        return dt.datetime.fromisoformat(f"{whole}.{places.ljust(6, '0')[:6]}" if dot else whole)
+    except ValueError:
+        return None
 
 
 def _by_format(cell: str, cast: Cast) -> dt.datetime | None:

@@ -17,54 +17,111 @@ class Code:
         name: What the `code` column of the rejected rows holds.
         meaning: What is wrong, as the end of a sentence that begins with the value.
         remedy: What to do about it.
+        source: Whose rule it is. Of HubSpot's, those alone that it certainly holds to; what it only may refuse is a
+            warning in the plan.
     """
 
     name: str
     meaning: str
     remedy: str
+    source: str
 
 
-MISSING_KEY = Code("MISSING_KEY", "the key is empty", "Fill it, or leave the row out.")
-INVALID_KEY = Code("INVALID_KEY", "is not an exact whole number", "Use text or integers as keys.")
-MISSING_RECORD_ID = Code("MISSING_RECORD_ID", "the record id is empty", "Fill it, or leave the row out.")
-INVALID_RECORD_ID = Code("INVALID_RECORD_ID", "is not a record id", "Record ids are digits.")
+MISSING_KEY = Code(
+    "MISSING_KEY",
+    "the key is empty",
+    "Fill it, or leave the row out.",
+    "ours: nothing else says which row it is",
+)
+INVALID_KEY = Code(
+    "INVALID_KEY",
+    "is not an exact whole number",
+    "Use text or integers as keys.",
+    "ours: two such rows may be one",
+)
+MISSING_RECORD_ID = Code(
+    "MISSING_RECORD_ID",
+    "the record id is empty",
+    "Fill it, or leave the row out.",
+    "ours: nothing else says which record it is",
+)
+INVALID_RECORD_ID = Code(
+    "INVALID_RECORD_ID",
+    "is not a record id",
+    "Record ids are digits.",
+    "HubSpot: object APIs, ids are digits",
+)
 INVALID_NUMBER = Code(
     "INVALID_NUMBER",
     "is not a number that HubSpot reads",
     "Send digits with at most one decimal point, without exponent or thousands separators.",
+    "HubSpot: properties guide",
 )
-INVALID_BOOL = Code("INVALID_BOOL", "is neither true nor false", "Cast the column to bool.")
+INVALID_BOOL = Code(
+    "INVALID_BOOL", "is neither true nor false", "Cast the column to bool.", "HubSpot: properties guide"
+)
 INVALID_DATE = Code(
     "INVALID_DATE",
     "is not a date",
     "Send a date, YYYY-MM-DD, or a time that is midnight UTC; years 1 to 9999.",
+    "HubSpot: properties guide. Version 2026-09 would cut the time off instead",
 )
 INVALID_DATETIME = Code(
     "INVALID_DATETIME",
     "is not a point in time",
     "Send a timestamp, ISO 8601 text or epoch milliseconds; years 1 to 9999.",
+    "HubSpot: properties guide. Seconds would be a day of 1970",
 )
-INVALID_OPTION = Code("INVALID_OPTION", "is not an option", "Use an internal value or its label.")
+INVALID_OPTION = Code(
+    "INVALID_OPTION", "is not an option", "Use an internal value or its label.", "HubSpot: error handling"
+)
 INVALID_OWNER = Code(
     "INVALID_OWNER",
     "is not the id of an owner",
     "Use the owner's id (digits) or email, not a user id or a name.",
+    "HubSpot: properties guide",
 )
-INVALID_EMAIL = Code("INVALID_EMAIL", "is not an email address", "Correct it, or leave it empty.")
-TOO_LONG = Code("TOO_LONG", "is longer than the property holds", "Shorten it.")
+INVALID_EMAIL = Code(
+    "INVALID_EMAIL", "is not an email address", "Correct it, or leave it empty.", "HubSpot: error handling"
+)
+TOO_LONG = Code("TOO_LONG", "is longer than the property holds", "Shorten it.", "HubSpot: properties guide")
 SEPARATOR_IN_VALUE = Code(
-    "SEPARATOR_IN_VALUE", "contains ';', which separates values", "Replace the ';' in the list's elements."
+    "SEPARATOR_IN_VALUE",
+    "contains ';', which separates values",
+    "Replace the ';' in the list's elements.",
+    "ours: HubSpot would read two values",
 )
-UNSUPPORTED_TYPE = Code("UNSUPPORTED_TYPE", "cannot be sent", "Cast it to text, or leave the column out.")
-INVALID_TEXT = Code("INVALID_TEXT", "is not valid Unicode text", "Correct it where it is read or decoded.")
+UNSUPPORTED_TYPE = Code(
+    "UNSUPPORTED_TYPE",
+    "cannot be sent",
+    "Cast it to text, or leave the column out.",
+    "ours: none of its texts is certainly meant",
+)
+INVALID_TEXT = Code(
+    "INVALID_TEXT",
+    "is not valid Unicode text",
+    "Correct it where it is read or decoded.",
+    "JSON: it holds Unicode alone",
+)
 OUT_OF_RANGE = Code(
-    "OUT_OF_RANGE", "is beyond the range of its type", "Cast the column to text before it is converted."
+    "OUT_OF_RANGE",
+    "is beyond the range of its type",
+    "Cast the column to text before it is converted.",
+    "ours: it is not the value that was meant",
 )
 MISSING_TARGET = Code(
-    "MISSING_TARGET", "there is no record to associate with", "Fill the id, or leave the row out."
+    "MISSING_TARGET",
+    "there is no record to associate with",
+    "Fill the id, or leave the row out.",
+    "yours: `required`",
 )
-INVALID_TARGET = Code("INVALID_TARGET", "is not the id of a record", "Record ids are digits.")
-MODEL = Code("MODEL", "does not satisfy the model", "")
+INVALID_TARGET = Code(
+    "INVALID_TARGET",
+    "is not the id of a record",
+    "Record ids are digits.",
+    "HubSpot: object APIs, ids are digits",
+)
+MODEL = Code("MODEL", "does not satisfy the model", "", "yours: `model`")
 
 CODES: tuple[Code, ...] = (
     MISSING_KEY,

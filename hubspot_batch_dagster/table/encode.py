@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+_WITHHELD = ("row", "properties", "associations")
+
+
 def encoded_schema(keys: pa.DataType, *, ordered: bool = False) -> pa.Schema:
     """The columns of rows that can be sent; where a column says which row is newer, that one too, as ``as_of``.
 
@@ -76,12 +79,14 @@ class Encoded:
     """One batch of rows: `good` has the schema `encoded_schema`, `rejected` and `omitted` have `rejected_schema`.
 
     Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows that
-    were left out or cleared by rule; a row may have several.
+    were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for HubSpot besides
+    their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that is wrong with them can be told.
     """
 
     good: pa.RecordBatch
     rejected: pa.RecordBatch
     omitted: pa.RecordBatch
+    withheld: pa.RecordBatch | None = None
 
     def __repr__(self) -> str:
         """Counts only: an error or a log that shows this must not show people's data."""
@@ -161,7 +166,9 @@ class Encoder:
         rows = counted(first_row, batch.num_rows)
         columns = [rows, keys, key, identity, properties, associations]
         if self.layout.as_of is not None:
-            columns.append(order_text(self.layout.as_of, batch.column(self.layout.as_of)))
+            newer = order_text(self.layout.as_of, batch.column(self.layout.as_of))
+            rejections.add(self.layout.as_of, self._property_of(self.layout.as_of), newer.problems)
+            columns.append(newer.values)
         every = pa.RecordBatch.from_arrays(columns, schema=self.encoded_schema)
         return self._divided(every, rejections, omissions)
 
@@ -195,8 +202,13 @@ class Encoder:
             [*(every.column(name).take(bad) for name in ("row", "keys", "key")), *rejections.columns()],
             schema=self.rejected_schema,
         )
-        good = every if not rejections else every.take(pa.array(rejections.good(), pa.int64()))
-        return Encoded(good, rejected, self._omitted(every, rejections, omissions))
+        omitted = self._omitted(every, rejections, omissions)
+        if not rejections:
+            return Encoded(every, rejected, omitted)
+        good = every.take(pa.array(rejections.good(), pa.int64()))
+        kept = [every.column(name).take(bad) for name in _WITHHELD]
+        withheld = pa.RecordBatch.from_arrays([*kept, rejections.faulty()], names=[*_WITHHELD, "faulty"])
+        return Encoded(good, rejected, omitted, withheld)
 
     def _omitted(
         self, every: pa.RecordBatch, rejections: Rejections, omissions: list[Reason]

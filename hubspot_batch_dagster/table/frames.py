@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.table.duckdb_rows import as_it_is, finite_batches
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array
 from hubspot_batch_dagster.table.objects import CONVERSION_ERRORS, column_of, keeps_each_cell
@@ -46,6 +47,8 @@ def open_frame(rows: Any) -> Stream:
         if "non-struct" in str(error):
             raise not_accepted(rows) from error
         raise TableError(f"The table cannot be read as Arrow: {str(error)[:200]}", remedy=ACCEPTED) from error
+    if _is_relation(rows):
+        return reader.schema, finite_batches(reader.schema, reader)
     return reader.schema, iter(reader)
 
 
@@ -88,9 +91,13 @@ def _reader(rows: Any) -> pa.RecordBatchReader:
         return _pandas_table(rows).to_reader()
     if library == "polars" and hasattr(rows, "get_columns"):
         return _polars_reader(rows)
-    if library == "duckdb" and hasattr(rows, "project"):
-        rows = _duckdb_relation(rows)
+    if _is_relation(rows):
+        rows = as_it_is(rows)
     return pa.RecordBatchReader.from_stream(rows)
+
+
+def _is_relation(rows: Any) -> bool:
+    return type(rows).__module__.partition(".")[0].lstrip("_") == "duckdb" and hasattr(rows, "project")
 
 
 def _pandas_table(frame: Any) -> pa.Table:
@@ -150,20 +157,6 @@ def _polars_reader(frame: Any) -> pa.RecordBatchReader:
 
 def _column(table: pa.Table, name: str) -> Any:
     return table.column(name) if name in table.column_names else None
-
-
-def _duckdb_relation(relation: Any) -> Any:
-    """DuckDB hands UHUGEINT over as signed: 2**128 - 1 would be -1. As text it is itself."""
-    wide = [
-        (name, str(kind).replace("UHUGEINT", "VARCHAR"))
-        for name, kind in zip(relation.columns, relation.types, strict=True)
-        if str(kind).startswith("UHUGEINT")
-    ]
-    if not wide:
-        return relation
-    quoted = [('"' + name.replace('"', '""') + '"', kind) for name, kind in wide]
-    casts = ", ".join(f"{name}::{kind} AS {name}" for name, kind in quoted)
-    return relation.project(f"* REPLACE ({casts})")
 
 
 def _column_names(rows: Any) -> list[str]:

@@ -11,6 +11,9 @@ import pyarrow as pa
 from hubspot_batch_dagster.table.kernels import Array
 
 _SHOWN_CHARACTERS = 40
+NO_PYTHON_VALUE = (OverflowError, ValueError, LookupError)
+"""What Arrow raises where Python has no such value: the year 10000, a time zone that is not known."""
+
 _UNITS = {"s": "s", "ms": "ms", "us": "µs", "ns": "ns"}
 
 
@@ -59,23 +62,36 @@ def type_words(kind: pa.DataType) -> str:
 
 def written(values: Array, at: int) -> str:
     """The value at a position as its user would write it."""
-    cell = values[at]
+    cell: Any = values[at]
+    if isinstance(cell, pa.UnionScalar):
+        cell = cell.value
     try:
         value = cell.as_py()
-    except (OverflowError, ValueError):  # the year 10000
+    except NO_PYTHON_VALUE:
         return _far_off(cell)
     if isinstance(value, Decimal):
         return format(value, "f")
+    if pa.types.is_float32(cell.type):
+        return str(cell.cast(pa.string()))  # Python would show the digits of a longer float
     if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ")
     return str(value)
 
 
+def _is_moment(kind: pa.DataType) -> bool:
+    return pa.types.is_temporal(kind)
+
+
 def _far_off(cell: Any) -> str:
+    kind: Any = cell.type
+    if not _is_moment(kind):
+        return type_words(kind)  # a list with such an element
     try:
         text = str(cell.cast(pa.string()))
     except pa.ArrowInvalid:  # pyarrow 19 does not know a zone that is an offset: the same moment in UTC
-        text = str(cell.cast(pa.timestamp(cell.type.unit)).cast(pa.string()))
+        text = str(cell.cast(pa.timestamp(kind.unit)).cast(pa.string()))
     if "out of range" not in text:
         return text
-    return f"{cell.cast(pa.int64())} {_UNITS[cell.type.unit]} from 1970"
+    if pa.types.is_date32(kind):
+        return f"{cell.cast(pa.int32())} days from 1970"
+    return f"{cell.cast(pa.int64())} {_UNITS[kind.unit]} from 1970"

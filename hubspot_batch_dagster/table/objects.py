@@ -20,16 +20,27 @@ from typing import Any, cast
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import INVALID_NUMBER, INVALID_TEXT, UNSUPPORTED_TYPE
+from hubspot_batch_dagster.table.halves import shortest_half
 from hubspot_batch_dagster.table.kernels import Array
 from hubspot_batch_dagster.table.messages import cut
 from hubspot_batch_dagster.table.mixed import Fault, Part, is_mixed, is_unreadable, mixed, unreadable
 
-CONVERSION_ERRORS = (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError, ValueError)
+CONVERSION_ERRORS = (
+    pa.ArrowException,
+    OverflowError,
+    UnicodeEncodeError,
+    TypeError,
+    ValueError,
+    NotImplementedError,  # of a time zone that has no name
+)
 _INT64, _UINT64 = 2**63, 2**64
 _DECIMAL_PLACES = range(31)  # each number of places is a type of its own, and a union holds at most 127
 _DECIMAL_DIGITS = 76
+_MILLIS_PER_DAY = 86_400_000
 
 _NAMES_OF_EMPTY = ("NoneType", "NAType", "NaTType")
+_MARKS_OF_FIELDS = ("_fields", "n_fields")
+"""Of tuples whose places have names: they are structs and no lists."""
 
 _Cell = tuple[str, Any]
 """The kind of a cell, and the value that a column of that kind is built from."""
@@ -68,9 +79,9 @@ def _of_one_kind(kinds: set[type], values: Sequence[Any]) -> bool:
         return all(value != value for value in values if type(value) is float)
     if all(issubclass(kind, dt.datetime) for kind in kinds):
         moments = [value for value in values if value is not None]
-        zones = set(map(attrgetter("tzinfo"), moments))
+        zones = set(map(type, map(attrgetter("tzinfo"), moments)))  # zones themselves need not be hashable
         finer = kinds != {dt.datetime} and any(map(_nanoseconds, moments))
-        return not finer and len({zone is None for zone in zones}) == 1
+        return not finer and (zones == {type(None)} or type(None) not in zones)
     if kinds == {Decimal}:
         return len({value.as_tuple()[2] for value in values if type(value) is Decimal}) == 1
     return False
@@ -147,6 +158,8 @@ def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
         return [Part(unreadable([None if one is None else _not_sent(one) for one in lists]), _places(places))]
     if not is_mixed(elements.type) and not is_unreadable(elements.type):
         return [Part(_lists_of(elements, lists), _places(places))]
+    if len(lists) == 1 and (numerals := _numerals(lists[0])) is not None:
+        return [Part(_lists_of(pa.array(numerals, pa.string()), lists), _places(places))]
     if len(lists) == 1:
         return [Part(unreadable([_list_fault(lists[0], elements)]), _places(places))]
     kinds: dict[str, tuple[list[Array], list[int]]] = {}
@@ -156,6 +169,16 @@ def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
         alike.append(cells)
         where.append(place)
     return [Part(pa.concat_arrays(alike), _places(where)) for alike, where in kinds.values()]
+
+
+def _numerals(one: list[Any] | None) -> list[str | None] | None:
+    """Numbers of one type that Arrow has several for, as texts: decimals by their places, integers by their size."""
+    kinds = {type(each) for each in one or () if each is not None}
+    if one is None or kinds not in ({int}, {Decimal}):
+        return None
+    if any(isinstance(each, Decimal) and not each.is_finite() for each in one):
+        return None
+    return [None if each is None else format(each, "f" if kinds == {Decimal} else "d") for each in one]
 
 
 def _lists_of(elements: Array, lists: list[list[Any] | None]) -> Array:
@@ -203,6 +226,8 @@ def _reader(kind: type) -> Callable[[Any], _Cell]:
     """How a value of a Python type is read."""
     if kind.__name__ in _NAMES_OF_EMPTY:
         return lambda _: ("empty", None)
+    if kind.__name__ == "timedelta64":  # NumPy counts it among the integers
+        return _numpy
     readers: tuple[tuple[Any, Callable[[Any], _Cell]], ...] = (
         (str, _text),
         (bool, lambda value: ("boolean", value)),
@@ -222,8 +247,10 @@ def _reader(kind: type) -> Callable[[Any], _Cell]:
             lambda value: ("list", sorted(value, key=lambda each: (str(type(each)), str(each)))),
         ),
         ((list, tuple), lambda value: ("list", list(value))),
-        (pa.Scalar, lambda value: _cell(value.as_py())),
+        (pa.Scalar, _arrow),
     )
+    if issubclass(kind, tuple) and any(hasattr(kind, each) for each in _MARKS_OF_FIELDS):
+        return _refused
     found = next((read for base, read in readers if issubclass(kind, base)), None)
     if found is not None:
         return found
@@ -256,6 +283,12 @@ def _float(value: float) -> _Cell:
     return ("empty", None) if value != value else ("float", float(value))
 
 
+def _short_float(value: float, *, half: bool) -> _Cell:
+    if value != value:
+        return "empty", None
+    return ("float", shortest_half(value)) if half else ("short float", value)
+
+
 def _decimal(value: Decimal) -> _Cell:
     if value.is_nan():
         return "empty", None
@@ -269,21 +302,25 @@ def _decimal(value: Decimal) -> _Cell:
 
 
 def _moment(value: dt.datetime) -> _Cell:
-    kind = "naive" if value.tzinfo is None else "aware"
+    offset = value.utcoffset()
+    kind = "naive" if offset is None else "aware"
     if _nanoseconds(value):
         return f"{kind} ns", value
-    return kind, value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+    moment = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+    # Arrow asks some zones for a name, which they need not have.
+    zone = None if offset is None else dt.timezone(offset)
+    return kind, moment.replace(tzinfo=zone, fold=0)
 
 
 def _numpy(value: Any) -> _Cell:
     """NumPy's scalars and arrays, by what they hold."""
     kind = value.dtype
-    if getattr(value, "ndim", 0):
-        return "list", list(value) if kind.kind in "OM" else value.tolist()
+    if getattr(value, "ndim", 0):  # tolist makes numbers of durations, and longer floats of short ones
+        return "list", value.tolist() if kind.kind in "biuU" else list(value)
     if kind.kind == "b":
         return "boolean", bool(value)
     if kind.kind == "f" and kind.itemsize <= 4:
-        return ("empty", None) if value != value else ("short float", float(value))
+        return _short_float(float(value), half=kind.itemsize == 2)
     if kind.kind == "f" and float(value) == value:
         return _float(float(value))
     if kind.kind == "M":
@@ -302,16 +339,37 @@ def _numpy_moment(value: Any) -> _Cell:
     if unit not in ("h", "m", "s", "ms", "us", "ns"):
         return _refused(value)  # months and years are periods, finer units have no type
     whole = value.astype("datetime64[us]")
-    if whole != value:
-        return "numpy ns", value.astype("datetime64[ns]")
+    if unit == "ns" and whole != value:
+        return "numpy ns", value
+    if whole.astype(value.dtype) != value:
+        return _refused(value)  # so far off that the microseconds ran over
     moment = whole.item()
     return ("naive", moment) if isinstance(moment, dt.datetime) else _refused(value)
 
 
+def _arrow(value: Any) -> _Cell:
+    """Arrow's scalars; their own `as_py` gives the storage of extensions, and longer floats for short ones."""
+    kind, types = value.type, pa.types
+    if not value.is_valid:
+        return "empty", None
+    if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
+        return _refused(value)
+    if types.is_float32(kind) or types.is_float16(kind):
+        return _short_float(float(value.as_py()), half=types.is_float16(kind))
+    if types.is_date64(kind) and value.value % _MILLIS_PER_DAY:
+        return _refused(value)  # a date with a time
+    if types.is_dictionary(kind):
+        return _arrow(value.dictionary[value.index.as_py()])
+    if isinstance(value, pa.ListScalar):
+        return "list", list(cast("Any", value).values)
+    return _cell(value.as_py())
+
+
 def _sequence(value: Any) -> _Cell:
     """A series or an array as a cell."""
-    if hasattr(value, "to_pylist"):
-        return "list", value.to_pylist()
-    if hasattr(value, "to_list"):
-        return "list", value.to_list()
-    return _refused(value)
+    if isinstance(value, pa.Array | pa.ChunkedArray):
+        return "list", list(value)
+    if not hasattr(value, "to_list"):
+        return _refused(value)
+    short = str(value.dtype) in ("float16", "float32", "Float16", "Float32")
+    return "list", list(value.to_numpy()) if short else value.to_list()

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import UNSUPPORTED_TYPE
+from hubspot_batch_dagster.table.halves import widened
 from hubspot_batch_dagster.table.kernels import Array, cells, pc
 from hubspot_batch_dagster.table.messages import cut
 from hubspot_batch_dagster.table.mixed import (
@@ -41,7 +42,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
         return pa.binary()
     if types.is_float16(kind):
-        return pa.float32()
+        return pa.float64()
     if types.is_date64(kind):
         return pa.date32()
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
@@ -85,18 +86,20 @@ def plain_array(array: Array, kind: pa.DataType) -> Array:
         return _plain_extension_array(cast("pa.ExtensionArray[Any]", array), kind)
     if is_mixed(array.type):
         parts = [
-            Part(plain_array(part.cells, plain_type(part.cells.type)), part.places)
+            Part(sound(plain_array(part.cells, plain_type(part.cells.type))), part.places)
             for part in parts_of(array)
         ]
         return mixed(parts, len(array))
     if pa.types.is_run_end_encoded(array.type):
-        return plain_array(pc.call_function("run_end_decode", [array]), kind)
+        return _decoded(cast("pa.RunEndEncodedArray[Any, Any]", array), kind)
     if pa.types.is_dictionary(array.type):
         return _looked_up(cast("pa.DictionaryArray[Any, Any]", array), kind)
     if pa.types.is_list(kind):
         return _plain_lists(array, kind)
     if pa.types.is_date32(kind):
         return _plain_dates(array)
+    if pa.types.is_float16(array.type):
+        return widened(array)
     # A slice keeps the offsets of the whole; copied first, only its own length counts against 2 GB.
     return pa.concat_arrays([array]).cast(kind)
 
@@ -105,8 +108,21 @@ def _plain_dates(array: Array) -> Array:
     """`date64` counts milliseconds; where they are no whole days, the cast would cut the time off."""
     millis = array.view(pa.int64())
     moments = millis.view(pa.timestamp("ms"))
-    days = moments.cast(pa.date32())
+    try:
+        days = moments.cast(pa.date32())
+    except pa.ArrowInvalid:  # more days than fit: as timestamps they cost their rows
+        return moments
     return days if days.cast(pa.timestamp("ms")).equals(moments) else moments
+
+
+def _decoded(array: pa.RunEndEncodedArray[Any, Any], kind: pa.DataType) -> Array:
+    """The value of each run as often as it stands there; the kernel itself knows few types of values."""
+    runs = pa.array(range(len(array.values)), pa.int64())
+    numbers = (
+        cast("Any", pa.RunEndEncodedArray).from_arrays(array.run_ends, runs).slice(array.offset, len(array))
+    )
+    places = pc.call_function("run_end_decode", [numbers])
+    return plain_array(array.values, kind).take(places)
 
 
 def _looked_up(array: pa.DictionaryArray[Any, Any], kind: pa.DataType) -> Array:
@@ -119,7 +135,8 @@ def _looked_up(array: pa.DictionaryArray[Any, Any], kind: pa.DataType) -> Array:
 def _plain_lists(array: Array, kind: pa.DataType) -> Array:
     """Lists put together anew from plain elements: the casts between kinds of lists refuse some of them."""
     lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int32())
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
+    ends = pc.cumulative_sum_checked(lengths)  # beyond 2 ** 31 elements it raises, and the batch is halved
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
     elements = plain_array(pc.list_flatten(array), cast("pa.ListType[pa.DataType]", kind).value_type)
     found: Any = cast("Any", pa.ListArray).from_arrays(offsets, elements, mask=array.is_null())
     return cast("Array", found)

@@ -54,6 +54,16 @@ class Rejections:
         """The positions that are not rejected, ascending."""
         return [at for at in range(self._rows) if at not in self._reasons]
 
+    def faulty(self) -> Array:
+        """The columns that something is wrong with, in each rejected row, in the order of `positions`."""
+        return pa.array(
+            [
+                list(dict.fromkeys(each.column for each in self._reasons[at] if each.column is not None))
+                for at in self.positions()
+            ],
+            pa.list_(pa.string()),
+        )
+
     def columns(self) -> list[Array]:
         """column, property, code and message of each rejected row, in the order of `positions`."""
         first = [(at, self._reasons[at][0]) for at in self.positions()]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import MODEL, Problem
 from hubspot_batch_dagster.table.kernels import Array, cells, nan_to_null
-from hubspot_batch_dagster.table.messages import quoted
+from hubspot_batch_dagster.table.messages import NO_PYTHON_VALUE, quoted, written
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -61,5 +61,12 @@ def _python_values(column: Array) -> list[Any]:
         column = nan_to_null(column)
     try:
         return cells(column)
-    except (OverflowError, ValueError):
-        return cells(column.cast(pa.string()))
+    except NO_PYTHON_VALUE:
+        return [_python_value(column, at) for at in range(len(column))]
+
+
+def _python_value(column: Array, at: int) -> Any:
+    try:
+        return column[at].as_py()
+    except NO_PYTHON_VALUE:
+        return written(column, at)

@@ -17,6 +17,7 @@ from hubspot_batch_dagster.table.plain import plain_batch, plain_schema
 
 MAX_ROWS = 16_384
 _MAX_BATCH_BYTES = 64 * 2**20
+_NOTHING = object()
 _UNNAMED_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -52,10 +53,11 @@ def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> RowStream:
         max_rows: No batch is longer. Batches of long texts are shorter: none is over 64 MB.
 
     Returns:
-        The stream. An empty list or iterator gives no batches and no columns.
+        The stream. An empty list, or a generator that yields nothing, gives no batches and no columns.
 
     Raises:
-        TableError: The object is none of these, has no columns or two of one name, or was read before.
+        TableError: The object is none of these, has no columns or two of one name, or was read before; of other
+            iterators that give nothing nobody can tell.
             Reading the stream raises it too, for what shows only later.
     """
     schema, batches = open_rows(rows, max_rows)
@@ -133,8 +135,13 @@ def _open_list(rows: list[Any]) -> Stream:
 def _open_iterator(rows: Iterator[Any], max_rows: int) -> Stream:
     if inspect.isgenerator(rows) and inspect.getgeneratorstate(rows) == inspect.GEN_CLOSED:
         raise TableError("The generator was read before.", remedy="Give each sync a generator of its own.")
-    first = next(rows, None)
-    if first is None:
+    first = next(rows, _NOTHING)
+    if first is _NOTHING:
+        if not inspect.isgenerator(rows):  # a generator says itself whether it was read
+            raise TableError(
+                f"The {type(rows).__name__} gave nothing: it was read before, or its source has no rows.",
+                remedy="Give each sync an iterator of its own. Where there may be no rows, give a list.",
+            )
         return pa.schema([]), iter(())
     if isinstance(first, Mapping):
         return batches_of_iterator(chain([first], rows), max_rows)

@@ -22,7 +22,7 @@ class Cast:
         date_formats: How dates and times are written, such as ``("%d.%m.%Y", "%d.%m.%Y %H:%M")``, as Python's ``strptime``
             has it. The first that fits counts. ISO 8601 is read besides.
         time_zone: The zone of times that name none, such as ``"Europe/Berlin"``; by default UTC. Of a time that the
-            clocks show twice it is the earlier one.
+            clocks show twice it is the earlier one; one that they skip is the moment at which they do.
 
     Examples:
         >>> from hubspot_batch_dagster import Cast

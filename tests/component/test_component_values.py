@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import duckdb
 from component_helpers import counts, loaded, refusal, run
 
 from hubspot_batch_dagster import HubSpotResource, Upsert, prepare
@@ -27,6 +28,18 @@ def test_a_fraction_far_down_a_sql_result_stays_one(tmp_path: Path) -> None:
         '{"annualrevenue":"99.5"}',
         '{"annualrevenue":"0.99"}',
     ]
+
+
+def test_what_duckdb_hands_over_as_another_value_is_itself_or_refused(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "rows.duckdb")) as database:
+        database.execute(
+            f"""CREATE TABLE t AS SELECT 1 AS id, {2**128 - 1}::UHUGEINT AS n, now()::TIMESTAMP::TIMESTAMP_NS AS at
+            UNION ALL SELECT 2, 1::UHUGEINT, 'infinity'::TIMESTAMP_NS"""
+        )
+    source = Source(sql="SELECT * FROM t ORDER BY id", connection=str(tmp_path / "rows.duckdb"))
+    found = prepare(source.read({}), Upsert("companies", key="id", properties={"n": "n", "at": "at"}))
+    assert [each["properties"]["n"] for each in found.bodies()] == [str(2**128 - 1)]
+    assert found.rejected["code"].to_pylist() == ["INVALID_DATETIME"]
 
 
 def test_a_query_comes_as_arrow_with_its_columns_even_without_rows(tmp_path: Path) -> None:

@@ -211,8 +211,11 @@ def test_every_error_has_its_line_and_its_remedy() -> None:
 
 
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code.name)
-def test_every_code_of_ours_has_its_line_and_its_remedy(code: Any) -> None:
-    assert code.remedy in row_about(f"`{code.name}`", "A row is rejected before it is sent")
+def test_every_code_of_ours_has_its_line_its_remedy_and_whose_rule_it_is(code: Any) -> None:
+    line = row_about(f"`{code.name}`", "A row is rejected before it is sent")
+    assert code.remedy in line
+    assert line.endswith(f"| {code.source} |")
+    assert code.source.startswith(("HubSpot: ", "ours: ", "yours: ", "JSON: "))
 
 
 @pytest.mark.parametrize("code", [MISSING, MISSING_CONTACT, UNRESOLVED, REFUSED, "DUPLICATE_KEY"])
@@ -223,7 +226,7 @@ def test_codes_of_the_run_have_a_line(code: str) -> None:
 def test_no_code_that_the_rejected_rows_can_hold_is_left_out() -> None:
     """Codes are upper-case words in quotes, in the rooms that judge rows; a bucket's variables of the environment are none."""
     package = docs_pages.ROOT / "hubspot_batch_dagster"
-    quoted = re.compile(r"[\"']((?!AWS_)[A-Z]+(?:_[A-Z]+)+)[\"']")
+    quoted = re.compile(r"[\"']((?!AWS_|TIMESTAMP_)[A-Z]+(?:_[A-Z]+)+)[\"']")
     others = {
         "HUBSPOT_DEFINED",
         "USER_DEFINED",

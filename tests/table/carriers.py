@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
+import odd_carriers
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 
 UNSUPPORTED = "UNSUPPORTED_TYPE"
 NUMBER, TEXT, RANGE, SEPARATOR = "INVALID_NUMBER", "INVALID_TEXT", "OUT_OF_RANGE", "SEPARATOR_IN_VALUE"
-CODES = (UNSUPPORTED, NUMBER, TEXT, RANGE, SEPARATOR)
+CODES = (UNSUPPORTED, NUMBER, TEXT, RANGE, SEPARATOR, odd_carriers.MOMENT, odd_carriers.DATE)
 
 
 class Colour(enum.Enum):
@@ -78,6 +79,7 @@ _NAMES: dict[str, Any] = {
     "Colour": Colour,
     "Size": Size,
     "Step": Step,
+    **odd_carriers.NAMES,
 }
 _TABLES: dict[str, Callable[[Any], Any]] = {
     "Python": lambda value: [{"id": 1, "x": value}],
@@ -461,4 +463,7 @@ DUCKDB = _of(
     ("UNION", "'a'::UNION(n INTEGER, t VARCHAR)", "a"),
 )
 
-CARRIERS = [*PYTHON, *NUMPY, *PANDAS, *PYARROW, *POLARS, *DUCKDB]
+_USUAL = (PYTHON, NUMPY, PANDAS, PYARROW, POLARS, DUCKDB)
+CARRIERS = [
+    each for usual in _USUAL for each in (*usual, *_of(usual[0].library, *odd_carriers.ODD[usual[0].library]))
+]

@@ -19,7 +19,7 @@ UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 
 def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1000) -> Encoded:
     """Every row of a small table, as one `Encoded`."""
-    reader = record_batches(rows, max_rows=max_rows)
+    reader = rows if isinstance(rows, RowStream) else record_batches(rows, max_rows=max_rows)
     encoder = bind(layout, reader.schema, model=model)
     good, rejected, omitted, first = [], [], [], 0
     for batch in reader:

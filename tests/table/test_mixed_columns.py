@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from table_helpers import encode, rejected_codes, sent
 
+from hubspot_batch_dagster.returned_rows import first_rows
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 
@@ -222,3 +223,18 @@ def test_a_sparse_column_is_the_dense_one():
 
 def test_sets_are_sent_in_one_order():
     assert sent(encode(as_dicts([{"b", "a", "c"}, frozenset({2, 10})]), layout())) == {0: "a;b;c", 1: "10;2"}
+
+
+def test_a_trial_of_the_first_rows_takes_later_ones_of_other_types_too():
+    rows = ({"id": at, "x": 1 if at < 16_384 else "late"} for at in range(16_390))
+    encoded = encode(first_rows(rows, 16_386), layout(), max_rows=16_384)
+    assert list(sent(encoded).values())[-3:] == ["1", "late", "late"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Caracas"])
+def test_times_of_pytz_are_the_moments_that_pytz_means(zone):
+    pytz = pytest.importorskip("pytz")
+    moment = pytz.timezone(zone).localize(dt.datetime(2024, 10, 27, 2, 30), is_dst=False)
+    naive = moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+    encoded = encode(as_dicts([moment, None, "x"]), layout())
+    assert sent(encoded)[0] == f"{naive.isoformat()}.000Z"

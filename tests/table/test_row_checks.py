@@ -99,9 +99,15 @@ def test_a_model_is_not_stopped_by_values_that_python_cannot_hold():
     class Anything(pydantic.BaseModel):
         mail: str
 
-    table = pa.table({"mail": ["a", "b"], "day": pa.array([0, 2_932_897], pa.date32())})
-    encoded = encode(table, Layout((Field("day", "day"),), ("mail",)), model=Anything)
-    assert rejected_codes(encoded) == {1: "INVALID_DATE"}
+    days = pa.array([0, 2_932_897], pa.date32())
+    either = pa.UnionArray.from_sparse(pa.array([0, 0], pa.int8()), [days])
+    for column in (days, either, days.cast(pa.timestamp("us"))):
+        encoded = encode(
+            pa.table({"mail": ["a", "b"], "day": column}),
+            Layout((Field("day", "day"),), ("mail",)),
+            model=Anything,
+        )
+        assert list(rejected_codes(encoded)) == [1]
 
 
 def test_the_encoders_own_reason_comes_before_the_models_and_both_are_told():
@@ -136,6 +142,9 @@ def test_every_code_has_a_name_of_its_own_and_says_what_to_do():
         (pa.array([dt.date(2024, 1, 2)]), "2024-01-02, a date,"),
         (pa.array([[1, 2]]), "[1, 2], a list,"),
         (pa.array([b"\xff"]), "b'\\xff', bytes,"),
+        (pa.array([0.1], pa.float32()), "0.1, a float,"),
+        (pa.array([2**31 - 1], pa.int32()).view(pa.date32()), "2147483647 days from 1970, a date,"),
+        (pa.array([0], pa.timestamp("s", "Mars/Sea")), "1970-01-01 00:00:00, a timestamp,"),
     ],
 )
 def test_values_are_shown_as_they_were_written_and_cut(values, text):

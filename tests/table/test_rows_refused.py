@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import duckdb
 import pandas as pd
 import polars as pl
@@ -65,6 +67,22 @@ def test_a_generator_that_was_read_before_is_refused_and_not_an_empty_table():
     rows = ({"a": at} for at in range(3))
     assert sum(batch.num_rows for batch in record_batches(rows)) == 3
     with pytest.raises(TableError, match="read before"):
+        record_batches(rows)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [iter([]), map(dict, []), csv.DictReader(["a,b"])],
+    ids=["iterator", "map", "csv.DictReader"],
+)
+def test_an_iterator_that_gives_nothing_is_no_empty_table_for_it_may_have_been_read(rows):
+    with pytest.raises(TableError, match="gave nothing: it was read before, or its source has no rows"):
+        record_batches(rows)
+
+
+@pytest.mark.parametrize("rows", [iter([None, {"a": 1}]), [None, {"a": 1}]], ids=["iterator", "list"])
+def test_none_among_the_rows_is_not_their_end(rows):
+    with pytest.raises(TableError, match="NoneType"):
         record_batches(rows)
 
 

@@ -98,12 +98,24 @@ def test_text_is_read_as_the_cast_says_where_the_property_is_of_that_type(defini
         (BOOL, YES_NO, "maybe", "INVALID_BOOL"),
         (DATE, DAYS, "31.02.2024", "INVALID_DATE"),
         (DATETIME, BERLIN, "noon", "INVALID_DATETIME"),
+        (DATETIME, BERLIN, "2024-13-01 00:00", "INVALID_DATETIME"),
+        (DATETIME, BERLIN, "2024-01-01 25:00", "INVALID_DATETIME"),
+        (DATETIME, BERLIN, "0001-01-01 00:00", "INVALID_DATETIME"),
+        (DATETIME, Cast(date_formats=("%d.%m.%Y %z",)), "01.01.0001 +0200", "INVALID_DATETIME"),
+        (DATE, Cast(date_formats=("%d.%m.%Y %z",)), "29.02.2024 +0200", "INVALID_DATE"),
     ],
 )
 def test_what_the_cast_does_not_name_is_refused_and_never_guessed(definition, cast, cell, code):
     encoded = encode(table([cell]), layout(definition, Rule(cast=cast)))
     assert rejected_codes(encoded) == {0: code}
     assert repr(cell) in encoded.rejected["message"][0].as_py()
+
+
+def test_a_cast_cell_that_is_refused_is_told_as_its_user_wrote_it():
+    (told,) = (
+        encode(table(["29.02.2024 12:30"]), layout(DATE, Rule(cast=DAYS))).rejected["message"].to_pylist()
+    )
+    assert told.startswith("x: '29.02.2024 12:30' is not a date. ")
 
 
 def test_a_default_says_nothing_of_a_property_that_is_not_known_but_which_text_is_empty():
@@ -116,6 +128,33 @@ def test_a_column_of_several_types_is_cast_cell_by_cell():
     rows = [{"id": at, "x": value} for at, value in enumerate(["yes", True, "N/A", 0])]
     rule = Rule(cast=Cast(null_values=("N/A",)).over(YES_NO))
     assert list(sent(encode(rows, layout(BOOL, rule))).values()) == ["true", "true", None, "false"]
+
+
+def test_a_local_time_means_the_same_as_text_and_as_a_timestamp_also_where_the_clocks_change():
+    moments = [
+        dt.datetime(2024, 3, 31, 2, 30),
+        dt.datetime(2024, 10, 27, 2, 30),
+        dt.datetime(1890, 1, 1),
+        dt.datetime(2024, 7, 1, 12, 0, 0, 123456),
+    ]
+    as_text = [moment.strftime("%d.%m.%Y %H:%M:%S.%f") for moment in moments]
+    rule = Rule(cast=Cast(date_formats=("%d.%m.%Y %H:%M:%S.%f",), time_zone="Europe/Berlin"))
+    found = [
+        list(sent(encode(table(values), layout(DATETIME, rule))).values())
+        for values in (moments, as_text, [moment.isoformat() for moment in moments])
+    ]
+    assert (
+        found
+        == [
+            [
+                "2024-03-31T01:00:00.000Z",
+                "2024-10-27T00:30:00.000Z",
+                "1889-12-31T23:06:32.000Z",
+                "2024-07-01T10:00:00.123Z",
+            ]
+        ]
+        * 3
+    )
 
 
 @pytest.mark.parametrize("on_null", ["omit", "clear"])

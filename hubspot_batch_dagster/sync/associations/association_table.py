@@ -21,6 +21,7 @@ from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal
+from hubspot_batch_dagster.sync.staging.stored_keys import exactly
 
 OUTCOMES = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
 UNRESOLVED = "UNRESOLVED_ASSOCIATION"
@@ -244,9 +245,11 @@ class AssociationTable:
         columns = f"key VARCHAR, keys {keys}, name VARCHAR, target_key VARCHAR, target_id VARCHAR, outcome VARCHAR, code VARCHAR, message VARCHAR"
         self.stage.db.execute(f"CREATE TABLE association_open ({columns})")
         if file is not None:
+            source = f"read_parquet({literal(str(file))})"
+            stored = self.stage.ask(f"SELECT column_type FROM (DESCRIBE SELECT keys FROM {source})")[0][0]
             self.stage.db.execute(
-                f"""INSERT INTO association_open SELECT key, TRY_CAST(keys AS {keys}), name, target_key, target_id,
-                    outcome, code, message FROM read_parquet({literal(str(file))})"""
+                f"""INSERT INTO association_open SELECT key, {exactly("keys", keys, str(stored))}, name, target_key,
+                    target_id, outcome, code, message FROM {source}"""
             )
 
     def _make_lines(self) -> None:

@@ -201,6 +201,7 @@ def _code(sync: str) -> Code:
         UNRESOLVED,
         f"is no key of a record in the ids table of {sync!r}",
         f"Run {sync!r} before this sync, or correct the key.",
+        "yours: `through` and `required`",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from html import unescape
 
 
@@ -50,15 +51,23 @@ def can_be(stored: str, sent: str) -> bool:
         return stored == sent
     return (
         meaning(sent) == meaning(stored)
-        or _number(sent) == _number(stored) is not None
+        or _same_number(sent, stored)
         or _same_options(sent, stored)
         or _same_plainly(sent, stored)
         or _is_its_domain(sent, stored)
     )
 
 
-def _number(text: str) -> float | None:
-    return float(text) if _NUMBER.match(text.strip()) else None
+def _same_number(sent: str, stored: str) -> bool:
+    """Whether two texts are one number. HubSpot may cut a fraction to the digits of a float; whole numbers stay what they are."""
+    one, other = _number(sent), _number(stored)
+    if one is None or other is None:
+        return False
+    return one == other or ("." in sent and float(one) == float(other))
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text.strip()) if _NUMBER.match(text.strip()) else None
 
 
 def _same_options(sent: str, stored: str) -> bool:

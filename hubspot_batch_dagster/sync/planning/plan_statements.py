@@ -110,6 +110,11 @@ def rejected_duplicates(column: str, message: str, extra: str) -> str:
         FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
 
 
+ALSO_INCOMPLETE = f"""UPDATE rejected SET message = rejected.message || ' Also ' || i.message FROM incomplete i
+    WHERE i.row = rejected.row AND rejected.code <> 'DUPLICATE_KEY' AND rejected.key IS NOT NULL
+    AND rejected.key NOT IN (SELECT key FROM known WHERE id IS NOT NULL AND outcome IN {LIVE})"""
+"""Tell rows that were rejected before, and would become new records, what they lack besides."""
+
 REJECTED_INCOMPLETE = """INSERT INTO rejected
     SELECT s.row, s.keys, s.key, i."column", i.property, i.code, i.message
     FROM staged s JOIN plan p USING (row) JOIN incomplete i USING (row) WHERE p.action = 'create'"""

@@ -191,10 +191,11 @@ def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_la
 
 
 def _reject_incomplete(stage: StagingArea) -> None:
-    """Reject the rows that would become new records and lack what HubSpot needs for that."""
+    """Reject the rows that would become new records and lack what HubSpot needs for that; of rows rejected before, tell it too."""
     if stage.count("SELECT count(*) FROM incomplete") == 0:
         return
     db = stage.db
+    db.execute(plan_statements.ALSO_INCOMPLETE)
     db.execute(plan_statements.REJECTED_INCOMPLETE)
     lacking = "SELECT p.row FROM plan p JOIN incomplete i USING (row) WHERE p.action = 'create'"
     db.execute(f"DELETE FROM staged WHERE row IN ({lacking})")

@@ -83,6 +83,9 @@ _REASONS: dict[str, pa.DataType] = {
     "code": pa.string(),
     "message": pa.string(),
 }
+_Reason = tuple[str | None, str | None, str, str]
+"""Column, property, code and message."""
+
 REASONS = pa.schema(_REASONS)
 """Why rows cannot become new records: position, column, property, code, message."""
 
@@ -115,7 +118,7 @@ class CreateRules:
         """Hold encoded rows against the rules.
 
         Returns:
-            For each row that cannot become a new record its reason, with the schema ``REASONS``; and for each doubt about a
+            For each row that cannot become a new record its first reason, and a message of all, with the schema ``REASONS``; and for each doubt about a
             row its place in ``doubts``, with the schema ``DOUBTFUL``.
         """
         return self._incomplete(rows), self._doubtful(rows)
@@ -157,18 +160,31 @@ class CreateRules:
     def _lacking(text: Array, choice: Choice) -> Array:
         return pc.invert(_any([_present(text, name) for name in choice], len(text)))
 
-    def _incomplete(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        reasons: dict[int, tuple[str | None, str | None, str, str]] = {}
+    def also_lacking(self, withheld: pa.RecordBatch) -> pa.RecordBatch:
+        """What rows lack besides that are rejected for the columns in ``faulty``: of those nothing more is told.
+
+        Returns:
+            Reasons, as from :meth:`check`.
+        """
+        return self._incomplete(withheld, [set(each) for each in cells(withheld.column("faulty"))])
+
+    def _incomplete(self, rows: pa.RecordBatch, faulty: list[set[str]] | None = None) -> pa.RecordBatch:
+        found: dict[int, list[_Reason]] = {}
         text = rows.column("properties")
         for each in self.needed:
+            filled_by = {self.mapping[name] for name in each.choice if name in self.mapping}
             for at in _places(self._lacking(text, each.choice)) if each.certain else ():
-                reasons.setdefault(at, self._lacks(each.choice))
+                if faulty is None or not filled_by & faulty[at]:
+                    found.setdefault(at, []).append(self._lacks(each.choice))
         if self.contact:
             for at in _places(rows.column("associations").is_null()):
+                if faulty is not None and faulty[at] - set(self.mapping.values()):
+                    continue
                 said = (
                     "HubSpot makes no lead without its contact. Fill the contact's id, or leave the row out."
                 )
-                reasons.setdefault(at, (None, None, MISSING_CONTACT, said))
+                found.setdefault(at, []).append((None, None, MISSING_CONTACT, said))
+        reasons = {at: (*each[0][:3], " Also ".join(one[3] for one in each)) for at, each in found.items()}
         order = sorted(reasons)
         row = rows.column("row").take(pa.array(order, pa.int64()))
         columns = list(zip(*(reasons[at] for at in order), strict=True)) or [()] * (len(REASONS) - 1)
@@ -176,7 +192,7 @@ class CreateRules:
             [row, *(pa.array(each, pa.string()) for each in columns)], schema=REASONS
         )
 
-    def _lacks(self, choice: Choice) -> tuple[str | None, str | None, str, str]:
+    def _lacks(self, choice: Choice) -> _Reason:
         name = next((each for each in choice if each in self.mapping), choice[0])
         column = self.mapping.get(name)
         what = " or ".join(choice)

@@ -74,4 +74,6 @@ def _encode(
         incomplete, doubtful = schema.preflight.rules.check(encoded.good)
         area.incomplete(incomplete)
         area.doubtful(doubtful)
+        if encoded.withheld is not None:
+            area.incomplete(schema.preflight.rules.also_lacking(encoded.withheld))
     return encoded

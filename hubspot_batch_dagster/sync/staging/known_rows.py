@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
+from hubspot_batch_dagster.sync.staging.stored_keys import exactly, from_text
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 from hubspot_batch_dagster.table.parquet import stored_batches
 
@@ -64,10 +65,11 @@ def attach(
                 db.execute(f"ALTER TABLE {table} ALTER COLUMN keys TYPE {struct} USING NULL::{struct}")
         keys = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in stage.key_columns)
         file = str(in_this_spelling(stage, path))
+        packed = f"struct_pack({keys})"
         db.execute(
             staging_statements.view_of_base(
                 file,
-                keys=_exactly(stage, f"struct_pack({keys})", struct, file),
+                keys=exactly(packed, struct, _type_in(stage, packed, file)),
                 associations=_optional(path, "_associations"),
                 former=_optional(path, "_former"),
                 as_of=_optional(path, "_as_of"),
@@ -79,7 +81,7 @@ def attach(
         return
     db.execute(
         staging_statements.table_of_known(
-            keys_from_text=_keys_from_text(stage.key_columns, struct),
+            keys_from_text=from_text(_types_of_columns(stage, struct), "f.key"),
             definition=definition,
             order=[str(each) for each in order],
         )
@@ -336,22 +338,13 @@ def _types_of_keys(stage: StagingArea, path: Path) -> str:
     return f"STRUCT({', '.join(f'{quoted(name)} {types[name]}' for name in stage.key_columns)})"
 
 
-def _exactly(stage: StagingArea, keys: str, struct: str, file: str) -> str:
-    """The stored key columns with the types of this run's; null where a value would become another, as '007' would as 7."""
+def _type_in(stage: StagingArea, keys: str, file: str) -> str:
+    """The type of the key columns that a file has."""
     query = f"SELECT column_type FROM (DESCRIBE SELECT {keys} AS keys FROM read_parquet({literal(file)}))"
-    stored = str(stage.db.execute(query).fetchall()[0][0])
-    if stored == struct:
-        return keys
-    cast = f"TRY_CAST({keys} AS {struct})"
-    return f"CASE WHEN TRY_CAST({cast} AS {stored}) IS NOT DISTINCT FROM {keys} THEN {cast} END"
+    return str(stage.db.execute(query).fetchall()[0][0])
 
 
-def _keys_from_text(columns: tuple[str, ...], struct: str) -> str:
-    """Key columns of a row that only the journal knows, from the text of its key."""
-    if len(columns) == 1:
-        return f"TRY_CAST(struct_pack({quoted(columns[0])} := f.key) AS {struct})"
-    parts = ", ".join(
-        f"{quoted(name)} := CASE WHEN json_valid(f.key) THEN json_extract_string(f.key, '$[{i}]') END"
-        for i, name in enumerate(columns)
-    )
-    return f"TRY_CAST(struct_pack({parts}) AS {struct})"
+def _types_of_columns(stage: StagingArea, struct: str) -> dict[str, str]:
+    """The key columns of a struct, with their types."""
+    query = f"SELECT column_name, column_type FROM (DESCRIBE SELECT unnest(NULL::{struct}))"
+    return dict(stage.db.execute(query).fetchall())

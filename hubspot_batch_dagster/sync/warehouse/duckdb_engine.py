@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
-from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
+from hubspot_batch_dagster.table.duckdb_rows import arrow_reader, as_it_is
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,7 +59,7 @@ class DuckDbEngine(Engine):
             return found
 
     def stream(self, query: str) -> pa.RecordBatchReader:
-        return arrow_reader(self._db.sql(query), ROWS_AT_ONCE)
+        return arrow_reader(as_it_is(self._db.sql(query)), ROWS_AT_ONCE)
 
     def load(self, table: str, rows: pa.RecordBatchReader) -> None:
         with self.lock:

@@ -6,6 +6,7 @@ from itertools import chain
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.table.duckdb_rows import finite_batches
 from hubspot_batch_dagster.table.rows import RowStream, record_batches
 
 
@@ -14,7 +15,7 @@ def plain_stream(rows: pa.RecordBatchReader) -> RowStream:
     first = next(iter(rows), None)
     if first is None:
         return record_batches(rows.schema.empty_table())
-    return record_batches(pa.RecordBatchReader.from_batches(rows.schema, chain([first], rows)))
+    return record_batches(finite_batches(rows.schema, chain([first], rows)))
 
 
 def plain_reader(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:

@@ -26,6 +26,34 @@ def test_an_activity_without_a_time_is_rejected_and_the_others_are_made(bench: B
     assert shown(result) == {"created": 1, "rejected": 2}
 
 
+def test_all_that_a_new_record_lacks_is_told_beside_what_else_is_wrong_with_its_row(bench: Bench) -> None:
+    operation = Create("communications", key="id")
+    good = {"hs_timestamp": NOON, "hs_communication_channel_type": "SMS", "hubspot_owner_id": None}
+    rows = [
+        {"id": 1, **good},
+        {"id": 2, **good, "hs_timestamp": None, "hs_communication_channel_type": None},
+        {"id": 3, **good, "hs_communication_channel_type": None, "hubspot_owner_id": "nobody"},
+        {"id": 4, **good, "hs_timestamp": "noon"},
+    ]
+    result = bench.run(rows, operation)
+    told = {each["row"] + 1: each["error_message"] for each in result.rejected.to_pylist()}
+    assert shown(result) == {"created": 1, "rejected": 3}
+    assert [told[2].count(f"without {name}") for name in good] == [1, 1, 0]
+    assert told[3].startswith("hubspot_owner_id: 'nobody'")
+    assert "Also hs_communication_channel_type: HubSpot makes no record without" in told[3]
+    assert "hs_timestamp: 'noon'" in told[4]
+    assert "without" not in told[4], "the cell is told of once"
+
+
+def test_a_rejected_row_whose_record_is_known_lacks_nothing(bench: Bench) -> None:
+    operation = Upsert("communications", key="id")
+    row = {"id": 1, "hs_timestamp": NOON, "hs_communication_channel_type": "SMS", "hubspot_owner_id": None}
+    bench.run([row], operation)
+    result = bench.run([{**row, "hs_timestamp": None, "hubspot_owner_id": "nobody"}], operation)
+    assert shown(result) == {"rejected": 1}
+    assert "without" not in result.rejected["error_message"][0].as_py()
+
+
 @pytest.mark.parametrize(
     ("kind", "row", "lacks"),
     [

@@ -113,6 +113,17 @@ def test_rows_without_a_key_and_rows_that_hubspot_cannot_take_are_refused_in_eve
         assert [each[2] for each in reasons(result)] == ["MISSING_KEY"]
 
 
+def test_what_duckdb_hands_over_as_another_value_is_itself_or_refused(bench: Bench, tmp_path: Path) -> None:
+    database = Database.in_folder(tmp_path)
+    database.sql(
+        f"""CREATE TABLE firms AS SELECT 1 AS id, {2**128 - 1}::UHUGEINT AS city, TIMESTAMP_NS '2024-02-29 12:00' AS name
+        UNION ALL SELECT 2, 1::UHUGEINT, 'infinity'::TIMESTAMP_NS"""
+    )
+    result = bench.run(database.rows(), FIRMS)
+    assert reasons(result) == [(1, "name", "INVALID_DATETIME")]
+    assert cities(bench) == {"2024-02-29T12:00:00.000Z": str(2**128 - 1)}
+
+
 def test_a_row_that_was_not_sent_is_sent_by_the_next_run(bench: Bench, loaded: Database) -> None:
     """The hash of a row is kept only where HubSpot has its very text."""
     loaded.sql("UPDATE firms SET city = 'Bonn'")
