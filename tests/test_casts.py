@@ -37,11 +37,10 @@ CASTS: dict[str, str] = {
         sync/associations/association_table.py AssociationTable._make_rows: SQL NULL::VARCHAR
         sync/associations/kept_lines.py wanted_lines: SQL 'NULL::VARCHAR'}
         sync/associations/kept_lines.py wanted_lines: SQL NULL::VARCHAR
-        sync/associations/reconciliation.py AssociationReader._make_rows: SQL NULL::VARCHAR
-        sync/associations/reconciliation.py AssociationReader._make_rows: SQL {'NULL::VARCHAR'
         sync/planning/planner.py _set_duplicates_apart: SQL NULL::BIGINT
+        sync/reconciliation/association_reconciliation.py AssociationReader._make_rows: SQL NULL::VARCHAR
+        sync/reconciliation/association_reconciliation.py AssociationReader._make_rows: SQL {'NULL::VARCHAR'
         sync/stages/match_existing.py module: SQL NULL::VARCHAR
-        sync/staging/conclusion.py _slice_of_final: SQL NULL::VARCHAR
         sync/staging/known_rows.py _nothing: SQL NULL::TIMESTAMPTZ
         sync/staging/known_rows.py _nothing: SQL NULL::VARCHAR
         sync/staging/known_rows.py _nothing: SQL NULL::{struct}
@@ -49,7 +48,8 @@ CASTS: dict[str, str] = {
         sync/staging/known_rows.py _order: SQL NULL::VARCHAR
         sync/staging/known_rows.py _types_of_columns: SQL NULL::{struct}
         sync/staging/known_rows.py attach: SQL NULL::{struct}
-        sync/staging/reopened_rows.py reopen: SQL NULL::VARCHAR
+        sync/staging/staging_statements.py lines_of_final: SQL NULL::VARCHAR
+        sync/staging/staging_statements.py module: SQL NULL::VARCHAR
     """,
     "a number of our own or of a setting: a count, a position, a version, a moment of the run; no cell": """
         component/source.py Cursor.over: int(found[1])
@@ -59,7 +59,7 @@ CASTS: dict[str, str] = {
         sync/changed_rows.py _moment: int(said)
         sync/changed_rows.py open_changes: int(known.get('generation', 0))
         sync/planning/planner.py make_plan: int(n)
-        sync/reconcile.py _count: int(found[0])
+        sync/reconciliation/reconcile.py _count: int(found[0])
         sync/requests/requester.py Requester.created_since: int(record.created_at.timestamp() * 1000)
         sync/requests/requester.py Requester.created_since: int(since * 1000)
         sync/stages/match_existing.py _decide: int(each[0])
