@@ -122,6 +122,7 @@ class Encoder:
         keys = pa.struct([(name, _key_type(schema.field(name).type)) for name in layout.key])
         self.encoded_schema = encoded_schema(keys, ordered=layout.as_of is not None)
         self.rejected_schema = rejected_schema(keys)
+        self._nothing = pa.RecordBatch.from_pylist([], schema=self.rejected_schema)
         self._keys = [schema.get_field_index(name) for name in layout.key]
         self._of_columns = [each for each in layout.fields if not each.whole_key]
         self._columns = [self._column(each) for each in sorted(layout.fields, key=lambda each: each.property)]
@@ -197,14 +198,14 @@ class Encoder:
         return batch
 
     def _divided(self, every: pa.RecordBatch, rejections: Rejections, omissions: list[Reason]) -> Encoded:
+        omitted = self._omitted(every, rejections, omissions) if omissions else self._nothing
+        if not rejections:
+            return Encoded(every, self._nothing, omitted)
         bad = pa.array(rejections.positions(), pa.int64())
         rejected = pa.RecordBatch.from_arrays(
             [*(every.column(name).take(bad) for name in ("row", "keys", "key")), *rejections.columns()],
             schema=self.rejected_schema,
         )
-        omitted = self._omitted(every, rejections, omissions)
-        if not rejections:
-            return Encoded(every, rejected, omitted)
         good = every.take(pa.array(rejections.good(), pa.int64()))
         kept = [every.column(name).take(bad) for name in _WITHHELD]
         withheld = pa.RecordBatch.from_arrays([*kept, rejections.faulty()], names=[*_WITHHELD, "faulty"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ def key_text(array: Array, *, fold: bool) -> Text:
     nanosecond, a UTC timestamp and its ISO text, a date and its midnight, a UUID and its text. Text is never read as a
     number: '007', '7.0' and '7' are three keys. Empty keys and floats that are not whole are problems.
     """
-    text = _canonical(array)
+    text = _canonical(array, spelt=not fold)  # an email is no point in time
     values = folded_email(text.values) if fold else text.values
     blank = is_blank(values)
     accounted = [each.mask for each in text.problems]
@@ -52,16 +53,16 @@ def key_text(array: Array, *, fold: bool) -> Text:
     return Text(values, [*text.problems, *problem(blank, MISSING_KEY)])
 
 
-def _canonical(array: Array) -> Text:
+def _canonical(array: Array, *, spelt: bool = True) -> Text:
     types = pa.types
     if is_mixed(array.type):
-        return by_type(array, _canonical)
+        return by_type(array, partial(_canonical, spelt=spelt))
     if types.is_timestamp(array.type):
         exact = _exact_timestamps(array)
         return Text(one_spelling(exact.values), exact.problems)
     text = text_of(array)
     if types.is_string(array.type) or types.is_large_string(array.type):
-        return Text(one_spelling(text.values), text.problems)
+        return Text(one_spelling(text.values), text.problems) if spelt else text
     if types.is_floating(array.type):
         doubtful = pc.greater_equal(pc.abs(array), exact_below(array.type))
         broken = pc.and_(pc.or_(pc.match_substring(text.values, "."), doubtful), text.values.is_valid())

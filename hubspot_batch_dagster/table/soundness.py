@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import INVALID_TEXT, OUT_OF_RANGE
-from hubspot_batch_dagster.table.kernels import Array, ends
+from hubspot_batch_dagster.table.kernels import Array, ends, pc
 from hubspot_batch_dagster.table.messages import shown
 from hubspot_batch_dagster.table.mixed import Fault, set_apart
 
@@ -21,13 +21,13 @@ def sound(array: Array) -> Array:
     kind = array.type.value_type if types.is_list(array.type) else array.type
     if not (types.is_string(kind) or types.is_decimal(kind)) or _is_sound(array):
         return array
-    alone = (
-        array.take(pa.array([at], pa.int64())) for at in range(len(array))
-    )  # a slice would check all elements
+    alone = (array.slice(at, 1) for at in range(len(array)))
     return set_apart(array, {at: _fault(cell, kind) for at, cell in enumerate(alone) if not _is_sound(cell)})
 
 
 def _is_sound(array: Array) -> bool:
+    if pa.types.is_list(array.type):
+        array = pc.list_flatten(array)  # of a slice its own elements, and not all that lie beside them
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
