@@ -14,6 +14,7 @@ from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.staging.conclusion import OUTCOMES
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.table.parquet import read_parquet
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def read_history(store: Store, sync: str) -> pa.Table:
             return SCHEMA.empty_table()
         try:
             return pa.concat_tables(
-                [SCHEMA.empty_table(), pq.read_table(path, page_checksum_verification=True)],
+                [SCHEMA.empty_table(), read_parquet(path)],
                 promote_options="default",
             )
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import HubSpotError
-from hubspot_batch_dagster.table.parquet import stored_batches
+from hubspot_batch_dagster.table.parquet import read_parquet, stored_batches
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,8 @@ _ASSOCIATION_COLUMNS = ("to", "label", "target_key", "target_id", "outcome", "er
 
 def _table(path: str) -> pa.Table:
     if "://" not in path:
-        return pq.read_table(path)
+        return read_parquet(path)
     import fsspec
 
     with fsspec.open(path, "rb") as file:
-        return pq.read_table(file)
+        return read_parquet(file)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,9 +32,28 @@ def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]
     return stored, _stored(batches, stored)
 
 
+def read_parquet(source: str | Path | BinaryIO, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file whole. ``pq.read_table`` leaves closing it to a thread, which may come after the end of a step.
+
+    Raises:
+        KeyError: A column is not there.
+        OSError: It cannot be read, or a page is not what its sum says.
+        pa.ArrowException: It is no Parquet file.
+    """
+    with pq.ParquetFile(source, page_checksum_verification=True) as file:
+        lacking = sorted(set(columns or ()) - set(file.schema_arrow.names))
+        if lacking:  # pyarrow would leave it out
+            raise KeyError(f"it has no column {lacking[0]}")
+        return file.read(columns=None if columns is None else list(columns))
+
+
 def stored_batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """The batches of a Parquet file. pyarrow 19 fails where there is nothing to read, instead of giving nothing."""
-    return file.iter_batches() if file.metadata.num_rows else iter(())
+    """The batches of a Parquet file, which is closed after the last. pyarrow 19 fails where there is nothing to read."""
+    try:
+        if file.metadata.num_rows:
+            yield from file.iter_batches()
+    finally:
+        file.close()
 
 
 def _stored(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.table.parquet import read_parquet
 
 
 def kept_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -22,7 +23,7 @@ def kept_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         StoreError: It is damaged.
     """
     try:
-        return pq.read_table(path, columns=None if columns is None else list(columns))
+        return read_parquet(path, columns)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _unreadable(path, error) from None
 
