@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -36,6 +37,7 @@ def hubspot_asset(
     ids: IdsForm | None = None,
     resource: str | Mapping[str, str] = "hubspot",
     translator: HubSpotTranslator | None = None,
+    portal: str | Path | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Make an asset of a function that returns rows: the rows go to HubSpot, the ids table is the asset's value.
@@ -62,6 +64,9 @@ def hubspot_asset(
         resource: Key of the :class:`HubSpotResource`. For several portals a mapping of partition key to resource key:
             each partition goes to its own portal, and has an ids table of its own.
         translator: Changes how the asset introduces itself; see :class:`HubSpotTranslator`.
+        portal: A file that ``hubspot-batch-dagster portal --out`` wrote. The columns get the portal's types, labels and
+            descriptions, and ``dg check defs`` refuses what the portal would refuse, such as a misspelt property. A code
+            location that loads only warns of it: the file may be older than HubSpot, and a run asks HubSpot itself.
         **options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known whichever
             partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``. A function with ``check_specs``
             of its own is a generator, and yields their results between its rows.
@@ -69,6 +74,7 @@ def hubspot_asset(
     Raises:
         InputError: The operation archives what left the source, and a partition is never the whole source. Or
             ``config_schema``, ``required_resource_keys`` or ``resource_defs`` is given: config and resources are parameters.
+            When definitions are checked, also: the portal would refuse the operation, or the file holds no definitions.
 
     Examples:
         >>> import pandas as pd
@@ -90,7 +96,7 @@ def hubspot_asset(
                 context, rows, hubspot, config, sending, sync_name(context, resource)
             ),
         )
-        return made_asset(function, body, operation, dict(options), translator)
+        return made_asset(function, body, operation, dict(options), translator, portal)
 
     return decorate
 
@@ -101,6 +107,7 @@ def made_asset(
     operation: Operation,
     options: dict[str, Any],
     translator: HubSpotTranslator | None = None,
+    portal: str | Path | None = None,
 ) -> dg.AssetsDefinition:
     """An asset over a body, which introduces itself by its operation.
 
@@ -110,9 +117,8 @@ def made_asset(
         operation: What is done in HubSpot.
         options: Arguments of :func:`dagster.asset`.
         translator: What changes the spec.
+        portal: Kept definitions, against which the operation is held.
     """
-    if options.get("partitions_def") is not None:
-        refuse_archiving(operation)
     own_words = options.get("description") is not None
     options.setdefault("description", inspect.getdoc(plain_function(function)))
     options.setdefault("pool", "hubspot")
@@ -126,8 +132,12 @@ def made_asset(
     # Made twice: what its upstream assets are is known once it is made, and the spec tells of them.
     draft: dg.AssetsDefinition = dg.asset(**options)(body)
     spec = introduced(with_syncs(draft.get_asset_spec(), operation), operation, own_words=own_words)
+    if portal is not None:
+        spec = _known(spec, operation, portal)
     if translator is not None:
         spec = translator.get_asset_spec(HubSpotSync(operation, spec))
+    if spec.partitions_def is not None:
+        refuse_archiving(operation)
     parameters = inspect.signature(body).parameters
     inputs = [key for name, key in draft.keys_by_input_name.items() if name in parameters]
     options |= asset_options(spec, inputs)
@@ -138,6 +148,18 @@ def made_asset(
     ]
     made: dg.AssetsDefinition = dg.asset(**options)(body)
     return made
+
+
+def _known(spec: dg.AssetSpec, operation: Operation, path: str | Path) -> dg.AssetSpec:
+    from hubspot_batch_dagster.known_portal import (
+        KnownPortal,
+    )  # brings the client, which only a run needs else
+
+    portal = KnownPortal.read(path)
+    if portal is None:
+        return spec
+    portal.hold(operation, spec.key)
+    return portal.describe(spec, operation)
 
 
 def refuse_archiving(operation: Operation) -> None:

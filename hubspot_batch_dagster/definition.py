@@ -39,7 +39,7 @@ class HubSpotTranslator:
     """Changes how assets introduce themselves, for all of a project in one place.
 
     Override :meth:`get_asset_spec`, and give an instance as ``translator=`` to :func:`hubspot_asset` or
-    ``build_hubspot_sync_assets``. A YAML component has ``get_asset_spec`` to override itself.
+    ``build_hubspot_sync_assets``. In YAML the field ``translation`` does the same.
 
     Examples:
         >>> from hubspot_batch_dagster import HubSpotTranslator, Upsert, hubspot_asset

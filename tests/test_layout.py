@@ -23,7 +23,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "checks ids_value resource_methods",
         "session",
         "session_client",
-        "event_log io_manager returned_rows schema_check session_settings step_context",
+        "event_log io_manager known_portal returned_rows schema_check session_settings step_context",
         "definition sync",
         "launchpad operations session_checks step_options",
         "api automation emulator table",
@@ -67,7 +67,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "component",
         "portal_component",
         "source",
-        "csv_rows resource_field scaffolder sql_rows step_fields",
+        "csv_rows resource_field scaffolder sql_rows step_fields translation",
         "fields",
     ),
     "emulator": (

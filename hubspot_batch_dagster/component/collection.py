@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
@@ -12,23 +13,30 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.component import HubSpotSyncComponent
 from hubspot_batch_dagster.component.fields import Located, component_spec, explained
 from hubspot_batch_dagster.component.resource_field import hubspot_setting
+from hubspot_batch_dagster.component.translation import TranslationField, one_after_the_other
 from hubspot_batch_dagster.definition import HubSpotTranslator
+from hubspot_batch_dagster.known_portal import KnownPortal
 from hubspot_batch_dagster.objects import hubspot_object_specs
 from hubspot_batch_dagster.resource import HubSpotResource
 
 
 @checked
 def build_hubspot_sync_assets(
-    syncs: Sequence[HubSpotSyncComponent], *, translator: HubSpotTranslator | None = None
+    syncs: Sequence[HubSpotSyncComponent],
+    *,
+    translator: HubSpotTranslator | None = None,
+    portal: str | Path | None = None,
 ) -> list[dg.AssetsDefinition]:
     """Make an asset of each of several syncs.
 
     Args:
         syncs: The syncs, with the fields that they have in YAML.
         translator: Changes how the assets introduce themselves.
+        portal: A file that ``hubspot-batch-dagster portal --out`` wrote, as for :func:`hubspot_asset`.
 
     Raises:
-        InputError: Two of them have one key.
+        InputError: Two of them have one key. When definitions are checked, also: the portal would refuse a sync, or the file
+            holds no definitions.
 
     Examples:
         >>> import dagster as dg
@@ -44,8 +52,11 @@ def build_hubspot_sync_assets(
         >>> [asset.key.to_user_string() for asset in assets]
         ['companies', 'deals']
     """
-    _distinct(syncs)
-    return [sync.build_asset(translator) for sync in syncs]
+    known = KnownPortal.read(portal) if portal is not None else None
+    portals = [known] if known is not None else []
+    assets = [sync.build_asset(translator, portals=portals) for sync in syncs]
+    _distinct([asset.key for asset in assets])
+    return assets
 
 
 def _syncs(context: dg.ResolutionContext, model: Any) -> list[HubSpotSyncComponent]:
@@ -89,6 +100,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
         object_key_prefix: What comes before the object's name in the key of its node, such as ``hubspot``. By default
             ``hubspot`` and the folders of the file below ``defs``, so that two collections of a project do not collide.
             An empty list makes no nodes.
+        translation: As for one sync, for all of them; what a sync or ``defaults`` has of its own comes after it.
 
     Raises:
         InputError: Two syncs have one key, or a sync brings a resource of its own.
@@ -152,6 +164,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
             "What comes before the object's name in the key of its node; an empty list makes no nodes."
         ),
     ] = None
+    translation: TranslationField = None
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
@@ -160,7 +173,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
 
     @model_validator(mode="after")
     def _check(self) -> "HubSpotSyncCollectionComponent":
-        _distinct(self.syncs)
+        _distinct([sync.asset.key for sync in self.syncs])
         for sync in self.syncs:
             if sync.hubspot is not None:
                 raise InputError(
@@ -175,11 +188,14 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
         place = _place(context)
         resource = self.resource or "_".join([*(place if self.hubspot is not None else ()), "hubspot"])
         for sync in self.syncs:
-            chosen = sync if sync.resource is not None else sync.model_copy(update={"resource": resource})
-            parts.append(chosen.build_defs(context))
+            shared: dict[str, Any] = {} if sync.resource is not None else {"resource": resource}
+            if self.translation is not None:
+                shared["translation"] = one_after_the_other(self.translation, sync.translation)
+            parts.append(sync.model_copy(update=shared).build_defs(context))
         assets = [
             asset for part in parts for asset in part.assets or () if isinstance(asset, dg.AssetsDefinition)
         ]
+        _distinct([asset.key for asset in assets])
         prefix = self._object_prefix(place)
         nodes = hubspot_object_specs(assets, key_prefix=prefix) if prefix else []
         resources = {} if self.hubspot is None else {resource: self.hubspot}
@@ -201,8 +217,8 @@ def _place(context: dg.ComponentLoadContext) -> list[str]:
     return [re.sub(r"\W", "_", each) for each in (*folders, *numbered)]
 
 
-def _distinct(syncs: Sequence[HubSpotSyncComponent]) -> None:
-    keys = [sync.asset.key.to_user_string() for sync in syncs]
+def _distinct(of: Sequence[dg.AssetKey]) -> None:
+    keys = [each.to_user_string() for each in of]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     if twice:
         raise InputError(f"Two syncs have the key {twice[0]}.", remedy="Give each asset a key of its own.")

@@ -1,6 +1,6 @@
 """HubSpotSyncComponent: a table that goes to HubSpot, written down in YAML."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import dagster as dg
@@ -25,20 +25,20 @@ from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.component.scaffolder import HubSpotSyncScaffolder
 from hubspot_batch_dagster.component.source import Source, partition_values
 from hubspot_batch_dagster.component.step_fields import Retry, Schedule, hooks_named
+from hubspot_batch_dagster.component.translation import TranslationField
 from hubspot_batch_dagster.definition import (
     HubSpotSync,
     HubSpotTranslator,
     asset_options,
-    defined_by_portal,
     introduced,
     with_syncs,
 )
 from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materialize, step, sync_name
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
+from hubspot_batch_dagster.known_portal import KnownPortal
 from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.sync.schema.portal_definitions import PortalDefinitions
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
@@ -68,6 +68,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             and ``jitter`` (``full`` or ``plus_minus``).
         hooks: Full names of hooks, such as ``my_project.alerts.tell_slack``.
         single_run_backfill: Send all partitions of a backfill in one run.
+        translation: Changes how the asset introduces itself: the fields of an asset spec, in which ``{{ operation }}`` and
+            ``{{ spec }}`` are known; in Python a function of the spec and the sync. It comes after ``asset``.
 
     The other fields are those of :class:`Create`, :class:`Upsert`, :class:`Update`, :class:`Archive`
     and :class:`Associate`.
@@ -157,6 +159,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         ),
     ] = Field(default_factory=list)
     single_run_backfill: Annotated[bool, explained("Send all partitions of a backfill in one run.")] = False
+    translation: TranslationField = None
 
     _operation: Operation = PrivateAttr()
     _tolerance: Tolerance = PrivateAttr()
@@ -184,14 +187,18 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
                 "hubspot is one resource, and resource names several.",
                 remedy="Define the resources in the project, and leave hubspot out.",
             )
-        if self.asset.partitions_def is not None:
-            refuse_archiving(self._operation)
-            if self.schedule is not None:
-                raise InputError(
-                    "schedule does not say which partition it means.",
-                    remedy="Use automation_condition: \"{{ dg.AutomationCondition.on_cron('0 2 * * *') }}\" in asset.",
-                )
+        self._check_partitioned(self.asset)
         return self
+
+    def _check_partitioned(self, spec: dg.AssetSpec) -> None:
+        if spec.partitions_def is None:
+            return
+        refuse_archiving(self._operation)
+        if self.schedule is not None:
+            raise InputError(
+                "schedule does not say which partition it means.",
+                remedy="Use automation_condition: \"{{ dg.AutomationCondition.on_cron('0 2 * * *') }}\" in asset.",
+            )
 
     @property
     def sync_operation(self) -> Operation:
@@ -202,12 +209,10 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         """The asset, its schedule, and its resource if it has one of its own; Dagster calls this.
 
         Raises:
-            InputError: A :class:`HubSpotPortalComponent` of the project knows that the portal would refuse the sync.
+            InputError: Definitions are checked, and a :class:`HubSpotPortalComponent` of the project knows that the portal
+                would refuse the sync.
         """
-        portals = HubSpotPortalComponent.known_to(context, self._resource_keys())
-        for portal in portals:
-            self._check_against(portal)
-        asset = self.build_asset(portal=portals[0] if len(portals) == 1 else None)
+        asset = self.build_asset(portals=HubSpotPortalComponent.known_to(context, self._resource_keys()))
         schedules = []
         if self.schedule is not None:
             schedules.append(
@@ -298,9 +303,9 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         key = self._resource_key()
         return [key] if isinstance(key, str) else list(key.values())
 
-    def _check_against(self, portal: PortalDefinitions) -> None:
+    def _hold_against(self, portal: KnownPortal) -> None:
         try:
-            portal.check(self._operation)
+            portal.hold(self._operation, self.asset.key)
         except InputError as error:
             if self._written is None:
                 raise
@@ -312,23 +317,34 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
                     place = place.at_path(name)
             raise place.build_resolve_fn_exc([said], field_name=field, model=self) from None
 
+    def _final_spec(
+        self, translator: HubSpotTranslator | None, portals: Sequence[KnownPortal]
+    ) -> dg.AssetSpec:
+        """How the asset introduces itself in the end; the more special has the last word."""
+        spec = self.get_asset_spec()
+        if len(portals) == 1:
+            spec = portals[0].describe(spec, self._operation)
+        if translator is not None:
+            spec = translator.get_asset_spec(HubSpotSync(self._operation, spec))
+        if self.translation is not None:
+            spec = self.translation(spec, HubSpotSync(self._operation, spec))
+        self._check_partitioned(spec)
+        return spec
+
     def build_asset(
-        self, translator: HubSpotTranslator | None = None, *, portal: PortalDefinitions | None = None
+        self, translator: HubSpotTranslator | None = None, *, portals: Sequence[KnownPortal] = ()
     ) -> dg.AssetsDefinition:
         """The asset alone.
 
         Args:
-            translator: Changes how it introduces itself.
-            portal: What its columns are in HubSpot, where that is known.
+            translator: Changes how it introduces itself, before ``translation`` does.
+            portals: What is known of the portals that it writes to; it is held against them.
         """
-        spec = self.get_asset_spec()
-        known = None if portal is None else portal.of(self.object_type)
-        if known is not None:
-            spec = defined_by_portal(spec, self._operation, known.properties)
-        if translator is not None:
-            spec = translator.get_asset_spec(HubSpotSync(self._operation, spec))
+        for portal in portals:
+            self._hold_against(portal)
         upstream = self.source.asset_key
-        spec = with_syncs(spec, self._operation, [] if upstream is None else [upstream])
+        inputs = [] if upstream is None else [upstream]
+        spec = with_syncs(self._final_spec(translator, portals), self._operation, inputs)
         mapping = {dep.asset_key: dep.partition_mapping for dep in spec.deps}
 
         cursor = self.source.changed_since
@@ -343,7 +359,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             ins={}
             if upstream is None
             else {"rows": dg.AssetIn(key=upstream, partition_mapping=mapping.get(upstream))},
-            **asset_options(spec, [] if upstream is None else [upstream]),
+            **asset_options(spec, inputs),
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             check_specs=[*check_specs(spec.key), *association_specs(spec.key, self._operation)],
             io_manager_key=self.io_manager_key,

@@ -14,12 +14,11 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.fields import Located, component_spec, explained
 from hubspot_batch_dagster.component.resource_field import hubspot_setting
 from hubspot_batch_dagster.component.source import beside_the_yaml
+from hubspot_batch_dagster.known_portal import KnownPortal
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.sync.schema.portal_definitions import (
-    PortalDefinitions,
-    read_definitions,
-    write_definitions,
-)
+from hubspot_batch_dagster.sync.schema.portal_definitions import read_definitions, write_definitions
+
+REFRESH = "dg utils refresh-defs-state"
 
 
 class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
@@ -27,7 +26,9 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
 
     Each sync in YAML is held against the portal's definitions when the project loads: a
     property that does not exist, is read-only or calculated, an ``id_property`` that is not unique, a custom object that
-    the account does not have. The columns of the assets get the portal's types, labels and descriptions.
+    the account does not have. ``dg check defs`` refuses it; a code location that loads to run only warns, as the
+    definitions may be older than HubSpot, and a run asks HubSpot itself. The columns of the assets get the portal's types,
+    labels and descriptions. Syncs in Python take the same file as ``portal=``.
 
     The definitions are this component's state: ``dg utils refresh-defs-state`` reads them from HubSpot and keeps them.
     Or they are a file that ``hubspot-batch-dagster portal`` wrote, which can be committed. Loading the project asks
@@ -42,7 +43,8 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
         defs_state: Where Dagster keeps the state; by default in the project's folder, and refreshed by command only.
 
     Raises:
-        InputError: Neither or both of ``path`` and ``hubspot`` are given, or the file holds no definitions.
+        InputError: Neither or both of ``path`` and ``hubspot`` are given. And when definitions are checked, the file holds
+            none.
 
     Examples:
         .. code-block:: yaml
@@ -89,7 +91,7 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
     )
 
     _place: Any = PrivateAttr(default=None)
-    _found: PortalDefinitions | None = PrivateAttr(default=None)
+    _found: KnownPortal | None = PrivateAttr(default=None)
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
@@ -147,15 +149,14 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
         """Take the definitions from the file or the state; Dagster calls this."""
         if state_path is None:
             dg.get_dagster_logger().warning(
-                "Syncs are not checked against the portal: there are no definitions yet."
-                " Read them with dg utils refresh-defs-state."
+                f"Syncs are not checked against the portal: there are no definitions yet. Read them: {REFRESH}."
             )
         else:
-            self._found = PortalDefinitions.read(state_path)
+            self._found = KnownPortal.read(state_path, renewal="" if self.path else REFRESH)
         return dg.Definitions()
 
     @classmethod
-    def known_to(cls, context: dg.ComponentLoadContext, resources: Iterable[str]) -> list[PortalDefinitions]:
+    def known_to(cls, context: dg.ComponentLoadContext, resources: Iterable[str]) -> list[KnownPortal]:
         """The definitions that a project has of the portals of some resources.
 
         Args:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +11,11 @@ import pytest
 import yaml
 from component_helpers import told_by
 from dagster.components.testing import create_defs_folder_sandbox
+from dg_project import Dg, dg_says, made_project
 
 from hubspot_batch_dagster import HubSpotPortalComponent, HubSpotSyncCollectionComponent, HubSpotSyncComponent
 from hubspot_batch_dagster.emulator import Emulator
 
-PROJECT = """\
-[project]
-name = "crm"
-version = "0"
-[tool.dg]
-directory_type = "project"
-[tool.dg.project]
-root_module = "crm"
-[tool.dg.cli.telemetry]
-enabled = false
-"""
 PORTAL = """\
 type: hubspot_batch_dagster.HubSpotPortalComponent
 attributes:
@@ -49,22 +36,39 @@ attributes:
     fristname: first_name
   resource: hubspot
 """
-RESOURCES = """\
-import dagster as dg
-from hubspot_batch_dagster import HubSpotResource
-
-hubspot = HubSpotResource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"))
-defs = dg.Definitions(resources={"hubspot": hubspot})
-"""
-DEFINITIONS = """\
+IN_PYTHON = """\
 from pathlib import Path
 
 import dagster as dg
+from hubspot_batch_dagster import HubSpotSyncComponent, Upsert, build_hubspot_sync_assets, hubspot_asset
+from hubspot_batch_dagster.component.source import Source
+
+PORTAL = Path(__file__).with_name("portal.json")
 
 
-@dg.definitions
-def defs() -> dg.Definitions:
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+@hubspot_asset(Upsert("contacts", id_property="email", properties=["email", "{of_asset}"]), portal=PORTAL)
+def people() -> list:
+    return []
+
+
+firms = build_hubspot_sync_assets(
+    [
+        HubSpotSyncComponent(
+            asset=dg.AssetSpec("firms"),
+            source=Source(asset="all_firms"),
+            operation="upsert",
+            object_type="companies",
+            key="id",
+            properties=["{of_sync}"],
+        )
+    ],
+    portal=PORTAL,
+)
+
+
+@dg.asset
+def all_firms() -> list:
+    return []
 """
 SYNC: dict[str, Any] = {
     "asset": {"key": "rows"},
@@ -76,86 +80,55 @@ SYNC: dict[str, Any] = {
 }
 
 
-def project(folder: Path) -> Path:
-    """A project of `dg` with a portal, a sync of contacts and a resource in Python."""
-    (folder / "pyproject.toml").write_text(PROJECT)
-    defs = folder / "src" / "crm" / "defs"
-    for path, text in {
-        "../__init__.py": "",
-        "__init__.py": "",
-        "portal/defs.yaml": PORTAL,
-        "contacts/defs.yaml": CONTACTS,
-        "resources.py": RESOURCES,
-        "../definitions.py": DEFINITIONS,
-    }.items():
-        (defs / path).parent.mkdir(parents=True, exist_ok=True)
-        (defs / path).write_text(text)
-    return folder
-
-
-def dg_says(folder: Path, *command: str, **environment: str) -> tuple[int, str]:
-    """What `dg` says in a project, and its status."""
-    binaries = Path(sys.executable).parent
-    ran = subprocess.run(
-        [str(binaries / "dg"), *command],
-        cwd=folder,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("HUBSPOT_")},
-            "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": os.pathsep.join(
-                [str(folder / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-            ),
-            "VIRTUAL_ENV": str(binaries.parent),
-            "HOME": str(folder),
-            "DAGSTER_HOME": str(folder),
-            "COLUMNS": "200",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
-
-
 def test_dg_check_defs_finds_a_misspelt_property_while_hubspot_is_away(tmp_path: Path) -> None:
-    """The portal's definitions are read once; the check then names line, asset and the nearest name, and asks nobody."""
+    """The portal's definitions are read once; the check then names line, asset and the nearest name, and asks nobody.
+    Loaded to run, the same project only warns: the property may be newer than the definitions."""
     pytest.importorskip("dagster_dg_cli")
-    folder = project(tmp_path)
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    folder = made_project(tmp_path, {"portal/defs.yaml": PORTAL, "contacts/defs.yaml": CONTACTS})
     with Emulator() as hubspot:
         there = {"HUBSPOT_ACCESS_TOKEN": hubspot.token, "HUBSPOT_BASE_URL": hubspot.url}
         status, said = dg_says(folder, "utils", "refresh-defs-state", **there)
         assert status == 0, said
     away = {"HUBSPOT_BASE_URL": there["HUBSPOT_BASE_URL"]}  # the emulator has ended, and there is no token
-    status, said = dg_says(folder, "check", "defs", **away)
-    assert status != 0
-    assert (
+    words = (
         "Column 'first_name' goes to property 'fristname', which does not exist among those of contacts."
-        in said
+        " Nearest: 'firstname'"
     )
-    assert "Nearest: 'firstname'" in said
+    checked, listed = Dg(folder, "check", "defs", **away), Dg(folder, "list", "defs", **away)
+    status, said = checked.says()
+    assert status != 0
+    assert words in said
+    assert "If it is new in HubSpot, read the definitions anew: dg utils refresh-defs-state." in said
     assert "defs.yaml:10 - attributes.properties.fristname" in said
+    status, said = listed.says()
+    assert status == 0, said
+    assert words in said
+    assert "dg utils refresh-defs-state" in said
     written = folder / "src" / "crm" / "defs" / "contacts" / "defs.yaml"
     written.write_text(CONTACTS.replace("fristname", "firstname"))
     status, said = dg_says(folder, "check", "defs", **away)
     assert status == 0, said
 
 
-@pytest.fixture(scope="module")
-def portal_json(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The definitions of a portal in a file, as the command line writes them."""
-    from click.testing import CliRunner
-
-    from hubspot_batch_dagster.cli import cli
-
-    out = tmp_path_factory.mktemp("portal") / "portal.json"
-    with Emulator() as hubspot:
-        hubspot.add_object_type("cars", [{"name": "vin", "hasUniqueValue": True}])
-        hubspot.add_property("contacts", "score", type="number", calculated=True)
-        there = {"HUBSPOT_ACCESS_TOKEN": hubspot.token, "HUBSPOT_BASE_URL": hubspot.url}
-        assert CliRunner().invoke(cli, ["portal", "--out", str(out)], env=there).exit_code == 0
-    return out
+def test_dg_check_defs_finds_a_misspelt_property_of_a_sync_in_python(
+    tmp_path: Path, portal_json: Path
+) -> None:
+    """Of `@hubspot_asset` and of `build_hubspot_sync_assets`, in a project that has no portal component."""
+    pytest.importorskip("dagster_dg_cli")
+    running = []
+    for number, (of_asset, of_sync) in enumerate(
+        [("fristname", "name"), ("firstname", "nmae"), ("firstname", "name")]
+    ):
+        text = IN_PYTHON.format(of_asset=of_asset, of_sync=of_sync)
+        files = {"people.py": text, "portal.json": portal_json.read_text()}
+        running.append(Dg(made_project(tmp_path / str(number), files), "check", "defs"))
+    (first, of_asset), (second, of_sync), (right, said) = [each.says() for each in running]
+    assert first != 0
+    assert "Column 'fristname' is no property of contacts. Nearest: 'firstname'" in of_asset
+    assert 'people.py", line 10' in of_asset
+    assert second != 0
+    assert "Column 'nmae' is no property of companies. Nearest: 'name'" in of_sync
+    assert right == 0, said
 
 
 def built(portal: dict[str, Any], sync: dict[str, Any], kind: Any = HubSpotSyncComponent) -> dg.Definitions:
@@ -196,7 +169,8 @@ def built(portal: dict[str, Any], sync: dict[str, Any], kind: Any = HubSpotSyncC
     ],
     ids=lambda each: str(each)[:40],
 )
-def test_what_the_portal_would_refuse_is_refused_when_the_project_loads(
+@pytest.mark.usefixtures("checking")
+def test_what_the_portal_would_refuse_is_refused_when_definitions_are_checked(
     portal_json: Path, change: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster wraps ours in its own
@@ -205,6 +179,25 @@ def test_what_the_portal_would_refuse_is_refused_when_the_project_loads(
     assert "Nothing was sent" not in told_by(caught.value)
 
 
+@pytest.mark.parametrize("properties", [["email", "new_in_hubspot"], ["email", "score"]], ids=str)
+def test_what_the_portal_would_refuse_only_warns_where_the_project_loads_to_run(
+    portal_json: Path, properties: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert built({"path": str(portal_json)}, {**SYNC, "properties": properties}).assets
+    [warning] = [each.getMessage() for each in caplog.records if "rows: Column" in each.getMessage()]
+    assert f"hubspot-batch-dagster portal --out {portal_json}" in warning
+    assert "a run asks HubSpot itself" in warning
+
+
+def test_an_object_type_that_is_newer_than_the_definitions_only_warns(
+    portal_json: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = {"object_type": "p_boats", "id_property": "hull", "properties": ["hull"]}
+    assert built({"path": str(portal_json)}, {**SYNC, **newer}).assets
+    assert "rows: The account has no object type 'p_boats'" in caplog.text
+
+
+@pytest.mark.usefixtures("checking")
 @pytest.mark.parametrize(
     "change",
     [
@@ -223,6 +216,7 @@ def test_what_the_portal_takes_and_what_goes_elsewhere_loads(
     assert built({"path": str(portal_json)}, sync).assets
 
 
+@pytest.mark.usefixtures("checking")
 def test_a_sync_of_a_collection_is_checked_and_named_with_its_line(portal_json: Path) -> None:
     syncs = [SYNC, {**SYNC, "asset": {"key": "wrong"}, "properties": ["email", "fristname"]}]
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster wraps ours in its own
@@ -256,14 +250,46 @@ def test_without_definitions_the_project_loads_and_says_that_nothing_is_checked(
     ("given", "words"),
     [
         ({}, "path and hubspot: give one of them."),
-        ({"path": "nowhere.json"}, "hubspot-batch-dagster portal --out nowhere.json"),
+        ({"path": "nowhere.json"}, "nowhere.json cannot be read: No such file or directory."),
         ({"path": __file__}, "holds no definitions of a portal"),
     ],
     ids=["neither", "no file", "another file"],
 )
+@pytest.mark.usefixtures("checking")
 def test_a_portal_that_cannot_be_meant_is_refused_with_what_to_do(given: dict[str, Any], words: str) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster wraps ours in its own
         built(given, SYNC)
+    assert words in told_by(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (None, "cannot be read: No such file or directory."),
+        ("{", "holds no definitions of a portal"),
+        ("[" * 100_000, "holds no definitions of a portal"),
+        ('{"format": 1, "contacts": {}}', "holds no definitions of a portal: KeyError"),
+        ('{"format": 2, "properties": {}}', "has the format 2, and this version reads 1."),
+    ],
+    ids=["gone", "cut off", "too deep", "of another shape", "of a later format"],
+)
+def test_definitions_that_cannot_be_read_stop_the_check_and_not_the_code_location(
+    tmp_path: Path,
+    written: str | None,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "portal.json"
+    if written is not None:
+        file.write_text(written)
+    assert built({"path": str(file)}, SYNC).assets
+    [warning] = [each.getMessage() for each in caplog.records if "are not checked" in each.getMessage()]
+    assert words in warning
+    assert warning.endswith(f"Write it anew: hubspot-batch-dagster portal --out {file}.")
+    monkeypatch.setenv("DAGSTER_IS_DEFS_VALIDATION_CLI", "1")
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster wraps ours in its own
+        built({"path": str(file)}, SYNC)
     assert words in told_by(caught.value)
 
 
@@ -279,6 +305,7 @@ def test_the_portal_describes_itself() -> None:
     assert yaml.safe_load(PORTAL)["type"].endswith(HubSpotPortalComponent.__name__)
 
 
+@pytest.mark.usefixtures("checking")
 def test_of_several_portals_each_has_the_syncs_of_its_resource(portal_json: Path) -> None:
     """The portal that names no resource has all others."""
     wrong = {**SYNC, "properties": ["email", "fristname"]}

@@ -19,6 +19,8 @@ from hubspot_batch_dagster.sync.schema.column_checks import check_columns, check
 from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 SENSITIVITIES = (None, "sensitive", "highly_sensitive")
+FORMAT = 1
+"""Rises when the file changes so that an older version of this package would misread it."""
 LABELLED = ("contacts", "companies", "deals", "tickets")
 OWNERS_PAGE = 500
 MOST_PAGES = 200
@@ -43,11 +45,16 @@ class PortalDefinitions:
         """Read a file that ``hubspot-batch-dagster portal`` wrote.
 
         Raises:
-            InputError: It is not there, or no such file.
+            InputError: It is not there, no such file, or of a format that this version does not know.
         """
         remedy = f"Write it with hubspot-batch-dagster portal --out {path.name}."
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
+            if found.get("format", FORMAT) != FORMAT:
+                raise InputError(
+                    f"{path} has the format {found['format']!r}, and this version reads {FORMAT}.",
+                    remedy=remedy,
+                )
             return cls(
                 properties={
                     kind: {each["name"]: PropertyDefinition.model_validate(each) for each in listed}
@@ -55,9 +62,11 @@ class PortalDefinitions:
                 },
                 schemas=tuple(ObjectSchema.model_validate(each) for each in found.get("schemas", ())),
             )
+        except InputError:
+            raise
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.", remedy=remedy) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{path} holds no definitions of a portal: {type(error).__name__}: {error}.", remedy=remedy
             ) from None
@@ -120,7 +129,7 @@ def read_definitions(client: HubSpotClient, warn: Warn) -> dict[str, Any]:
     properties = {kind.name: found for kind in kinds if (found := _properties(client, kind, warn))}
     names = [*LABELLED, *(schema["objectTypeId"] for schema in schemas)]
     return {
-        "format": 1,
+        "format": FORMAT,
         "portalId": account.portal_id,
         "timeZone": account.time_zone or "UTC",
         "schemas": [{**schema, "associations": []} for schema in schemas],
