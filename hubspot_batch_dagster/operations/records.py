@@ -42,8 +42,9 @@ class Create(WritesProperties):
             property to column, or to a :class:`Property` with rules for the column. By default every column except the key and the association columns.
         associations: Associations to existing records, made together with the record.
         creation_key: A property with unique values in HubSpot. One that ``properties`` does not send is filled from the
-            key, and made first with ``missing_properties="create"``. A key of several columns fills a property of text, as
-            ``["7","2026-01-31"]``: its values as the ids table compares them. With it a create can be repeated safely: HubSpot
+            key, and made first with ``missing_properties="create"``. It gets the key's text as the ids table
+            compares it, which is one whatever type carries the value; a key of several columns fills a property of text, as
+            ``["7","2026-01-31"]``. With it a create can be repeated safely: HubSpot
             refuses the second record and its id is read back; and ``adopt`` finds the records of a lost ids table.
             Without it, a row whose answer was lost is looked up by search before it may be sent again.
         on_null: ``"omit"`` leaves a null out; ``"clear"`` sends an empty text, which clears the property.

@@ -48,10 +48,10 @@ def bind(
     mapping = mapped(operation, schema)
     known = definitions or {}
     default = cast_of(operation.cast)
-    whole_key = filled_from_whole_key(operation, mapping)
+    from_key = filled_from_key(operation, mapping)
     fields = tuple(
         Field(name, column, known.get(name), whole_key=True)
-        if name == whole_key
+        if name == from_key and _takes_key_text(operation, schema, known.get(name))
         else Field(name, column, known.get(name), _rule(operation.rules.get(name), default))
         for name, column in mapping.items()
     )
@@ -99,17 +99,25 @@ def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
     return {**given, unique: operation.key_columns[0]}
 
 
-def filled_from_whole_key(operation: Operation, mapping: Mapping[str, str]) -> str | None:
-    """The creation key that gets the one text of a key of several columns; ``None`` where a column fills it.
+def filled_from_key(operation: Operation, mapping: Mapping[str, str]) -> str | None:
+    """The creation key that gets the text of the row key, which is one whatever types carry it; ``None`` where a column fills it.
 
     Args:
         operation: What the user asks for.
         mapping: As :func:`mapped` gives it.
     """
     unique, key = operation.creation_key, operation.key_columns
-    if unique is None or len(key) < 2 or unique in (operation.property_columns or {}):
+    if unique is None or unique in (operation.property_columns or {}):
         return None
     return unique if mapping.get(unique) == key[0] else None
+
+
+def _takes_key_text(operation: Operation, schema: pa.Schema, definition: Definition | None) -> bool:
+    """Whether the text of the key can stand in the property: one of a number reads a column of text in its own way."""
+    key = operation.key_columns
+    if len(key) > 1 or definition is None or definition.type == "string" or key[0] not in schema.names:
+        return True
+    return str(schema.field(key[0]).type) not in ("string", "large_string", "string_view")
 
 
 @contextmanager

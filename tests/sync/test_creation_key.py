@@ -1,4 +1,4 @@
-"""A creation key that a key of several columns fills: HubSpot itself knows the row keys, and gives them back."""
+"""A creation key that the row key fills: HubSpot itself knows the keys, and gives them back."""
 
 from __future__ import annotations
 
@@ -64,6 +64,32 @@ def test_a_lost_store_makes_nothing_twice_and_is_rebuilt_whatever_types_carry_th
         assert session.adopt(others, UPSERT, name="s").counts["unchanged"] == 4
         assert session.sync(rows(name="b"), UPSERT, name="s").counts["updated"] == 4
     assert len(hubspot_emulator.records("companies")) == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        (7, Decimal("7.00")),
+        (Decimal("7.00"), 7),
+        (DAY, datetime.datetime(2026, 1, 31)),
+        ("2026-01-31T05:00:00Z", datetime.datetime(2026, 1, 31, 5)),
+    ],
+)
+def test_a_key_of_one_column_is_found_whatever_type_carries_it(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, first: object, later: object
+) -> None:
+    one = Upsert(
+        "companies", key="k", properties=["name"], creation_key="firm_key", missing_properties="create"
+    )
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync([{"k": first, "name": "n"}], one, name="s")
+    shutil.rmtree(hubspot.settings().store)
+    with HubSpotSession(hubspot.settings()) as session:
+        assert session.adopt([{"k": later, "name": "n"}], one, name="s").counts["unchanged"] == 1
+    shutil.rmtree(hubspot.settings().store)
+    with HubSpotSession(hubspot.settings()) as session:
+        session.sync([{"k": later, "name": "n"}], one, name="s")
+    assert len(hubspot_emulator.records("companies")) == 1
 
 
 @pytest.mark.parametrize("operation", [ONCE, UPSERT])

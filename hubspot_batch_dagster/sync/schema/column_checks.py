@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.sync.column_mapping import filled_from_whole_key
+from hubspot_batch_dagster.sync.column_mapping import filled_from_key
 from hubspot_batch_dagster.sync.schema.definitions import Definitions
 
 SHOWN = 10
@@ -43,10 +43,10 @@ def check_columns(
         InputError: With each column, and the names that are nearest to an unknown one.
     """
     problems = {}
-    whole_key = filled_from_whole_key(operation, mapping)
+    of_several = filled_from_key(operation, mapping) if len(operation.key_columns) > 1 else None
     for name, column in mapping.items():
         why = None if name in to_make else _problem(name, column, definitions, archived)
-        if why is None and name == whole_key and definitions.properties[name].type != "string":
+        if why is None and name == of_several and definitions.properties[name].type != "string":
             why = (
                 f"Property {name!r} is a {definitions.properties[name].type}, and the key of several columns "
                 f"that fills it is a text."

@@ -18,7 +18,7 @@ from hubspot_batch_dagster.api.definitions import (
 from hubspot_batch_dagster.api.endpoints import definition_path, object_type
 from hubspot_batch_dagster.api.errors import Conflict, InputError
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.sync.column_mapping import filled_from_whole_key
+from hubspot_batch_dagster.sync.column_mapping import filled_from_key
 from hubspot_batch_dagster.sync.schema.portal import Ask
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -41,17 +41,24 @@ def planned_properties(
         InputError: A name or a column's type does not fit a property.
     """
     unique = {operation.id_property_name, operation.found_by}
-    whole_key = filled_from_whole_key(operation, mapping)
+    from_key = filled_from_key(operation, mapping)
     return [
         _planned(
             name,
             mapping[name],
-            pa.string() if name == whole_key else schema.field(mapping[name]).type,
+            _type_of_key(operation, schema) if name == from_key else schema.field(mapping[name]).type,
             group,
             unique=name in unique,
         )
         for name in names
     ]
+
+
+def _type_of_key(operation: Operation, schema: pa.Schema) -> pa.DataType:
+    """What a property must hold that the row key fills: text, for only text and numbers can be unique."""
+    kind, types = schema.field(operation.key_columns[0]).type, pa.types
+    text = types.is_date(kind) or types.is_timestamp(kind) or types.is_boolean(kind)
+    return pa.string() if text or len(operation.key_columns) > 1 else kind
 
 
 def make_properties(client: HubSpotClient, kind: str, planned: Sequence[PropertyCreate], ask: Ask) -> None:
