@@ -261,7 +261,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(synced: str) -> None:
 def test_a_damaged_table_is_a_sentence(synced: str) -> None:
     """What the commands read from a store is checked as what they are given."""
     kept = {each: each.read_bytes() for each in Path("store").rglob("*.parquet")}
-    commands = (["ids"], ["ids", "people"], ["rejected", "people"], ["runs", "people"], ["revert", synced])
+    commands = (["ids"], ["ids", "people"], ["rejected", "people"], ["runs", "people"], ["revert", synced], ["reconcile", "people"])  # fmt: skip
     for content in (b"", b"x" * 500, b"PAR1" + b"\0" * 100 + b"PAR1"):
         for path in kept:
             path.write_bytes(content)

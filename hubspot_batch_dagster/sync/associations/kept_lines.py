@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.sync.associations.lines import hash_of
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey, TypedAssociation
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
 from hubspot_batch_dagster.sync.state.ids_table import META, described
+from hubspot_batch_dagster.sync.state.kept_tables import kept_columns, kept_metadata
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 
@@ -58,7 +57,7 @@ def declaration(associations: Sequence[TypedAssociation], *, rows_are_associatio
 
 def declared_in(path: Path) -> Declared | None:
     """What such a file says of the operation; ``None`` for one of an earlier version."""
-    said = (pq.read_metadata(path).metadata or {}).get(META)
+    said = kept_metadata(path).get(META)
     if said is None:
         return None
     found = json.loads(said)
@@ -107,7 +106,7 @@ def attach_kept_lines(db: duckdb.DuckDBPyConnection, store: Store, sync: str, ro
         if not db.execute("SELECT count(*) FROM unexplained").fetchall()[0][0]:
             return
         with store.local(sync, "runs", run, FILE) as path:
-            if path is not None and set(pq.read_schema(path).names) >= _NEEDED:
+            if path is not None and set(kept_columns(path)) >= _NEEDED:
                 _take(db, path)
 
 
@@ -152,7 +151,7 @@ def wanted_lines(db: duckdb.DuckDBPyConnection, store: Store, sync: str) -> Iter
         if path is None:
             return
         source = object_type(str(described(path)["object_type"])).name
-        has_hash = not declared.rows_are_associations and "_associations" in pq.read_schema(path).names
+        has_hash = not declared.rows_are_associations and "_associations" in kept_columns(path)
         db.execute(
             f"""CREATE TABLE association_rows AS
             SELECT _key AS key, {"_associations" if has_hash else "NULL::VARCHAR"} AS digest

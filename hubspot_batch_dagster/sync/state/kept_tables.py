@@ -40,6 +40,18 @@ def kept_columns(path: Path) -> list[str]:
         raise _unreadable(path, error) from None
 
 
+def kept_metadata(path: Path) -> dict[bytes, bytes]:
+    """What it says of itself.
+
+    Raises:
+        StoreError: It is damaged.
+    """
+    try:
+        return dict(pq.read_metadata(path).metadata or {})
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
 def _unreadable(path: Path, error: Exception) -> StoreError:
     return StoreError(
         f"The table {path} cannot be read: {error}.",
