@@ -71,8 +71,8 @@ def _is_broken(content: bytes, page: int) -> bool:
 
 
 def _frames(content: bytes, page: int) -> Iterator[_Frame]:
-    if len(content) < _HEADER or page < 512:
-        return
+    if len(content) < _HEADER or page < 512 or page & (page - 1):
+        return  # nothing, or what SQLite itself does not take for a database
     magic, _, _, _, *salts, first, second = struct.unpack(">8I", content[:_HEADER])
     order = _MAGIC.get(magic)
     if order is None or _sum(content[: _HEADER - 8], order, 0, 0) != (first, second):

@@ -196,6 +196,17 @@ def test_a_changed_byte_of_the_log_is_a_store_error_or_costs_the_last_commit(tmp
     assert found > 25
 
 
+@pytest.mark.parametrize("size", [b"\0\0", b"\x7c\xb5", b"\x02\x01", b"\xff\xff"])
+def test_the_log_heals_a_file_that_tells_no_size_of_its_pages(tmp_path: Path, size: bytes) -> None:
+    folder = as_killed(tmp_path)
+    file = folder / "journal.db"
+    before = [each[:3] for each in read_all(f"sqlite:///{tmp_path / 'journal.db'}")]
+    content = bytearray(file.read_bytes())
+    content[16:18] = size
+    file.write_bytes(content)
+    assert [each[:3] for each in read_all(f"sqlite:///{file}")] == before
+
+
 def test_a_log_that_a_power_cut_tore_is_read_up_to_there(tmp_path: Path) -> None:
     folder = as_killed(tmp_path)
     log = folder / "journal.db-wal"
