@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
@@ -200,7 +202,10 @@ class S3:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._folder = tempfile.TemporaryDirectory(prefix="hubspot-s3-")
+        self._log, self._read = Path(self._folder.name) / "log", 0
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         ends = time.monotonic() + 60
         while time.monotonic() < ends:
             try:
@@ -212,10 +217,19 @@ class S3:
         self.stop()
         raise RuntimeError("the S3 server did not start")
 
+    def requests(self) -> Counter[str]:
+        """How many requests it had since it was last asked: PUT, LIST, GET, HEAD, POST, DELETE."""
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            found = re.findall(rb'"([A-Z]+) (\S+) HTTP', log.read())
+            self._read = log.tell()
+        return Counter("LIST" if b"list-type" in path else method.decode() for method, path in found)
+
     def stop(self) -> None:
         """End it, with all that it holds."""
         self._process.kill()
         self._process.wait(10)
+        self._folder.cleanup()
 
 
 def installed_binaries() -> Path | None:

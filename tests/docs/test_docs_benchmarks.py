@@ -44,6 +44,20 @@ def test_the_measure_of_a_bucket_prints_its_figures() -> None:
     assert re.search(r"without a limit +appends/batch \d\.\d\d", printed)
 
 
+def test_the_price_of_a_bucket_counts_the_requests_of_three_runs() -> None:
+    printed = run("bucket.py", "--price", "--seconds", "0").splitlines()
+    assert [re.split("  +", line)[0] for line in printed] == ["first load", "1 % changed", "unchanged"]
+    puts, dollars = zip(
+        *(
+            (int(re.search(r"'PUT': (\d+)", line)[1]), float(re.search(r"([\d.]+) dollars", line)[1]))
+            for line in printed
+        ),
+        strict=True,
+    )
+    assert puts[0] > puts[1] > puts[2] > 0  # a night writes what it sent, and what every run writes
+    assert dollars[0] > dollars[1] > dollars[2] > 0
+
+
 def test_the_measure_of_a_warehouse_prints_its_figures() -> None:
     printed = run("warehouse.py", "--engine", "duckdb", "--rows", "5000")
     assert re.search(r"rows moved +\d+\.\d\d%", printed)

@@ -69,6 +69,7 @@ IN_SENTENCES = {
     "python benchmarks/warehouse.py --merge 50000 --rows 5000000": (
         f"{_BENCH}::test_the_measure_of_a_merge_prints_how_long_it_took_and_what_readers_saw"
     ),
+    "python benchmarks/bucket.py --price": f"{_BENCH}::test_the_price_of_a_bucket_counts_the_requests_of_three_runs",
     "python benchmarks/bucket.py": f"{_BENCH}::test_the_measure_of_a_bucket_prints_its_figures",
     "python benchmarks/run.py --only nightly plan --write": (
         f"{_BENCH}::test_the_script_has_the_options_and_measures_that_the_page_names"
