@@ -116,7 +116,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "association_files key_lookup",
         "association_table kept_lines writer",
         "association_requests lines",
-        "types",
+        "moved_records types",
     ),
     "sync/batches": (
         "packed_batch",
@@ -131,7 +131,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "batch_lookup",
         "batch_settlement",
         "archive_guard delivery_context",
-        "absent_records before_images conditional_properties delivered_batch outage refusal_trials row_states",
+        "absent_records before_images conditional_properties delivered_batch outage refusal_trials refused_associations "
+        "refused_values row_states",
     ),
     "sync/planning": (
         "preview",
@@ -198,7 +199,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "encode",
         "parquet targets",
         "keys order rows values",
-        "casting dates dicts frames json_text plain",
+        "casting dates dicts elements frames json_text plain",
         "duckdb_rows objects soundness text",
         "mixed rejections row_model",
         "check options",

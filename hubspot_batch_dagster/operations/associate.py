@@ -30,7 +30,7 @@ class Associate(Operation):
         to_through: The same for ``to_column``.
         replace: The records in ``from_column`` end up with those of the table and no others to ``to_type`` (with
             a label or a type id of its own: no others of that label). All of them are read in every run, 1,000 in a
-            request. Records that are not in the table at all are left alone, and so are those with a rejected row.
+            request, and what somebody took away is made again. Records that are not in the table at all are left alone, and so are those with a rejected row.
         on_duplicate: What to do with rows that name one pair twice; as for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.

@@ -16,22 +16,23 @@ from hubspot_batch_dagster.api.errors import InputError
 class Association:
     """An association from a row's record to other records.
 
-    A record that is created gets its associations in the same request. One that is updated or upserted gets them once all
-    rows are sent, 2,000 in a request. What becomes of an association does not change its row's outcome: it has one of its
-    own. Associations are added; what else there is stays, and so do labels, unless ``replace`` says otherwise.
+    A record that is created gets its associations in the same request; where HubSpot refuses that, the record is made without
+    those that are not required. All others are written once the rows are sent, 2,000 in a request. What becomes of an
+    association does not change its row's outcome: it has one of its own. Associations are added; what else there is stays, and
+    so do labels, unless ``replace`` says otherwise.
 
     Args:
         to: Object type of the target, such as ``"contacts"``.
-        column: Column with the target's record id, or its key with ``through``. A list column makes several. A
-            null cell makes none.
+        column: Column with the target's record id, or its key with ``through``. A cell may be a list, which makes several,
+            whatever the other rows' cells are. A null cell makes none.
         type: What the association means. ``None`` is HubSpot's unlabelled type (for a lead's contact the primary one). An
             ``int`` is an association type id, such as ``194`` (call to contact): each direction has its own. A text is
             the label as HubSpot shows it, looked up once for each run. The primary variants (1, 2, 5, 6, 25, 26, 578,
             580, 582, 583) change which record is the primary one and are used only when given.
         category: Of a type id: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``. A label
             brings its own.
-        required: A row without a target is rejected instead of being sent without the association: its cell is null, or
-            ``through`` does not know one of its keys.
+        required: A row without a target is rejected instead of being sent without the association: its cell is null,
+            ``through`` does not know one of its keys, or HubSpot does not create the record with it.
         through: The sync that made the targets, by its name (an asset's key joined by ``/``), or the asset itself:
             ``column`` holds its keys, and its ids table has the record ids. In Dagster that asset becomes an upstream
             dependency, unless the asset names it already. A key that it does not know yet is ``unresolved``: every

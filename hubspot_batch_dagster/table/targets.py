@@ -1,4 +1,4 @@
-"""Columns of record ids as the associations of a record."""
+"""Columns of record ids, a cell being one or a list of them, as the associations of a record."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_TARGET, Code, Problem, problem
+from hubspot_batch_dagster.table.elements import elements_of
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array, by_value, pc, prefixed, suffixed
 from hubspot_batch_dagster.table.keys import record_ids
@@ -23,7 +24,7 @@ class LookedUp:
     """The record ids of a column of keys.
 
     Attributes:
-        ids: Text, or lists of text, null where there is no record.
+        ids: Text, or lists of text where a cell may be a list; null where there is no record.
         problems: Rows that are rejected because a key has no record.
     """
 
@@ -54,7 +55,12 @@ def record_ids_of(array: Array, code: Code, through: LookedUp | None) -> Text:
     """A column of record ids as text, or what was looked up for it."""
     if through is None:
         return record_ids(array, code)
-    return Text(through.ids, list(through.problems))
+    ids = through.ids
+    if pa.types.is_list(
+        ids.type
+    ):  # a cell of the column is a list: no id, and no key, so its row is rejected anyway
+        ids = pc.binary_join(ids, _SEPARATOR)
+    return Text(ids, list(through.problems))
 
 
 def associations_of(array: Array, target: Target, through: LookedUp | None = None) -> Text:
@@ -62,11 +68,12 @@ def associations_of(array: Array, target: Target, through: LookedUp | None = Non
     problems = []
     if through is not None:
         array, problems = through.ids, through.problems
-    if pa.types.is_list(array.type):
-        ids = list_text(array, lambda elements: record_ids(elements, INVALID_TARGET))
+    elements = elements_of(array)
+    ids = record_ids(elements.values, INVALID_TARGET)
+    if elements.lengths is not None:
+        of_elements = ids
+        ids = list_text(elements.in_lists(ids.values), lambda _: of_elements)
         ids = Text(by_value(ids.values, _once), ids.problems)
-    else:
-        ids = record_ids(array, INVALID_TARGET)
     ids = Text(ids.values, [*problems, *ids.problems])
     return Text(_objects(ids.values, target), [*ids.problems, *_missing(ids, target)])
 

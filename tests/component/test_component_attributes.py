@@ -104,6 +104,28 @@ def test_the_fields_make_the_operation(attributes: dict[str, Any], operation: ob
         assert component.sync_operation == operation
 
 
+def upstream(defs: dg.Definitions) -> set[str]:
+    """What the sync depends on."""
+    (made,) = [each for each in defs.assets or [] if isinstance(each, dg.AssetsDefinition)]
+    return {key.to_user_string() for key in made.asset_deps[KEY]}
+
+
+def test_the_sync_that_an_association_leads_through_is_upstream() -> None:
+    """As in Python: by its name in through, and of associate in from_through and to_through; its own records are no dependency."""
+    to_firms = {"to": "companies", "column": "firm", "through": "crm/firms"}
+    to_bosses = {"to": "contacts", "column": "boss", "type": 449, "through": "crm/contacts"}
+    with loaded(associations=[to_firms, to_bosses]) as (_, defs):
+        assert upstream(defs) == {"customers", "crm/firms"}
+    ends = {
+        "from_column": "mail",
+        "to_column": "firm",
+        "from_through": "crm/people",
+        "to_through": "crm/firms",
+    }
+    with loaded(operation="associate", id_property=None, to_type="companies", **ends) as (_, defs):
+        assert upstream(defs) == {"customers", "crm/people", "crm/firms"}
+
+
 def test_every_field_of_every_operation_can_be_written() -> None:
     names = {each.name for kind in OPERATIONS.values() for each in fields(kind)} - ONLY_PYTHON
     schema = HubSpotSyncComponent.get_model_cls().model_json_schema()  # type: ignore[union-attr]

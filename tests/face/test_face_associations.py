@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from face_helpers import Bench
 
-from hubspot_batch_dagster import Associate, Association, Create, Upsert, hubspot_asset
+from hubspot_batch_dagster import Associate, Association, Create, HubSpotResource, Upsert, hubspot_asset
 from hubspot_batch_dagster.api.errors import InputError
 
 PEOPLE = Upsert("contacts", id_property="email", properties=["email"])
@@ -84,6 +84,51 @@ def test_both_ends_of_associate_are_upstream() -> None:
         return [{"mail": "ada@x.org", "firm": 1}]
 
     assert upstream(seats) == ["crm/firms", "people"]
+
+
+def test_a_circle_of_syncs_is_refused_with_both_names_and_one_side_may_be_an_asset_of_its_own() -> None:
+    """Contacts that lead to companies, which lead to contacts; with an Associate asset there is no circle."""
+
+    resources = {"hubspot": HubSpotResource(access_token="none")}
+
+    def to(object_type: str, through: str) -> list[Association]:
+        return [Association(object_type, column="other", through=through)]
+
+    @hubspot_asset(
+        Upsert("contacts", id_property="email", properties=["email"], associations=to("companies", "houses"))
+    )
+    def persons():
+        return []
+
+    @hubspot_asset(Upsert("companies", key="id", properties=["name"], associations=to("contacts", "persons")))
+    def houses():
+        return []
+
+    with pytest.raises(Exception, match=r"(?s)persons.*houses|houses.*persons"):
+        dg.Definitions.validate_loadable(dg.Definitions(assets=[persons, houses], resources=resources))
+
+    @hubspot_asset(Upsert("companies", key="id", properties=["name"]), name="houses")
+    def plain_houses():
+        return []
+
+    @hubspot_asset(
+        Associate(
+            "companies",
+            "contacts",
+            from_column="id",
+            to_column="mail",
+            from_through="houses",
+            to_through="persons",
+        )
+    )
+    def work_there():
+        return []
+
+    graph = dg.Definitions(
+        assets=[persons, plain_houses, work_there], resources=resources
+    ).resolve_asset_graph()
+    names = [key.to_user_string() for key in graph.toposorted_asset_keys]
+    assert names.index("houses") < names.index("persons") < names.index("work_there")
 
 
 def test_what_is_no_sync_is_refused() -> None:

@@ -1,15 +1,16 @@
 """``python -m tests.torture.associations --seeds 200``: targets that come late, killed runs, lost answers; then the graph is audited.
 
-Every seed chooses nights. In each, some contacts are there and some calls name them; the run of the calls may be killed before
-or after any write to the journal, to HubSpot or to the store. After two quiet nights HubSpot must have each association that is
-wanted, no call twice, and, with ``replace``, no association besides. One seed in two has ``replace``; two in four create, and two upsert.
+Every seed has an operation (``Create``, ``Upsert``, ``Update`` or ``Associate``), labels or none, associations to records of the
+same table or none, and ``replace`` or not. In each of its nights some contacts come, some are made anew or merged by others, and
+some companies name them; the run of the companies may be killed before or after any write to the journal, to HubSpot or to
+the store. After two quiet nights HubSpot must have each association that is wanted with its label, no company twice, and, with
+``replace``, no association besides.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import random
 import shutil
 import sys
 import tempfile
@@ -19,17 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.errors import ConservationError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import EmulatorProcess, Fault, Settings
-from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.operations.records import Create, Upsert
+from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 from hubspot_batch_dagster.sync.state.store import Store
+from tests.torture.association_audit import Records, audit
+from tests.torture.association_nights import LABEL, Nights
 
 POLICY = RetryPolicy(
     tries=3,
@@ -41,58 +44,31 @@ POLICY = RetryPolicy(
     index_lag=0.1,
     certain_after=0.2,
 )
-PEOPLE, CALLS, NIGHTS = 8, 10, 4
+NIGHTS = 4
 MOMENTS = (
     (SqlJournal, "intend"),
     (SqlJournal, "settle"),
     (SqlJournal, "record"),
     (Store, "conclude"),
     (AssociationRequests, "add"),
+    (AssociationRequests, "read"),
     (AssociationRequests, "remove"),
+    (AssociationRequests, "remove_labels"),
     (Store, "put"),
 )
-
-
-@dataclass
-class Nights:
-    """What one seed's tables say."""
-
-    seed: int
-    replace: bool
-    rng: random.Random = field(init=False)
-    there: set[str] = field(default_factory=set)
-    wanted: dict[int, list[str]] = field(default_factory=dict)
-    ever: set[tuple[int, str]] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.rng = random.Random(self.seed)
-
-    def people(self) -> list[dict[str, str]]:
-        names = [f"p{i}-{self.seed}@x.org" for i in range(PEOPLE)]
-        self.there |= set(self.rng.sample(names, self.rng.randint(0, 3)))
-        return [{"email": each} for each in sorted(self.there)]
-
-    def calls(self) -> list[dict[str, Any]]:
-        for n in self.rng.sample(range(CALLS), self.rng.randint(2, CALLS)):
-            mails = [
-                f"p{i}-{self.seed}@x.org" for i in self.rng.sample(range(PEOPLE), self.rng.randint(0, 3))
-            ]
-            self.wanted[n] = mails
-            self.ever |= {(n, mail) for mail in mails}
-        away = set(self.rng.sample(sorted(self.wanted), self.rng.randint(0, len(self.wanted) // 3)))
-        return self.all_calls(away)
-
-    def all_calls(self, away: set[int] = frozenset()) -> list[dict[str, Any]]:  # type: ignore[assignment]
-        return [
-            {"n": n, "amount": str(n), "mail": mails}
-            for n, mails in sorted(self.wanted.items())
-            if n not in away
-        ]
-
-    def operation(self) -> Operation:
-        association = Association("contacts", column="mail", through="people", replace=self.replace)
-        kind = Create if self.seed // 2 % 2 else Upsert
-        return kind("deals", key="n", properties=["amount"], associations=[association])
+DROPPED = (
+    "associations.default",
+    "associations.create",
+    "associations.read",
+    "associations.archive",
+    "associations.labels_archive",
+    "create",
+    "update",
+)
+BY_EMAIL = Upsert("contacts", id_property="email", properties=["email"])
+FIRMS = Upsert("companies", key="n", properties=["name"])
+LAW, GAVE_UP, KILLED = 3, 1, 9
+"""How the process of a night may end, but for 0."""
 
 
 def main() -> int:
@@ -113,7 +89,8 @@ def main() -> int:
             if wrong:
                 failed.append(seed)
                 print(
-                    f"seed {seed}: {wrong}\n  again: python -m tests.torture.associations --seeds 1 --from {seed}"
+                    f"seed {seed}: {wrong}\n  again: python -m tests.torture.associations --seeds 1 --from {seed}",
+                    flush=True,
                 )
     print(
         f"{asked.seeds} seeds, {kills} kills in {time.monotonic() - began:.0f} s: {len(failed)} seeds failed {failed or ''}"
@@ -124,84 +101,130 @@ def main() -> int:
 def trial(seed: int, hubspot: EmulatorProcess, folder: Path) -> tuple[int, str]:
     """One seed: its nights, then two quiet ones; returns how often a run was killed, and what is wrong in HubSpot."""
     hubspot.reset()
-    nights = Nights(seed, replace=seed % 2 == 1)
+    hubspot.add_label("companies", "contacts", LABEL, name="buyer")
+    nights = Nights(seed)
+    world = World(hubspot, folder, nights)
     killed = 0
     for _ in range(NIGHTS):
         hubspot.faults.clear()
-        quiet(nights.people(), BY_EMAIL, hubspot, folder, "people")
-        if nights.rng.random() < 0.3:
-            after = nights.rng.random() < 0.5
-            hubspot.faults.add(Fault.drop(operation="associations.default", after_commit=after, times=2))
-        killed += perhaps_killed(nights, hubspot, folder)
+        world.bring_people()
+        rows = nights.night()
+        world.bring_firms()
+        if nights.rng.random() < 0.5:
+            operation, after = nights.rng.choice(DROPPED), nights.rng.random() < 0.5
+            hubspot.faults.add(Fault.drop(operation=operation, after_commit=after, times=2))
+        ended = world.perhaps_killed(rows)
+        if ended == LAW:
+            return killed, f"({nights}) the outcomes of a run did not add up"
+        killed += ended == KILLED
     hubspot.faults.clear()
     time.sleep(POLICY.certain_after)
-    quiet(nights.people(), BY_EMAIL, hubspot, folder, "people")
+    world.bring_people()
+    world.bring_firms()
     for _ in range(2):
-        result = quiet(nights.all_calls(), nights.operation(), hubspot, folder, "calls")
-    return killed, audit(nights, result, hubspot)
+        result = world.run(nights.table(), nights.operation(), "tried")
+    wrong = audit(nights, result, world.records(result), hubspot)
+    return killed, f"({nights}) {wrong}" if wrong else ""
 
 
-BY_EMAIL = Upsert("contacts", id_property="email", properties=["email"])
+@dataclass
+class World:
+    """The portal and the store of a seed.
 
+    Attributes:
+        hubspot: The portal.
+        folder: Where the store is.
+        nights: What the tables say.
+        people: Address -> all record ids that the ids table had for it, the last one last.
+        merged: Id of a merged record -> id of the one that is left.
+    """
 
-def perhaps_killed(nights: Nights, hubspot: EmulatorProcess, folder: Path) -> bool:
-    """Run the calls of a night in a process of their own, which may be killed; whether it was."""
-    rows = nights.calls()
-    kind, name = nights.rng.choice(MOMENTS)
-    nth, before = nights.rng.randint(1, 6), nights.rng.random() < 0.5
-    armed = nights.rng.random() < 0.7
-    child = os.fork()
-    if child == 0:
+    hubspot: EmulatorProcess
+    folder: Path
+    nights: Nights
+    people: dict[str, list[str]] = field(default_factory=dict)
+    merged: dict[str, str] = field(default_factory=dict)
+
+    def bring_people(self) -> None:
+        """Others archive and merge some contacts; then the contacts of the night are sent."""
+        rng, known = self.nights.rng, sorted(self.people)
+        gone = known and rng.random() < 0.25
+        if gone:
+            self._archive(self._living(self.people[rng.choice(known)][-1]))
+        if known and rng.random() < 0.25:
+            self._merge(rng.choice(known))
+        result = self.run(self.nights.people(), BY_EMAIL, "people", full_refresh=bool(gone))
+        for line in result.ids.to_pylist():
+            self.people.setdefault(line["email"], []).append(line["hs_object_id"])
+
+    def bring_firms(self) -> None:
+        """The companies, where the operation makes none itself."""
+        if self.nights.verb in ("update", "associate"):
+            self.run(self.nights.every_firm(), FIRMS, "firms")
+
+    def records(self, result: SyncResult) -> Records:
+        """The records behind the keys, after the last run."""
+        if self.nights.verb == "associate":
+            result = self.run(self.nights.every_firm(), FIRMS, "firms")
+        return Records(
+            {str(line["n"]): line["hs_object_id"] for line in result.ids.to_pylist()},
+            {mail: self._living(ids[-1]) for mail, ids in self.people.items()},
+            {mail: {self._living(each) for each in ids} for mail, ids in self.people.items()},
+        )
+
+    def perhaps_killed(self, rows: list[Any]) -> int:
+        """Run the rows of a night in a process of their own, which may be killed; how it ended."""
+        rng = self.nights.rng
+        kind, name = rng.choice(MOMENTS)
+        nth, before = rng.randint(1, 6), rng.random() < 0.5
+        armed = rng.random() < 0.7
+        child = os.fork()
+        if child == 0:
+            try:
+                if armed:
+                    _kill_at(kind, name, nth, before=before)
+                self.run(rows, self.nights.operation(), "tried")
+                os._exit(0)
+            except ConservationError:
+                os._exit(LAW)
+            except BaseException:
+                os._exit(GAVE_UP)  # the next one goes on
+        _, status = os.waitpid(child, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def run(self, rows: list[Any], operation: Operation, name: str, **options: Any) -> SyncResult:
+        """A run that nothing kills."""
+        client = HubSpotClient(
+            self.hubspot.token, base_url=self.hubspot.url, timeout=Timeout(connect=2.0, read=2.0, total=3.0)
+        )
+        store = Store(self.folder / "store", lock_wait=10.0)
         try:
-            if armed:
-                _kill_at(kind, name, nth, before=before)
-            quiet(rows, nights.operation(), hubspot, folder, "calls")
-            os._exit(0)
-        except BaseException:
-            os._exit(1)  # the run gave up; the next one goes on
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 9
+            given = RunOptions(retry_policy=POLICY, **options)
+            return run_sync(rows, operation, client=client, store=store, name=name, options=given).result
+        finally:
+            client.close()
+            store.close()
 
+    def _living(self, record: str) -> str:
+        while record in self.merged:
+            record = self.merged[record]
+        return record
 
-def quiet(
-    rows: list[Any], operation: Operation, hubspot: EmulatorProcess, folder: Path, name: str
-) -> SyncResult:
-    """A run that nothing kills."""
-    client = HubSpotClient(
-        hubspot.token, base_url=hubspot.url, timeout=Timeout(connect=2.0, read=2.0, total=3.0)
-    )
-    store = Store(folder / "store", lock_wait=10.0)
-    try:
-        options = RunOptions(retry_policy=POLICY)
-        return run_sync(rows, operation, client=client, store=store, name=name, options=options).result
-    finally:
+    def _archive(self, record: str) -> None:
+        client = HubSpotClient(self.hubspot.token, base_url=self.hubspot.url)
+        client.batch_archive("contacts", [record])
         client.close()
-        store.close()
 
-
-def audit(nights: Nights, result: SyncResult, hubspot: EmulatorProcess) -> str:
-    """What is wrong with HubSpot, or with what the last run says of it; empty if nothing is."""
-    records = {str(line["n"]): line["hs_object_id"] for line in result.ids.to_pylist()}
-    deals = hubspot.records("deals")
-    if len(deals) != len(nights.wanted):
-        return f"{len(deals)} deals for {len(nights.wanted)} rows"
-    mails = {str(each.get("email")): record for record, each in hubspot.records("contacts").items()}
-    client = HubSpotClient(hubspot.token, base_url=hubspot.url)
-    answer = client.association_batch_read("deals", "contacts", list(records.values()))
-    client.close()
-    graph = {(each.from_.id, target.to_object_id) for each in answer.results for target in each.to}
-
-    def edges(pairs: set[tuple[int, str]]) -> set[tuple[str, str]]:
-        return {(records[str(n)], mails[mail]) for n, mail in pairs if mail in mails}
-
-    wanted = {(n, mail) for n, names in nights.wanted.items() for mail in names}
-    lacking, extra = edges(wanted) - graph, graph - (edges(wanted) if nights.replace else edges(nights.ever))
-    counts = {name: n for name, n in result.association_counts.items() if n}
-    unresolved = sum(mail not in mails for _, mail in wanted)
-    expected = {"unchanged": len(edges(wanted)), "unresolved": unresolved}
-    if counts != {name: n for name, n in expected.items() if n}:
-        return f"the last run says {counts}, and it should be {expected}"
-    return f"lacking {sorted(lacking)}, extra {sorted(extra)}" if lacking or extra else ""
+    def _merge(self, mail: str) -> None:
+        """Merge a contact with one that no table has, into the one or the other."""
+        record = self._living(self.people[mail][-1])
+        if record not in self.hubspot.records("contacts"):
+            return
+        (stranger,) = self.hubspot.seed_records("contacts", [{"email": f"s{len(self.merged)}-{mail}"}])
+        ends = [record, stranger]
+        self.nights.rng.shuffle(ends)
+        left = self.hubspot.merge("contacts", *ends)
+        self.merged |= {each: left for each in ends if each != left}
 
 
 def _kill_at(kind: type, name: str, nth: int, *, before: bool) -> None:
@@ -212,10 +235,10 @@ def _kill_at(kind: type, name: str, nth: int, *, before: bool) -> None:
         nonlocal calls
         calls += 1
         if before and calls == nth:
-            os._exit(9)
+            os._exit(KILLED)
         found = original(*args, **kwargs)
         if calls == nth:
-            os._exit(9)
+            os._exit(KILLED)
         return found
 
     setattr(kind, name, method)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
+from hubspot_batch_dagster.api.errors import ConservationError
+from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES, UNRESOLVED
 from hubspot_batch_dagster.sync.associations.kept_lines import declaration
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
@@ -81,6 +82,9 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
 
     Returns:
         Outcome -> associations.
+
+    Raises:
+        ConservationError: They do not add up to the rows.
     """
     keys = "".join(f"keys.{quoted(name)} AS {quoted(name)}, " for name in stage.key_columns)
     to_column = quoted(stage.key_columns[1])
@@ -101,7 +105,11 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
     query = f"SELECT {keys}* EXCLUDE (line, keys) FROM row_associations ORDER BY line"
     _copy(stage, query, path, declaration([association], rows_are_associations=True))
     query = "SELECT outcome, count(*) FROM row_associations GROUP BY outcome"
-    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+    found = {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+    rows = stage.count("SELECT count(*) FROM final")
+    if sum(found.values()) != rows or not found.keys() <= set(OUTCOMES):
+        raise ConservationError(f"{rows} rows are associations, and their outcomes are {found}.")
+    return found
 
 
 def note_sources(stage: StagingArea) -> None:

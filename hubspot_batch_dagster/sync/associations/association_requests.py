@@ -29,6 +29,7 @@ from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
 from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
+from hubspot_batch_dagster.sync.associations.moved_records import moved_records
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.groups import Group, Groups
@@ -197,6 +198,7 @@ class _Addition:
         self.requester = between.requester
         self.where = association_endpoint(between.from_type, between.to_type, kind, self.requester.version)
         self.kind = kind
+        self.types = between.from_type, between.to_type
         self.plain = plain_association(between.from_type, between.to_type)
         self.pairs = pairs
         self.groups = Groups(range(len(pairs)))
@@ -283,7 +285,20 @@ class _Addition:
         else:
             made = self.requester.post(self.where, body, CreatedAnswer)
             ends, errors = {(each.from_object_id, each.to_object_id) for each in made.results}, made.errors
-        return {each for each in part if each[:2] in ends}, errors
+        done = {each for each in part if each[:2] in ends}
+        return done | self._done_by_others(set(part) - done, ends - {each[:2] for each in part}), errors
+
+    def _done_by_others(self, left: set[NewAssociation], ends: set[tuple[str, str]]) -> set[NewAssociation]:
+        """Of the links that an answer does not speak of those that it has under other ids: their records were merged."""
+        if not left or not ends:
+            return set()
+        first = moved_records(self.requester, self.types[0], {each.from_id for each in left})
+        second = moved_records(self.requester, self.types[1], {each.to_id for each in left})
+        return {
+            each
+            for each in left
+            if (first.get(each.from_id, each.from_id), second.get(each.to_id, each.to_id)) in ends
+        }
 
     def _forward(self, answer: Answer) -> tuple[set[tuple[str, str]], list[ErrorItem]]:
         """The ends of the lines of this direction: each association comes in both, and ids of two object types may be alike."""

@@ -39,12 +39,14 @@ class AssociationTable:
         associations: Those of the operation, with their types.
         ids_tables: Sync -> table of its keys and record ids.
         own: The sync of this run, whose records may be the ends of its own associations.
+        object_type: Of its records.
     """
 
     stage: StagingArea
     associations: Sequence[TypedAssociation]
     ids_tables: dict[str, str]
     own: str
+    object_type: str
 
     def replaces_to(self, to: str | None = None) -> bool:
         """Whether records lose associations (to an object type) that their rows do not name."""
@@ -104,11 +106,14 @@ class AssociationTable:
 
     def _to_replace(self, to: str) -> str:
         places = self._places_to(to)
+        some = f"target_id IS NOT NULL AND place IN ({places})"
+        # Between records of one type an association is of both: what the row of the other end wants stays.
+        of_others = f"UNION ALL SELECT -1, target_id, id, place FROM association_lines WHERE id IS NOT NULL AND {some}"
         return f"""WITH chosen AS (
                 SELECT id, key FROM association_rows WHERE id IS NOT NULL AND NOT inline AND (changed OR written)
                 UNION SELECT id, key FROM association_lines WHERE outcome = 'open' AND row IS NOT NULL AND place IN ({places})),
-            kept AS (SELECT line, id, target_id, place FROM association_lines
-                WHERE row IS NOT NULL AND target_id IS NOT NULL AND place IN ({places}))
+            kept AS (SELECT line, id, target_id, place FROM association_lines WHERE row IS NOT NULL AND {some}
+                {of_others if to == self.object_type else ""})
             SELECT coalesce(k.line, -1) AS line, key, id, k.target_id, coalesce(k.place, -1) AS place
             FROM chosen LEFT JOIN kept k USING (id) ORDER BY id, line"""
 
@@ -155,6 +160,14 @@ class AssociationTable:
             UNION -- what was written for a row that is away is not in its hash: once it is back, it is looked at
             SELECT DISTINCT key, NULL FROM association_lines WHERE row IS NULL AND outcome IN ('associated', 'unknown')"""
         )
+        if self.replaces_to(self.object_type) and self.stage.has_table("association_removed"):
+            # What a row that is away wants of a record is not known, and may have been removed from the other end.
+            db.execute(
+                """INSERT INTO association_state SELECT DISTINCT k.key, NULL FROM known k JOIN association_removed r
+                    ON r.target_id = k.id AND r."to" = ?
+                WHERE k.key NOT IN (SELECT key FROM association_state)""",
+                [self.object_type],
+            )
         return self.counts()
 
     def counts(self) -> dict[str, int]:
@@ -165,7 +178,10 @@ class AssociationTable:
         """
         query = "SELECT outcome, count(*) FROM association_lines GROUP BY outcome"
         found = {str(name): int(n) for name, n in self.stage.db.execute(query).fetchall()}
-        wanted = self.stage.count("SELECT count(DISTINCT line) FROM association_lines")
+        wanted = self.stage.count(
+            """SELECT (SELECT count(*) FROM wanted_once) - (SELECT count(*) FROM association_refused WHERE told_already)
+                + (SELECT count(*) FROM association_away)"""
+        )
         if sum(found.values()) != wanted or not found.keys() <= {*OUTCOMES, "open"}:
             raise ConservationError(f"{wanted} associations are wanted, and their outcomes are {found}.")
         return found
@@ -253,26 +269,46 @@ class AssociationTable:
             )
 
     def _make_lines(self) -> None:
-        """One line for each association that a row wants, and for open ones of rows that are away this time."""
-        self.stage.db.execute(
-            f"""CREATE TABLE association_lines AS
-            WITH once AS (
-                SELECT row, place, min(target_key) AS target_key, target_id FROM wanted
-                WHERE target_id IS NOT NULL GROUP BY row, place, target_id
-                UNION ALL
-                SELECT DISTINCT row, place, target_key, NULL FROM wanted WHERE target_id IS NULL AND target_key IS NOT NULL),
-            away AS (
-                SELECT NULL::BIGINT AS row, o.key, o.keys, k.id, p.place, o.target_key, o.target_id, o.outcome, o.code, o.message
-                FROM association_open o JOIN association_places p USING (name) JOIN known k USING (key)
-                WHERE o.key NOT IN (SELECT key FROM staged WHERE row < {self.stage.rows_in})
-                    AND k.id IS NOT NULL AND k.outcome <> 'archived'
-                    AND k.id NOT IN (SELECT id FROM settled WHERE outcome = 'archived' AND id IS NOT NULL)),
-            every AS (
-                SELECT o.row, r.key, r.keys, r.id, o.place, o.target_key, o.target_id, NULL::VARCHAR AS outcome,
-                    NULL::VARCHAR AS code, NULL::VARCHAR AS message
-                FROM once o JOIN association_rows r USING (row)
-                UNION ALL SELECT * FROM away)
-            SELECT row_number() OVER (ORDER BY row, place) AS line, *, target_id IS NOT NULL AS resolved_early FROM every"""
+        """One line for each association that a row wants, and for open ones of rows that are away this time.
+
+        A row that was rejected here wants associations too. What another row of its key wants as well, or what is open of an
+        earlier run, is told there.
+        """
+        rows_in, db = self.stage.rows_in, self.stage.db
+        db.execute(
+            """CREATE VIEW wanted_once AS
+            SELECT row, place, min(target_key) AS target_key, target_id FROM wanted
+            WHERE target_id IS NOT NULL GROUP BY row, place, target_id
+            UNION ALL
+            SELECT DISTINCT row, place, target_key, NULL FROM wanted WHERE target_id IS NULL AND target_key IS NOT NULL"""
+        )
+        db.execute(
+            f"""CREATE TABLE association_away AS
+            SELECT NULL::BIGINT AS row, o.key, o.keys, k.id, p.place, o.target_key, o.target_id
+            FROM association_open o JOIN association_places p USING (name) JOIN known k USING (key)
+            WHERE o.key NOT IN (SELECT key FROM staged WHERE row < {rows_in})
+                AND k.id IS NOT NULL AND k.outcome <> 'archived'
+                AND k.id NOT IN (SELECT id FROM settled WHERE outcome = 'archived' AND id IS NOT NULL)"""
+        )
+        db.execute(
+            """CREATE TABLE association_given AS
+            SELECT w.row, r.key, r.keys, r.id, w.place, w.target_key, w.target_id
+            FROM wanted_once w JOIN association_rows r USING (row)"""
+        )
+        db.execute(
+            """CREATE TABLE association_refused AS
+            WITH told AS (FROM association_given UNION ALL FROM association_away)
+            SELECT w.row, r.key, r.keys, NULL::VARCHAR AS id, w.place, w.target_key, w.target_id,
+                EXISTS (FROM told t WHERE t.key = r.key AND t.place = w.place
+                    AND (t.target_id = w.target_id OR t.target_key = w.target_key)) AS told_already
+            FROM wanted_once w JOIN rejected r USING (row)"""
+        )
+        db.execute(
+            """CREATE TABLE association_lines AS
+            SELECT row_number() OVER (ORDER BY row, place) AS line, *, NULL::VARCHAR AS outcome, NULL::VARCHAR AS code,
+                NULL::VARCHAR AS message, target_id IS NOT NULL AS resolved_early
+            FROM (FROM association_given UNION ALL FROM association_away
+                UNION ALL SELECT * EXCLUDE (told_already) FROM association_refused WHERE NOT told_already)"""
         )
 
     def _resolve(self) -> None:
@@ -322,7 +358,8 @@ class AssociationTable:
 
     def _decide(self, *, planned: bool) -> None:
         """What of it is to be written, and what is known without a request."""
-        unsent = "false" if planned else "l.id IS NULL"
+        refused = "l.row IS NOT NULL AND r.row IS NULL"
+        unsent = refused if planned else "l.id IS NULL"
         self.stage.db.execute(
             f"""UPDATE association_lines SET outcome = d.outcome, code = d.code, message = d.message FROM (
                 SELECT l.line,
@@ -334,6 +371,7 @@ class AssociationTable:
                         ELSE 'open' END AS outcome,
                     CASE WHEN o.key IS NOT NULL AND NOT coalesce(r.changed, false) THEN o.code END AS code,
                     CASE WHEN l.target_id IS NULL THEN 'No record has this key in ' || p.sync || ' yet.'
+                        WHEN {refused} THEN 'Its row was rejected.'
                         WHEN {unsent} THEN 'Its row has no record yet.'
                         WHEN o.key IS NOT NULL AND NOT coalesce(r.changed, false) THEN o.message END AS message
                 FROM association_lines l JOIN association_places p USING (place)

@@ -116,7 +116,7 @@ def _take(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         WITH lines AS (
             SELECT _key AS key, _record AS record, _name AS name, target_key, target_id, outcome
             FROM read_parquet({literal(str(path))})
-            WHERE target_id IS NOT NULL AND _key IN (SELECT key FROM unexplained)),
+            WHERE target_id IS NOT NULL AND _record IS NOT NULL AND _key IN (SELECT key FROM unexplained)),
         hashes AS (SELECT key, {hash_of("name", "target_id")} AS digest FROM lines GROUP BY key)
         SELECT l.* FROM lines l JOIN hashes h USING (key) JOIN unexplained u USING (key)
         WHERE u.digest = h.digest OR (u.digest IS NULL AND l.outcome IN ('associated', 'unchanged'))"""

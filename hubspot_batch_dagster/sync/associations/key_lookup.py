@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -21,7 +20,8 @@ from hubspot_batch_dagster.sync.staging.known_rows import copy_ids, no_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_KEY, Code, Problem, problem
-from hubspot_batch_dagster.table.kernels import Array, anywhere, pc
+from hubspot_batch_dagster.table.elements import Elements, elements_of
+from hubspot_batch_dagster.table.kernels import Array, anywhere, counted, pc
 from hubspot_batch_dagster.table.keys import folded_email, key_text, record_ids
 from hubspot_batch_dagster.table.targets import LookedUp, LookUps
 from hubspot_batch_dagster.table.text import of_rows, without
@@ -49,15 +49,15 @@ class _Cells:
     """The cells of a column of keys, lists taken apart.
 
     Attributes:
-        keys: Text of each key.
+        elements: The keys as they came.
+        keys: Text of each.
         ids: The record id of each, null where there is none.
-        places: The row of each, counted from the first of the batch.
         unfit: Cells that cannot be keys, with the reason.
     """
 
+    elements: Elements
     keys: Array
     ids: Array
-    places: Array
     unfit: list[Problem]
 
 
@@ -149,14 +149,14 @@ class KeyLookup:
             if association.through is not None:
                 part = cells[association.column, association.through]
             else:
-                flat, places = _flat(array)
-                ids = record_ids(flat, INVALID_TARGET).values
-                part = _Cells(pa.nulls(len(flat), pa.string()), ids, places, [])
+                elements = elements_of(array)
+                ids = record_ids(elements.values, INVALID_TARGET).values
+                part = _Cells(elements, pa.nulls(len(ids), pa.string()), ids, [])
             self._stage.want(
                 pa.table(
                     {
-                        "row": pc.add(part.places, pa.scalar(first_row, pa.int64())),
-                        "place": pa.array([place] * len(part.places), pa.int32()),
+                        "row": pc.add(part.elements.rows, pa.scalar(first_row, pa.int64())),
+                        "place": pa.array([place] * len(part.ids), pa.int32()),
                         "target_key": part.keys,
                         "target_id": part.ids,
                     }
@@ -164,29 +164,29 @@ class KeyLookup:
             )
 
     def _cells(self, column: Column, array: Array) -> _Cells:
-        flat, places = _flat(array)
-        text = key_text(flat, fold=False)
+        elements = elements_of(array)
+        text = key_text(elements.values, fold=False)
         keys = without(text.values, text.problems)  # a blank cell names nothing
         folded = pc.if_else(pc.match_substring(keys, "@"), folded_email(keys), None)
         unfit = [each for each in text.problems if each.code is not MISSING_KEY]
-        return _Cells(keys, self._ids(self.tables[column.sync], keys, folded), places, unfit)
+        return _Cells(elements, keys, self._ids(self.tables[column.sync], keys, folded), unfit)
 
     def _looked_up(self, column: Column, array: Array, cells: _Cells) -> LookedUp:
-        ids, unfit = cells.ids, cells.unfit
-        if pa.types.is_list(array.type):
-            ids = _regrouped(array, ids)
-            unfit = [of_rows(each, pc.list_parent_indices(array), len(array)) for each in unfit]
+        elements, unfit = cells.elements, cells.unfit
+        ids = elements.in_lists(cells.ids)
+        if elements.lengths is not None:
+            unfit = [of_rows(each, elements.rows, len(array)) for each in unfit]
         if not column.required:
             return LookedUp(ids, unfit)
-        missing = cells.places.filter(pc.and_(cells.keys.is_valid(), cells.ids.is_null()))
-        rows = pc.is_in(_places(len(array)), value_set=missing)
+        missing = elements.rows.filter(pc.and_(cells.keys.is_valid(), cells.ids.is_null()))
+        rows = pc.is_in(counted(0, len(array)), value_set=missing)
         open_keys = list(problem(rows, _code(column.sync), array)) if anywhere(rows) else []
         return LookedUp(ids, [*unfit, *open_keys])
 
     def _ids(self, table: str, keys: Array, folded: Array) -> Array:
         """The record ids of keys, in their order. Emails are found in HubSpot's spelling too."""
         db = self._stage.db
-        db.register("incoming", pa.table({"place": _places(len(keys)), "key": keys, "folded": folded}))
+        db.register("incoming", pa.table({"place": counted(0, len(keys)), "key": keys, "folded": folded}))
         db.execute("CREATE OR REPLACE TABLE asked AS SELECT * FROM incoming")
         query = f"""WITH spelt AS (
                 SELECT place, key, 0 AS rank FROM asked
@@ -203,27 +203,6 @@ def _code(sync: str) -> Code:
         f"Run {sync!r} before this sync, or correct the key.",
         "yours: `through` and `required`",
     )
-
-
-def _flat(array: Array) -> tuple[Array, Array]:
-    """The cells of a column, and the row of each; a list has several."""
-    if not pa.types.is_list(array.type):
-        return array, _places(len(array))
-    parents: Array = pc.list_parent_indices(array).cast(pa.int64())
-    return pc.list_flatten(array), parents
-
-
-def _regrouped(array: Array, elements: Array) -> Array:
-    lengths = pc.fill_null(pc.list_value_length(array), 0)
-    ends = pc.cumulative_sum(lengths).cast(pa.int32())
-    offsets: Any = pa.concat_arrays([pa.array([0], pa.int32()), ends])
-    lists: Any = pa.ListArray.from_arrays(offsets, elements)
-    found: Array = lists
-    return found
-
-
-def _places(rows: int) -> Array:
-    return pa.array(range(rows), pa.int64())
 
 
 def _none() -> Array:

@@ -14,10 +14,10 @@ from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 
 @dataclass(frozen=True)
 class WantedAssociation:
-    """One association to write.
+    """One association to write; or one between records of one type that another row wants, which stays.
 
     Attributes:
-        line: Its number in the table.
+        line: Its number in the table; -1 for what is not to be written.
         key: Key of its row.
         record: The record that it starts from.
         target: The record that it leads to; ``None`` for a row that wants none and shall lose the others (``replace``).
@@ -29,6 +29,11 @@ class WantedAssociation:
     record: str
     target: str | None
     place: int
+
+    @property
+    def is_of_another_row(self) -> bool:
+        """Whether a row of the record at the other end wants it, and this one does not."""
+        return self.line < 0 and self.target is not None
 
 
 class RemovedAssociation(NamedTuple):

@@ -41,6 +41,11 @@ class TypedAssociation:
     plain: bool
 
     @property
+    def counts_for_both_ends(self) -> bool:
+        """Whether, between records of one type, the other end has the same meaning: of a parent it has another one."""
+        return self.type not in (("HUBSPOT_DEFINED", 13), ("HUBSPOT_DEFINED", 14))
+
+    @property
     def name(self) -> str:
         """What it is called from one run to the next, whatever its place in the operation."""
         given = self.association
@@ -99,9 +104,10 @@ def _typed_association(source: str, association: Association, labels: Labels | N
     found = _unlabelled(listed) if wanted is None else _labelled(source, to, association, wanted, listed)
     if found is None:
         raise InputError(
-            f"HubSpot has no association from {source} to {to}.",
+            f"The table of association types in this package has none from {source} to {to}, and the portal lists none.",
             column=association.column,
-            remedy="Check that the two object types can be associated in the portal.",
+            remedy="Give type= an association type id, if you know one, or check in the portal that the two object types can "
+            "be associated.",
         )
     return TypedAssociation(association, to, _type_of(found), not found.label)
 
@@ -117,9 +123,12 @@ def _documented(source: str, to: str, association: Association) -> int | None:
 def _unseen(source: str, to: str, association: Association) -> TypedAssociation:
     if isinstance(association.type, int):
         return TypedAssociation(association, to, (association.category, association.type), plain=False)
-    what = f"label {association.type!r}" if association.type else "association type"
+    if association.type:
+        said = f"The label {association.type!r} from {source} to {to} is not known here, only in the portal."
+    else:
+        said = f"The table of association types in this package has none from {source} to {to}; the portal is asked for it."
     raise InputError(
-        f"The {what} from {source} to {to} is not known here, only in the portal.",
+        said,
         column=association.column,
         remedy="Send the rows with sync, or give type=: HubSpot lists the ids under association labels.",
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.association_requests import (
@@ -16,6 +18,7 @@ from hubspot_batch_dagster.sync.associations.association_requests import (
     with_labels,
 )
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
+from hubspot_batch_dagster.sync.associations.moved_records import moved_records
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey, TypedAssociation
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
@@ -23,6 +26,9 @@ from hubspot_batch_dagster.sync.requests.requester import Requester
 
 Targets = dict[str, set[AssociationTypeKey]]
 """Record at the other end -> what the association shall mean."""
+
+Pair = tuple[str, str]
+"""Two records."""
 
 ASSOCIATED = Verdict(outcome="associated")
 LOST = Verdict(outcome="unknown", message="The answer was lost; the next run writes the association again.")
@@ -49,6 +55,13 @@ class WrittenAssociations:
         )
 
 
+class PrunedAssociations(NamedTuple):
+    """What there was to end, and the pairs of records that were named and lack their association."""
+
+    removed: list[RemovedAssociation]
+    lacking: list[tuple[str, str]]
+
+
 @dataclass(frozen=True)
 class AssociationWriter:
     """Writes associations of records that exist.
@@ -62,6 +75,7 @@ class AssociationWriter:
     object_type: str
     associations: tuple[TypedAssociation, ...]
     requester: Requester
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def write(
         self, to: str, group: Sequence[WantedAssociation], *, prune: bool, look: bool
@@ -75,15 +89,16 @@ class AssociationWriter:
             look: Read first what is there. Needed, and done anyway, for labels (a request with labels replaces those that
                 two records have) and for ``prune``.
         """
-        wanted = _by_record(group, self.associations)
         written = WrittenAssociations()
         between = self._between(to)
         labelled = any(not self.associations[each.place].plain for each in group if each.place >= 0)
         current: CurrentAssociations | None = None
         try:
             if look or prune or labelled:
-                current = between.read(list(wanted))
-            self._add(between, group, wanted, current, written)
+                current = between.read(list({each.record for each in group}))
+                group = self._followed(to, group, current, thorough=look or prune)
+            wanted = _by_record(group, self.associations)
+            self._add(to, group, wanted, current, written)
             if prune and current is not None and not self.requester.stop:
                 kept = {each.record for each in group if written.is_missing(each.line)}
                 done = {record: targets for record, targets in wanted.items() if record not in kept}
@@ -104,9 +119,10 @@ class AssociationWriter:
         Raises:
             HubSpotError: HubSpot could not be asked.
         """
+        current = self._between(to).read(list({each.record for each in group}))
+        group = self._followed(to, group, current, thorough=True)
         wanted = _by_record(group, self.associations)
-        current = self._between(to).read(list(wanted))
-        there = {each.line for each in group if self._is_present(each, current)}
+        there = {each.line for each in group if each.line >= 0 and self._is_present(each, current)}
         replaced = wanted.items() if prune else ()
         return there, {record for record, targets in replaced if self.surplus(to, record, targets, current)}
 
@@ -127,42 +143,91 @@ class AssociationWriter:
         """
         association = self.associations[0]
         rows = {i: (batch.ids[i] or "", self._targets(batch.associations[i])) for i in range(len(batch))}
-        between = self._between(association.to)
+        to = association.to
         try:
-            current = None if association.plain else between.read([each for each, _ in rows.values()])
+            ids = [] if association.plain else [record for record, _ in rows.values()]
+            current = self._between(to).read(ids) if ids else None
+            now = self._moved(to, rows.values(), current, thorough=False)
+            lacking = {
+                i: ((record, now.get(target, target)), types)
+                for i, (record, targets) in rows.items()
+                for target, types in targets.items()
+                if not has(current, record, now.get(target, target), types)
+            }
+            made, sent = self._added(to, dict(lacking.values()), current)
         except HubSpotError as error:
             self.requester.stop.set(error)
             return {}, set()
-        lacking = {
-            i: self._new(record, target, types, current)
-            for i, (record, targets) in rows.items()
-            for target, types in targets.items()
-            if not has(current, record, target, types)
-        }
-        added = between.add(lacking.values())
         verdicts = {i: Verdict(outcome="unchanged") for i in rows if i not in lacking}
-        verdicts |= {i: added.verdicts[new] for i, new in lacking.items() if new in added.verdicts}
-        return verdicts, {i for i, new in lacking.items() if new in added.sent and i not in verdicts}
+        verdicts |= {i: made[pair] for i, (pair, _) in lacking.items() if pair in made}
+        return verdicts, {i for i, (pair, _) in lacking.items() if pair in sent and i not in verdicts}
 
-    def prune(self, named: Sequence[tuple[str, list[str]]]) -> list[RemovedAssociation]:
+    def prune(self, named: Sequence[tuple[str, list[str]]]) -> PrunedAssociations:
         """End the associations of records to others than those named; with a label, that label alone.
 
         Args:
             named: Record id and the ids of all records that it shall be associated with.
-
-        Returns:
-            What there was to end.
 
         Raises:
             HubSpotError: HubSpot refused, or could not be asked.
         """
         association = self.associations[0]
         current = self._between(association.to).read([record for record, _ in named])
-        wanted = {record: {each: {association.type} for each in targets} for record, targets in named}
-        return self._remove(association.to, wanted, current)
+        types = {association.type}
+        every: dict[str, Targets] = {record: dict.fromkeys(targets, types) for record, targets in named}
+        now = self._moved(association.to, every.items(), current, thorough=True)
+        wanted: dict[str, Targets] = {
+            record: {now.get(each, each): types for each in targets} for record, targets in named
+        }
+        lacking = [
+            (record, each)
+            for record, targets in named
+            for each in targets
+            if not has(current, record, now.get(each, each), types)
+        ]
+        return PrunedAssociations(self._remove(association.to, wanted, current), lacking)
 
     def _between(self, to: str) -> AssociationRequests:
         return AssociationRequests(self.requester, self.object_type, to)
+
+    def _followed(
+        self,
+        to: str,
+        group: Sequence[WantedAssociation],
+        current: CurrentAssociations,
+        *,
+        thorough: bool,
+    ) -> list[WantedAssociation]:
+        """The group with the records of today at the other end, as far as it matters."""
+        wanted = _by_record(group, self.associations)
+        now = self._moved(to, wanted.items(), current, thorough=thorough)
+        return [replace(each, target=now.get(each.target or "", each.target)) for each in group]
+
+    def _moved(
+        self,
+        to: str,
+        wanted: Iterable[tuple[str, Targets]],
+        current: CurrentAssociations | None,
+        *,
+        thorough: bool,
+    ) -> dict[str, str]:
+        """Which wanted records were merged into others, looked up where a record lacks one and has one that is not wanted.
+
+        That may be the one that is left: it must not be removed, nor lose the labels that it has.
+
+        Args:
+            to: Their object type.
+            wanted: Records with what they want.
+            current: What they have.
+            thorough: Look even where those that are not wanted have no labels.
+        """
+        lacking: set[str] = set()
+        for record, targets in wanted:
+            present = (current or {}).get(record, {})
+            others = [kinds for target, kinds in present.items() if target not in targets]
+            if others and (thorough or any(map(labels_of, others))):
+                lacking |= targets.keys() - present.keys()
+        return moved_records(self.requester, to, lacking) if lacking else {}
 
     def _targets(self, associations: str | None) -> Targets:
         """The other ends of a row, from the text that a create request would carry."""
@@ -175,29 +240,66 @@ class AssociationWriter:
 
     def _add(
         self,
-        between: AssociationRequests,
+        to: str,
         group: Sequence[WantedAssociation],
         wanted: Mapping[str, Targets],
         current: CurrentAssociations | None,
         written: WrittenAssociations,
     ) -> None:
-        lines: dict[NewAssociation, list[int]] = {}
+        lines: dict[Pair, list[int]] = {}
         for each in group:
-            if each.target is None:
+            if each.target is None or each.is_of_another_row:
                 continue
             if current is not None and self._is_present(each, current):
                 written.verdicts[each.line] = Verdict(outcome="unchanged")
                 continue
-            new = self._new(each.record, each.target, wanted[each.record][each.target], current)
-            lines.setdefault(new, []).append(each.line)
-        added = between.add(lines)
-        for new, of_new in lines.items():
-            verdict = added.verdicts.get(new)
-            if verdict is None and new in added.sent:
+            lines.setdefault((each.record, each.target), []).append(each.line)
+        verdicts, sent = self._added(
+            to, {(record, target): wanted[record][target] for record, target in lines}, current
+        )
+        for pair, of_pair in lines.items():
+            verdict = verdicts.get(pair)
+            if verdict is None and pair in sent:
                 verdict, written.whole = LOST, False
             if verdict is not None:
                 told = ASSOCIATED if verdict.outcome == "created" else verdict
-                written.verdicts.update(dict.fromkeys(of_new, told))
+                written.verdicts.update(dict.fromkeys(of_pair, told))
+
+    def _added(
+        self, to: str, pairs: Mapping[Pair, set[AssociationTypeKey]], current: CurrentAssociations | None
+    ) -> tuple[dict[Pair, Verdict], set[Pair]]:
+        """Make associations; returns the verdicts, and the pairs that HubSpot may have.
+
+        A request with labels replaces those that two records have, and between records of one type both of them may get one
+        in the same run. So such pairs are written one request at a time, each after a look at what the others left.
+
+        Raises:
+            HubSpotError: HubSpot could not be asked what is there.
+        """
+        between = self._between(to)
+        if to != self.object_type or all(types <= self._plain for types in pairs.values()):
+            return self._made(between, pairs, current)
+        verdicts, sent = dict[Pair, Verdict](), set[Pair]()
+        second = {pair for pair in pairs if pair[::-1] in pairs and pair[0] > pair[1]}
+        for some in (pairs.keys() - second, second):
+            if some:
+                with self._one_at_a_time:
+                    now = between.read(list({record for record, _ in some}))
+                    more, perhaps = self._made(between, {pair: pairs[pair] for pair in some}, now)
+                verdicts |= more
+                sent |= perhaps
+        return verdicts, sent
+
+    def _made(
+        self,
+        between: AssociationRequests,
+        pairs: Mapping[Pair, set[AssociationTypeKey]],
+        current: CurrentAssociations | None,
+    ) -> tuple[dict[Pair, Verdict], set[Pair]]:
+        new = {pair: self._new(*pair, types, current) for pair, types in pairs.items()}
+        added = between.add(new.values())
+        verdicts = {pair: added.verdicts[each] for pair, each in new.items() if each in added.verdicts}
+        return verdicts, {pair for pair, each in new.items() if each in added.sent}
 
     def _is_present(self, wanted: WantedAssociation, current: CurrentAssociations) -> bool:
         return wanted.target is not None and has(
@@ -266,7 +368,9 @@ def _by_record(
     for each in group:
         targets = wanted.setdefault(each.record, {})
         if each.target is not None:
-            targets.setdefault(each.target, set()).add(associations[each.place].type)
+            meanings = targets.setdefault(each.target, set())
+            if not each.is_of_another_row or associations[each.place].counts_for_both_ends:
+                meanings.add(associations[each.place].type)
     return wanted
 
 

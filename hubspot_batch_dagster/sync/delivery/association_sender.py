@@ -52,28 +52,30 @@ class AssociationSender(Sender):
         return DeliveredBatch(outcomes=[outcomes])
 
 
-def prune(stage: StagingArea, association_writer: AssociationWriter) -> int:
+def prune(stage: StagingArea, association_writer: AssociationWriter) -> tuple[int, list[tuple[str, str]]]:
     """Remove what the records of the table are associated with beyond the table's own associations.
 
     Nothing is removed once the run stops: the next run removes it.
 
     Returns:
-        How many associations.
+        How many associations, and the pairs of records that lack theirs.
     """
     stop = association_writer.requester.stop
+    (association,) = association_writer.associations
+    of_both_ends = association.to == association_writer.object_type and association.counts_for_both_ends
 
     def chunks() -> Iterator[list[tuple[str, list[str]]]]:
-        for chunk in stage.targets(READ_AT_ONCE):
+        for chunk in stage.targets(READ_AT_ONCE, of_both_ends=of_both_ends):
             if stop:
                 return
             yield chunk
 
-    (association,) = association_writer.associations
-    count = 0
+    count, lacking = 0, list[tuple[str, str]]()
     try:
-        for removed in in_parallel(association_writer.prune, chunks()):
-            note_removed(stage, association.to, removed)
-            count += len(removed)
+        for pruned in in_parallel(association_writer.prune, chunks()):
+            note_removed(stage, association.to, pruned.removed)
+            count += len(pruned.removed)
+            lacking += pruned.lacking
     except HubSpotError as error:
         stop.set(error)
-    return count
+    return count, lacking

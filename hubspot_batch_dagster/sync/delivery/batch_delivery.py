@@ -6,9 +6,9 @@ answer is durable before the next request.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
+from collections.abc import Container
 from dataclasses import replace
 
 from hubspot_batch_dagster.api.connection import Answer
@@ -16,7 +16,6 @@ from hubspot_batch_dagster.api.errors import (
     Conflict,
     ConservationError,
     HubSpotError,
-    InvalidBatch,
     StoreError,
 )
 from hubspot_batch_dagster.sync.batches.batch import Batch
@@ -32,10 +31,13 @@ from hubspot_batch_dagster.sync.delivery.refusal_trials import (
     MOST_ALONE,
     TrialResult,
     about_the_run,
+    all_refused,
     deleted_property,
     names_a_record,
     words_of,
 )
+from hubspot_batch_dagster.sync.delivery.refused_associations import said_before, without_refused
+from hubspot_batch_dagster.sync.delivery.refused_values import without_value
 from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event
 from hubspot_batch_dagster.sync.requests.groups import Group
 from hubspot_batch_dagster.sync.requests.retry_policy import (
@@ -80,6 +82,7 @@ class BatchDelivery(BatchLookup):
         self.answers_before = 0
         self.reasons: Counter[str] = Counter()
         self.alone: dict[int, HubSpotError] = {}
+        self.bare: dict[int, Verdict] = {}
         self.trying: str | None = None
         self.deadline = time.monotonic() + sender.requester.retry_policy.total
 
@@ -104,7 +107,8 @@ class BatchDelivery(BatchLookup):
         return self.delivery
 
     def _settle(self, verdicts: dict[int, Verdict], event: Event) -> None:
-        super()._settle(self._about_rows(self._without_bad_cells(verdicts)), event)
+        verdicts = self._without_bad_cells(self._without_associations(verdicts))
+        super()._settle(self._about_rows(verdicts), event)
 
     def _about_rows(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         """The verdicts that are about rows. A property that was deleted stops the run, and is remembered against no row."""
@@ -129,25 +133,31 @@ class BatchDelivery(BatchLookup):
         }
         if not again:
             return verdicts
-        self.states.happens(Event.NOT_CARRIED_OUT, [row for row in again if self.states[row] in UNDER_WAY])
-        self.groups.add(sorted(again))
+        verdicts = self._sent_again(verdicts, again)
         self.sender.omit({self.batch.rows[row]: verdict for row, verdict in again.items()})
         self._note_values()
+        return verdicts
+
+    def _without_associations(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
+        """The verdicts that stand. A record that HubSpot does not make with its associations is made without them."""
+        self.batch, again = without_refused(self.batch, verdicts, self.sender.required)
+        verdicts = {row: said_before(each, self.bare.get(row)) for row, each in verdicts.items()}
+        self.bare |= again
+        self.delivery.found_rows += [self.batch.rows[row] for row in again]
+        return self._sent_again(verdicts, again) if again else verdicts
+
+    def _sent_again(self, verdicts: dict[int, Verdict], again: Container[int]) -> dict[int, Verdict]:
+        """The verdicts on the rows that are not sent once more in another way."""
+        rows = [row for row in verdicts if row in again]
+        self.states.happens(Event.NOT_CARRIED_OUT, [row for row in rows if self.states[row] in UNDER_WAY])
+        self.groups.add(sorted(rows))
         return {row: verdict for row, verdict in verdicts.items() if row not in again}
 
     def _drop(self, row: int, name: str) -> bool:
         """Take a property out of what a row sends, or clear it; whether there was one to take."""
-        sent = json.loads(self.batch.properties[row])
-        if not sent.get(name):
-            return False
-        if self.sender.on_invalid[name] == "clear":
-            sent[name] = ""
-        else:
-            del sent[name]
-        texts = list(self.batch.properties)
-        texts[row] = json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
-        self.batch = replace(self.batch, properties=texts)
-        return True
+        leaner = without_value(self.batch, row, name, clear=self.sender.on_invalid[name] == "clear")
+        self.batch = leaner or self.batch
+        return leaner is not None
 
     def _note_values(self) -> None:
         """Tell the journal with which values creates leave from now on: whoever looks for their records looks for these."""
@@ -379,12 +389,6 @@ class BatchDelivery(BatchLookup):
 
     def _stop_if_hopeless(self) -> None:
         """Every row refused alone, for one reason: the operation is wrong and not the rows; do not go on like this."""
-        if len(self.reasons) == 1 and sum(self.reasons.values()) == len(self.batch) >= MANY:
-            reason = next(iter(self.reasons))
-            self.requester.stop.set(
-                InvalidBatch(
-                    f"HubSpot refused all {len(self.batch)} rows of a batch, one by one, for the same reason: {reason}",
-                    status=400,
-                    remedy="Correct the operation or the column that it names, then run again; the other rows were not sent.",
-                )
-            )
+        (reason, refused), *others = self.reasons.most_common() or [("", 0)]
+        if not others and refused == len(self.batch) == len(self.refused) >= MANY:
+            self.requester.stop.set(all_refused(len(self.batch), reason))

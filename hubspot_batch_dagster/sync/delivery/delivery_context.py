@@ -11,6 +11,7 @@ from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.departure import LeaveBy, Moment
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.operations.base import Action
+from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.delivery.before_images import BeforeImages
@@ -45,6 +46,7 @@ class DeliveryContext:
         on_invalid: Property -> what becomes of a value that HubSpot refuses, where it is not the row's rejection.
         omit: Notes the values that were left out or cleared, by row.
         conditional: Leaves properties out of updates, if the operation asks for it.
+        required: The types of associations without which no record is made.
         perhaps_archived: Keys of records that an earlier run archived, or will have: they may be made anew.
         owners: The keys of the rows of this run that have some records.
         trials: Finds out whether refusals are about rows or about the run.
@@ -67,6 +69,7 @@ class DeliveryContext:
     conditional: ConditionalProperties | None = None
     on_invalid: Mapping[str, str] = field(default_factory=dict)
     omit: Callable[[Mapping[int, Verdict]], None] = lambda _cells: None
+    required: Set[AssociationTypeKey] = frozenset()
     perhaps_archived: Set[str] = frozenset()
     owners: Callable[[Sequence[str]], dict[str, str]] = lambda _ids: {}
     trials: RefusalTrials = field(default_factory=RefusalTrials)

@@ -57,6 +57,15 @@ def about_the_run(error: HubSpotError) -> HubSpotError:
     )
 
 
+def all_refused(rows: int, reason: str) -> HubSpotError:
+    """The refusal of each row of a batch alone, as what stops the run."""
+    return InvalidBatch(
+        f"HubSpot refused all {rows} rows of a batch, one by one, for the same reason: {reason}",
+        status=400,
+        remedy="Correct the operation or the column that it names, then run again; the other rows were not sent.",
+    )
+
+
 def deleted_property(verdict: Verdict) -> HubSpotError | None:
     """What stops the run where a row is refused because a property is not there: it is the same for every row that sends it."""
     if verdict.outcome != "rejected" or verdict.code != "PROPERTY_DOESNT_EXIST":

@@ -21,12 +21,12 @@ from hubspot_batch_dagster.sync.associations.kept_lines import (
     last_declared,
 )
 from hubspot_batch_dagster.sync.associations.lines import hashed
+from hubspot_batch_dagster.sync.associations.moved_records import moved_records
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter, Targets, has
 from hubspot_batch_dagster.sync.reconciliation.reconciled_table import ReconciledTable
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.staging.statements import REVERTED, listed, quoted
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
@@ -226,7 +226,8 @@ class AssociationReader:
                 fates.append(_fate(line, association, "as_wanted"))
             else:
                 missing.append(line)
-        now = self._followed(to, missing)
+        ids = [line.target_id for line in missing if line.target_id]
+        now = moved_records(self.writer.requester, to, ids)
         for line in missing:
             association = names[line.name or ""]
             target = now.get(line.target_id or "")
@@ -272,19 +273,6 @@ class AssociationReader:
     def _read(self, to: str, lines: Sequence[_Line]) -> CurrentAssociations:
         between = AssociationRequests(self.writer.requester, self.writer.object_type, to)
         return between.read([line.row.record for line in lines])
-
-    def _followed(self, to: str, lines: Sequence[_Line]) -> dict[str, str]:
-        """The records of today of those targets that were merged into another one."""
-        unique = UniqueProperty.of(to, None)
-        targets = list(dict.fromkeys(line.target_id for line in lines if line.target_id))
-        found: dict[str, str] = {}
-        for at in range(0, len(targets), 100):
-            part = dict(enumerate(targets[at : at + 100]))
-            owned = owned_records(
-                unique, part, lambda ids: self.writer.requester.read(to, ids, unique.read_with)
-            )
-            found |= {part[i]: record.id for i, record in owned.items() if record.id != part[i]}
-        return found
 
 
 def _fate(line: _Line, association: TypedAssociation, state: str) -> AssociationFate:

@@ -116,7 +116,7 @@ def _made(
     if run.operation.is_association or not associations:
         yield None
         return
-    table = AssociationTable(staged.area, associations, staged.ids_tables, run.name)
+    table = AssociationTable(staged.area, associations, staged.ids_tables, run.name, run.object_type)
     # A plan does not ask HubSpot what is there: by the ids table it is.
     looks = (run.options.adopt or run.operation.compares_with_portal) and not planned
     every = run.options.full_refresh or looks

@@ -21,6 +21,7 @@ from hubspot_batch_dagster.sync.settlement.recovery import Recovery
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
+from hubspot_batch_dagster.sync.staging.reopened_rows import reopen_lacking
 from hubspot_batch_dagster.sync.staging.shared_records import (
     settle_records_elsewhere,
     settle_shared_records,
@@ -78,7 +79,9 @@ def deliver(
     try:
         dispatcher.deliver(area.batches(run.definition.id, size))
         if run.operation.replaces_associations:
-            dissociated = prune(area, schema.associations)
+            dissociated, lacking = prune(area, schema.associations)
+            if not run.stop and reopen_lacking(area, lacking):
+                dispatcher.deliver(area.batches(f"{run.definition.id}.r", size, reopened=True))
         if plan.gone and not run.stop:
             gone = plan_gone(area)
             dispatcher.deliver(area.archives(run.definition.id, size))
@@ -123,6 +126,7 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
             name: each.on_invalid for name, each in operation.rules.items() if each.on_invalid != "reject"
         },
         omit=lambda cells: area.omit(cells, {name: each.column for name, each in operation.rules.items()}),
+        required={each.type for each in schema.associations.associations if each.association.required},
         conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
         reader=ResultReader(name for name in _properties(schema) if name != operation.id_property_name),

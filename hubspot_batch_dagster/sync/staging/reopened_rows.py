@@ -1,4 +1,4 @@
-"""Rows that are planned anew within a run: creates without an answer whose fate is known by now."""
+"""Rows that are planned anew within a run: creates without an answer whose fate is known by now, and associations that are gone."""
 
 from __future__ import annotations
 
@@ -38,4 +38,25 @@ def reopen(stage: StagingArea, unmade: Sequence[str], *, updates: bool) -> int:
         """UPDATE plan SET action = CASE WHEN r.id IS NULL THEN 'create' ELSE 'update' END,
             known_id = r.id, send_id = r.id FROM reopened r WHERE plan.row = r.row"""
     )
+    return stage.count("SELECT count(*) FROM reopened")
+
+
+def reopen_lacking(stage: StagingArea, lacking: Sequence[tuple[str, str]]) -> int:
+    """Plan rows that are associations, and that were made by an earlier run, to be made again.
+
+    Args:
+        stage: The plan, and the table ``targets``.
+        lacking: Pairs of records that HubSpot has no association between.
+
+    Returns:
+        How many rows :meth:`StagingArea.batches` gives with ``reopened``.
+    """
+    db = stage.db
+    ends = [list(each) for each in zip(*lacking, strict=True)] or [[], []]
+    db.execute(
+        """CREATE OR REPLACE TABLE reopened AS SELECT p.row, t.id FROM plan p JOIN targets t USING (row)
+        WHERE p.action = 'unchanged' AND (t.id, t.target) IN (SELECT unnest(?), unnest(?))""",
+        ends,
+    )
+    db.execute("UPDATE plan SET action = 'associate', send_id = r.id FROM reopened r WHERE plan.row = r.row")
     return stage.count("SELECT count(*) FROM reopened")

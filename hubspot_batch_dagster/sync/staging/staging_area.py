@@ -290,16 +290,21 @@ class StagingArea:
         finally:
             self.db.unregister(name)
 
-    def targets(self, size: int) -> Iterator[list[tuple[str, list[str]]]]:
+    def targets(self, size: int, *, of_both_ends: bool) -> Iterator[list[tuple[str, list[str]]]]:
         """For rows that are associations: each record that they start from with all that they lead to, ``size`` at a time.
 
+        With ``of_both_ends``, for records of one type, those that lead to it too.
         Records with a rejected row are left out: what that row names is not known. So are those of which an undo took something
         back, until a row of theirs is sent.
         """
         with self.texts("spooled"):
             self.db.execute(
-                """CREATE TABLE targets AS SELECT s.id, json_extract_string(p.associations, '$[0].to.id') AS target
+                """CREATE TABLE targets AS SELECT row, s.id, json_extract_string(p.associations, '$[0].to.id') AS target
                 FROM spooled p JOIN staged s USING (row)"""
+            )
+        if of_both_ends:
+            self.db.execute(
+                "INSERT INTO targets SELECT NULL, target, id FROM targets WHERE target IN (SELECT id FROM targets)"
             )
         start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
         same = f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"  # one email in other letters is one record

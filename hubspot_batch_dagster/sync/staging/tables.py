@@ -143,10 +143,10 @@ TABLES = {
         "a known record whose row left the source", "row keys key id", "planning/planner", "planning/planner"
     ),
     "targets": _table(
-        "a row that is an association: its two records",
-        "id target",
+        "a row that is an association: its two records; without a row the other end's view of one",
+        "row id target",
         "staging/staging_area",
-        "staging/staging_area",
+        "staging/staging_area staging/reopened_rows",
     ),
     "settled": _table(
         "an outcome of a row; of several the one with the highest seq counts",
@@ -243,6 +243,30 @@ TABLES = {
     "association_own_records": _table(
         "a record of this sync, old or of this run",
         "key id",
+        "associations/association_table",
+        "associations/association_table",
+    ),
+    "wanted_once": _table(
+        "an association that a row wants, once",
+        "row place target_key target_id",
+        "associations/association_table",
+        "associations/association_table",
+    ),
+    "association_given": _table(
+        "one of a row that was not rejected here, with the row's record",
+        "row key keys id place target_key target_id",
+        "associations/association_table",
+        "associations/association_table",
+    ),
+    "association_away": _table(
+        "an open one of a row that is away",
+        "row key keys id place target_key target_id",
+        "associations/association_table",
+        "associations/association_table",
+    ),
+    "association_refused": _table(
+        "one of a row that was rejected here, and whether it is told of already",
+        "row key keys id place target_key target_id told_already",
         "associations/association_table",
         "associations/association_table",
     ),

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hubspot_batch_dagster import Associate, Association, Create, Upsert
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import ConservationError, InputError
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.sync.associations.association_table import AssociationTable
 from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
@@ -301,3 +302,70 @@ def test_the_graph_is_what_the_tables_want_whatever_comes_first(bench: Bench, da
     mine = set(records.values())
     graph = {(a, b) for a, b in bench.pairs("calls", "contacts") if a in mine}
     assert graph == {(records[n], made[each]) for n, each in expected}
+
+
+def test_a_run_that_loses_an_association_breaks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wanted is counted from the rows, and the outcomes from the lines: a line too few is no run that went well."""
+    (firm,) = bench.companies(1)
+    resolve = AssociationTable._resolve
+
+    def losing(table: AssociationTable) -> None:
+        resolve(table)
+        table.stage.db.execute("DELETE FROM association_lines WHERE line = 1")
+
+    monkeypatch.setattr(AssociationTable, "_resolve", losing)
+    with pytest.raises(ConservationError, match="3 associations are wanted"):
+        bench.run(people([firm] * 3), by_email())
+    monkeypatch.undo()
+    after = bench.run(people([firm] * 3), by_email())
+    assert sum(associated(after).values()) == 3
+    assert len(bench.pairs()) == 3
+
+
+def test_the_associations_of_rows_that_are_rejected_here_are_counted_too(bench: Bench) -> None:
+    """A number that is none, and a key that is there twice: what the row wants is unsent, or has no target either way."""
+    made = persons(bench, "ada")
+    operation = Create(
+        "calls",
+        key="call",
+        properties={"hs_timestamp": "at", "hs_call_duration": "ms"},
+        associations=[Association("contacts", column="mail", through="people")],
+    )
+    rows = [
+        {**call(1, "ada@x.org"), "ms": 1},
+        {**call(2, "ada@x.org", "eve@x.org"), "ms": [[1]]},
+        {**call(1, "ada@x.org", "bob@x.org"), "ms": 1},
+    ]
+    result = bench.run(rows, operation)
+    assert shown(result) == {"created": 1, "rejected": 2}
+    assert associated(result) == {"associated": 1, "unsent": 1, "unresolved": 2}
+    told = [(line["call"], line["target_key"], line["outcome"]) for line in result.associations.to_pylist()]
+    assert sorted(told) == [
+        (1, "ada@x.org", "associated"),
+        (1, "bob@x.org", "unresolved"),
+        (2, "ada@x.org", "unsent"),
+        (2, "eve@x.org", "unresolved"),
+    ]
+    assert {b for _, b in bench.pairs("calls", "contacts")} == {made["ada"]}
+    rows[1]["ms"] = 1
+    again = bench.run(rows[:2], operation)
+    assert associated(again) == {"associated": 1, "unchanged": 1, "unresolved": 1}
+
+
+def test_an_open_association_of_a_row_that_is_rejected_one_night_stays_open(bench: Bench) -> None:
+    """Its record exists: the association is counted once, and written when its target appears."""
+    persons(bench, "bob")
+    operation = Create(
+        "calls",
+        key="call",
+        properties={"hs_timestamp": "at", "hs_call_duration": "ms"},
+        associations=[Association("contacts", column="mail", through="people")],
+    )
+    row = {**call(1, "ada@x.org"), "ms": 1}
+    bench.run([row], operation)
+    rejected = {**row, "ms": [[1]]}
+    result = bench.run([rejected], operation)
+    assert (shown(result), associated(result)) == ({"rejected": 1}, {"unresolved": 1})
+    made = persons(bench, "ada", "bob")
+    assert associated(bench.run([rejected], operation))["associated"] == 1
+    assert {b for _, b in bench.pairs("calls", "contacts")} == {made["ada"]}

@@ -6,7 +6,8 @@ import pytest
 from bench.association_rows import PLAIN, PRIMARY, by_email, people
 from bench.sync_bench import Bench, shown
 
-from hubspot_batch_dagster import Association, Create, Update
+from hubspot_batch_dagster import Association, Create, Update, prepare
+from hubspot_batch_dagster.api.association_types import default_association
 from hubspot_batch_dagster.api.errors import InputError
 
 
@@ -90,6 +91,48 @@ def test_a_pair_without_a_documented_type_takes_the_portals_own(bench: Bench) ->
     )
     assert shown(bench.run(rows, operation)) == {"created": 2}
     assert {a for a, _ in bench.pairs("contacts", "cars")} == set(contacts)
+
+
+def test_a_gap_in_our_table_is_told_as_ours_and_the_portal_is_asked(bench: Bench) -> None:
+    """A pair that the table of association types lacks takes the portal's type; only where the portal has none is it refused."""
+    assert default_association("emails", "leads") is None
+    operation = Create(
+        "emails",
+        key="id",
+        properties={"hs_timestamp": "at"},
+        associations=[Association("leads", column="lead")],
+    )
+    rows = [{"id": 1, "at": "2026-01-01T09:00:00Z", "lead": None}]
+    types = bench.emulator.portal.associations
+    for kind in types.types("emails", "leads")[:]:
+        types.remove_type(kind)
+    with pytest.raises(
+        InputError, match="table of association types in this package has none from emails to leads"
+    ):
+        prepare(rows, operation)
+    with pytest.raises(
+        InputError, match="in this package has none from emails to leads, and the portal lists none"
+    ):
+        bench.run(rows, operation)
+    types.define_pair("emails", "leads", 5001, 5002)
+    (contact,) = bench.contacts(1)
+    lead = bench.client.batch_create(
+        "leads",
+        [
+            {
+                "properties": {"hs_lead_name": "L"},
+                "associations": [
+                    {
+                        "to": {"id": contact},
+                        "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 578}],
+                    }
+                ],
+            }
+        ],
+    )
+    result = bench.run([{**rows[0], "lead": lead.results[0].id}], operation)
+    assert result.association_counts["associated"] == 1
+    assert len(bench.pairs("emails", "leads")) == 1
 
 
 def test_labels_are_looked_up_once_for_a_run_and_only_when_needed(bench: Bench) -> None:

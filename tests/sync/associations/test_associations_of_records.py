@@ -200,15 +200,6 @@ def test_a_rejected_association_is_counted_every_night_and_sent_again_when_it_ch
     assert len(bench.pairs()) == 1
 
 
-def test_a_refused_inline_link_rejects_the_row_without_a_record(bench: Bench) -> None:
-    """On create the link is part of the record: HubSpot makes neither."""
-    (company,) = bench.companies(1)
-    operation = Create("contacts", key="id", properties=["email"], associations=[TO_COMPANY])
-    result = bench.run(people([company, "999999"]), operation)
-    assert shown(result) == {"created": 1, "rejected": 1}
-    assert len(bench.emulator.records("contacts")) == 1
-
-
 def test_an_adopted_record_gets_its_links(bench: Bench) -> None:
     """A create that finds its record by creation_key links what it found."""
     (company,) = bench.companies(1)
