@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 RESOLVED = "associations_resolved"
 
 _OPEN = ("unresolved", "rejected", "unknown", "unsent")
+_MEANS = {
+    "unresolved": "no record has the key yet, and every run looks for it.",
+    "rejected": "HubSpot said no; sent again when the row names other records.",
+    "unknown": "the answer was lost, and the next run writes it again.",
+    "unsent": "its row has no record, or the run stopped before.",
+}
 _COLUMNS = ("key", "to", "label", "target", "outcome", "reason")
 
 
@@ -61,9 +67,12 @@ def association_results(
 def _described(result: "SyncResult", still_open: dict[str, int]) -> str:
     wanted = sum(result.association_counts.values())
     if not still_open:
-        return f"All {wanted:,} associations are made."
-    told = ", ".join(f"{n:,} {name}" for name, n in still_open.items())
-    return f"Of {wanted:,} associations that the rows want {told}. They are looked for again in every run."
+        return (
+            "No association is wanted." if not wanted else f"{wanted:,} of {wanted:,} associations are made."
+        )
+    n = sum(still_open.values())
+    told = " ".join(f"{n:,} {name}: {_MEANS[name]}" for name, n in still_open.items())
+    return f"{n:,} of {wanted:,} associations that the rows want {'is' if n == 1 else 'are'} open. {told}"
 
 
 def _tables(result: "SyncResult") -> dict[str, Any]:

@@ -55,7 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         "group",
-        "check ids journal models plan reconcile rejected rename revert runs",
+        "associations check ids journal models plan reconcile rejected rename revert runs",
         "checked_project portal_file",
         "emulator output planned_asset",
         "progress",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.cli.associations import associations
 from hubspot_batch_dagster.cli.check import check
 from hubspot_batch_dagster.cli.emulator import emulator
 from hubspot_batch_dagster.cli.ids import ids
@@ -41,6 +42,7 @@ for _command in (
     check,
     plan,
     rejected,
+    associations,
     runs,
     ids,
     journal,

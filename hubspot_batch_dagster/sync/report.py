@@ -152,10 +152,12 @@ def explained(result: SyncResult) -> str:
         )
     if result.unresolved:
         lines.append(
-            f"{result.unresolved:,} associations are unresolved: their keys have no record yet. Every run looks for them."
+            f"Unresolved associations: {result.unresolved:,}. No record has their keys yet; every run looks for them."
         )
     if refused := result.association_counts.get("rejected", 0):
-        lines.append(f"{refused:,} associations were refused by HubSpot.")
+        lines.append(
+            f"Associations that HubSpot refused: {refused:,}. They are sent again when their rows name other records."
+        )
     if lines and result.associations_path is not None and (result.unresolved or refused):
         lines.append(f"All associations, with their outcomes: {result.associations_path}")
     return "\n".join([" ".join(first), *lines]) if lines or len(first) > 1 else ""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from hubspot_batch_dagster import HubSpotSession, SessionSettings, Upsert
+from hubspot_batch_dagster import Association, HubSpotSession, SessionSettings, Upsert
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator, Fault
 
@@ -86,6 +86,31 @@ def test_rejected_rows_are_shown_and_exported(synced: str, folder: Path) -> None
     assert run("rejected", "people", "--out", "r.parquet", "--run", synced).exit_code == 0
     assert pq.read_table(folder / "r.parquet").num_rows == 2
     assert "nonsense" in run("ids", "people", "--outcome", "rejected").output
+
+
+def test_associations_are_counted_and_those_that_are_open_are_shown_with_the_reason(
+    hubspot: Emulator, folder: Path
+) -> None:
+    settings = SessionSettings(access_token=hubspot.token, base_url=hubspot.url, store=str(folder / "store"))
+    (firm,) = hubspot.seed_records("companies", [{"name": "F"}])
+    operation = Upsert(
+        "contacts",
+        id_property="email",
+        properties=["email"],
+        associations=[Association("companies", column="firm")],
+    )
+    with HubSpotSession(settings) as session:
+        session.sync([{"email": "p0@x.org", "firm": [firm, "999"]}], operation, name="people")
+        session.sync([{"email": "p1@x.org"}], Upsert("contacts", id_property="email"), name="alone")
+    shown = run("associations", "people").output
+    assert shown.startswith("people: 2 associations: ")
+    assert "1 associated" in shown
+    assert "999" in shown
+    assert firm not in shown
+    assert firm in run("associations", "people", "--outcome", "associated").output
+    table = pyarrow.csv.read_csv(io.BytesIO(run("associations", "people", "--format", "csv").stdout_bytes))
+    assert sorted(table.column("outcome").to_pylist()) == ["associated", "rejected"]
+    assert "no associations" in run("associations", "alone").output
 
 
 def test_a_rejected_row_is_shown_with_all_its_faults(hubspot: Emulator, folder: Path) -> None:

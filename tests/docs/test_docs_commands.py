@@ -56,6 +56,9 @@ _MAKE = "tests/example/test_makefile.py::test_what_a_target_would_run_is_there"
 _BENCH = "tests/docs/test_docs_benchmarks.py"
 
 IN_SENTENCES = {
+    "hubspot-batch-dagster associations SYNC": (
+        "tests/cli/test_cli.py::test_associations_are_counted_and_those_that_are_open_are_shown_with_the_reason"
+    ),
     "pip install 'hubspot-batch-dagster[emulator]'": (
         "tests/packaging/test_metadata.py::test_the_extras_that_the_pages_name_exist"
     ),
