@@ -112,6 +112,15 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
     return found
 
 
+def planned_rows(stage: StagingArea) -> dict[str, int]:
+    """What rows that are associations would come to, in the words of associations."""
+    query = f"""SELECT outcome, count(*) FROM (
+            SELECT CASE action WHEN 'associate' THEN 'associated' WHEN 'reverted' THEN 'unchanged' ELSE action END AS outcome FROM plan
+            UNION ALL SELECT CASE WHEN code = '{UNRESOLVED}' THEN 'unresolved' ELSE 'rejected' END FROM rejected)
+        GROUP BY outcome"""
+    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+
+
 def note_sources(stage: StagingArea) -> None:
     """Keep the records that rows start from where the rows are associations: the ids table has none."""
     stage.db.execute("CREATE TABLE association_sources AS SELECT row, id AS record FROM staged")

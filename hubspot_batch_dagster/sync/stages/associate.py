@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from hubspot_batch_dagster.api.errors import HubSpotError
-from hubspot_batch_dagster.sync.associations.association_files import note_removed, note_sources
+from hubspot_batch_dagster.sync.associations.association_files import (
+    note_removed,
+    note_sources,
+    planned_rows,
+)
 from hubspot_batch_dagster.sync.associations.association_table import AssociationTable
 from hubspot_batch_dagster.sync.associations.lines import WantedAssociation
 from hubspot_batch_dagster.sync.associations.writer import WrittenAssociations
@@ -88,8 +92,11 @@ def planned_associations(
     """What a plan would come to.
 
     Returns:
-        Outcome -> associations, those to be written as ``associated``; and the requests that writing them takes.
+        Outcome -> associations, those to be written as ``associated``; and the requests that writing them takes. Where the rows
+        are associations, the plan of the rows has these.
     """
+    if run.operation.is_association:
+        return planned_rows(staged.area), 0
     with _made(run, schema, staged, (), at_large, planned=True) as table:
         if table is None:
             return {}, 0

@@ -256,6 +256,7 @@ def test_the_plan_counts_links_and_requests(bench: Bench) -> None:
         options=RunOptions(retry_policy=QUICK),
     )
     assert found.counts["created"] == 2100
+    assert found.associations == {"associated": 2100}
     assert found.requests == 2
     assert not bench.pairs()
 

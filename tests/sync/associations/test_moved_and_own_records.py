@@ -6,7 +6,7 @@ import pytest
 from bench.association_rows import PLAIN, TO_COMPANY, associated, by_email, people
 from bench.sync_bench import Bench, lines, shown
 
-from hubspot_batch_dagster import Associate, Association, Upsert
+from hubspot_batch_dagster import Associate, Association, Update, Upsert
 
 OPERATIONS = {
     "added": [TO_COMPANY],
@@ -57,6 +57,49 @@ def test_rows_that_are_associations_follow_a_merged_target(bench: Bench) -> None
         result = bench.run(rows, seats)
         assert (shown(result), result.dissociated) == (expected, 0)
         assert bench.pairs() == {(ada, left), (bob, left)}
+
+
+def test_a_target_that_others_archived_is_refused_by_hubspot_and_followed_once_it_is_made_anew(
+    bench: Bench,
+) -> None:
+    """Its sync knows nothing of it yet: the association has HubSpot's words; the row is written. Another record behind the key is taken."""
+    houses = Upsert("companies", key="id", properties=["name"], if_missing="recreate")
+    to_house = by_email(Association("companies", column="company", through="houses"))
+    table = [{"id": "7", "name": "F"}]
+    gone = lines(bench.run(table, houses, "houses"))[0]["hs_object_id"]
+    bench.client.batch_archive("companies", [gone])
+    rows = people(["7"])
+    refused = bench.run(rows, to_house)
+    assert (shown(refused), associated(refused)) == ({"created": 1}, {"rejected": 1})
+    assert gone in refused.associations["reason"][0].as_py()
+    anew = lines(bench.run(table, houses, "houses", full_refresh=True))[0]["hs_object_id"]
+    assert associated(bench.run(rows, to_house)) == {"associated": 1}
+    assert {b for _, b in bench.pairs()} == {anew}
+
+
+def test_labels_that_both_ends_give_each_other_in_one_run_are_both_there(bench: Bench) -> None:
+    """A request with labels replaces those that two records have, and here each row has one for the same two."""
+    links = bench.emulator.portal.associations
+    for name, forward in (("Boss", 901), ("Mentor", 903)):
+        links.define_pair("contacts", "contacts", forward, forward + 1, category="USER_DEFINED", label=name)
+    ada, bob = bench.contacts(2)
+    operation = Update(
+        "contacts",
+        record_id="contact",
+        properties=[],
+        associations=[
+            Association("contacts", column="boss", type=901, category="USER_DEFINED"),
+            Association("contacts", column="mentor", type=903, category="USER_DEFINED"),
+        ],
+    )
+    rows = [
+        {"contact": ada, "boss": bob, "mentor": None},
+        {"contact": bob, "boss": None, "mentor": ada},
+    ]
+    assert associated(bench.run(rows, operation)) == {"associated": 2}
+    graph = bench.graph("contacts", "contacts")
+    assert ("USER_DEFINED", 901) in graph[ada][bob]
+    assert ("USER_DEFINED", 903) in graph[bob][ada]
 
 
 def firms(**options: object) -> Upsert:
