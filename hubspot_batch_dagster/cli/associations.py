@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -48,8 +49,8 @@ def associations(
     table = table.select([name for name in table.column_names if not name.startswith("_")])
     on_terminal = form == "table" and out is None
     if on_terminal:
-        counted = pc.value_counts(table.column("outcome").combine_chunks()).to_pylist()
-        said = ", ".join(f"{each['counts']:,} {each['values']}" for each in counted)
+        counted = Counter(table.column("outcome").to_pylist())
+        said = ", ".join(f"{n:,} {name}" for name, n in counted.most_common())
         click.echo(f"{sync}: {table.num_rows:,} associations: {said or 'none'}")
     wanted = [outcome] if outcome else OPEN if on_terminal else OUTCOMES
     table = table.filter(pc.is_in(table.column("outcome"), value_set=pa.array(wanted)))

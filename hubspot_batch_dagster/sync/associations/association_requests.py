@@ -289,7 +289,7 @@ class _Addition:
         return done | self._done_by_others(set(part) - done, ends - {each[:2] for each in part}), errors
 
     def _done_by_others(self, left: set[NewAssociation], ends: set[tuple[str, str]]) -> set[NewAssociation]:
-        """Of the links that an answer does not speak of those that it has under other ids: their records were merged."""
+        """Of the associations that an answer does not speak of those that it has under other ids: their records were merged."""
         if not left or not ends:
             return set()
         first = moved_records(self.requester, self.types[0], {each.from_id for each in left})
