@@ -16,7 +16,11 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import ConservationError
-from hubspot_batch_dagster.sync.associations.lines import WantedAssociation, hash_of
+from hubspot_batch_dagster.sync.associations.lines import (
+    RemovedAssociation,
+    WantedAssociation,
+    hash_of,
+)
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -130,6 +134,18 @@ class AssociationTable:
         }
         self.stage.insert("association_verdicts", pa.table(columns))
 
+    def keys_away(self, to: str, ended: Sequence[RemovedAssociation]) -> list[str]:
+        """The keys of rows that are away and whose records lose associations because of the other end's row; they are noted."""
+        if to != self.object_type or not ended:
+            return []
+        query = (
+            "SELECT key FROM known WHERE id IN (SELECT unnest($ids)) AND key NOT IN (SELECT key FROM staged)"
+        )
+        keys = [str(key) for (key,) in self.stage.ask(query, {"ids": [each.target for each in ended]})]
+        if keys:
+            self.stage.insert("association_ends", pa.table({"key": pa.array(keys, pa.string())}))
+        return keys
+
     def note_others(self, records: set[str]) -> None:
         """Note records that have associations besides those that ``replace`` leaves them: the next run looks at them."""
         self.stage.insert("association_others", pa.table({"id": pa.array(sorted(records), pa.string())}))
@@ -160,14 +176,12 @@ class AssociationTable:
             UNION -- what was written for a row that is away is not in its hash: once it is back, it is looked at
             SELECT DISTINCT key, NULL FROM association_lines WHERE row IS NULL AND outcome IN ('associated', 'unknown')"""
         )
-        if self.replaces_to(self.object_type) and self.stage.has_table("association_removed"):
-            # What a row that is away wants of a record is not known, and may have been removed from the other end.
-            db.execute(
-                """INSERT INTO association_state SELECT DISTINCT k.key, NULL FROM known k JOIN association_removed r
-                    ON r.target_id = k.id AND r."to" = ?
-                WHERE k.key NOT IN (SELECT key FROM association_state)""",
-                [self.object_type],
-            )
+        db.execute(
+            # So are those of which a killed run, or the row of the other end, may have written something meanwhile.
+            """INSERT INTO association_state SELECT DISTINCT key, NULL FROM known
+            WHERE key IN (FROM association_again UNION FROM association_ends)
+                AND key NOT IN (SELECT key FROM association_state)"""
+        )
         return self.counts()
 
     def counts(self) -> dict[str, int]:
@@ -217,6 +231,7 @@ class AssociationTable:
         )
         self.stage.insert("association_places", pa.table(columns))
         self.stage.db.execute("CREATE TABLE association_others (id VARCHAR)")
+        self.stage.db.execute("CREATE TABLE association_ends (key VARCHAR)")
         self.stage.db.execute(
             "CREATE TABLE association_verdicts (line BIGINT, outcome VARCHAR, code VARCHAR, message VARCHAR)"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -29,6 +29,9 @@ Targets = dict[str, set[AssociationTypeKey]]
 
 Pair = tuple[str, str]
 """Two records."""
+
+Removing = Callable[[Sequence[RemovedAssociation]], None]
+"""What is done before associations are removed."""
 
 ASSOCIATED = Verdict(outcome="associated")
 LOST = Verdict(outcome="unknown", message="The answer was lost; the next run writes the association again.")
@@ -78,7 +81,13 @@ class AssociationWriter:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def write(
-        self, to: str, group: Sequence[WantedAssociation], *, prune: bool, look: bool
+        self,
+        to: str,
+        group: Sequence[WantedAssociation],
+        *,
+        prune: bool,
+        look: bool,
+        removing: Removing = lambda _ended: None,
     ) -> WrittenAssociations:
         """Write associations to one object type; those that are there already are ``unchanged`` where it was looked.
 
@@ -88,6 +97,7 @@ class AssociationWriter:
             prune: Remove what the records are associated with beyond that.
             look: Read first what is there. Needed, and done anyway, for labels (a request with labels replaces those that
                 two records have) and for ``prune``.
+            removing: Called with what is removed, before it is.
         """
         written = WrittenAssociations()
         between = self._between(to)
@@ -102,7 +112,7 @@ class AssociationWriter:
             if prune and current is not None and not self.requester.stop:
                 kept = {each.record for each in group if written.is_missing(each.line)}
                 done = {record: targets for record, targets in wanted.items() if record not in kept}
-                written.removed = self._remove(to, done, current)
+                written.removed = self._remove(to, done, current, removing)
         except HubSpotError as error:
             written.whole = False
             self.requester.stop.set(error)
@@ -316,11 +326,16 @@ class AssociationWriter:
         return {each.type for each in self.associations if each.plain}
 
     def _remove(
-        self, to: str, wanted: Mapping[str, Targets], current: CurrentAssociations
+        self,
+        to: str,
+        wanted: Mapping[str, Targets],
+        current: CurrentAssociations,
+        removing: Removing = lambda _ended: None,
     ) -> list[RemovedAssociation]:
         removed = [
             each for record, targets in wanted.items() for each in self.surplus(to, record, targets, current)
         ]
+        removing(removed)
         remove(self._between(to), removed)
         return removed
 

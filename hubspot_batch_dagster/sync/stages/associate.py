@@ -14,7 +14,7 @@ from hubspot_batch_dagster.sync.associations.association_files import (
     planned_rows,
 )
 from hubspot_batch_dagster.sync.associations.association_table import AssociationTable
-from hubspot_batch_dagster.sync.associations.lines import WantedAssociation
+from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
 from hubspot_batch_dagster.sync.associations.writer import WrittenAssociations
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
@@ -148,7 +148,15 @@ def _write_all(
                 group: list[WantedAssociation], to: str = to, prune: bool = prune
             ) -> WrittenAssociations:
                 return _journaled(
-                    run, schema, to, group, prune=prune, look=look, number=next(numbers), answered=answered
+                    run,
+                    schema,
+                    table,
+                    to,
+                    group,
+                    prune=prune,
+                    look=look,
+                    number=next(numbers),
+                    answered=answered,
                 )
 
             for written in in_parallel(write, table.to_write(to, size, prune=prune)):
@@ -161,6 +169,7 @@ def _write_all(
 def _journaled(
     run: RunContext,
     schema: Schema,
+    table: AssociationTable,
     to: str,
     group: Sequence[WantedAssociation],
     *,
@@ -177,26 +186,38 @@ def _journaled(
     """
     if run.stop:
         return WrittenAssociations()
-    journal, now = run.store.journal, run.clock()
-    keys = sorted({each.key for each in group})
+    intents = [_intend(run, f"{number}", sorted({each.key for each in group}))]
+
+    def removing(ended: Sequence[RemovedAssociation]) -> None:
+        # Of a row that is away it is not known whether it wants what goes: it is looked at when it is back.
+        keys = table.keys_away(to, ended)
+        if keys:
+            intents.append(_intend(run, f"{number}-ends", keys))
+
+    written = schema.associations.write(to, group, prune=prune, look=look, removing=removing)
+    if written.whole:
+        answered += [each.id for each in intents]
+    else:
+        for each in intents:
+            late = replace(each, last_at=run.clock())
+            run.store.journal.settle(run.name, run.definition.id, Outcomes(), intent_id=None, left=late)
+    return written
+
+
+def _intend(run: RunContext, name: str, keys: list[str]) -> Intent:
+    """Make durable that the associations of some rows are about to be written."""
     intent = Intent(
-        id=f"{run.definition.id}-associations-{number}",
+        id=f"{run.definition.id}-associations-{name}",
         action="associate",
-        sent_at=now,
+        sent_at=run.clock(),
         rows=[-1] * len(keys),
         keys=keys,
         digests=[""] * len(keys),
         ids=[None] * len(keys),
         settled=True,
     )
-    journal.intend(run.name, run.definition.id, intent)
-    written = schema.associations.write(to, group, prune=prune, look=look)
-    if written.whole:
-        answered.append(intent.id)
-    else:
-        late = replace(intent, last_at=run.clock())
-        journal.settle(run.name, run.definition.id, Outcomes(), intent_id=None, left=late)
-    return written
+    run.store.journal.intend(run.name, run.definition.id, intent)
+    return intent
 
 
 def _look(run: RunContext, schema: Schema, table: AssociationTable) -> None:

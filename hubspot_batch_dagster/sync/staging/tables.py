@@ -294,6 +294,12 @@ TABLES = {
         "associations/association_table",
         "associations/association_table",
     ),
+    "association_ends": _table(
+        "a row that is away and whose record lost something because of the other end's row",
+        "key",
+        "associations/association_table",
+        "associations/association_table",
+    ),
     "association_verdicts": _table(
         "an answer about one of them",
         "line outcome code message",

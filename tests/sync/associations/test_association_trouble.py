@@ -6,11 +6,14 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from bench.association_rows import associated, by_email, people
-from bench.sync_bench import Bench, shown
+from bench.sync_bench import HASTY, Bench, shown
 
+from hubspot_batch_dagster import Association
+from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.emulator import Fault
 
 
@@ -106,3 +109,28 @@ def test_links_that_are_all_refused_for_one_reason_stop_the_run(bench: Bench) ->
     assert result.stopped is not None
     assert "for the same reason" in str(result.stopped)
     assert bench.requests("associations.default") < 40
+
+
+def test_a_row_that_was_away_after_a_run_that_could_not_save_is_looked_at_once_it_is_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that run wrote no ids table knows: that the row wants again what it wanted before does not say that it is there."""
+    first, second = bench.companies(2)
+    operation = by_email(Association("companies", column="company", replace=True))
+    others = people([first], first=1)
+    bench.run([*people([first]), *others], operation)
+
+    def failing(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "conclude", failing)
+        with pytest.raises(StoreError):
+            bench.run([*people([second]), *others], operation)
+    contact = bench.by_email()["p0@x.org"]
+    assert {b for a, b in bench.pairs() if a == contact} == {second}
+    time.sleep(0.2)
+    bench.run(others, operation, retry_policy=HASTY)  # the row is away
+    result = bench.run([*people([first]), *others], operation)
+    assert associated(result) == {"associated": 1, "unchanged": 1}
+    assert {b for a, b in bench.pairs() if a == contact} == {first}
