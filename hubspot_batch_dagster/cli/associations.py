@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from hubspot_batch_dagster.cli.options import known_sync, open_store, store_options
+from hubspot_batch_dagster.cli.options import known_sync, last_run, open_store, store_options
 from hubspot_batch_dagster.cli.output import output_options, show
+from hubspot_batch_dagster.cli.parameters import RUN, SYNC
 
 OUTCOMES = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
 OPEN = OUTCOMES[2:]
 
 
 @click.command()
-@click.argument("sync")
-@click.option("--run", default=None, help="`sync_run` of a kept run; by default the last one.")
+@click.argument("sync", type=SYNC)
+@click.option("--run", type=RUN, default=None, help="`sync_run` of a kept run; by default the last one.")
 @click.option("--outcome", type=click.Choice(OUTCOMES), default=None, help="Only lines with this outcome.")
 @output_options
 @store_options
@@ -36,16 +37,17 @@ def associations(
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+
+    from hubspot_batch_dagster.sync.state.kept_tables import kept_table
 
     opened = open_store(store, journal)
     kept = opened.runs(known_sync(opened, sync))
     if run is not None and run not in kept:
         raise click.BadParameter(f"{run} is not kept. There are: {', '.join(kept)}", param_hint="--run")
-    with opened.local(sync, "runs", run or kept[-1], "associations.parquet") as path:
+    with opened.local(sync, "runs", run or last_run(opened, sync), "associations.parquet") as path:
         if path is None:
             raise click.ClickException(f"The run of {sync!r} has no associations.")
-        table = pq.read_table(path)
+        table = kept_table(path)
     table = table.select([name for name in table.column_names if not name.startswith("_")])
     on_terminal = form == "table" and out is None
     if on_terminal:
