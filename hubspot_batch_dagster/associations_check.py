@@ -56,7 +56,7 @@ def association_results(
             check_name=RESOLVED,
             passed=not still_open,
             severity=dg.AssetCheckSeverity.ERROR
-            if tolerance.exceeded_by_associations(result)
+            if tolerance.exceeded_by_associations(result.association_counts)
             else dg.AssetCheckSeverity.WARN,
             description=_described(result, still_open),
             metadata=metadata,

@@ -97,14 +97,13 @@ class Tolerance:
             counts["unsent"]
             or counts["rejected"] > self.rejected_rows(rows)
             or counts["unknown"] > self.unknown_rows(rows)
-            or self.exceeded_by_associations(result)
+            or self.exceeded_by_associations(result.association_counts)
         )
 
-    def exceeded_by_associations(self, result: "SyncResult") -> bool:
-        """Whether the step fails for the associations that it lacks."""
+    def exceeded_by_associations(self, counts: Mapping[str, int]) -> bool:
+        """Whether the step fails for the associations that it lacks, of so many of each outcome."""
         if self.max_unresolved is None:
             return False
-        counts = result.association_counts
         lacking = sum(n for name, n in counts.items() if name not in ("associated", "unchanged"))
         return lacking > _rows(sum(counts.values()), self.max_unresolved)
 

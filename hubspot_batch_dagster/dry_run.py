@@ -41,6 +41,7 @@ def plan_metadata(plan: "SyncPlan", tolerance: Tolerance, record_url: RecordUrl)
         "plan": plan.hash,
         "rows": plan.rows,
         **in_order({f"would_be_{name}": n for name, n in plan.counts.items()}),
+        **in_order({f"associations_would_be_{name}": n for name, n in plan.associations.items()}),
         "requests": plan.requests,
     }
     if plan.counts["rejected"]:
@@ -57,23 +58,31 @@ def plan_metadata(plan: "SyncPlan", tolerance: Tolerance, record_url: RecordUrl)
 
 def would_fail(plan: "SyncPlan", tolerance: Tolerance) -> bool:
     """Whether a run of this plan would end red."""
-    return plan.counts["rejected"] > tolerance.rejected_rows(plan.rows)
+    return plan.counts["rejected"] > tolerance.rejected_rows(plan.rows) or tolerance.exceeded_by_associations(
+        plan.associations
+    )
 
 
 def verdict(plan: "SyncPlan", tolerance: Tolerance) -> str:
     """What a run of this plan would come to, and why."""
     from hubspot_batch_dagster.sync.report import RejectedRows, listed
 
-    rejected = plan.counts["rejected"]
+    rejected, lacking = plan.counts["rejected"], _lacking(plan, tolerance)
     if not rejected:
-        return "No row would be rejected."
+        return f"No row would be rejected.{lacking}"
     allowed = tolerance.rejected_rows(plan.rows)
     how = "more than" if rejected > allowed else "within"
     end = "The run would fail." if rejected > allowed else "The run would warn."
     return (
         f"{rejected:,} rows would be rejected, {how} the {allowed:,.0f} that max_rejected allows. {end} "
-        f"{listed(RejectedRows.of(plan.rejected).reasons)}."
+        f"{listed(RejectedRows.of(plan.rejected).reasons)}.{lacking}"
     )
+
+
+def _lacking(plan: "SyncPlan", tolerance: Tolerance) -> str:
+    if not tolerance.exceeded_by_associations(plan.associations):
+        return ""
+    return " More associations would be open than max_unresolved allows: the run would fail."
 
 
 def plan_report(plan: "SyncPlan", tolerance: Tolerance) -> str:
@@ -81,7 +90,8 @@ def plan_report(plan: "SyncPlan", tolerance: Tolerance) -> str:
     from hubspot_batch_dagster.sync.report import RejectedRows
 
     lines = [f"Dry run, nothing was sent. {plan}"]
-    if plan.counts["rejected"]:
+    if plan.counts["rejected"] or would_fail(plan, tolerance):
         lines.append(verdict(plan, tolerance))
+    if plan.counts["rejected"]:
         lines += [f"  {each}" for each in RejectedRows.of(plan.rejected).sample]
     return "\n".join(lines)

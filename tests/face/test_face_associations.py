@@ -170,6 +170,32 @@ def test_more_open_associations_than_allowed_fail_the_step(bench: Bench) -> None
     assert len(bench.emulator.records("calls")) == 1
 
 
+@pytest.mark.parametrize(
+    ("allowed", "fails"), [(0, True), (0.4, True), (0.5, False), (1, False), (None, False)]
+)
+def test_a_dry_run_says_what_would_be_associated_and_whether_the_run_would_fail(
+    bench: Bench, allowed: float | None, fails: bool
+) -> None:
+    """max_unresolved is a number of associations or a share of them; the run that follows says the same."""
+    rows = [{**ROWS[0], "mail": ["ada@x.org", "bob@x.org"]}]
+
+    @hubspot_asset(calls(), max_unresolved=allowed)
+    def logged():
+        return rows
+
+    bench.materialize(people)
+    plan = bench.materialize(logged, run_config={"ops": {"logged": {"config": {"dry_run": True}}}})
+    (observed,) = plan.result.get_asset_observation_events()
+    observed = observed.event_specific_data.asset_observation
+    said = {
+        name: observed.metadata[name].value for name in observed.metadata if name.startswith("associations_")
+    }
+    assert said == {"associations_would_be_associated": 1, "associations_would_be_unresolved": 1}
+    assert observed.metadata["would_fail"].value is fails
+    assert ("max_unresolved" in observed.metadata["verdict"].value) is fails
+    assert bench.materialize(logged).success is not fails
+
+
 def test_an_asset_without_associations_has_no_such_check() -> None:
     """It would always be green."""
     names = {spec.name for spec in people.check_specs}
