@@ -181,7 +181,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "store",
         "bucket_journal file_sums kept_once sql_journal",
         "bucket_log fenced_commits",
-        "bucket sql_database",
+        "bucket remote_files sql_database",
         "files group_commits ids_table journal_engine locks patience scratch sql_record",
         "identity ids_elsewhere journal kept_tables names private_files sql_lines write_ahead",
         "sql_schema",

@@ -194,7 +194,7 @@ def open_run(
             requester = Requester(
                 client, stop=stop, retry_policy=options.retry_policy, version=operation.version
             )
-            store.journal.stop = stop.event
+            store.heed(stop.event)
             if not writes:
                 yield RunContext(
                     definition, client, store, portal, folder, requester, None, comparison, changes

@@ -1,4 +1,7 @@
-"""What each run of a sync came to, one line a run: ``runs.parquet`` beside the ids table. Lines are added, never changed."""
+"""What each run of a sync came to, one line a run: ``runs.parquet`` beside the ids table. Lines are added, never changed.
+
+Each run writes a file of its own with all lines and its own; the closing append says that it counts, as it says of the ids table.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,11 @@ import pyarrow.parquet as pq
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.staging.conclusion import OUTCOMES
+from hubspot_batch_dagster.sync.state.kept_once import RUNS
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.parquet import read_parquet
 
 logger = logging.getLogger(__name__)
-
-RUNS = "runs.parquet"
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("run", pa.string()),
@@ -69,7 +71,8 @@ def read_history(store: Store, sync: str) -> pa.Table:
             )
         except (pa.ArrowException, OSError, ValueError) as error:
             raise StoreError(
-                f"What the runs of {sync!r} came to, {store.path(sync, RUNS)}, cannot be read: {error}.",
+                f"What the runs of {sync!r} came to, {store.path(sync, store.name_that_counts(sync, RUNS))}, "
+                f"cannot be read: {error}.",
                 remedy="Restore the file, or move it away: then the next run begins a new one, and reads its whole source.",
             ) from None
 
@@ -89,13 +92,13 @@ def last_reading(store: Store, sync: str) -> Reading | None:
     return Reading(**{**lines[-1], "generation": lines[-1]["generation"] or 0}, partial=partial)
 
 
-def add_run(store: Store, result: SyncResult, folder: Path, reading: Reading | None = None) -> None:
-    """Add a run to the history of its sync.
+def with_run(store: Store, result: SyncResult, folder: Path, reading: Reading | None = None) -> Path | None:
+    """Write the history of a sync with a run added to it; ``None`` where it has the run already.
 
     Args:
         store: Where the sync is.
         result: What the run came to.
-        folder: Where files may be written on the way.
+        folder: Where the file is to be.
         reading: What it read, if its source has a cursor column.
     """
     line = {
@@ -119,10 +122,10 @@ def add_run(store: Store, result: SyncResult, folder: Path, reading: Reading | N
         logger.warning("%s It begins anew with this run.", error.message)
         before = SCHEMA.empty_table()
     if result.run in before.column("run").to_pylist():
-        return
+        return None
     written = folder / RUNS
     lines = pa.concat_tables([before, pa.Table.from_pylist([line], SCHEMA)])
     pq.write_table(
         lines, written, write_page_checksum=True
     )  # a cursor that a disk gives back wrongly leaves rows out
-    store.put(result.name, written, RUNS)
+    return written

@@ -99,9 +99,9 @@ def prepare_writing(
         definition = ""  # what an interrupted run left came about under another one
     journal.bind(run.name, run.definition.id, replace(identity, definition=definition).to_json())
     if path is None:
-        written = run.folder / ids_table.IN_PROGRESS
-        ids_table.write_in_progress(written, identity)
-        run.store.put(run.name, written, ids_table.IN_PROGRESS)
+        mark = ids_table.IN_PROGRESS.format(run.generation or 0)
+        ids_table.write_in_progress(run.folder / mark, identity)
+        run.store.put(run.name, run.folder / mark, mark)
     order = run.folder / "order.parquet"
     if known_rows.write_order(area, order, run.options.as_of.part if run.options.as_of else None):
         put_order(run.store, run.name, run.generation or 0, order)

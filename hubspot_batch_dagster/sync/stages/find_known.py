@@ -20,6 +20,7 @@ from hubspot_batch_dagster.sync.staging.respelling import new_keys
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state import ids_table
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.kept_once import mark_of_first_run
 from hubspot_batch_dagster.sync.state.row_order import kept_orders
 
 
@@ -72,10 +73,12 @@ def check_interrupted_first_run(run: RunContext, schema: Schema, path: Path | No
         InputError: With both keys or object types.
     """
     if path is None and any(sync == run.name for sync, _, _ in run.store.journal.summary()):
-        for file in (ids_table.IN_PROGRESS, ids_table.FORMERLY_IN_PROGRESS):
-            with run.store.local(run.name, file) as begun:
-                if begun is not None:
-                    ids_table.check(begun, schema.encoder.layout.key, run.object_type)
+        mark = mark_of_first_run(run.store.files, run.name)
+        if mark is None:
+            return
+        with run.store.local(run.name, mark) as begun:
+            if begun is not None:
+                ids_table.check(begun, schema.encoder.layout.key, run.object_type)
 
 
 def attach_known(

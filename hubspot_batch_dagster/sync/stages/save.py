@@ -26,7 +26,6 @@ from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_table import about, described, metadata_of
 from hubspot_batch_dagster.sync.state.kept_once import OPEN_ASSOCIATIONS
-from hubspot_batch_dagster.sync.state.row_order import forget_orders
 
 
 def save(
@@ -78,10 +77,6 @@ def save(
         if run.comparison is not None:
             written = merge_into_warehouse(run, identity, area, run.comparison, written)
         schema.preflight.keep(store, name, run.folder, generation)
-    # After an interruption the journal may know more than the stage: the next run folds it in.
-    store.conclude(name, run_id, generation, written, forget=delivery.interruption is None)
-    if delivery.interruption is None:
-        forget_orders(store, name, run.generation or 0)
     counts = conclusion.counts(area)
     settled = delivery.interruption is None and not (counts["unsent"] or counts["unknown"])
     reading = None if run.changes is None else run.changes.reading(settled=settled)
@@ -108,7 +103,16 @@ def save(
         compared_in_warehouse=None if run.comparison is None else area.elsewhere.rows,
         changed_since=None if reading is None else reading.changed_since,
     )
-    history.add_run(store, result, run.folder, reading)
+    # After an interruption the journal may know more than the stage: the next run folds it in.
+    store.conclude(
+        name,
+        run_id,
+        generation,
+        written,
+        number=run.generation or 0,
+        history=history.with_run(store, result, run.folder, reading),
+        forget=delivery.interruption is None,
+    )
     return result
 
 

@@ -37,7 +37,7 @@ class Bucket:
 
     def __init__(self, url: str, *, patience: float, objects: Any = None) -> None:
         self.url = url
-        self.patience = Patience(patience)
+        self.patience = Patience(patience, first=True)
         self._objects = open_objects(url) if objects is None else objects
 
     def make(self, name: str, content: bytes) -> bool:

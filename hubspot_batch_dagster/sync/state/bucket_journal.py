@@ -263,13 +263,14 @@ class BucketJournal(Journal):
         forget: bool,
         kept_runs: Sequence[str] = (),
         seal: str | None = None,
+        history: int | None = None,
     ) -> None:
         of, dropped = self._sync(sync), list[str]()
+        said: dict[str, Any] = {"current": current, "seal": seal, "history": history}
+        values = {name: value for name, value in said.items() if name == "current" or value is not None}
         with of.writer:
             if not forget:
-                self._sync(sync).commit(
-                    run, [_line(current=current, **({} if seal is None else {"seal": seal}))]
-                )
+                self._sync(sync).commit(run, [_line(**values)])
                 return
             state, latest = of.state_for(run)
             for of_run, name in state.images:
@@ -277,7 +278,7 @@ class BucketJournal(Journal):
                     dropped.append(name)
             folded = replace(
                 state,
-                latest=replace(latest, current=current, seal=latest.seal if seal is None else seal),
+                latest=replace(latest, **values),
                 settled=[],
                 kept=[],
                 respelt=[],
@@ -310,16 +311,15 @@ class BucketJournal(Journal):
         old, of = self._sync(sync), self._sync(new)
         with old.writer, of.writer:
             state, line = old.state_for(run)
-            of.log.refresh()
-            latest = replace(line, identity=renamed(line.identity, new), holder="", seal=seal)
-            whole = replace(state, latest=latest, settled=[], respelt=[], kept=list(old.log.outcomes()))
+            number = max(state.number, of.state_for(run)[0].number)
+            latest = replace(line, number=number, identity=renamed(line.identity, new), holder="", seal=seal)
+            whole = replace(
+                state, latest=latest, number=number, settled=[], respelt=[], kept=list(old.log.outcomes())
+            )
             # The new name points at the entry that gives the old one up: until that is made, it has no state.
             told = {"op": "from", "sync": new, "folder": old.log.folder}
-            try:
-                of.log.append(run, [{**told, "number": old.log.next}])
-                old.log.append(run, [{"op": "renamed", "to": new, "state": whole.snapshot()}])
-            except Taken:
-                raise old.overtaken(run) from None
+            of.append(run, [{**told, "number": old.log.next}])
+            old.append(run, [{"op": "renamed", "to": new, "state": whole.snapshot()}])
             of.log.reread()
 
     def summary(self) -> list[tuple[str, int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 
 
@@ -70,6 +70,21 @@ class Identity:
         return replace(
             self, portal=before.portal, unknown_portal=self.unknown_portal or before.unknown_portal
         )
+
+
+def identity_of(sync: str, said: str) -> Identity | None:
+    """What the journal says that a sync is about; ``None`` where it says nothing.
+
+    Raises:
+        StoreError: It is damaged.
+    """
+    try:
+        return Identity.from_json(said)
+    except (ValueError, KeyError, TypeError):
+        raise StoreError(
+            f"The journal is damaged inside: it does not say what the sync {sync!r} is about.",
+            remedy="Restore it, or move it away and adopt the records from the portal.",
+        ) from None
 
 
 def renamed(identity: str, new: str) -> str:

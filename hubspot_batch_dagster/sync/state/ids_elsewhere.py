@@ -63,8 +63,16 @@ class IdsElsewhere(ABC):
         """How many of some row keys have a record."""
 
     @abstractmethod
-    def rename(self, pointer: Pointer, new: str, run: str) -> str | None:
-        """Give the table to another name; returns its name as SQL. Done again, it is done. No other run may write it any more."""
+    def latest(self, pointer: Pointer, new: str) -> int | None:
+        """The latest run that has claimed the table, under its name or, where a rename did not come to its end, under the new one."""
+
+    @abstractmethod
+    def rename(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
+        """Give the table to another name; returns its name as SQL. Done again, it is done. No earlier run may write it any more.
+
+        Raises:
+            Overtaken: A run of a later generation has claimed it.
+        """
 
 
 def ask(

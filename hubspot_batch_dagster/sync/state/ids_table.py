@@ -27,11 +27,11 @@ POINTER_FORMAT = 3
 empty one."""
 
 META = b"hubspot_batch_dagster"
-IN_PROGRESS = "in_progress.parquet"
-"""An ids table without lines: what the keys of a first run are that has not come to its end."""
+IN_PROGRESS = "in_progress.first-{}.parquet"
+"""An ids table without lines: what the keys of a first run are that has not come to its end; with the generation of the run."""
 
-FORMERLY_IN_PROGRESS = "begun.parquet"
-"""Its name in stores of the first version; still read."""
+FORMERLY_IN_PROGRESS = ("in_progress.parquet", "begun.parquet")
+"""Its names in stores of earlier versions; still read."""
 
 RESERVED = ("hs_object_id", "outcome", "synced_at", *ERROR_COLUMNS)
 """The columns that stand beside the key columns, under these names, in every ids table."""

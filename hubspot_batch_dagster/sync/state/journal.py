@@ -36,6 +36,7 @@ class Generation:
         current: The generation that wrote the ids table that counts; ``None`` where no run has since the journal was made.
         identity: What the sync is about, as :class:`~hubspot_batch_dagster.sync.state.identity.Identity` writes it; or empty.
         seal: Sum of the ids table that counts, and after a blank that of its open associations; empty where they are not known.
+        history: The run that wrote the file of all runs that counts; ``None`` where none has since the journal was made.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Generation:
     current: int | None = None
     identity: str = ""
     seal: str = ""
+    history: int | None = None
 
 
 class Journal(ABC):
@@ -144,6 +146,7 @@ class Journal(ABC):
         forget: bool,
         kept_runs: Sequence[str] = (),
         seal: str | None = None,
+        history: int | None = None,
     ) -> None:
         """The closing append of a run: the ids table of a generation is the one that counts, or none is.
 
@@ -154,6 +157,7 @@ class Journal(ABC):
             forget: The ids table holds all outcomes, and they are dropped here. Not so after an interruption.
             kept_runs: The runs whose before-images are kept.
             seal: Sum of that ids table; ``None`` where it is the one that counted before.
+            history: The run whose file of all runs counts; ``None`` where it is the one that counted before.
         """
 
     @abstractmethod
@@ -181,7 +185,7 @@ class Journal(ABC):
         Args:
             sync: Its name.
             new: Its name from now on, which nothing is known of.
-            run: In which run.
+            run: In which run, which must be the latest of both names.
             seal: Sum of its ids table under the new name.
         """
 

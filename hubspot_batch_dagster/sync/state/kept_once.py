@@ -1,23 +1,34 @@
-"""The files of a sync of which each generation has its own: the journal says which one counts."""
+"""What a store keeps of a sync once a run. The file of each run has a name of its own, so that a run that was overtaken has
+nothing to replace; the closing append to the journal says whose counts, and the names that readers know are copies made afterwards.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync.state.files import Files
+from hubspot_batch_dagster.sync.state.files import Files, Place
+from hubspot_batch_dagster.sync.state.identity import check_sync
+from hubspot_batch_dagster.sync.state.ids_table import FORMERLY_IN_PROGRESS, IN_PROGRESS, described
 from hubspot_batch_dagster.sync.state.journal import Journal
 from hubspot_batch_dagster.sync.state.names import folders_of
 
+KEEP_RUNS = 10
 IDS = "ids.parquet"
+RUNS = "runs.parquet"
 OPEN_ASSOCIATIONS = "open_associations.parquet"
 KEPT_ONCE = {
     IDS: "ids-{}.parquet",
     "portal.json": "portal-{}.json",
     OPEN_ASSOCIATIONS: "open_associations-{}.parquet",
+    RUNS: "journal.runs-{}.parquet",
 }
 """What is kept once a generation -> how a generation's own is named."""
+
+ORDER = re.compile(r"in_progress\.order-(\d+)(?:-([0-9a-f]{8}))?\.parquet")
+"""How new the rows of a run are, until its ids table says it: generation and sum; one of an earlier version has no sum."""
 
 
 class KeptOnce:
@@ -33,42 +44,111 @@ class KeptOnce:
         self._journal = journal
 
     def current(self, sync: str, name: str) -> str:
-        """The file that counts of those that are kept once a generation; of a store of the first version the only one."""
-        line = self._journal().generation(sync)
-        if line is None or line.current is None:
+        """The file that counts of those that are kept once a generation; of a store of the first version the only one.
+
+        Raises:
+            StoreError: The ids table is gone, though the journal knows that it was written.
+        """
+        line, folder = self._journal().generation(sync), folders_of(sync)
+        counts = None if line is None else line.history if name == RUNS else line.current
+        if name not in KEPT_ONCE or counts is None:
             return name
+        current = KEPT_ONCE[name].format(counts)
+        if name == RUNS:
+            return current
         if name == IDS:
-            current = KEPT_ONCE[IDS].format(line.current)
-            if not self._files.exists((*folders_of(sync), current)):
+            if not self._files.exists((*folder, current)):
                 raise StoreError(
-                    f"The ids table {self._files.path((*folders_of(sync), current))} is gone, though the journal knows that it was written.",
+                    f"The ids table {self._files.path((*folder, current))} is gone, though the journal knows that it was written.",
                     remedy="Restore the store. If it is lost, adopt the records from the portal.",
                 )
             return current
-        counted = [n for n in self._files.numbered(folders_of(sync), KEPT_ONCE[name]) if n <= line.current]
+        counted = [n for n in self._files.numbered(folder, KEPT_ONCE[name]) if n <= counts]
         return KEPT_ONCE[name].format(max(counted)) if counted else name
 
     def publish(self, sync: str) -> None:
         """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
+        folder = folders_of(sync)
         for _ in range(10):
-            line = self._journal().generation(sync)
-            if line is None or line.current is None:
+            before = self._counting(sync)
+            if before == (None, None):
                 return
-            for name in KEPT_ONCE:
-                source = self.current(sync, name)
-                if source != name:
-                    self._files.copy((*folders_of(sync), source), (*folders_of(sync), name))
-            now = self._journal().generation(sync)
-            if now is not None and now.current == line.current:
+            try:
+                for name in KEPT_ONCE:
+                    source = self.current(sync, name)
+                    if source != name and (name != RUNS or self._files.exists((*folder, source))):
+                        self._files.copy((*folder, source), (*folder, name))
+            except StoreError:  # a later run has ended, and has deleted what counted before
+                if self._counting(sync) == before:
+                    raise
+            if self._counting(sync) == before:
                 return
 
-    def forget_old(self, sync: str, generation: int) -> None:
-        """Delete the files of the generations before one, but for the last of them: who opened that may still read it."""
+    def _counting(self, sync: str) -> tuple[int | None, int | None]:
+        line = self._journal().generation(sync)
+        return (None, None) if line is None else (line.current, line.history)
+
+    def runs(self, sync: str, run: str) -> list[str]:
+        """The runs whose tables are kept, this one among them."""
+        there = sorted(self._files.names((*folders_of(sync), "runs")))
+        return sorted({*there[-KEEP_RUNS:], *({run} & {*there})})
+
+    def needless(
+        self, sync: str, *, generation: int, number: int, kept: list[str], whole: bool
+    ) -> list[Place]:
+        """What nobody needs once a run has ended. It is listed before the run's closing append: no file of a later run is there yet.
+
+        Args:
+            sync: Whose.
+            generation: That of the ids table that counts from then on.
+            number: That of the run.
+            kept: The runs whose tables are kept.
+            whole: The ids table holds all that the journal knows.
+        """
+        files, folder = self._files, folders_of(sync)
+        found: list[Place] = []
         for name, pattern in KEPT_ONCE.items():
-            for old in sorted(
-                n for n in self._files.numbered(folders_of(sync), KEPT_ONCE[name]) if n < generation
-            )[:-1]:
-                self._files.delete((*folders_of(sync), pattern.format(old)))
+            latest = number if name == RUNS else generation
+            # Who opened the one before this may still read it.
+            old = sorted(n for n in files.numbered(folder, pattern) if n < latest)[:-1]
+            found += [(*folder, pattern.format(n)) for n in old]
+        if whole:
+            marks = [(IN_PROGRESS.format(n), n) for n in files.numbered(folder, IN_PROGRESS)]
+            orders = [(each[0], int(each[1])) for each in map(ORDER.fullmatch, files.names(folder)) if each]
+            found += [(*folder, name) for name, n in marks + orders if n <= number]
+        runs = files.names((*folder, "runs"))
+        return found + [
+            (*folder, "runs", each) for each in runs if kept and each not in kept and each < max(kept)
+        ]
+
+
+def mark_of_first_run(files: Files, sync: str) -> str | None:
+    """The file that says what the keys of a first run are that has not come to its end: that of the latest run."""
+    folder = folders_of(sync)
+    numbers = files.numbered(folder, IN_PROGRESS)
+    if numbers:
+        return IN_PROGRESS.format(max(numbers))
+    return next((each for each in FORMERLY_IN_PROGRESS if files.exists((*folder, each))), None)
+
+
+def check_first_run(files: Files, sync: str) -> None:
+    """Refuse a folder in which a first run of another sync did not come to its end.
+
+    Raises:
+        InputError: With both names.
+    """
+    name = mark_of_first_run(files, sync)
+    if name is not None:
+        place = (*folders_of(sync), name)
+        with files.opened(place) as file:
+            said = {} if file is None else described(Path(files.path(place)), file)
+        check_sync(f"The folder of {sync!r}", str(said.get("sync", "")), sync)
+
+
+def is_mark_of_first_run(name: str) -> bool:
+    """Whether a file may be one of :func:`mark_of_first_run`."""
+    before, after = IN_PROGRESS.split("{}")
+    return name in FORMERLY_IN_PROGRESS or (name.startswith(before) and name.endswith(after))
 
 
 def is_store(root: str) -> bool:

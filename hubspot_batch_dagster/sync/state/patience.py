@@ -15,19 +15,24 @@ LONGEST_PAUSE = 2.0
 _HURRY = 10.0
 """Seconds that are waited once the run is to stop."""
 
+FIRST_CONTACT = 30.0
+"""Seconds for which a place is waited for that has not answered anything: its URL is more likely wrong than the place away."""
+
 
 class Patience:
     """For how long a place that does not answer is tried again.
 
     Args:
         seconds: So long.
+        first: The place has not answered anything yet: until it has, it is waited for less long.
 
     Attributes:
         stop: Set when the run is to stop: then it is not waited for long.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, first: bool = False) -> None:
         self._seconds = seconds
+        self._first = first
         self.stop = Event()
 
     def wait_out(
@@ -54,10 +59,13 @@ class Patience:
             StoreError: It is away for too long, or refuses.
         """
         began, pause = time.monotonic(), 0.1
-        seconds = self._seconds if at_most is None else min(self._seconds, at_most)
+        limits = [self._seconds, *([] if at_most is None else [at_most])]
+        seconds = min([*limits, FIRST_CONTACT] if self._first else limits)
         while True:
             try:
-                return work()
+                found = work()
+                self._first = False
+                return found
             except trouble as error:
                 waited = time.monotonic() - began
                 if not is_away(error):

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from hubspot_batch_dagster.sync.batches.seals import check_seal, seal_of
+from hubspot_batch_dagster.sync.state.kept_once import ORDER
 from hubspot_batch_dagster.sync.state.names import folders_of
 from hubspot_batch_dagster.sync.state.store import Store
-
-_NAME = re.compile(r"in_progress\.order-(\d+)(?:-([0-9a-f]{8}))?\.parquet")
-"""Generation and sum; one of an earlier version has no sum."""
 
 
 class _Kept(NamedTuple):
     name: str
-    generation: int
     seal: str
 
 
@@ -48,13 +44,6 @@ def kept_orders(store: Store, sync: str) -> Iterator[list[Path]]:
         yield found
 
 
-def forget_orders(store: Store, sync: str, generation: int) -> None:
-    """Delete the files of a generation and of those before it: the ids table that counts says what they say."""
-    for each in _kept(store, sync):
-        if each.generation <= generation:
-            store.files.delete((*folders_of(sync), each.name))
-
-
 def _kept(store: Store, sync: str) -> list[_Kept]:
-    found = (_NAME.fullmatch(each) for each in store.files.names(folders_of(sync)))
-    return [_Kept(each[0], int(each[1]), each[2] or "") for each in found if each is not None]
+    found = (ORDER.fullmatch(each) for each in store.files.names(folders_of(sync)))
+    return [_Kept(each[0], each[2] or "") for each in found if each is not None]

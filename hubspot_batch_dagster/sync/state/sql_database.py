@@ -14,13 +14,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
 from hubspot_batch_dagster.sync.state.journal_engine import open_engine
-from hubspot_batch_dagster.sync.state.patience import Patience
+from hubspot_batch_dagster.sync.state.patience import FIRST_CONTACT, Patience
 from hubspot_batch_dagster.sync.state.write_ahead import check_write_ahead
 
 T = TypeVar("T")
-
-_FIRST_CONTACT = 30.0
-"""Seconds for which a server is waited for that has not answered anything: its URL is more likely wrong than the server away."""
 
 
 class Database:
@@ -61,7 +58,7 @@ class Database:
         Raises:
             StoreError: It is away for too long, or refuses.
         """
-        return self.patiently("open", work, at_most=_FIRST_CONTACT)
+        return self.patiently("open", work, at_most=FIRST_CONTACT)
 
     def patiently(self, verb: str, work: Callable[[], T], *, at_most: float | None = None) -> T:
         """Do work that may be done twice, again while the server is away.

@@ -98,6 +98,11 @@ class SqlJournal(Journal):
         return file_lock(self._locks, sync) if self._locks is not None else lambda: None
 
     def generation(self, sync: str) -> Generation | None:
+        line = self._line(sync)
+        return line if line is not None and line.run else None
+
+    def _line(self, sync: str) -> Generation | None:
+        """The line of a sync; without a run where the sync has another name by now, for numbers are never given twice."""
         query = sa.select(schema.generations).where(schema.generations.c.sync == sync)
 
         def read() -> Generation | None:
@@ -107,12 +112,12 @@ class SqlJournal(Journal):
                 return None
             check_generation(line)
             known = (line.generation, line.run, line.holder, line.beat, line.current, line.identity)
-            return Generation(*known, seal=line.seal)
+            return Generation(*known, seal=line.seal, history=line.history)
 
         return self._database.patiently("read", read)
 
     def begin(self, sync: str, run: str, *, after: int = 0, holder: str = "") -> Generation:
-        latest = self.generation(sync)
+        latest = self._line(sync)
         number = max(latest.number if latest else 0, after) + 1
         table = schema.generations
         values = {"generation": number, "run": run, "holder": holder, "beat": 0}
@@ -258,9 +263,11 @@ class SqlJournal(Journal):
         forget: bool,
         kept_runs: Sequence[str] = (),
         seal: str | None = None,
+        history: int | None = None,
     ) -> None:
         line = sa.update(schema.generations).where(schema.generations.c.sync == sync).values(current=current)
         line = line if seal is None else line.values(seal=seal)
+        line = line if history is None else line.values(history=history)
         table = schema.before
         old = sa.delete(table).where(table.c.sync == sync, table.c.run.not_in(list(kept_runs)))
 
@@ -299,17 +306,27 @@ class SqlJournal(Journal):
         self._commit(sync, run, work)
 
     def rename(self, sync: str, new: str, run: str, *, seal: str = "") -> None:
+        table = schema.generations
+
         def work(connection: sa.Connection) -> None:
-            identity = connection.execute(
-                sa.select(schema.generations.c.identity).where(schema.generations.c.sync == sync)
-            ).scalar()
-            connection.execute(sa.delete(schema.generations).where(schema.generations.c.sync == new))
-            rename_lines(connection, sync, new)
-            line = sa.update(schema.generations).where(schema.generations.c.sync == sync)
-            connection.execute(
-                line.values(sync=new, identity=renamed(identity or "", new), holder="", seal=seal)
+            identity, number = connection.execute(
+                sa.select(table.c.identity, table.c.generation).where(table.c.sync == sync)
+            ).one()
+            # The line of the new name is held until the commit, as that of the old one is.
+            taken = (
+                sa.update(table).where(table.c.sync == new, table.c.run == run).values(beat=table.c.beat + 1)
             )
-            sum_generation(connection, new)
+            if connection.execute(taken).rowcount != 1:
+                raise self._commits.overtaken(new, run)
+            there = connection.execute(sa.select(table.c.generation).where(table.c.sync == new)).scalar_one()
+            connection.execute(sa.delete(table).where(table.c.sync == new))
+            rename_lines(connection, sync, new)
+            line = sa.update(table).where(table.c.sync == sync)
+            values = {"sync": new, "generation": max(number, there), "seal": seal, "holder": ""}
+            connection.execute(line.values(identity=renamed(identity or "", new), **values))
+            connection.execute(sa.insert(table).values(sync=sync, generation=max(number, there), run=""))
+            for each in (sync, new):
+                sum_generation(connection, each)
 
         self._commit(sync, run, work)
 

@@ -88,7 +88,8 @@ def sum_generation(connection: sa.Connection, sync: str) -> None:
 
 def _generation_sum(line: Any) -> str:
     """Who holds it and whether it is alive may change at any time, and decide nothing."""
-    return sum_of(line.sync, line.generation, line.run, line.current, line.identity, line.seal)
+    history = () if line.history is None else (line.history,)  # a sum of format 4 knows of none
+    return sum_of(line.sync, line.generation, line.run, line.current, line.identity, line.seal, *history)
 
 
 def rewrite_intent(connection: sa.Connection, intent: Intent) -> None:

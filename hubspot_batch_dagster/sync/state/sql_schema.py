@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = sa.MetaData()
 
@@ -30,6 +30,7 @@ generations = sa.Table(
     sa.Column("identity", sa.Text, nullable=False, default=""),
     sa.Column("seal", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("crc", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("history", sa.Integer, nullable=True),
 )
 """One line a sync: the fence. Each commit of a run begins with an update of its line, and is rolled back where there is none."""
 
@@ -81,21 +82,25 @@ def _to_2(connection: sa.Connection) -> None:
 
 
 def _to_3(connection: sa.Connection) -> None:
-    """Generations say the sum of their ids table; where they were made a moment ago they do already."""
-    _add_text(connection, "seal")
+    """Generations say the sum of their ids table."""
+    _add_column(connection, "seal", "TEXT NOT NULL DEFAULT ''")
 
 
 def _to_4(connection: sa.Connection) -> None:
     """Generations have a sum of their own line."""
-    _add_text(connection, "crc")
+    _add_column(connection, "crc", "TEXT NOT NULL DEFAULT ''")
 
 
-def _add_text(connection: sa.Connection, column: str) -> None:
-    if column not in {each["name"] for each in sa.inspect(connection).get_columns(generations.name)}:
-        connection.exec_driver_sql(
-            f"ALTER TABLE {generations.name} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
-        )
+def _to_5(connection: sa.Connection) -> None:
+    """Generations say whose file of all runs counts."""
+    _add_column(connection, "history", "INTEGER")
 
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
+def _add_column(connection: sa.Connection, name: str, kind: str) -> None:
+    """Give the generations a column; where their table was made a moment ago it has it already."""
+    if name not in {each["name"] for each in sa.inspect(connection).get_columns(generations.name)}:
+        connection.exec_driver_sql(f"ALTER TABLE {generations.name} ADD COLUMN {name} {kind}")
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 """Format version -> what brings a journal of that version to the next."""

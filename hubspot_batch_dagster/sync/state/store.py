@@ -2,8 +2,9 @@
 
 A store is a folder or any fsspec URL. Each sync has a folder of its own in it: its ids table (``ids-<generation>.parquet``; the
 journal says which one counts, and ``ids.parquet`` is a copy of that for whoever reads it), the portal's definitions as they were
-(``portal-<generation>.json``, with a copy ``portal.json``) and the tables of its last runs (``runs/<run>/``). The journal is a SQLite
-file beside them, objects of the bucket that the store is in, or a database that several hosts share.
+(``portal-<generation>.json``, with a copy ``portal.json``), what its runs came to (``journal.runs-<generation>.parquet``, with a copy
+``runs.parquet``) and the tables of its last runs (``runs/<run>/``). The journal is a SQLite file beside them, objects of the bucket
+that the store is in, or a database that several hosts share.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
@@ -22,17 +24,23 @@ from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 from hubspot_batch_dagster.sync.state import locks
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.file_sums import FileSums, check_associations, check_ids
-from hubspot_batch_dagster.sync.state.files import open_files
-from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal, check_sync
+from hubspot_batch_dagster.sync.state.identity import Identity, check_identity, check_portal, identity_of
 from hubspot_batch_dagster.sync.state.ids_elsewhere import IdsElsewhere, Pointer, ask
-from hubspot_batch_dagster.sync.state.ids_table import IN_PROGRESS, described, generation_in, portal_in
+from hubspot_batch_dagster.sync.state.ids_table import described, generation_in, portal_in
 from hubspot_batch_dagster.sync.state.journal import Generation, Journal
-from hubspot_batch_dagster.sync.state.kept_once import IDS, KEPT_ONCE, OPEN_ASSOCIATIONS, KeptOnce
+from hubspot_batch_dagster.sync.state.kept_once import (
+    IDS,
+    KEPT_ONCE,
+    OPEN_ASSOCIATIONS,
+    RUNS,
+    KeptOnce,
+    check_first_run,
+)
 from hubspot_batch_dagster.sync.state.names import folders_of, is_of_undo, name_of
+from hubspot_batch_dagster.sync.state.remote_files import open_files
 from hubspot_batch_dagster.sync.state.scratch import scratch_folder
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
-KEEP_RUNS = 10
 _CHECKED = {(IDS,): check_ids, (OPEN_ASSOCIATIONS,): check_associations}
 
 
@@ -44,7 +52,7 @@ class Store:
         journal_url: SQLAlchemy URL of the journal. By default a SQLite file in ``root``, or objects of the bucket that
             ``root`` is (extra ``[bucket]``).
         lock_wait: Seconds to wait for another run of the same sync before giving up.
-        patience: Seconds for which a journal's server that is away is tried again.
+        patience: Seconds for which a journal's server or a remote file system that is away is tried again.
         elsewhere: Databases that may have ids tables of the store; they are asked in this order.
 
     Attributes:
@@ -68,7 +76,7 @@ class Store:
         self.portal_id: int | None = None
         self.elsewhere = [*elsewhere]
         self._lock_wait = lock_wait
-        self.files, self._here = open_files(self.root)
+        self.files, self._here = open_files(self.root, patience=patience)
         self._sums = FileSums(self.files)
         self._kept = KeptOnce(self.files, lambda: self.journal)
         self.journal = self._open_journal(journal_url, patience)
@@ -81,6 +89,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.root!r}, {self.journal!r})"
+
+    def heed(self, stop: Event) -> None:
+        """Wait no longer for what is away once the run is to stop."""
+        self.journal.stop = self.files.stop = stop
 
     def close(self) -> None:
         """Close the journal."""
@@ -168,7 +180,7 @@ class Store:
     @contextlib.contextmanager
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
         """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
-        name = self._kept.current(sync, parts[0]) if len(parts) == 1 and parts[0] in KEPT_ONCE else parts[-1]
+        name = self.name_that_counts(sync, parts[0]) if len(parts) == 1 else parts[-1]
         with self.files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
             if path is not None:
                 self._check_sum(sync, parts, path)
@@ -202,7 +214,7 @@ class Store:
         if in_file is not None:
             check_identity(f"The ids table of {sync!r}", in_file, wanted)
         else:
-            self._check_first_run(sync)
+            check_first_run(self.files, sync)
         if in_journal is not None and not anew:
             check_identity(f"The journal of {sync!r}", in_journal, wanted)
         return wanted.with_known(in_file).with_known(in_journal)
@@ -252,7 +264,15 @@ class Store:
         self.put(sync, written, KEPT_ONCE[name].format(generation))
 
     def conclude(
-        self, sync: str, run: str, generation: int, ids: Path | None, *, forget: bool = True
+        self,
+        sync: str,
+        run: str,
+        generation: int,
+        ids: Path | None,
+        *,
+        number: int,
+        history: Path | None = None,
+        forget: bool = True,
     ) -> None:
         """End a run: its ids table is the one that counts from now on, and what it makes needless is deleted.
 
@@ -264,6 +284,8 @@ class Store:
             run: Id of the run.
             generation: That of the ids table that counts from now on.
             ids: The new ids table; ``None`` where the one of ``generation`` is there already and goes on to count.
+            number: The generation that the run is.
+            history: What all runs came to, this one among them; ``None`` where that is there already.
             forget: It holds all that the journal knows.
 
         Raises:
@@ -274,10 +296,22 @@ class Store:
         if ids is not None:
             seal = self._sums.of_generation(sync, generation, ids)
             self.put_version(sync, generation, ids, IDS)
-        kept = self.runs(sync)[-KEEP_RUNS:]
-        self.journal.conclude(sync, run, current=generation, forget=forget, kept_runs=kept, seal=seal)
+        if history is not None:
+            self.put_version(sync, number, history, RUNS)
+        kept = self._kept.runs(sync, run)
+        old = self._kept.needless(sync, generation=generation, number=number, kept=kept, whole=forget)
+        self.journal.conclude(
+            sync,
+            run,
+            current=generation,
+            forget=forget,
+            kept_runs=kept,
+            seal=seal,
+            history=None if history is None else number,
+        )
         self.publish(sync)
-        self._forget_old(sync, generation, set(kept))
+        for place in old:
+            self.files.delete(place)
 
     def runs(self, sync: str) -> list[str]:
         """Ids of the runs whose tables are kept, oldest first: run ids sort by time."""
@@ -326,15 +360,13 @@ class Store:
         with scratch_folder(self._here) as folder:
             self.files.probe(folder / "probe", (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
 
-    def publish(self, sync: str) -> None:
-        """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
-        self._kept.publish(sync)
+    def name_that_counts(self, sync: str, name: str) -> str:
+        """The file of the sync that has the contents of ``name``: of what is kept once a generation, the one that counts."""
+        return self._kept.current(sync, name)
 
-    def _forget_old(self, sync: str, generation: int, kept: set[str]) -> None:
-        self._kept.forget_old(sync, generation)
-        for run in self.runs(sync):
-            if kept and run not in kept and run < max(kept):
-                self.files.delete((*folders_of(sync), "runs", run))
+    def publish(self, sync: str) -> None:
+        """Copy what counts to the names that readers know."""
+        self._kept.publish(sync)
 
     def _identity_of_file(self, sync: str) -> Identity | None:
         """What the ids table that counts says of itself; one of the first version has its portal in the definitions beside it."""
@@ -347,16 +379,9 @@ class Store:
         portal = self._portal_in_definitions(sync)
         return found if portal is None else replace(found, portal=portal)
 
-    def _check_first_run(self, sync: str) -> None:
-        """Refuse a folder in which a first run of another sync did not come to its end."""
-        place = (*folders_of(sync), IN_PROGRESS)
-        with self.files.opened(place) as file:
-            said = {} if file is None else described(Path(self.files.path(place)), file)
-        check_sync(f"The folder of {sync!r}", str(said.get("sync", "")), sync)
-
     def ids_described(self, sync: str) -> dict[str, Any] | None:
         """What the ids table that counts says of itself; ``None`` before the first run."""
-        place = (*folders_of(sync), self._kept.current(sync, IDS))
+        place = (*folders_of(sync), self.name_that_counts(sync, IDS))
         with self.files.opened(place) as file:
             return None if file is None else described(Path(self.files.path(place)), file)
 
@@ -371,10 +396,4 @@ class Store:
             StoreError: It is damaged.
         """
         line = self.journal.generation(sync)
-        try:
-            return Identity.from_json(line.identity) if line is not None else None
-        except (ValueError, KeyError, TypeError):
-            raise StoreError(
-                f"The journal is damaged inside: it does not say what the sync {sync!r} is about.",
-                remedy="Restore it, or move it away and adopt the records from the portal.",
-            ) from None
+        return identity_of(sync, line.identity) if line is not None else None

@@ -147,11 +147,14 @@ class WarehouseIds:
                 f"""INSERT INTO {self._register} VALUES ({sync}, {literal(self._name)}, {FORMAT}, 0, '', NULL, NULL)
                 ON CONFLICT DO NOTHING"""
             )
-            engine.execute(
-                f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
-                WHERE sync = {sync} AND (generation < {generation} OR run = {literal(run)})"""
-            )
-            self._check_latest(run)
+            self._claim(generation, run)
+
+    def _claim(self, generation: int, run: str) -> None:
+        self._engine.execute(
+            f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
+            WHERE sync = {literal(self._sync)} AND (generation < {generation} OR run = {literal(run)})"""
+        )
+        self._check_latest(run)
 
     def merge(
         self,
@@ -250,16 +253,21 @@ class WarehouseIds:
             AND l.hs_object_id IS NOT NULL AND l.outcome <> 'archived'"""
         )
 
-    def rename(self, new: WarehouseIds, run: str) -> None:
+    def rename(self, new: WarehouseIds, run: str, generation: int) -> None:
         """Give table and line of the register to another sync's name, within a transaction of the caller's.
 
-        A run of the former name that is at work finds no line of its own, and merges nothing.
+        An earlier run of the former name that is at work finds no line of its own, and merges nothing.
 
         Args:
             new: The ids table of the other name, which is not there.
             run: An id for this, as of a run.
+            generation: Of the rename, which is a run of the sync.
+
+        Raises:
+            Overtaken: A later run has claimed it.
         """
         engine, name, other = self._engine, self._name, new._name
+        self._claim(generation, run)
         registered = self.registered()
         assert registered is not None
         about = json.dumps({**registered.about, "sync": new._sync})

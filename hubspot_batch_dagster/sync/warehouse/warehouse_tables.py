@@ -47,7 +47,13 @@ class WarehouseTables(IdsElsewhere):
         with self._snapshot(pointer) as ids:
             return None if ids is None else ids.known(keys)
 
-    def rename(self, pointer: Pointer, new: str, run: str) -> str | None:
+    def latest(self, pointer: Pointer, new: str) -> int | None:
+        with open_engine(self.connection, memory=self._memory) as engine:
+            ids = _ids(engine, pointer)
+            found = ids.registered() or WarehouseIds(engine, ids.schema, new).registered()
+            return None if found is None else found.generation
+
+    def rename(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
         with open_engine(self.connection, memory=self._memory) as engine, engine.transaction():
             ids = _ids(engine, pointer)
             renamed, registered = WarehouseIds(engine, ids.schema, new), ids.registered()
@@ -60,7 +66,7 @@ class WarehouseTables(IdsElsewhere):
                     f"The table {renamed.table} of the warehouse is that of another sync {new!r}.",
                     remedy="Choose another name, or drop the table and its line in hubspot_syncs if nothing needs them.",
                 )
-            ids.rename(renamed, run)
+            ids.rename(renamed, run, generation)
             return renamed.table
 
     @contextmanager

@@ -146,8 +146,10 @@ def test_a_run_that_slept_while_its_sync_was_renamed_away_and_back_is_fenced() -
     asleep.begin("s", "one")
     asleep.intend("s", "one", intent("a"))
     others.begin("s", "two")
+    others.begin("other", "two")
     others.rename("s", "other", "two")
     others.begin("other", "three")
+    others.begin("s", "three")
     others.rename("other", "s", "three")
     others.begin("s", "four")
     others.conclude("s", "four", current=1, forget=True)
@@ -242,6 +244,7 @@ def test_a_rename_is_whole_whenever_it_is_killed(moment: str | None, monkeypatch
         journal.intend("old", "one", intent(name))
     journal.settle("old", "one", outcomes(intent("b")), intent_id="b")
     journal.begin("old", "move")
+    journal.begin("new", "move")
     log = journal._sync("old").log
     append: Callable[..., int] = log.append
 
@@ -258,11 +261,14 @@ def test_a_rename_is_whole_whenever_it_is_killed(moment: str | None, monkeypatch
         journal.rename("old", "new", "move")
     after = BucketJournal("memory://", objects=objects)
     there, gone = ("old", "new") if moment == "before the old name is given up" else ("new", "old")
-    assert after.generation(gone) is None
+    line = after.generation(gone)
+    assert line is None if gone == "old" else line is not None and line.current is None
+    assert after.open_intents(gone) == list(after.outcomes(gone)) == []
     assert [each.id for each in after.open_intents(there)] == ["a"]
     assert [each.keys for each in after.outcomes(there)] == [["b0", "b1"]]
     assert after.begin(there, "next").number == 3
     if there == "old":
+        after.begin("new", "next")
         after.rename("old", "new", "next")
         assert [each.id for each in after.open_intents("new")] == ["a"]
 

@@ -14,7 +14,8 @@ import pytest
 from bench.sync_bench import BY_EMAIL, COMPANIES, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync.state.store import KEEP_RUNS, Store
+from hubspot_batch_dagster.sync.state.kept_once import KEEP_RUNS
+from hubspot_batch_dagster.sync.state.store import Store
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_only_the_last_runs_are_kept(bench: Bench, remote: Bench, tmp_path: Path
             paths.append(store.put("sync", tmp_path / "table", "runs", f"{n:04d}", "ids.parquet"))
         with store.begin("sync", "run", on_overtaken=print) as begun:
             (tmp_path / "ids").write_text("x")
-            store.conclude("sync", "run", begun.number, tmp_path / "ids")
+            store.conclude("sync", "run", begun.number, tmp_path / "ids", number=begun.number)
         filesystem = fsspec.core.url_to_fs(paths[0])[0]
         assert [filesystem.exists(each) for each in paths] == [False] * 3 + [True] * KEEP_RUNS
 

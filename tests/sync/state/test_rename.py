@@ -269,7 +269,7 @@ def test_a_damaged_mark_of_a_rename_is_a_store_error(bench: Bench) -> None:
     rename_sync(bench.store, "a", "b", run=new_run_id())
     shutil.rmtree(bench.store.path("a"))
     shutil.copytree(kept, bench.store.path("a"))
-    (Path(bench.store.path("a")) / "in_progress.rename.json").write_bytes(b"\xff")
+    (Path(bench.store.path("a")) / "in_progress.rename-9.json").write_bytes(b"\xff")
     with pytest.raises(StoreError, match="is damaged") as caught:
         bench.run(firms(1), BY_KEY, "a")
     assert caught.value.remedy
