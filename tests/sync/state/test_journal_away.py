@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench.servers import Postgres, installed_binaries
-from bench.sync_bench import COMPANIES, Bench, firms
+from bench.sync_bench import COMPANIES, HASTY, Bench, firms, shown
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.emulator import Emulator
@@ -93,3 +94,27 @@ def test_a_postgres_that_stays_away_is_an_error_that_names_it_and_says_what_to_d
     assert caught.value.__cause__ is None
     server.up()
     journal.close()
+
+
+def test_a_postgres_that_stays_away_in_mid_run_ends_the_run_and_the_next_goes_on(
+    running: Emulator, server: Postgres, tmp_path: Path
+) -> None:
+    """The run names the journal and keeps what was answered; nothing is made twice."""
+    running.reset()
+    running.change(latency=0.1)
+    bench = Bench(running, tmp_path / "store", journal_url=server.url, patience=1.0)
+    watch = threading.Thread(target=lambda: (half_way(running), server.down()))
+    watch.start()
+    with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:
+        bench.run(firms(60), COMPANIES, "stays", batch_size=2)
+    watch.join(60)
+    running.change(latency=0.0)
+    assert "postgresql" in caught.value.message
+    made = running.books.created_count("companies")
+    assert 10 <= made < 60
+    server.up()
+    quick = replace(HASTY, index_lag=0.2)
+    assert sum(bench.run(firms(60), COMPANIES, "stays", retry_policy=quick).counts.values()) == 60
+    assert shown(bench.run(firms(60), COMPANIES, "stays", retry_policy=quick)) == {"unchanged": 60}
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(60)])
+    bench.close()

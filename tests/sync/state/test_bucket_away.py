@@ -1,0 +1,117 @@
+"""The bucket goes away, as journal and as the place of the ids tables: for a moment, and for good."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import fsspec
+import pytest
+from bench.door import Door
+from bench.servers import S3
+from bench.sync_bench import COMPANIES, Bench, firms, shown
+
+from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
+from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+
+N = 40
+NAMES = [f"Firm {i}" for i in range(N)]
+OVER = RetryPolicy(index_lag=0.2, certain_after=-5.0)
+
+
+@pytest.fixture
+def door(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """The way to an S3 server that this test may shut."""
+    made = Door(urlsplit(s3_server.environment["AWS_ENDPOINT_URL"]).port or 0)
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{made.port}")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    yield made
+    made.shut()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def in_bucket(like: Bench, s3_server: S3, patience: float) -> Bench:
+    return Bench(like.emulator, f"{s3_server.url}/{uuid4().hex}", patience=patience)
+
+
+def shut_at(door: Door, bench: Bench, made: int) -> threading.Thread:
+    """Shut the door once so many records are made."""
+
+    def watch() -> None:
+        while bench.emulator.books.created_count("companies") < made:
+            time.sleep(0.002)
+        door.shut()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def open_after(door: Door, seconds: float) -> None:
+    opening = threading.Timer(seconds, door.open)
+    opening.daemon = True
+    opening.start()
+
+
+def test_a_bucket_that_is_away_for_seconds_in_mid_run_stops_no_run(
+    bench: Bench, s3_server: S3, door: Door
+) -> None:
+    bench.emulator.change(latency=0.05)
+    mine = in_bucket(bench, s3_server, patience=60.0)
+    watch = shut_at(door, bench, 10)
+    back = threading.Thread(target=lambda: (watch.join(), open_after(door, 3.0)))
+    back.start()
+    result = mine.run(firms(N), COMPANIES, batch_size=2)
+    back.join()
+    assert shown(result) == {"created": N}
+    assert bench.once_each("companies", "name", NAMES)
+    mine.close()
+
+
+@pytest.mark.parametrize("step", ["put", "copy", "read", "exists", "names", "local_copy", "opened"])
+def test_a_file_system_that_is_away_for_seconds_stops_no_run(
+    bench: Bench, s3_server: S3, door: Door, step: str
+) -> None:
+    """It goes away before each kind of thing that a run asks of it."""
+    mine = in_bucket(bench, s3_server, patience=60.0)
+    assert shown(mine.run(firms(3), COMPANIES)) == {"created": 3}
+    function, away = getattr(mine.store.files, step), threading.Event()
+
+    def goes_away(*given: object) -> object:
+        if not away.is_set():
+            away.set()
+            door.shut()
+            open_after(door, 6.0)
+        return function(*given)
+
+    setattr(mine.store.files, step, goes_away)
+    assert shown(mine.run(firms(5), COMPANIES)) == {"unchanged": 3, "created": 2}
+    assert away.is_set()
+    mine.close()
+
+
+def test_a_bucket_that_stays_away_ends_the_run_with_its_name_and_the_next_run_goes_on(
+    bench: Bench, s3_server: S3, door: Door
+) -> None:
+    """What was answered is kept: nothing is made twice."""
+    bench.emulator.change(latency=0.05)
+    mine = in_bucket(bench, s3_server, patience=1.0)
+    watch = shut_at(door, bench, 10)
+    with pytest.raises(StoreError, match="does not answer, and was waited for") as caught:
+        mine.run(firms(N), COMPANIES, batch_size=2)
+    watch.join()
+    assert isinstance(caught.value, HubSpotError)
+    assert str(mine.root) in caught.value.message
+    assert "run again" in caught.value.remedy
+    made = bench.emulator.books.created_count("companies")
+    assert 10 <= made < N
+    door.open()
+    assert sum(shown(mine.run(firms(N), COMPANIES, batch_size=2, retry_policy=OVER)).values()) == N
+    assert shown(mine.run(firms(N), COMPANIES, retry_policy=OVER)) == {"unchanged": N}
+    assert bench.once_each("companies", "name", NAMES)
+    mine.close()
