@@ -14,6 +14,7 @@ from hubspot_batch_dagster.table.kernels import Array
 from hubspot_batch_dagster.table.mixed import is_mixed, is_unreadable
 from hubspot_batch_dagster.table.plain import plain_array, plain_type
 from hubspot_batch_dagster.table.rows import open_rows
+from hubspot_batch_dagster.table.soundness import sound
 from hubspot_batch_dagster.table.values import encoder_for
 
 
@@ -68,15 +69,34 @@ def _storable_type(field: pa.Field[Any]) -> pa.DataType:
     kind = field.type
     if is_mixed(kind) or is_unreadable(kind):
         return pa.string()
-    if pa.types.is_interval(kind):
+    if _has_interval(kind):
         raise TableError(
             f"Column '{field.name}' is of type {kind}, which Parquet does not have.",
             column=field.name,
             remedy="Cast it to a duration or to text.",
         )
-    if pa.types.is_dictionary(kind) and _is_view(kind.value_type):
-        return pa.dictionary(kind.index_type, pa.large_string(), kind.ordered)
+    if pa.types.is_dictionary(kind):
+        if _is_view(kind.value_type):
+            return pa.dictionary(kind.index_type, pa.large_string(), kind.ordered)
+        return kind if _is_dictionary_of_parquet(kind) else _storable_type(field.with_type(kind.value_type))
+    if pa.types.is_decimal(kind) and kind.scale < 0:
+        return pa.decimal256(kind.precision - kind.scale, 0)
     return plain_type(kind) if _needs_unwrapping(kind) else kind
+
+
+def _has_interval(kind: pa.DataType) -> bool:
+    if pa.types.is_interval(kind):
+        return True
+    return any(_has_interval(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _is_dictionary_of_parquet(kind: pa.DictionaryType[Any, Any, Any]) -> bool:
+    """Whether a dictionary comes back as it was: of durations the numbers alone would, and of extensions nothing."""
+    types, of = pa.types, kind.value_type
+    known = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
+    return any(is_known(of) for is_known in (*known, types.is_date32, types.is_timestamp)) or (
+        types.is_decimal(of) and of.scale >= 0
+    )
 
 
 def _needs_unwrapping(kind: pa.DataType) -> bool:
@@ -94,19 +114,49 @@ def _is_view(kind: pa.DataType) -> bool:
 
 def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
     kind = field.type
+    if pa.types.is_date64(array.type) and plain_array(array, pa.date32()).type != pa.date32():
+        raise TableError(
+            f"Column '{field.name}' has dates with a time, which Parquet does not keep.",
+            column=field.name,
+            row=row,
+            remedy="Cast it to a timestamp.",
+        )
+    if is_mixed(array.type) or is_unreadable(array.type):
+        return _as_text(plain_array(array, array.type), field.name, row)
+    if pa.types.is_dictionary(array.type):
+        coded = cast("Any", array)
+        _refuse_beyond(coded.dictionary, field.name, row)
+        if coded.dictionary.null_count or not pa.types.is_dictionary(kind):
+            array = coded.dictionary.take(coded.indices)
+            if pa.types.is_dictionary(kind):
+                array = (
+                    cast("Any", array)
+                    .dictionary_encode()
+                    .cast(pa.dictionary(kind.index_type, coded.type.value_type, kind.ordered))
+                )
+    _refuse_beyond(array, field.name, row)
     if array.type == kind:
         return array
-    if is_mixed(array.type) or is_unreadable(array.type):
-        return _as_text(array, field.name, row)
     if pa.types.is_dictionary(kind) and pa.types.is_dictionary(array.type):
         coded = cast("Any", array)
         values = plain_array(coded.dictionary, pa.string()).cast(pa.large_string())
         found = cast("Any", pa.DictionaryArray).from_arrays(coded.indices, values, ordered=kind.ordered)
         return cast("Array", found)
     plain = plain_array(array, plain_type(array.type))
+    if pa.types.is_decimal(plain.type) and pa.types.is_decimal(kind) and plain.type.scale < 0:
+        plain = plain.cast(kind)
     if plain.type == kind:
         return plain
     return _of_the_first_type(plain, field, row)
+
+
+def _refuse_beyond(array: Array, name: str, row: int) -> None:
+    """Parquet would cut a decimal of more digits than its type has."""
+    kind = array.type.value_type if pa.types.is_list(array.type) else array.type
+    if pa.types.is_decimal(kind):
+        checked = sound(array)
+        if is_mixed(checked.type) or is_unreadable(checked.type):
+            _as_text(checked, name, row)
 
 
 def _as_text(array: Array, name: str, row: int) -> Array:
