@@ -81,6 +81,10 @@ def _storable_type(field: pa.Field[Any]) -> pa.DataType:
         return kind if _is_dictionary_of_parquet(kind) else _storable_type(field.with_type(kind.value_type))
     if pa.types.is_decimal(kind) and kind.scale < 0:
         return pa.decimal256(kind.precision - kind.scale, 0)
+    if (
+        pa.types.is_decimal(kind) and kind.bit_width < pa.decimal128(1).bit_width
+    ):  # pyarrow 19 does not write them
+        return pa.decimal128(kind.precision, kind.scale)
     return plain_type(kind) if _needs_unwrapping(kind) else kind
 
 
@@ -101,11 +105,15 @@ def _is_dictionary_of_parquet(kind: pa.DictionaryType[Any, Any, Any]) -> bool:
 
 def _needs_unwrapping(kind: pa.DataType) -> bool:
     """Whether a type holds, at some depth, one that Parquet's writer does not know."""
-    if pa.types.is_run_end_encoded(kind) or _is_view(kind):
+    if pa.types.is_run_end_encoded(kind) or _is_view(kind) or _is_list_view(kind):
         return True
     if pa.types.is_dictionary(kind):
         return _is_view(kind.value_type)
     return any(_needs_unwrapping(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _is_list_view(kind: pa.DataType) -> bool:
+    return pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
 
 
 def _is_view(kind: pa.DataType) -> bool:
@@ -143,10 +151,10 @@ def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
         found = cast("Any", pa.DictionaryArray).from_arrays(coded.indices, values, ordered=kind.ordered)
         return cast("Array", found)
     plain = plain_array(array, plain_type(array.type))
-    if pa.types.is_decimal(plain.type) and pa.types.is_decimal(kind) and plain.type.scale < 0:
-        plain = plain.cast(kind)
     if plain.type == kind:
         return plain
+    if pa.types.is_decimal(plain.type) and _storable_type(pa.field("", plain.type)) == kind:
+        return plain.cast(kind)  # the wider type that was chosen for it
     return _of_the_first_type(plain, field, row)
 
 

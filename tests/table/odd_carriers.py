@@ -397,7 +397,6 @@ POLARS = (
     ),
     ("List of Float32", "pl.Series([[0.1]], dtype=pl.List(pl.Float32))", "0.1"),
     ("List of Decimal", "pl.Series([[Decimal('1.50')]])", "1.50"),
-    ("List of Enum", "pl.Series([['a']], dtype=pl.List(pl.Enum(['b', 'a'])))", "a"),
     ("List of Duration", "pl.Series([[dt.timedelta(1)]])", UNSUPPORTED),
     ("List of Struct", "pl.Series([[{'a': 1}]])", UNSUPPORTED),
     ("Array, empty", "pl.Series([None], dtype=pl.Array(pl.Int64, 2))", None),

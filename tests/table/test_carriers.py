@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from carriers import CARRIERS, CODES, Carrier
@@ -54,7 +55,7 @@ def test_what_is_stored_in_a_parquet_file_is_sent_as_it_would_have_been_or_refus
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for each in CARRIERS:
-            if each.library == library and is_known(each):
+            if each.library == library and is_known(each) and not is_unreadable_there(each):
                 found = stored(each)
                 if found != each.expected and not (found == "refused" and is_refused_there(each)):
                     changed[each.kind, each.given] = found
@@ -75,6 +76,11 @@ def stored(carrier: Carrier) -> str | None:
     file.seek(0)
     encoded = encode(pq.read_table(file), LAYOUT)
     return encoded.rejected["code"][0].as_py() if encoded.rejected.num_rows else sent(encoded)[0]
+
+
+def is_unreadable_there(carrier: Carrier) -> bool:
+    """pyarrow 19 fails at an empty list of a fixed size in a file."""
+    return carrier.kind in ("fixed_size_list, empty", "Array, empty") and pa.__version__.startswith("19.")
 
 
 def is_refused_there(carrier: Carrier) -> bool:

@@ -74,7 +74,10 @@ MIXED = {
     "integers of any width": ([2**64 - 1, -1, 2**80], [str(2**64 - 1), "-1", str(2**80)]),
     "wide integer and float": ([2**53 + 1, 0.5], ["9007199254740993", "0.5"]),
     "uuid and text": ([uuid.UUID(int=5), "x"], ["00000000-0000-0000-0000-000000000005", "x"]),
-    "all that is empty": ([None, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), 1], [None] * 5 + ["1"]),
+    "all that is empty": (
+        [None, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "ns"), 1],
+        [None] * 5 + ["1"],
+    ),
     "text among enums of text": ([Size.LARGE, "s"], ["large", "s"]),
     "NumPy's own": (
         [np.int64(7), np.bool_(True), np.str_("t"), np.datetime64("2024-01-02"), np.array(["a", "b"])],
