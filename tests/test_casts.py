@@ -65,6 +65,7 @@ CASTS: dict[str, str] = {
     """,
     "a number of our own or of a setting: a count, a position, a version, a moment of the run; no cell": """
         component/source.py Cursor.over: int(found[1])
+        sync/associations/association_files.py planned_rows: int(n)
         sync/associations/association_files.py write_rows: int(n)
         sync/associations/association_table.py AssociationTable.counts: int(n)
         sync/changed_rows.py _moment: int(said)
@@ -110,9 +111,10 @@ CASTS: dict[str, str] = {
         table/text.py timestamp_text: millis.view(pa.timestamp('ms')).cast(pa.string())
     """,
     "a wider type: it holds every value of the narrower one": """
-        sync/associations/key_lookup.py _flat: pc.list_parent_indices(array).cast(pa.int64())
         sync/staging/spill_file.py SpillFile.joined: int(pc.sum(pc.cast(pc.less_equal(waiting.column('row'), last), pa.int64())).as_py() or 0)
         sync/staging/spill_file.py SpillFile.joined: pc.cast(pc.less_equal(waiting.column('row'), last), pa.int64())
+        table/elements.py _of_parts: pc.array_sort_indices(order).cast(pa.int64())
+        table/elements.py elements_of: pc.list_parent_indices(array).cast(pa.int64())
         table/kernels.py floor_divided: below.cast(array.type)
     """,
     "asked before, or held against the original after: only what is the same value is taken": """
@@ -131,8 +133,8 @@ CASTS: dict[str, str] = {
         table/soundness.py _is_sound: int(''.join(map(str, least.as_tuple().digits)))
     """,
     "no batch is over 64 MB, and no year outside 1 to 9999: they fit": """
-        sync/associations/key_lookup.py _regrouped: pc.cumulative_sum(lengths).cast(pa.int32())
         table/dates.py _midnights: days.cast(pa.int32())
+        table/elements.py Elements.in_lists: pc.cumulative_sum(self.lengths).cast(pa.int32())
         table/text.py _regrouped: pc.cumulative_sum(lengths).cast(pa.int32())
     """,
     "the same bits as another type of the same width, where it is known what they count": """
