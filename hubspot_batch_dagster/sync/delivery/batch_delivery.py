@@ -329,8 +329,10 @@ class BatchDelivery(BatchLookup):
         if about is TrialResult.ROWS and len(rows) == 1:
             return True
         under_way = [row for row in rows if self.states[row] in UNDER_WAY]
-        if about is TrialResult.RUN:  # of a 409 too: the first row was in the way, so none was written
-            self.states.happens(Event.NOT_CARRIED_OUT, under_way)
+        if about is TrialResult.RUN:
+            # A 409 may have written the rows before the one that was in the way.
+            certain = not isinstance(error, Conflict) or len(rows) == 1 or rows[0] in self.alone
+            self._refused_with_the_run(under_way, certain=certain)
             self.requester.stop.set(about_the_run(error))
         else:
             self._no_success(error, under_way)
@@ -343,7 +345,7 @@ class BatchDelivery(BatchLookup):
         untried = rows[:: max(1, len(rows) // MOST_ALONE)] if len(rows) > 1 else []
         trials.join(words, id(self), alone=not untried)
         while (about := trials.about(words, id(self), more=bool(untried), stop=stop)) is TrialResult.TRY:
-            row, self.trying = untried.pop(), words
+            row, self.trying = untried.pop(0), words
             self.states.happens(Event.NOT_CARRIED_OUT, [row] if self.states[row] in UNDER_WAY else [])
             try:
                 self._send(Group([row]))

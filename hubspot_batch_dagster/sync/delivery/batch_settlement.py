@@ -15,6 +15,8 @@ from hubspot_batch_dagster.sync.delivery.row_states import Event, Kind, RowState
 
 LOST = "The answer was lost; the next run sends the row again."
 
+DOUBTED = "HubSpot refused its batch with a 409, which does not say whether other rows were written; the next run sends the row again."
+
 UNDER_WAY = (State.SENT, State.RESENT)
 
 
@@ -37,6 +39,7 @@ class BatchSettlement:
         self.states = RowStates([self._kind(i) for i in range(len(batch))], self.before)
         self.stale: dict[int, str | None] = {}
         self.at_large = False
+        self.doubt = LOST
         self.mark = 0
         self.refused: set[int] = set()
         self.delivery = DeliveredBatch()
@@ -69,6 +72,12 @@ class BatchSettlement:
         self._record(outcomes, self._left())
         self.delivery.outcomes.append(outcomes)
 
+    def _refused_with_the_run(self, rows: list[int], *, certain: bool) -> None:
+        """HubSpot refuses every row of the run. These were not written, or (not ``certain``) perhaps were."""
+        if not certain:
+            self.doubt = DOUBTED
+        self.states.happens(Event.NOT_CARRIED_OUT if certain else Event.CONFLICT, rows)
+
     def _left(self) -> Intent | None:
         """What the journal must still know of the batch: the open rows, and all of them while a request without an answer is at large."""
         unsettled = self.states.unsettled()
@@ -95,7 +104,7 @@ class BatchSettlement:
             return
         unknown = self.states.those(State.UNKNOWN)
         ids = self.batch.ids if self.batch.action == "archive" else [None] * len(self.batch)
-        verdicts = {row: Verdict(outcome="unknown", id=ids[row], message=LOST) for row in unknown}
+        verdicts = {row: Verdict(outcome="unknown", id=ids[row], message=self.doubt) for row in unknown}
         outcomes = outcomes_of(self.batch, verdicts, self.sender.clock())
         self._record(outcomes, replace(self.intent, settled=True) if self.at_large else None)
         if unknown:

@@ -2,7 +2,8 @@
 
 A missing permission or a property that was deleted meanwhile makes HubSpot refuse every batch, in words that name no row.
 Halving all of them would cost two requests for each row, and remember the refusal against rows that are fine. So single
-rows of the refused batches are sent, one after the other, while the batches that got the same words wait.
+rows of the refused batches are sent, one after the other, while the batches that got the same words wait. Creates, updates and archives
+are refused apart, and have trials of their own; one of these is on at a time, for the first that is about the run ends all of them.
 """
 
 from __future__ import annotations
@@ -152,9 +153,11 @@ class RefusalTrials:
             trial = self._trials[words]
             if not more and batch in trial.waiting:
                 trial.waiting.remove(batch)
-            while trial.decided is None and not stop:
-                enough = trial.alone >= max(2, min(MOST_ALONE, MOST_REQUESTS + 1 - trial.batches))
-                if not trial.trying and (enough or not trial.waiting):
+            while trial.decided is None and not stop and not self._over:
+                enough = trial.alone >= max(2, min(MOST_ALONE, MOST_REQUESTS + 1 - self._refused))
+                if not self._is_next(trial):
+                    self._changed.wait(_LOOK)
+                elif not trial.trying and (enough or not trial.waiting):
                     if trial.alone < 2:
                         return (
                             TrialResult.ROWS
@@ -167,6 +170,20 @@ class RefusalTrials:
                 else:
                     self._changed.wait(_LOOK)
             return trial.decided or TrialResult.RUN
+
+    @property
+    def _over(self) -> bool:
+        """Whether a refusal is known to be about the run, which is about to stop."""
+        return any(each.decided is TrialResult.RUN for each in self._trials.values())
+
+    @property
+    def _refused(self) -> int:
+        """The batches whose refusals may be about the run."""
+        return sum(each.batches for each in self._trials.values() if each.decided is not TrialResult.ROWS)
+
+    def _is_next(self, trial: _Trial) -> bool:
+        """Whether no earlier trial is on."""
+        return not any(each.is_on and each.number < trial.number for each in self._trials.values())
 
     def tried(self, words: str, *, same: bool) -> None:
         """A row was sent alone; ``same`` if it was refused in the same words."""
@@ -182,7 +199,7 @@ class RefusalTrials:
         """Wait while a trial is on: what leaves meanwhile may be refused like the others."""
         if self._trials:
             with self._changed:
-                while not stop and any(each.is_on for each in self._trials.values()):
+                while not stop and (self._over or any(each.is_on for each in self._trials.values())):
                     self._changed.wait(_LOOK)
 
     def _decide(self, trial: _Trial, about: TrialResult) -> None:

@@ -15,8 +15,8 @@ twice is impossible.** ``LEAVES`` is possible from ``READY``, where HubSpot cert
 
 A 409 for a whole batch of creates is a case of its own: HubSpot has answered, so it will do nothing more, but what it wrote
 before the conflict is not documented. The rows are ``EXAMINED``: those whose records are not there were not made. Where an
-earlier request of a row is in doubt, it stays so. And where HubSpot refuses every row in the same words, the first row of a batch was
-in the way already: nothing of it was written.
+earlier request of a row is in doubt, it stays so. And where HubSpot refuses every row in the same words, and the first row of a batch
+alone too, that row was in the way already: nothing of the batch was written.
 
 A row ends in one of five ways: it has its outcome (``SETTLED``); it is sent in another way, with an intent of its own
 (``HANDED_BACK``); it was certainly not written (``UNSENT``); it was perhaps written, and the next run sends it again

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, CONTACTS, HASTY, QUICK, Bench, firms, people, shown
+from bench.sync_bench import (
+    BY_EMAIL,
+    BY_KEY,
+    COMPANIES,
+    CONTACTS,
+    HASTY,
+    QUICK,
+    Bench,
+    firms,
+    lines,
+    people,
+    shown,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +130,58 @@ def test_a_409_of_every_row_that_names_nothing_is_about_the_run_too(
     assert again.counts["rejected"] == again.counts["unknown"] == 0
     kind = "companies" if operation is COMPANIES else "contacts"
     assert len(bench.emulator.records(kind)) == rows
+
+
+@pytest.mark.parametrize("rows", [250, 550, 650])
+def test_a_refusal_of_creates_updates_and_archives_alike_costs_no_more_than_that_of_one_of_them(
+    bench: Bench, rows: int
+) -> None:
+    """Each of the three was tried for itself, at once, and the run cost up to 8 requests for each."""
+    operation = replace(BY_KEY, when_gone="archive", max_gone=1.0)
+    bench.run(firms(rows), operation)
+    changed = [{**each, "city": "Bonn"} for each in firms(rows // 2, rows // 4)] + firms(rows // 2, rows)
+    before = bench.writes()
+    bench.emulator.faults.add(
+        Fault.invalid_batch("The app lacks a permission.", operation="create|update|archive")
+    )
+    result = bench.run(changed, operation)
+    assert result.counts["unsent"] == len(changed)
+    assert "lacks a permission" in str(result.stopped)
+    batches = 2 * (-(-(rows // 2) // 100)) + -(-(rows - rows // 2) // 100)
+    assert bench.writes() - before <= max(batches, 1 + MOST_REQUESTS)
+    bench.emulator.faults.clear()
+    again = bench.run(changed, operation)
+    assert again.counts["created"] + again.counts["updated"] == len(changed)
+    assert again.counts["archived"] == rows - rows // 2
+
+
+@pytest.mark.parametrize("wrote", [False, True])
+@pytest.mark.parametrize(
+    "fine", [0, 4, 70], ids=["in the first batch", "inside a batch", "in the last batch"]
+)
+def test_a_409_of_every_row_that_is_tried_leaves_no_row_unsent_that_hubspot_wrote(
+    bench: Bench, wrote: bool, fine: int
+) -> None:
+    """Whether a 409 wrote the rows before the one in the way is not documented: the emulator does either."""
+    bench.emulator.change(
+        conflict_with_trace_ids="409", conflict_names_id=False, conflict_commits_rows_before=wrote
+    )
+    bench.emulator.add_property("contacts", "ext", unique=True)
+    rows = [{"ext": f"e{i}", "email": f"p{i}@x.org"} for i in range(80)]
+    others = bench.seed_old(
+        "contacts", [{"email": each["email"]} for each in rows if each["ext"] != f"e{fine}"]
+    )
+    operation = Upsert("contacts", id_property="ext", properties=["ext", "email"])
+    result = bench.run(rows, operation, batch_size=10)
+    mine = {each.get("ext") for each in bench.emulator.records("contacts").values()} - {None}
+    outcomes = {each["ext"]: each for each in lines(result)}
+    assert not [each for each in mine if outcomes[str(each)]["outcome"] in ("unsent", "rejected")]
+    assert all(each["error_message"] for each in outcomes.values() if each["outcome"] == "unknown")
+    bench.client.batch_archive("contacts", others)
+    for _ in range(2):  # of the refused ones as many as a run may look at again
+        again = bench.run(rows, operation, full_refresh=True)
+    assert again.counts["updated"] == 80
+    assert bench.once_each("contacts", "ext", [f"e{i}" for i in range(80)])
 
 
 @pytest.mark.parametrize("operation", [COMPANIES, CONTACTS, BY_EMAIL], ids=["bare", "unique", "upsert"])
