@@ -191,6 +191,7 @@ def _methods(session: HubSpotSession, resource: HubSpotResource) -> dict[str, Ca
             found[f"{of}.{name}"] = Called(getattr(type(owner), name), getattr(owner, name), given)
     client = session.client
     given = {
+        "type_of": {"kind": "companies"},
         "batch_create": {"kind": "companies", "inputs": [{"properties": {}}]},
         "batch_update": {"kind": "companies", "inputs": [{"id": first, "properties": {}}]},
         "batch_upsert": {"kind": "contacts", "inputs": [{"id": "a@b.co", "idProperty": "email", "properties": {}}]},

@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "auth",
         "transport",
         "exchange",
-        "departure endpoints",
+        "custom_objects departure endpoints",
         "answers arguments association_types object_types rate_limit search",
         "associations batch_results definitions errors",
         "response_errors",

@@ -35,13 +35,13 @@ from hubspot_batch_dagster.api.definitions import (
     Sensitivity,
 )
 from hubspot_batch_dagster.api.endpoints import (
+    AssociationKind,
     Endpoint,
     ObjectType,
     association_endpoint,
     associations_path,
     definition_path,
     endpoint,
-    object_type,
     search_endpoint,
 )
 from hubspot_batch_dagster.api.errors import InputError
@@ -64,7 +64,7 @@ OWNERS_PER_PAGE = 500
 MOST_PAGES_OF_OWNERS = 200
 
 Type = str | ObjectType
-"""An object type, as `endpoints.object_type` takes it."""
+"""An object type, as `endpoints.object_type` takes it: a custom object by its id (`2-123`), by `p123_cars`, `p_cars` or `cars`."""
 
 
 class HubSpotClient(Connection):
@@ -100,6 +100,11 @@ class HubSpotClient(Connection):
         self.close()
 
     @checked
+    def type_of(self, kind: Type) -> ObjectType:
+        """The object type that a name stands for; a custom object has its type id, once :meth:`schemas` was read."""
+        return self._custom_objects.resolve(kind)
+
+    @checked
     def batch_create(self, kind: Type, inputs: Iterable[CreateInput | Mapping[str, Any]]) -> BatchAnswer:
         """Make up to 100 records.
 
@@ -111,12 +116,16 @@ class HubSpotClient(Connection):
             ResponseError: HubSpot refused the whole batch.
             TransportError: No whole answer.
         """
-        return self._batch(endpoint(kind, "create", self.version), CreateInput, inputs, BatchAnswer)
+        return self._batch(
+            endpoint(self.type_of(kind), "create", self.version), CreateInput, inputs, BatchAnswer
+        )
 
     @checked
     def batch_update(self, kind: Type, inputs: Iterable[UpdateInput | Mapping[str, Any]]) -> BatchAnswer:
         """Change up to 100 records, by record id or by a unique property. Raises as `batch_create` does."""
-        return self._batch(endpoint(kind, "update", self.version), UpdateInput, inputs, BatchAnswer)
+        return self._batch(
+            endpoint(self.type_of(kind), "update", self.version), UpdateInput, inputs, BatchAnswer
+        )
 
     @checked
     def batch_upsert(self, kind: Type, inputs: Iterable[UpsertInput | Mapping[str, Any]]) -> BatchAnswer:
@@ -124,7 +133,9 @@ class HubSpotClient(Connection):
 
         Each result says in `new` which it was. Raises as `batch_create` does.
         """
-        return self._batch(endpoint(kind, "upsert", self.version), UpsertInput, inputs, BatchAnswer)
+        return self._batch(
+            endpoint(self.type_of(kind), "upsert", self.version), UpsertInput, inputs, BatchAnswer
+        )
 
     @checked
     def batch_read(
@@ -147,7 +158,7 @@ class HubSpotClient(Connection):
             id_property: A unique property that the ids are values of.
             archived: Read archived records instead of live ones.
         """
-        found = endpoint(kind, "read", self.version, with_history=bool(properties_with_history))
+        found = endpoint(self.type_of(kind), "read", self.version, with_history=bool(properties_with_history))
         inputs = self._checked(found, ObjectId, map(_as_id_input, ids))
         request = ReadRequest(
             inputs=inputs,
@@ -162,7 +173,7 @@ class HubSpotClient(Connection):
     @checked
     def batch_archive(self, kind: Type, ids: Iterable[str | int | ArchiveInput | Mapping[str, Any]]) -> None:
         """Archive up to 100 records by record id. HubSpot does not say which of them existed."""
-        found = endpoint(kind, "archive", self.version)
+        found = endpoint(self.type_of(kind), "archive", self.version)
         self.send(found, _body(self._checked(found, ArchiveInput, map(_as_id_input, ids))))
 
     @checked
@@ -172,14 +183,14 @@ class HubSpotClient(Connection):
         Search has a limit of its own, 5 requests a second for the whole account.
         """
         body = as_model(SearchRequest, request).to_json()
-        return self.send(search_endpoint(kind, self.version), body).read(SearchAnswer)
+        return self.send(search_endpoint(self.type_of(kind), self.version), body).read(SearchAnswer)
 
     @checked
     def association_batch_create(
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
     ) -> CreatedAnswer:
         """Associate up to 2,000 pairs with labels. The labels replace those that the pairs had; repeatable."""
-        found = association_endpoint(from_type, to_type, "create", self.version)
+        found = self._between(from_type, to_type, "create")
         return self._batch(found, AssociationInput, inputs, CreatedAnswer)
 
     @checked
@@ -187,7 +198,7 @@ class HubSpotClient(Connection):
         self, from_type: Type, to_type: Type, inputs: Iterable[DefaultAssociationInput | Mapping[str, Any]]
     ) -> DefaultAnswer:
         """Associate up to 2,000 pairs without a label. Repeatable; the answer has each pair once per direction."""
-        found = association_endpoint(from_type, to_type, "default", self.version)
+        found = self._between(from_type, to_type, "default")
         return self._batch(found, DefaultAssociationInput, inputs, DefaultAnswer)
 
     @checked
@@ -198,7 +209,7 @@ class HubSpotClient(Connection):
         inputs: Iterable[str | int | AssociationReadInput | Mapping[str, Any]],
     ) -> ReadAnswer:
         """What up to 1,000 records are associated with; plain ids will do. Long lists go on with `after`."""
-        found = association_endpoint(from_type, to_type, "read", self.version)
+        found = self._between(from_type, to_type, "read")
         return self._batch(found, AssociationReadInput, map(_as_id_input, inputs), ReadAnswer)
 
     @checked
@@ -206,7 +217,7 @@ class HubSpotClient(Connection):
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationArchiveInput | Mapping[str, Any]]
     ) -> ArchiveAnswer:
         """Remove every association between up to 100 records and those named with each of them."""
-        found = association_endpoint(from_type, to_type, "archive", self.version)
+        found = self._between(from_type, to_type, "archive")
         return self._batch(found, AssociationArchiveInput, inputs, ArchiveAnswer)
 
     @checked
@@ -214,13 +225,13 @@ class HubSpotClient(Connection):
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
     ) -> ArchiveAnswer:
         """Take some labels from up to 100 pairs; the pairs stay associated by the others."""
-        found = association_endpoint(from_type, to_type, "labels_archive", self.version)
+        found = self._between(from_type, to_type, "labels_archive")
         return self._batch(found, AssociationInput, inputs, ArchiveAnswer)
 
     @checked
     def association_labels(self, from_type: Type, to_type: Type) -> list[LabelDefinition]:
         """What an association from one type to the other can mean, with the numbers of this direction."""
-        path = associations_path(from_type, to_type, self.version)
+        path = associations_path(self.type_of(from_type), self.type_of(to_type), self.version)
         return results_of(self.get(f"{path}/labels"), LabelDefinition)
 
     @checked
@@ -237,7 +248,7 @@ class HubSpotClient(Connection):
         Raises:
             MissingScopes: The token may not read properties, or not the sensitive ones.
         """
-        path = definition_path("properties", self.version, object_type(kind).segment)
+        path = definition_path("properties", self.version, self.type_of(kind).segment)
         query = {"archived": archived or None, "dataSensitivity": sensitivity}
         return results_of(self.get(path, query), PropertyDefinition)
 
@@ -250,7 +261,7 @@ class HubSpotClient(Connection):
         Raises:
             Conflict: There is one of that name. An archived one comes back instead, with its old type.
         """
-        path = definition_path("properties", self.version, object_type(kind).segment)
+        path = definition_path("properties", self.version, self.type_of(kind).segment)
         return self._post(path, as_model(PropertyCreate, definition).to_json(), PropertyDefinition)
 
     @checked
@@ -258,21 +269,27 @@ class HubSpotClient(Connection):
         self, kind: Type, definitions: Iterable[PropertyCreate | Mapping[str, Any]]
     ) -> PropertyBatchAnswer:
         """Make up to 100 properties; those that exist already are in `errors`."""
-        path = definition_path("properties", self.version, f"{object_type(kind).segment}/batch/create")
+        path = definition_path("properties", self.version, f"{self.type_of(kind).segment}/batch/create")
         return self._batch(
             Endpoint(path, "property_create"), PropertyCreate, definitions, PropertyBatchAnswer
         )
 
     @checked
     def schemas(self, *, archived: bool = False) -> list[ObjectSchema]:
-        """The portal's custom object types, with their properties and associations."""
+        """The portal's custom object types, with their properties and associations.
+
+        From then on requests about them have the type id in their path, by whichever name they are asked for.
+        """
         path = definition_path("crm-object-schemas", self.version, "schemas")
-        return results_of(self.get(path, {"archived": archived or None}), ObjectSchema)
+        found = results_of(self.get(path, {"archived": archived or None}), ObjectSchema)
+        if not archived:
+            self._custom_objects.learn(found)
+        return found
 
     @checked
     def pipelines(self, kind: Type) -> list[Pipeline]:
         """The pipelines of an object type, with their stages."""
-        path = definition_path("pipelines", self.version, object_type(kind).segment)
+        path = definition_path("pipelines", self.version, self.type_of(kind).segment)
         return results_of(self.get(path), Pipeline)
 
     @checked
@@ -314,6 +331,9 @@ class HubSpotClient(Connection):
         """How much of the day's requests is used. OAuth apps have no daily limit and get no line."""
         path = definition_path("account-info", self.version, "api-usage/daily/private-apps")
         return results_of(self.get(path), DailyUsage)
+
+    def _between(self, from_type: Type, to_type: Type, kind: AssociationKind) -> Endpoint:
+        return association_endpoint(self.type_of(from_type), self.type_of(to_type), kind, self.version)
 
     def _post(self, path: str, body: bytes, model: type[M]) -> M:
         return self._request("POST", path, body, "burst", (200, 201)).read(model)

@@ -14,6 +14,7 @@ from hubspot_batch_dagster.api.answers import error_from_answer, shorten
 from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
 from hubspot_batch_dagster.api.bodies import Received
+from hubspot_batch_dagster.api.custom_objects import CustomObjects
 from hubspot_batch_dagster.api.departure import Departure, LeaveBy
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION, Endpoint, check_version
 from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InputError, NotSent
@@ -115,6 +116,7 @@ class Connection:
             AccessToken(access_token) if isinstance(access_token, str) else access_token
         )
         self._clock = ServerClock()
+        self._custom_objects = CustomObjects()
         self._transport = Transport(
             base_url, timeout=timeout, pool_size=pool_size, trust_env=trust_env, allow_http=allow_http
         )

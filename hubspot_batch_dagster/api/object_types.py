@@ -211,9 +211,19 @@ _TYPE_ID = re.compile(r"\d+-\d+")
 _FULL_NAME = re.compile(r"p\d*_.+")
 
 
+def is_type_id(name: str) -> bool:
+    """Whether a name is an id such as `0-1` or `2-123`."""
+    return _TYPE_ID.fullmatch(name) is not None
+
+
+def same_type(one: str, other: str) -> bool:
+    """Whether two names stand for one object type, as far as it is seen without its portal: `cars` and `p_cars` do."""
+    return one == other or object_type(one).segment.lower() == object_type(other).segment.lower()
+
+
 def _path_name(custom: str) -> str:
     """Spell a custom object as HubSpot's paths take it; its name alone is a 400 since 2025-04-29."""
-    return custom if _TYPE_ID.fullmatch(custom) or _FULL_NAME.fullmatch(custom) else f"p_{custom}"
+    return custom if is_type_id(custom) or _FULL_NAME.fullmatch(custom) else f"p_{custom}"
 
 
 def object_type(name: str | ObjectType) -> ObjectType:
@@ -222,7 +232,8 @@ def object_type(name: str | ObjectType) -> ObjectType:
     Args:
         name: A built-in type by plural or singular name in any case (`contacts`, `Line Item`) or by its id (`0-1`); a
             custom object by id (`2-123`), fully qualified name (`p123_cars`), `p_cars` or bare name (`cars`), for
-            which `p_cars` goes into paths: HubSpot refuses the bare name there.
+            which `p_cars` goes into paths: HubSpot refuses the bare name there. A client that has read the portal's
+            schemas has the id go into paths, whichever of them is given.
 
     Returns:
         The type. What the table does not know is taken for a custom object with every operation in every version:
@@ -251,7 +262,7 @@ def object_type(name: str | ObjectType) -> ObjectType:
     return ObjectType(
         name=given,
         singular=given,
-        type_id=given if _TYPE_ID.fullmatch(given) else "",
+        type_id=given if is_type_id(given) else "",
         label=given,
         segment=quote(_path_name(given) if custom else given, safe=""),
         read_scopes=("crm.objects.custom.read",) if custom else (),

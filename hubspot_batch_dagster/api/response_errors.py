@@ -103,9 +103,7 @@ class NotFound(ResponseError):
     """404: the path or object type does not exist. Nothing was written."""
 
     may_have_acted = False
-    default_remedy = (
-        "Check the object type, the version and base_url; custom object names need their full name or 2-N id."
-    )
+    default_remedy = "Check the object type, the version and base_url; a custom object goes by its id (2-123), its full name (p123_cars) or p_cars."
 
 
 class RecordsNotFound(NotFound):

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.api.endpoints import endpoint
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.models import BatchAnswer, HistoricalValue, ObjectId, ReadRequest, Record
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
@@ -78,7 +77,7 @@ def read_records(
         raise InputError(
             f"The properties {taken} have names of the table's own columns.", remedy="Read them with client."
         )
-    where = endpoint(object_type, "read", requester.version, with_history=history)
+    where = requester.read_endpoint(object_type, history=history)
     unique = UniqueProperty.of(object_type, id_property)
     schema = _schema(names, history)
 

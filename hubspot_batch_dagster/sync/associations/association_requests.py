@@ -26,7 +26,7 @@ from hubspot_batch_dagster.api.associations import (
 from hubspot_batch_dagster.api.batch_results import associated_pairs
 from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.connection import Answer
-from hubspot_batch_dagster.api.endpoints import AssociationKind, association_endpoint
+from hubspot_batch_dagster.api.endpoints import AssociationKind
 from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.associations.moved_records import moved_records
@@ -116,7 +116,7 @@ class AssociationRequests:
         for kind in kinds:
             of_kind = [each for each in every if bool(each.types) == (kind == "create")]
             refused: Counter[str] = Counter()
-            most = association_endpoint(self.from_type, self.to_type, kind, self.requester.version).max_inputs
+            most = self.requester.association_endpoint(self.from_type, self.to_type, kind).max_inputs
             for at in range(0, len(of_kind), most):
                 _Addition(self, kind, of_kind[at : at + most], added, refused).run()
         return added
@@ -127,7 +127,7 @@ class AssociationRequests:
         Raises:
             HubSpotError: HubSpot could not be asked.
         """
-        where = association_endpoint(self.from_type, self.to_type, "read", self.requester.version)
+        where = self.requester.association_endpoint(self.from_type, self.to_type, "read")
         found: dict[str, dict[str, list[LabelDefinition]]] = {}
         asked: list[tuple[str, str | None]] = [(each, None) for each in dict.fromkeys(ids)]
         pages: Counter[str] = Counter()
@@ -160,7 +160,7 @@ class AssociationRequests:
         Raises:
             HubSpotError: HubSpot refused, or could not be asked.
         """
-        where = association_endpoint(self.from_type, self.to_type, "archive", self.requester.version)
+        where = self.requester.association_endpoint(self.from_type, self.to_type, "archive")
         pieces = [
             (source, targets[at : at + MOST_REMOVED])
             for source, targets in associations.items()
@@ -177,7 +177,7 @@ class AssociationRequests:
         Raises:
             HubSpotError: HubSpot refused, or could not be asked.
         """
-        where = association_endpoint(self.from_type, self.to_type, "labels_archive", self.requester.version)
+        where = self.requester.association_endpoint(self.from_type, self.to_type, "labels_archive")
         for at in range(0, len(pairs), where.max_inputs):
             inputs = [_input(each) for each in pairs[at : at + where.max_inputs]]
             _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
@@ -196,7 +196,7 @@ class _Addition:
         refused: Counter[str],
     ) -> None:
         self.requester = between.requester
-        self.where = association_endpoint(between.from_type, between.to_type, kind, self.requester.version)
+        self.where = between.requester.association_endpoint(between.from_type, between.to_type, kind)
         self.kind = kind
         self.types = between.from_type, between.to_type
         self.plain = plain_association(between.from_type, between.to_type)

@@ -14,7 +14,14 @@ from hubspot_batch_dagster.api.associations import LabelDefinition
 from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.connection import Answer, Leaving, results_of
-from hubspot_batch_dagster.api.endpoints import Endpoint, associations_path, endpoint, search_endpoint
+from hubspot_batch_dagster.api.endpoints import (
+    AssociationKind,
+    Endpoint,
+    association_endpoint,
+    associations_path,
+    endpoint,
+    search_endpoint,
+)
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
     AnswerTooLarge,
@@ -99,6 +106,19 @@ class Requester:
         budget = self.client.budget
         return budget.requests_per_second() if isinstance(budget, SharedBudget) else None
 
+    def read_endpoint(self, object_type: str, *, history: bool = False) -> Endpoint:
+        """Where the records of a type are read, by the name that HubSpot takes."""
+        return endpoint(self.client.type_of(object_type), "read", self.version, with_history=history)
+
+    def search_endpoint(self, object_type: str) -> Endpoint:
+        """Where they are searched."""
+        return search_endpoint(self.client.type_of(object_type), self.version)
+
+    def association_endpoint(self, from_type: str, to_type: str, kind: AssociationKind) -> Endpoint:
+        """Where associations of two types are read or written."""
+        between = self.client.type_of(from_type), self.client.type_of(to_type)
+        return association_endpoint(*between, kind, self.version)
+
     def pause(self, decision: Again) -> None:
         """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run stops."""
         if decision.everybody:
@@ -120,7 +140,7 @@ class Requester:
             HubSpotError: The answer was not a success, or there was none.
         """
         assert action != "associate"  # associations have endpoints of their own
-        where = endpoint(object_type, action, self.version)
+        where = endpoint(self.client.type_of(object_type), action, self.version)
         started = time.perf_counter()
         try:
             return self._within_day(lambda: self.client.send(where, body, leaving=leaving))
@@ -149,7 +169,7 @@ class Requester:
         """
         if not ids:
             return []
-        where = endpoint(object_type, "read", self.version, with_history=history)
+        where = self.read_endpoint(object_type, history=history)
         if archived:
             where = where.of_archived()
         request = ReadRequest(
@@ -196,7 +216,8 @@ class Requester:
 
     def labels(self, from_type: str, to_type: str) -> list[LabelDefinition]:
         """What associations from one object type to another can mean."""
-        path = f"{associations_path(from_type, to_type, self.version)}/labels"
+        between = self.client.type_of(from_type), self.client.type_of(to_type)
+        path = f"{associations_path(*between, self.version)}/labels"
         return self._with_retries(lambda: results_of(self.client.get(path), LabelDefinition))
 
     def learn_server_time(self, object_type: str) -> None:
@@ -207,12 +228,12 @@ class Requester:
 
     def count(self, object_type: str) -> int | None:
         """How many records of a type the portal has, as far as the search index knows; one request."""
-        where = search_endpoint(object_type, self.version)
+        where = self.search_endpoint(object_type)
         return self._with_retries(partial(self._search, where, SearchRequest(limit=1).to_json())).total
 
     def created_since(self, object_type: str, since: float, properties: Sequence[str]) -> Iterator[Record]:
         """Records made at or after ``since`` (seconds since 1970), as far as the search index knows them, oldest first."""
-        where = search_endpoint(object_type, self.version)
+        where = self.search_endpoint(object_type)
         name = "createdate" if object_type in _CREATEDATE else "hs_createdate"
         wide = sum(len(each) + 3 for each in properties) > _LONGEST_LIST
         asked = [name] if wide else [*properties, name]

@@ -15,7 +15,7 @@ from hubspot_batch_dagster.api.definitions import (
     PropertyOption,
     PropertyOptionCreate,
 )
-from hubspot_batch_dagster.api.endpoints import definition_path, object_type
+from hubspot_batch_dagster.api.endpoints import definition_path
 from hubspot_batch_dagster.api.errors import Conflict, InputError
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.column_mapping import filled_from_key
@@ -143,7 +143,7 @@ def _type_of(column: str, kind: pa.DataType) -> tuple[str, str, list[PropertyOpt
 
 
 def _make_group(client: HubSpotClient, kind: str, group: str, ask: Ask) -> None:
-    path = definition_path("properties", client.version, f"{object_type(kind).segment}/groups")
+    path = definition_path("properties", client.version, f"{client.type_of(kind).segment}/groups")
     listed = ask(lambda: client.get(path))
     known = listed.get("results") if isinstance(listed, dict) else None
     if any(isinstance(each, dict) and each.get("name") == group for each in known or []):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -127,6 +127,7 @@ class Portal:
             if f"properties of {found.name}" in self._closed:
                 return None
             if fresh or found.name not in self._properties:
+                self.learn_types([kind], ask, warn)
                 try:
                     listed = ask(lambda: self.client.properties(found))
                 except (Forbidden, NotFound, InvalidBatch) as error:
@@ -174,20 +175,29 @@ class Portal:
         if not found.custom:
             return None
         with self._lock:
-            if self._schemas is None:
-                self._schemas = {}
-                try:
-                    listed = ask(self.client.schemas)
-                except (Forbidden, NotFound, InvalidBatch) as error:
-                    self._close("schemas", f"The schemas of custom objects cannot be read: {error}", warn)
-                    listed = []
-                for each in listed:
-                    for name in (each.name, each.object_type_id, each.fully_qualified_name):
-                        self._schemas[name.lower()] = each
-            schema = self._schemas.get(found.name.lower())
+            schema = self._read_schemas(ask, warn).get(self.client.type_of(found).type_id)
             if schema is not None and schema.properties:
                 self._properties.setdefault(found.name, {each.name: each for each in schema.properties})
             return schema
+
+    def learn_types(self, kinds: Iterable[str], ask: Ask = once, warn: Warn = logger.warning) -> None:
+        """Find out the type ids of custom objects that are given by name: from then on requests have those in their path.
+
+        HubSpot's own types, and custom objects that are given by id, cost no request; the others one in all.
+        """
+        with self._lock:
+            if self._schemas is None and any(_goes_by_name(object_type(each)) for each in kinds):
+                self._read_schemas(ask, warn)
+
+    def _read_schemas(self, ask: Ask, warn: Warn) -> Mapping[str, ObjectSchema]:
+        """The schemas of the custom objects by type id, read once; none where the token may not read them."""
+        if self._schemas is None:
+            try:
+                self._schemas = {each.object_type_id: each for each in ask(self.client.schemas)}
+            except (Forbidden, NotFound, InvalidBatch) as error:
+                self._schemas = {}
+                self._close("schemas", f"The schemas of custom objects cannot be read: {error}", warn)
+        return self._schemas
 
     def pipelines(self, kind: str, ask: Ask = once) -> tuple[Pipeline, ...]:
         """The pipelines of an object type in their order; none where the token may not read them."""
@@ -225,8 +235,7 @@ class Portal:
         return record_page(self._account.portal_id, type_id, record_id, ui_domain=domain)
 
     def _type_id(self, found: ObjectType) -> str:
-        schema = (self._schemas or {}).get(found.name.lower())
-        return found.type_id or (schema.object_type_id if schema is not None else "")
+        return self.client.type_of(found).type_id
 
     def _on_this_machine(self) -> bool:
         """HubSpot itself is nowhere on loopback: there is the emulator, whose page shows its records."""
@@ -234,9 +243,11 @@ class Portal:
 
     def _no_properties(self, found: ObjectType, error: HubSpotError, warn: Warn) -> None:
         if found.custom and isinstance(error, NotFound | InvalidBatch):
+            has = ", ".join(sorted(f"{each.name} ({key})" for key, each in (self._schemas or {}).items()))
             raise InputError(
                 f"The account has no object type {found.name!r}.",
-                remedy="Give the custom object's name, its full name (p123_name) or its id (2-123), as HubSpot's settings show it.",
+                remedy="A custom object goes by its name (cars), by p_cars, by its full name (p123_cars) or by its id (2-123), as "
+                f"HubSpot's settings show them.{f' The account has {has}.' if has else ''}",
             ) from None
         self._close(
             f"properties of {found.name}",
@@ -252,6 +263,10 @@ class Portal:
         budget = self.client.budget
         if isinstance(budget, SharedBudget) and account.time_zone:
             budget.time_zone = account.time_zone
+
+
+def _goes_by_name(found: ObjectType) -> bool:
+    return found.custom and not found.type_id
 
 
 def _check_pin(pinned: int, account: AccountDetails) -> None:

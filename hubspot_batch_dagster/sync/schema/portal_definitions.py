@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.custom_objects import spellings
 from hubspot_batch_dagster.api.definitions import ObjectSchema, PropertyDefinition
 from hubspot_batch_dagster.api.endpoints import associations_path, definition_path
 from hubspot_batch_dagster.api.errors import Forbidden, InputError, InvalidBatch, NotFound
@@ -110,8 +111,7 @@ class PortalDefinitions:
 
     def _schema(self, found: ObjectType) -> ObjectSchema | None:
         for each in self.schemas:
-            names = {each.name, each.object_type_id, each.fully_qualified_name, f"p_{each.name}"}
-            if found.name.lower() in {name.lower() for name in names}:
+            if found.name.lower() in spellings(each):
                 return each
         return None
 

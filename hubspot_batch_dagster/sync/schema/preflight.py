@@ -129,6 +129,9 @@ class Inquiry:
             account = self.portal.account(self.ask, self.warn)
         portal_id = account.portal_id if account is not None else None
         makes = operation.makes_records
+        if self.portal.check:
+            types = [operation.object_type, *(each.to for each in operation.associations)]
+            self.portal.learn_types(types, self.ask, self.warn)
         if not self.portal.check or not (mapping or makes or operation.id_property_name):
             return Preflight(portal_id)
         definitions = self._definitions(operation, mapping)
@@ -158,7 +161,7 @@ class Inquiry:
         schema = None
         staged = bool(set(pipeline_properties(kind)) & set(mapping))
         makes = operation.makes_records
-        if makes and staged and object_type(kind).custom:
+        if staged and object_type(kind).custom:
             # One request for both: the schema holds the properties too, and three requests are the most.
             schema = portal.schema(kind, self.ask, self.warn)
         properties = portal.properties(kind, self.ask, self.warn)
@@ -176,7 +179,7 @@ class Inquiry:
             kind=object_type(kind).name,
             properties=properties,
             pipelines=portal.pipelines(kind, self.ask) if staged else (),
-            required=tuple(schema.required_properties) if schema is not None else (),
+            required=tuple(schema.required_properties) if schema is not None and makes else (),
             complete=complete,
             owners=portal.owners,
         )

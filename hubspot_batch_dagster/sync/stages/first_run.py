@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
+from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -108,7 +109,7 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
     if not of:
         return
     for other, about in run.store.identities():
-        same = about.object_type == identity.object_type and len(about.key) == len(identity.key)
+        same = same_type(about.object_type, identity.object_type) and len(about.key) == len(identity.key)
         portals = {about.portal, identity.portal} - {None}
         if other == run.name or not same or len(portals) > 1 or about.makes_records is False:
             continue

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.api.endpoints import search_endpoint
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.api.search import SearchAnswer, SearchFilter, SearchFilterGroup, SearchRequest
@@ -127,7 +126,7 @@ class _Finder:
 
     def _search(self, name: str, values: list[str]) -> Iterator[Record]:
         requester = self.run.requester
-        where = search_endpoint(self.run.object_type, requester.version)
+        where = requester.search_endpoint(self.run.object_type)
         after: str | None = None
         for _page in range(MOST_HITS // where.max_inputs):
             wanted = SearchFilter(property_name=name, operator="IN", values=values)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
@@ -186,7 +187,7 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
             f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
         )
     found = described(path)
-    if found["object_type"] != object_type:
+    if not same_type(found["object_type"], object_type):
         raise InputError(
             f"The ids table of {sync!r} holds {found['object_type']}, and the association is to {object_type}.",
             remedy="Name the sync that made the records in through=.",

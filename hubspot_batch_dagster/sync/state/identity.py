@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.api.object_types import object_type, same_type
 from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 
 
@@ -119,6 +120,13 @@ def check_sync(what: str, found: str, wanted: str) -> None:
         )
 
 
+def other_type(known: str) -> str:
+    """What to do where state is about another object type, or calls a custom object by another of its names."""
+    if object_type(known).custom:
+        return f"If it is the same object, write {known!r} as before. If not, give the sync another name."
+    return "Give the sync another name."
+
+
 def check_identity(what: str, found: Identity, wanted: Identity) -> None:
     """Refuse state that is about something else; what one side does not know is not held against the other.
 
@@ -128,10 +136,10 @@ def check_identity(what: str, found: Identity, wanted: Identity) -> None:
     check_portal(what, found.portal, wanted.portal)
     check_sync(what, found.sync, wanted.sync)
     sync = wanted.sync or found.sync
-    if found.object_type != wanted.object_type:
+    if not same_type(found.object_type, wanted.object_type):
         raise InputError(
             f"{what} holds {found.object_type}, and the operation is about {wanted.object_type}. Nothing was sent.",
-            remedy="Give the sync another name.",
+            remedy=other_type(found.object_type),
         )
     if found.key != wanted.key:
         raise InputError(

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
+from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 from hubspot_batch_dagster.sync.batches.verdict import ERROR_COLUMNS
-from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.identity import Identity, other_type
 
 FORMAT = 2
 """2: key texts of one meaning are one (7 and 7.0), and the file says which portal, store, sync and generation it is of."""
@@ -163,8 +164,8 @@ def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
             f"The ids table of this sync has the key {found['key']}, and the operation has {list(key_columns)}.",
             remedy="Keep the key, or give the sync another name: its rows would not be recognised.",
         )
-    if found["object_type"] != object_type:
+    if not same_type(found["object_type"], object_type):
         raise InputError(
             f"The ids table of this sync holds {found['object_type']}, and the operation is about {object_type}.",
-            remedy="Give the sync another name.",
+            remedy=other_type(found["object_type"]),
         )
