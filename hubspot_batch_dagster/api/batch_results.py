@@ -12,7 +12,7 @@ from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 from msgspec import DecodeError, Meta, Struct, defstruct, field
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 from pydantic import Field
 
 from hubspot_batch_dagster.api.bodies import Count, Flag, Listed, OptionalText, Received, Text
@@ -60,17 +60,27 @@ class ResultReader:
     """Reads answers in which all went well, and the bodies that they answer, both with the values of some properties.
 
     This is what nearly every answer is. Read this way, without a Python object for what is not used, it costs a fraction of
-    what `Settlement` costs, and sent and stored values are compared a row at a time.
+    what `Settlement` costs. Sent and stored values are compared as texts first, a batch at a time: that costs half of what comparing
+    them a row at a time does, and is given up with the first answer that repeats a value in another way.
 
     Args:
-        names: The properties.
+        names: The properties, in the order in which they are sent.
+        found_by: The one of them by which HubSpot finds the record: what the record has in it is not compared.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), *, found_by: str | None = None) -> None:
         named = {f"p{i}": name for i, name in enumerate(dict.fromkeys(names))}
         values = defstruct(
-            "Values", [(each, str | None, None) for each in named], rename=named, frozen=True, gc=False
+            "Values",
+            [(each, str | None, None) for each in named],
+            rename=named,
+            frozen=True,
+            gc=False,
+            omit_defaults=True,
         )
+        self._compared = [each for each, name in named.items() if name != found_by]
+        self._texts = Encoder()
+        self._in_texts = True
         record = defstruct(
             "EchoedRecord",
             [("properties", values | None, None)],
@@ -106,17 +116,21 @@ class ResultReader:
         """The values of each record, to be compared with what was sent; ``None`` where the answer repeats none."""
         return list(map(attrgetter("properties"), records))
 
+    def repeats(self, stored: list[object], sent: bytes) -> bool:
+        """Whether these values are, to the letter, the properties that were sent, a JSON list of them; False where it was not so before."""
+        self._in_texts = self._in_texts and self._texts.encode(stored) == sent
+        return self._in_texts
+
     def sent(self, body: bytes) -> list[object]:
         """The values of each input of a request of ours, in the order of the inputs."""
         return [each.properties for each in self._bodies.decode(body).inputs]
 
-
-def differing(sent: Any, stored: Any) -> Iterator[tuple[str, str]]:
-    """The values of a property that a record has other than they were sent, both as texts: sent, stored. What is not told is left out."""
-    for name in sent.__struct_fields__:
-        value, kept = getattr(sent, name), getattr(stored, name)
-        if value is not None and kept is not None and value != kept:
-            yield value, kept
+    def differing(self, sent: Any, stored: Any) -> Iterator[tuple[str, str]]:
+        """The values of a property that a record has other than they were sent, both as texts: sent, stored. What is not told is left out."""
+        for name in self._compared:
+            value, kept = getattr(sent, name), getattr(stored, name)
+            if value is not None and kept is not None and value != kept:
+                yield value, kept
 
 
 class _Record(Struct, frozen=True):

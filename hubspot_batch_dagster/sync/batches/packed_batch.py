@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import to_json
 
-from hubspot_batch_dagster.api.batch_results import ResultReader, TracedRecord, differing
+from hubspot_batch_dagster.api.batch_results import ResultReader, TracedRecord
 from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.departure import Moment
 from hubspot_batch_dagster.operations.base import Action
@@ -108,12 +108,15 @@ class PackedBatch:
 
     def _contradicted(self, records: Sequence[TracedRecord], reader: ResultReader) -> bool:
         """Whether a record has another value than was sent for its row."""
-        stored, sent = reader.stored(records), reader.sent(self.body)
+        stored = reader.stored(records)
+        if reader.repeats(stored, self.lines["bodies"]):
+            return False
+        sent = reader.sent(self.body)
         return stored != sent and any(
             not can_be(kept, value)
             for own, record in zip(sent, stored, strict=True)
             if own is not None and record is not None and own != record
-            for value, kept in differing(own, record)
+            for value, kept in reader.differing(own, record)
         )
 
 
@@ -183,9 +186,8 @@ def _pack(
     column = {name: _only(rows.column(name)) for name in rows.column_names}
     lines = {"rows": column["row"].cast(pa.string()), "keys": _quoted(column["key"])}
     lines["digests"] = suffixed(prefixed(column["digest"], '"'), '"')
-    if action == "create":
-        lines["bodies"] = column["properties"]
-    else:
+    lines["bodies"] = column["properties"]
+    if action != "create":
         lines["ids"] = pc.fill_null(_quoted(column["send_id"]), "null")
     starts = list(range(0, rows.num_rows, size))
     groups = pa.array([*starts, rows.num_rows], pa.int32())

@@ -129,7 +129,7 @@ def _sender(run: RunContext, schema: Schema, area: StagingArea, recovery: Recove
         required={each.type for each in schema.associations.associations if each.association.required},
         conditional=_conditional(run) if operation.has_conditional_properties else None,
         perhaps_archived={key for each in recovery.at_large if each.action == "archive" for key in each.keys},
-        reader=ResultReader(name for name in _properties(schema) if name != operation.id_property_name),
+        reader=ResultReader(_properties(schema), found_by=operation.id_property_name),
         owners=owners.keys_here_or_there if looks_there else owners.keys,
     )
     if not operation.is_association:

@@ -170,3 +170,39 @@ def test_a_batch_whose_body_would_be_too_long_is_divided(monkeypatch: pytest.Mon
     assert len(found) > 2
     (alone,) = packed(table([("a", "x" * 5000, False)]), "upsert", "run", "email", 10)
     assert len(alone) == 1
+
+
+@pytest.mark.parametrize("action", ["create", "upsert", "update"])
+def test_a_stored_value_that_was_not_sent_is_noticed_whatever_the_answers_before_were_like(
+    action: Any,
+) -> None:
+    """Answers are compared as texts until one repeats a value in another way, and value by value from then on."""
+
+    def packed_and_answered(*stored: str | None) -> tuple[PackedBatch, bytes]:
+        rows = table([("a", "é1", False), ("b", '2"', False)])
+        texts = ['{"name":"é1"}', '{"name":"2\\""}']
+        rows = rows.set_column(rows.schema.get_field_index("properties"), "properties", pa.array(texts))
+        (batch,) = packed(rows, action, "run", None, 100)
+        results = [
+            {
+                "id": str(7 + i),
+                "objectWriteTraceId": f"run-{i}",
+                "properties": {"hs_object_id": "7", "name": each},
+            }
+            for i, each in enumerate(stored)
+        ]
+        return batch, json.dumps({"status": "COMPLETE", "results": results[::-1]}).encode()
+
+    reader = ResultReader(("name",))
+    for stored, fine in [
+        (("é1", '2"'), True),
+        (("é1", "other"), False),
+        (("É1 ", '2"'), True),  # HubSpot's own way to write it
+        (("é1", None), True),
+        (("é1", "other"), False),
+        (("é1", '2"'), True),
+    ]:
+        batch, body = packed_and_answered(*stored)
+        assert (batch.accept(body, 1.0, reader) is not None) == fine, stored
+    batch, body = packed_and_answered("other", "other")
+    assert batch.accept(body, 1.0, ResultReader(("name",), found_by="name")) is not None
