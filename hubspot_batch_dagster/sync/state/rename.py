@@ -91,8 +91,9 @@ def _carry_over(store: Store, old: str, new: str, run: str, folder: Path, number
     _give_generation(store, old, run, number)
     pointer, table = store.pointer(old), None
     if pointer is not None:
-        store.journal.beat(old, run)
-        table = ask(store.elsewhere, pointer, lambda each: each.rename(pointer, new, run, number))
+        for each in (old, new):  # the table has one name, and a later run must find it
+            store.journal.beat(each, run)
+        table = ask(store.elsewhere, pointer, lambda place: place.rename(pointer, new, run, number))
     seal = _copy_state(store, old, new, folder, table)
     _mark(store, old, new, folder, number)
     store.journal.rename(old, new, run, seal=seal)
