@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from hubspot_batch_dagster import HubSpotSession, SessionSettings, Upsert
+from hubspot_batch_dagster import Association, HubSpotSession, SessionSettings, Upsert
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator
 from hubspot_batch_dagster.emulator import __main__ as emulator_command
@@ -101,6 +101,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "runs": ("people",),
     "ids": ("people",),
     "journal": (),
+    "associations": ("people",),
     "reconcile": ("people",),
     "rename": ("people", "persons"),
     "revert": ("RUN",),
@@ -132,8 +133,11 @@ def synced(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iter
             patch.setenv(name, value)
         settings = SessionSettings(access_token=emulator.token, base_url=emulator.url, store="store")
         with HubSpotSession(settings) as session:
+            firms = [Association("companies", column="firm")]
             made = session.sync(
-                [{"email": "p@x.org"}], Upsert("contacts", id_property="email"), name="people"
+                [{"email": "p@x.org", "firm": "404"}],
+                Upsert("contacts", id_property="email", associations=firms),
+                name="people",
             )
         Path("project.py").write_text(PROJECT.replace("TOKEN", emulator.token).replace("URL", emulator.url))
         Path("broken.py").write_text("def")
