@@ -106,6 +106,10 @@ IN_SENTENCES = {
         "tests/torture/test_torture.py::"
         "test_a_run_whose_lock_was_taken_away_doubles_and_loses_nothing_and_would_without_the_fence"
     ),
+    "python -m tests.torture.worlds": (
+        "tests/torture/test_torture.py::test_a_world_that_changes_between_two_nights_doubles_and_loses_nothing_"
+        "and_each_refusal_has_a_way_on"
+    ),
     "hubspot-batch-dagster rename OLD NEW": (
         "tests/sync/test_loss.py::test_a_renamed_sync_is_refused_until_its_state_has_the_new_name"
     ),
