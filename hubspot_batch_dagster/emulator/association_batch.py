@@ -160,7 +160,7 @@ def sound_pairs(
     inputs: Iterable[tuple[Json, T]],
     errors: list[Json],
 ) -> Iterator[tuple[str, str, T]]:
-    """Give the ids of each pair that can be associated, with what came beside it; the others' errors go to a list."""
+    """Give the ids of each pair that can be associated, and what came beside it; note the others' errors."""
     for item, more in inputs:
         problem = pair_problem(portal, source, target, item)
         if problem is None:
