@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 RESOLVED = "associations_resolved"
 
-_OPEN = ("unresolved", "rejected", "unknown", "unsent")
 _MEANS = {
     "unresolved": "no record has the key yet, and every run looks for it.",
     "rejected": "HubSpot said no; sent again when the row names other records.",
     "unknown": "the answer was lost, and the next run writes it again.",
     "unsent": "its row has no record, or the run stopped before.",
 }
+_OPEN = tuple(_MEANS)
 _COLUMNS = ("key", "to", "label", "target", "outcome", "reason")
 
 

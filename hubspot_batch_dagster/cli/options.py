@@ -175,13 +175,18 @@ def known_sync(store: Store, sync: str) -> str:
     return sync
 
 
-def last_run(store: Store, sync: str) -> str:
-    """The newest run of a sync whose tables are kept.
+def kept_run(store: Store, sync: str, run: str | None) -> str:
+    """A run of a sync whose tables are kept: the one that was asked for, or the newest.
 
     Raises:
-        click.ClickException: There is none.
+        click.BadParameter: The store has no such sync, or the run is not kept.
+        click.ClickException: No run is.
     """
-    kept = store.runs(sync)
+    kept = store.runs(known_sync(store, sync))
+    if run is not None and run not in kept:
+        raise click.BadParameter(f"{run} is not kept. There are: {', '.join(kept)}", param_hint="--run")
+    if run is not None:
+        return run
     if not kept:
         raise click.ClickException(f"The tables of the runs of {sync!r} are gone from {store.root}.")
     return kept[-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hubspot_batch_dagster.cli.options import known_sync, last_run, open_store, store_options
+from hubspot_batch_dagster.cli.options import kept_run, open_store, store_options
 from hubspot_batch_dagster.cli.output import output_options, show
 from hubspot_batch_dagster.cli.parameters import RUN, SYNC
 
@@ -30,10 +30,7 @@ def rejected(
     from hubspot_batch_dagster.sync.state.kept_tables import kept_table
 
     opened = open_store(store, journal)
-    kept = opened.runs(known_sync(opened, sync))
-    if run is not None and run not in kept:
-        raise click.BadParameter(f"{run} is not kept. There are: {', '.join(kept)}", param_hint="--run")
-    with opened.local(sync, "runs", run or last_run(opened, sync), "rejected.parquet") as path:
+    with opened.local(sync, "runs", kept_run(opened, sync, run), "rejected.parquet") as path:
         if path is None:
             raise click.ClickException(f"The rejected rows of {sync!r} are gone from {opened.root}.")
         table = kept_table(path)
