@@ -2,8 +2,8 @@
 
     python benchmarks/bare_server.py        prints its port, serves until its standard input ends
 
-It checks nothing, keeps nothing and limits nothing. Each input gets an id, its trace id back if it had one, and the
-three properties that HubSpot always returns. Associations of contacts with companies are answered in both directions.
+It checks nothing, keeps nothing and limits nothing. Each input gets an id, the same each time for one unique value, its trace id
+back if it had one, and the three properties that HubSpot always returns. Associations of contacts with companies are answered in both directions.
 """
 
 from __future__ import annotations
@@ -86,9 +86,10 @@ class _Connection(asyncio.Protocol):
             lines += [_ASSOCIATED % (b, a, _COMPANY_TO_CONTACT) for a, b in pairs]
             self._send(b"200 OK", b",".join(lines))
             return
+        named: list[bytes] = [] if path.endswith(b"/create") else _ID.findall(body)
         traces: list[bytes] = _TRACE.findall(body)
-        ends = [_TRACED % each for each in traces] if traces else [b""] * max(1, body.count(b'"properties"'))
-        ids = [int(each) for each in _ID.findall(body)] if path.endswith(b"/update") else self.numbers
+        ends = [_TRACED % each for each in traces] if traces else [b""] * max(1, len(named))
+        ids = (_number(each) for each in named) if named else self.numbers
         results = b",".join([_RECORD % (number, number, end) for end, number in zip(ends, ids)])  # noqa: B905
         status = b"201 Created" if path.endswith(b"/create") else b"200 OK"
         self._send(status, results)
@@ -96,6 +97,11 @@ class _Connection(asyncio.Protocol):
     def _send(self, status: bytes, results: bytes) -> None:
         answer = _ENVELOPE % results
         self._transport.write(_HEAD % (status, len(answer)) + answer)
+
+
+def _number(name: bytes) -> int:
+    """The id of the record that a request names: by its id, or by a unique value, which has the same record each time."""
+    return int(name) if name.isdigit() else hash(name) & (1 << 62) - 1
 
 
 async def _serve() -> None:

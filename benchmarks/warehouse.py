@@ -84,11 +84,12 @@ LINE = """'person.' || i || '@example.com' AS email, CAST(100000 + i AS VARCHAR)
 
 
 def measure_merge(lines: int, outcomes: int, where: str) -> None:
-    """Merge outcomes into an ids table, four of five into lines that are there, while somebody reads them."""
+    """Merge outcomes into an ids table, four of five into lines all over it, the others new, while somebody reads them."""
     from hubspot_batch_dagster import Warehouse
     from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 
-    first = lines - outcomes * 4 // 5
+    old = outcomes * 4 // 5
+    places = [n * (lines // old) if n < old else lines + n for n in range(outcomes)]
     with Warehouse("SELECT 1", connection=where).open(memory="512MB") as engine:
         ids = WarehouseIds(engine, "hubspot", "people")
         engine.make_again("shape", "SELECT CAST('' AS VARCHAR) AS email")
@@ -97,8 +98,9 @@ def measure_merge(lines: int, outcomes: int, where: str) -> None:
         engine.execute(f"INSERT INTO {ids.table} SELECT {line} FROM generate_series(0, {lines - 1}) t(i)")
         engine.analyse(ids.table)
         ids.claim(2, "two", ("email",), "shape")
-        at = f"generate_series({first}, {first + outcomes - 1}) t(i)"
-        numbered = f"i - {first} AS place, 'person.' || i || '@example.com' AS email"
+        spread = f"CASE WHEN n < {old} THEN n * {lines // old} ELSE {lines} + n END AS i"
+        at = f"(SELECT n, {spread} FROM generate_series(0, {outcomes - 1}) g(n)) t"
+        numbered = "n AS place, 'person.' || i || '@example.com' AS email"
         engine.make_again(
             "staged", f"SELECT {numbered}, md5('' || i) AS source_key, md5('b' || i) AS source FROM {at}"
         )
@@ -107,7 +109,7 @@ def measure_merge(lines: int, outcomes: int, where: str) -> None:
         pairs = engine.stream(
             "SELECT email AS key, CAST(place AS BIGINT) AS number, CAST(NULL AS VARCHAR) AS digest FROM staged"
         ).read_all()
-        with reader(where, ids.table, first, outcomes) as seen:
+        with reader(where, ids.table, places) as seen:
             seconds, sent = merged(ids, brought, pairs)
         there = engine.count(f"SELECT count(*) FROM {ids.table} WHERE _generation = 2")
     assert there == outcomes, there
@@ -148,13 +150,13 @@ def merged(ids: Any, brought: Any, pairs: Any) -> tuple[float, float]:
 
 
 @contextmanager
-def reader(where: str, table: str, first: int, outcomes: int) -> Iterator[Counter[int]]:
+def reader(where: str, table: str, places: list[int]) -> Iterator[Counter[int]]:
     """Somebody who reads some of the lines again and again: how often how many of them were merged."""
     from hubspot_batch_dagster import Warehouse
 
     seen, over = Counter[int](), threading.Event()
-    places = [first + i * (outcomes - 1) // (READ - 1) for i in range(READ)]
-    keys = ", ".join(f"'person.{i}@example.com'" for i in places)
+    looked = [places[n * (len(places) - 1) // (READ - 1)] for n in range(READ)]
+    keys = ", ".join(f"'person.{i}@example.com'" for i in looked)
 
     def look() -> None:
         with Warehouse("SELECT 1", connection=where).open(memory="512MB") as engine:

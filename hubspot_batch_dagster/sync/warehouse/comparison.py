@@ -251,7 +251,8 @@ class Comparison(Elsewhere):
         source = source_digest(self._engine, sorted(mapped), self.types) or "NULL"
         self._engine.make_again(
             ROWS,
-            f"SELECT row_number() OVER () AS place, {key} AS source_key, {source} AS source, q.* FROM ({self._query}) q",
+            f"""SELECT row_number() OVER () AS place, hashed.* FROM (
+                SELECT {key} AS source_key, {source} AS source, q.* FROM ({self._query}) q {self._engine.apart}) hashed""",
         )
         self._engine.analyse(ROWS)
 

@@ -39,6 +39,8 @@ class Engine(ABC):
     """What follows a SELECT of lines that nobody else may change until the transaction ends."""
     alone: ClassVar[str] = "SELECT 1"
     """Makes a transaction wait for others that began with it, so that two do not make the same table."""
+    apart: ClassVar[str] = ""
+    """What follows a subquery that is to be worked out by itself, before what stands around it."""
     begin_snapshot: ClassVar[str] = "BEGIN"
     """Begins a transaction that sees the database as it was at one moment."""
 

@@ -20,6 +20,10 @@ SETTINGS = {
 }
 """What changes how a value is written as text. A role or a database may have set any of them."""
 
+PLANNER = {"jit": "off", "random_page_cost": "1.1"}
+"""A run asks for few lines of a big table. At the server's default, which is a rotating disk's, the table is read whole for them; and
+to compile a statement that runs once takes longer than it saves."""
+
 LONGEST_WAIT = "10min"
 """For a table that another session has locked. Where that one has stopped without an end, the run fails and can be done again."""
 
@@ -46,13 +50,14 @@ class PostgresEngine(Engine):
     name = "postgres"
     unique_keys = True
     for_update = " FOR UPDATE"
+    apart = "OFFSET 0"  # a window's rows are worked out by one process, and what is kept below it by several
     alone = "SELECT pg_advisory_xact_lock(7204921603)"
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self._connection = self._connect(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url))
-        for name, value in {**SETTINGS, "lock_timeout": LONGEST_WAIT}.items():
+        for name, value in {**SETTINGS, **PLANNER, "lock_timeout": LONGEST_WAIT}.items():
             self.execute(f"SET {name} = '{value}'")
 
     def _connect(self, url: str) -> Any:
