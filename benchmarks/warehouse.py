@@ -76,39 +76,18 @@ def measure(rows: int, where: str, folder: Path) -> None:
     print(f"{'rows moved':<30}{compared['moved'] / rows:.2%}")
 
 
-LINE = """'person.' || i || '@example.com' AS email, CAST(100000 + i AS VARCHAR) AS hs_object_id, '{outcome}' AS outcome,
-    TIMESTAMPTZ '2026-01-01 00:00:00+00' AS synced_at, NULL::VARCHAR AS error_category, NULL::VARCHAR AS error_code,
-    NULL::VARCHAR AS error_property, NULL::VARCHAR AS error_message, NULL::VARCHAR AS correlation_id, NULL::VARCHAR AS warning,
-    'person.' || i || '@example.com' AS _key, md5('{outcome}' || i) AS _digest, md5('definition') AS _definition,
-    NULL::VARCHAR AS _associations, NULL::VARCHAR AS _former, NULL::VARCHAR AS _as_of"""
-
-
 def measure_merge(lines: int, outcomes: int, where: str) -> None:
     """Merge outcomes into an ids table, four of five into lines all over it, the others new, while somebody reads them."""
+    from bench.warehouse_bench import lines_to_merge
+
     from hubspot_batch_dagster import Warehouse
-    from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 
     old = outcomes * 4 // 5
     places = [n * (lines // old) if n < old else lines + n for n in range(outcomes)]
     with Warehouse("SELECT 1", connection=where).open(memory="512MB") as engine:
-        ids = WarehouseIds(engine, "hubspot", "people")
-        engine.make_again("shape", "SELECT CAST('' AS VARCHAR) AS email")
-        ids.claim(1, "one", ("email",), "shape")
-        line = f"{LINE.format(outcome='created')}, md5('' || i), md5('{{}}' || i), 'definition', 1"
-        engine.execute(f"INSERT INTO {ids.table} SELECT {line} FROM generate_series(0, {lines - 1}) t(i)")
-        engine.analyse(ids.table)
-        ids.claim(2, "two", ("email",), "shape")
         spread = f"CASE WHEN n < {old} THEN n * {lines // old} ELSE {lines} + n END AS i"
         at = f"(SELECT n, {spread} FROM generate_series(0, {outcomes - 1}) g(n)) t"
-        numbered = "n AS place, 'person.' || i || '@example.com' AS email"
-        engine.make_again(
-            "staged", f"SELECT {numbered}, md5('' || i) AS source_key, md5('b' || i) AS source FROM {at}"
-        )
-        engine.make_again("moved", "SELECT place AS number, place FROM staged")
-        brought = engine.stream(f"SELECT {LINE.format(outcome='updated')} FROM {at}").read_all()
-        pairs = engine.stream(
-            "SELECT email AS key, CAST(place AS BIGINT) AS number, CAST(NULL AS VARCHAR) AS digest FROM staged"
-        ).read_all()
+        ids, brought, pairs = lines_to_merge(engine, "people", lines, at)
         with reader(where, ids.table, places) as seen:
             seconds, sent = merged(ids, brought, pairs)
         there = engine.count(f"SELECT count(*) FROM {ids.table} WHERE _generation = 2")
@@ -125,7 +104,7 @@ READ = 200
 
 def merged(ids: Any, brought: Any, pairs: Any) -> tuple[float, float]:
     """Seconds of a merge, and of these until its transaction begins."""
-    from hubspot_batch_dagster.sync.warehouse.merged_lines import MergedLines, Staged
+    from bench.warehouse_bench import merge
 
     engine, began, loaded = ids._engine, time.perf_counter(), 0.0
     transaction = engine.transaction
@@ -136,16 +115,7 @@ def merged(ids: Any, brought: Any, pairs: Any) -> tuple[float, float]:
         return transaction()
 
     engine.transaction = timed
-    ids.merge(
-        MergedLines(brought.to_reader(), pairs.to_reader(), [], "{}"),
-        Staged("staged", "moved"),
-        ("email",),
-        ("updated",),
-        "definition",
-        generation=2,
-        run="two",
-        whole=False,
-    )
+    merge(ids, brought, pairs)
     return time.perf_counter() - began, loaded
 
 
