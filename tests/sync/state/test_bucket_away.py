@@ -43,7 +43,8 @@ def shut_at(door: Door, bench: Bench, made: int) -> threading.Thread:
     """Shut the door once so many records are made."""
 
     def watch() -> None:
-        while bench.emulator.books.created_count("companies") < made:
+        ends = time.monotonic() + 60
+        while bench.emulator.books.created_count("companies") < made and time.monotonic() < ends:
             time.sleep(0.002)
         door.shut()
 
