@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hubspot_batch_dagster.api.associations import CreatedAnswer
 from hubspot_batch_dagster.api.connection import Answer
+from hubspot_batch_dagster.api.endpoints import AssociationKind, Endpoint, association_endpoint
 from hubspot_batch_dagster.api.errors import InvalidBatch
 from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests, NewAssociation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
@@ -33,6 +34,9 @@ class FakeWire:
         self.random = random.Random(seed)
         self.taken: list[tuple[str, str]] = []
         self.requests = 0
+
+    def association_endpoint(self, from_type: str, to_type: str, kind: AssociationKind) -> Endpoint:
+        return association_endpoint(from_type, to_type, kind, self.version)
 
     def pause(self, decision: Any) -> None:
         """No wait."""

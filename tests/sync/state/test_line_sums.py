@@ -129,7 +129,7 @@ def test_a_value_that_was_changed_in_any_column_is_a_store_error(tmp_path: Path)
                 with pytest.raises(StoreError) as caught:
                     read_all(f"sqlite:///{copy}")
                 assert caught.value.remedy, (table.name, column, wrong)
-    assert tried == 29
+    assert tried == 30
     assert read_all(f"sqlite:///{file}") == before
 
 
@@ -140,6 +140,7 @@ def test_a_sync_that_gets_another_name_takes_its_lines_along(url: str) -> None:
             list(journal.outcomes("s1")),
             list(journal.before("s1", "run of s1")),
         )
+        journal.begin("s3", "run of s1")  # a rename is a run of both names
         journal.rename("s1", "s3", "run of s1", seal="87654321")
     with closing(SqlJournal(url)) as journal:
         now = (
