@@ -1,9 +1,11 @@
-"""A server that answers HubSpot's batch requests with as little work as Python can: so that the client is what is measured.
+"""A server that answers HubSpot's batch requests with as little work as Python can: so that the client is
+what is measured.
 
     python benchmarks/bare_server.py        prints its port, serves until its standard input ends
 
-It checks nothing, keeps nothing and limits nothing. Each input gets an id, the same each time for one unique value, its trace id
-back if it had one, and the three properties that HubSpot always returns. Associations of contacts with companies are answered in both directions.
+It checks nothing, keeps nothing and limits nothing. Each input gets an id, the same each time for one unique
+value, its trace id back if it had one, and the three properties that HubSpot always returns. Associations of
+contacts with companies are answered in both directions.
 """
 
 from __future__ import annotations
@@ -100,7 +102,9 @@ class _Connection(asyncio.Protocol):
 
 
 def _number(name: bytes) -> int:
-    """The id of the record that a request names: by its id, or by a unique value, which has the same record each time."""
+    """The id of the record that a request names: by its id, or by a unique value, which has the same record
+    each time.
+    """
     return int(name) if name.isdigit() else hash(name) & (1 << 62) - 1
 
 

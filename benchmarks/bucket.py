@@ -1,12 +1,14 @@
-"""What the journal in a bucket costs: appends for each batch, and the share of the limit that a slow bucket leaves.
+"""What the journal in a bucket costs: appends for each batch, and the share of the limit that a slow bucket
+leaves.
 
     python benchmarks/bucket.py                 20,000 rows without a limit, and 30 s at HubSpot's limit
     python benchmarks/bucket.py --append 0.1    each append takes 100 ms
-    python benchmarks/bucket.py --price         all requests to an S3 server, of a first load at the limit and of the night after it
+    python benchmarks/bucket.py --price         all requests to an S3 server, of a first load at the limit and
+    of the night after it
 
-The bucket is in memory, and each of its writes takes as long as it is told to. HubSpot is the emulator, with 300 ms of latency and
-190 requests in 10 s. A line is `appends` for each batch and `share`: requests from the first to the last, of what the limit allows in
-that time, as in `benchmarks/limit.py`.
+The bucket is in memory, and each of its writes takes as long as it is told to. HubSpot is the emulator, with
+300 ms of latency and 190 requests in 10 s. A line is `appends` for each batch and `share`: requests from the
+first to the last, of what the limit allows in that time, as in `benchmarks/limit.py`.
 """
 
 from __future__ import annotations
@@ -76,7 +78,9 @@ PRICES = {"PUT": 5.0, "POST": 5.0, "LIST": 5.0, "GET": 0.4, "HEAD": 0.4, "DELETE
 
 
 def price(batches: int) -> Iterator[str]:
-    """All that a first load, a night with 1 % changed and a night without changes ask of a bucket, and its price."""
+    """All that a first load, a night with 1 % changed and a night without changes ask of a bucket, and its
+    price.
+    """
     from bench.servers import S3
 
     server = S3()

@@ -154,7 +154,9 @@ def written(pool: str, rows: int, path: str, *, changed: int = 0) -> dict[str, A
 
 
 def bad_row(named: bool) -> dict[str, Any]:
-    """100 contacts in one batch; HubSpot refuses the whole of it for the sake of one, and says which one or does not."""
+    """100 contacts in one batch; HubSpot refuses the whole of it for the sake of one, and says which one or
+    does not.
+    """
     from hubspot_batch_dagster.api.client import HubSpotClient
     from hubspot_batch_dagster.emulator import Emulator, Fault
     from hubspot_batch_dagster.operations.records import Upsert
@@ -183,7 +185,9 @@ def bad_row(named: bool) -> dict[str, Any]:
 
 
 def imported(*, faces: bool = True) -> dict[str, Any]:
-    """Milliseconds that a code location waits for this package after Dagster is there, and what it brought along."""
+    """Milliseconds that a code location waits for this package after Dagster is there, and what it brought
+    along.
+    """
     import dagster  # noqa: F401
 
     before = set(sys.modules)

@@ -116,7 +116,8 @@ def main() -> None:
     sample = table.slice(0, min(rows, 100_000))
     plain = cpu_per_row(encode_with_json, sample)
     print(
-        f"json.dumps over to_pylist: {plain:6.2f} us/row  ({sample.num_rows:,} rows), {plain / ours:.1f} times as much"
+        f"json.dumps over to_pylist: {plain:6.2f} us/row  ({sample.num_rows:,} rows), {plain / ours:.1f}"
+        " times as much"
     )
 
 

@@ -1,15 +1,15 @@
 """How close to HubSpot's limit the shared budget runs, and that it never goes over.
 
-A server counts what arrives in a rolling 10 s, as HubSpot does, and refuses what is too much. Workers, each a process
-with threads, take from one budget and send. The way in takes 0 to 50 ms, the answer the latency.
+A server counts what arrives in a rolling 10 s, as HubSpot does, and refuses what is too much. Workers, each a
+process with threads, take from one budget and send. The way in takes 0 to 50 ms, the answer the latency.
 
     python benchmarks/limit.py                     all settings, 100 s each
     python benchmarks/limit.py --seconds 30 four   one setting, shorter
 
-A line is `share` (requests accepted, of what the limit allows in that time), `most` (in any rolling 10 s), `429`
-(requests refused) and `cpu` (milliseconds for a request in the workers: waiting, sending and answers).
-`busy` has another job on every core. The server counts at a higher priority where that is allowed, so that what is
-measured is when requests arrive and not when the server has time for them.
+A line is `share` (requests accepted, of what the limit allows in that time), `most` (in any rolling 10 s),
+`429` (requests refused) and `cpu` (milliseconds for a request in the workers: waiting, sending and answers).
+`busy` has another job on every core. The server counts at a higher priority where that is allowed, so that
+what is measured is when requests arrive and not when the server has time for them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ INBOUND = 0.05
 class Setting:
     """One line of the table.
 
-    `kill` ends one worker half-way, with SIGKILL; `bar` is the least share that will do; `busy` has every core at work.
+    `kill` ends one worker half-way, with SIGKILL; `bar` is the least share that will do; `busy` has every
+    core at work.
     """
 
     workers: int

@@ -224,7 +224,9 @@ def nightly(bench: Bench) -> Iterator[Line]:
 
 
 def plan(bench: Bench) -> Iterator[Line]:
-    """Read, encode, hash and compare, beside DuckDB that reads and md5s the same file; and the memory of a big plan."""
+    """Read, encode, hash and compare, beside DuckDB that reads and md5s the same file; and the memory of a
+    big plan.
+    """
     rows = bench.rows(1_000_000, 100_000)
     store = _loaded(bench, rows)
     parquet = str(bench.folder / f"changed-{rows}.parquet")
@@ -334,7 +336,8 @@ def associations(bench: Bench) -> Iterator[Line]:
         f"{requests:,}",
         f"<= 1.3 x {least:,}",
         requests / (1.3 * least),
-        f"{taken[0][0]['requests']:,} without associations, {2 * rows // 2_000:,} for them at 2,000 a request",
+        f"{taken[0][0]['requests']:,} without associations, {2 * rows // 2_000:,} for them at 2,000 a"
+        " request",
     )
     yield Line(
         f"{rows:,} new contacts with 2 companies each: seconds",

@@ -26,8 +26,8 @@ def write(taken: dict[str, list[Line]], repeats: int) -> None:
     """Put the figures into `docs/benchmarks.md`, between its two marks, and draw `docs/benchmarks.png`.
 
     Args:
-        taken: Name of a measure -> its lines. Measures that were not taken again keep the figures of an earlier run:
-            `docs/benchmarks.json` remembers them.
+        taken: Name of a measure -> its lines. Measures that were not taken again keep the figures of an
+            earlier run: `docs/benchmarks.json` remembers them.
         repeats: Times that medians were taken.
     """
     known: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}

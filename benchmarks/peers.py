@@ -1,7 +1,8 @@
-"""The loops that one writes with other clients: 100 rows a request (95 in s6r-hubspot), one request after another.
+"""The loops that one writes with other clients: 100 rows a request (95 in s6r-hubspot), one request after
+another.
 
-The rows are texts already, so that only the way to HubSpot is measured. None of the three keeps a journal, checks a row or
-knows afterwards which record belongs to which row.
+The rows are texts already, so that only the way to HubSpot is measured. None of the three keeps a journal,
+checks a row or knows afterwards which record belongs to which row.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def hubspot_sdk(url: str, token: str, rows: list[Properties]) -> int:
 
 
 def s6r_hubspot(url: str, token: str, rows: list[Properties]) -> int:
-    """A thin wrapper of `requests`; it does its own batching. A new connection for each request is its own way."""
+    """A thin wrapper of `requests`; it does its own batching. A new connection for each request is its own
+    way.
+    """
     from s6r_hubspot import HubspotConnection
 
     connection = HubspotConnection(token)

@@ -1,11 +1,13 @@
 """A run that compares its rows in the warehouse, beside the same run with its rows pulled by Arrow.
 
-python benchmarks/warehouse.py                                     a million rows, 1 % of them changed, in Postgres
-python benchmarks/warehouse.py --engine duckdb --rows 200000
-python benchmarks/warehouse.py --merge 50000 --rows 5000000        only so many outcomes into so many lines of an ids table
+python benchmarks/warehouse.py                                     a million rows, 1 % of them changed, in
+Postgres python benchmarks/warehouse.py --engine duckdb --rows 200000
+python benchmarks/warehouse.py --merge 50000 --rows 5000000        only so many outcomes into so many lines of
+an ids table
 
-It starts a Postgres of its own (Debian's binaries) and a server that answers HubSpot's batch requests and does nothing else. Each run
-is a process of its own: seconds are its processor's, and its peak of memory is its own; DuckDB works within it.
+It starts a Postgres of its own (Debian's binaries) and a server that answers HubSpot's batch requests and
+does nothing else. Each run is a process of its own: seconds are its processor's, and its peak of memory is
+its own; DuckDB works within it.
 """
 
 from __future__ import annotations
@@ -77,7 +79,9 @@ def measure(rows: int, where: str, folder: Path) -> None:
 
 
 def measure_merge(lines: int, outcomes: int, where: str) -> None:
-    """Merge outcomes into an ids table, four of five into lines all over it, the others new, while somebody reads them."""
+    """Merge outcomes into an ids table, four of five into lines all over it, the others new, while somebody
+    reads them.
+    """
     from bench.warehouse_bench import lines_to_merge
 
     from hubspot_batch_dagster import Warehouse
@@ -93,8 +97,8 @@ def measure_merge(lines: int, outcomes: int, where: str) -> None:
         there = engine.count(f"SELECT count(*) FROM {ids.table} WHERE _generation = 2")
     assert there == outcomes, there
     print(
-        f"{outcomes:,} outcomes into {lines:,} lines: {seconds:.1f} s, of these {sent:.1f} s to bring them there. "
-        f"{sum(seen.values())} reads meanwhile saw {dict(seen)} of {READ} merged lines."
+        f"{outcomes:,} outcomes into {lines:,} lines: {seconds:.1f} s, of these {sent:.1f} s to bring them"
+        f" there. {sum(seen.values())} reads meanwhile saw {dict(seen)} of {READ} merged lines."
     )
 
 

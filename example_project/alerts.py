@@ -39,7 +39,8 @@ def failed(what: str, run_id: str, kind: str, words: str) -> str:
         what: The asset or op.
         run_id: The run that the reader should look at.
         kind: Name of the error's class.
-        words: What the error says; the first line of it is told if that is sure to be about counts and reasons.
+        words: What the error says; the first line of it is told if that is sure to be about counts and
+            reasons.
     """
     first = words.strip().partition("\n")[0].rstrip(":.")
     return f"{what} failed in run {run_id}: {first if kind in _DISCREET and first else kind}."

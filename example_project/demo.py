@@ -1,4 +1,6 @@
-"""`make demo`: two nights, a month of meetings and an op job, through Dagster, into a HubSpot on this machine. Ends by itself."""
+"""`make demo`: two nights, a month of meetings and an op job, through Dagster, into a HubSpot on this
+machine. Ends by itself.
+"""
 
 import os
 import shutil
@@ -21,7 +23,9 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def main() -> int:
-    """Run the demo; the exit code is 1 if something failed, or if HubSpot's records are not those that Dagster counted."""
+    """Run the demo; the exit code is 1 if something failed, or if HubSpot's records are not those that
+    Dagster counted.
+    """
     start_afresh()
     with local_hubspot() as hubspot, dg.DagsterInstance.ephemeral() as instance:
         point_at(hubspot)
@@ -124,7 +128,8 @@ def same_records(hubspot: EmulatorProcess, archived: int, *runs: dg.ExecuteInPro
     if counted == stored:
         say(
             "",
-            f"HubSpot has {sum(stored.values()):,} records: exactly those that Dagster counted, created less archived.",
+            f"HubSpot has {sum(stored.values()):,} records: exactly those that Dagster counted, created less"
+            " archived.",
         )
         return True
     say("", f"Dagster counted {dict(counted)}, but HubSpot has {stored}. Please report this.")
@@ -138,7 +143,10 @@ def afterwards() -> list[str]:
         f"import duckdb; duckdb.sql(\\\"select mail, hs_object_id, outcome from '{ids}' limit 5\\\").show()"
     )
     return [
-        f"{RED} is red on purpose: more of its rows were rejected than the 5 % that max_rejected allows, so its",
+        (
+            f"{RED} is red on purpose: more of its rows were rejected than the 5 % that max_rejected allows,"
+            " so its"
+        ),
         "step failed. Its good rows are in HubSpot all the same. An asset behind it would not have run.",
         "Yellow: rows were rejected, but no more than that. Green: every row arrived.",
         "",

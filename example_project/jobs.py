@@ -18,9 +18,9 @@ class CallsToRemove(HubSpotRunConfig):
     call_ids: list[str]
 
 
-# An op and not an asset: it is done on request, once, and leaves no table behind that others build on. The calls are named
-# by the phone log's own ids; the ids table of the asset `calls` knows their records. That table keeps them, so the next
-# night does not make them again.
+# An op and not an asset: it is done on request, once, and leaves no table behind that others build on. The
+# calls are named by the phone log's own ids; the ids table of the asset `calls` knows their records. That
+# table keeps them, so the next night does not make them again.
 @hubspot_op(
     Archive("calls", key="call_id", through="calls"),
     max_rejected=0,  # somebody asked for these; a call that cannot be found is a failure

@@ -9,7 +9,8 @@ from hubspot_batch_dagster.emulator import EmulatorProcess, Settings
 
 TOKEN = "token-of-the-local-hubspot"
 
-# A real account allows 100 to 250 requests in 10 seconds, which is 1,000 to 2,500 rows a second. This one is in a hurry.
+# A real account allows 100 to 250 requests in 10 seconds, which is 1,000 to 2,500 rows a second. This one is
+# in a hurry.
 SETTINGS = Settings(burst_limit=10_000)
 
 _COLOURS = ("red", "blue", "white", "black")

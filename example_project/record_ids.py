@@ -13,7 +13,8 @@ def with_record_id(rows: object, ids: pa.Table, on: str, name: str) -> pa.Table:
         on: The key column; both sides have it. Capitals and spaces around it do not matter.
         name: Name of the new column. It is null where the record is unknown, or was rejected.
     """
-    # A rejected row is in the ids table too, without a record id; left in, it would double rows of a repeated key.
+    # A rejected row is in the ids table too, without a record id; left in, it would double rows of a repeated
+    # key.
     query = f"""
         with known as (
             select lower(trim({on})) as key, any_value(hs_object_id) as record_id

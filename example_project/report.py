@@ -14,7 +14,9 @@ WIDTH = 96
 
 @dataclass(frozen=True)
 class Reason:
-    """Why rows were rejected: how many, the code, the column (or property), and the message of one of them."""
+    """Why rows were rejected: how many, the code, the column (or property), and the message of one of
+    them.
+    """
 
     rows: int
     code: str
@@ -64,7 +66,8 @@ class Sent:
 def sent(result: dg.ExecuteInProcessResult) -> list[Sent]:
     """What a run sent to HubSpot, in the order of the assets' names."""
     colours = _colours(result)
-    # A run over many partitions has a materialization for each of them; the figures of all are told once, in an observation.
+    # A run over many partitions has a materialization for each of them; the figures of all are told once, in
+    # an observation.
     events = [
         *(event.materialization for event in result.get_asset_materialization_events()),
         *(event.asset_observation_data.asset_observation for event in result.get_asset_observation_events()),
@@ -94,7 +97,9 @@ def _sent(asset: str, metadata: Mapping[str, dg.MetadataValue], colours: Mapping
 
 
 def told(result: dg.ExecuteInProcessResult, op: str, *names: str) -> list[int]:
-    """Numbers of an op that went to HubSpot, from its output's metadata: an op has no materialization. 0 if it failed."""
+    """Numbers of an op that went to HubSpot, from its output's metadata: an op has no materialization. 0 if
+    it failed.
+    """
     outputs = result.filter_events(lambda event: event.is_successful_output and event.step_key == op)
     metadata = outputs[0].step_output_data.metadata if outputs else {}
     return [int(metadata[name].value) if name in metadata else 0 for name in names]

@@ -7,8 +7,8 @@ import dagster as dg
 from example_project.paths import STORE, VALUES
 from hubspot_batch_dagster import ArrowParquetIOManager, HubSpotResource
 
-# The rows are made up, so unless you say otherwise they go to a HubSpot on this machine and never to a real account.
-# A project of your own leaves base_url out.
+# The rows are made up, so unless you say otherwise they go to a HubSpot on this machine and never to a real
+# account. A project of your own leaves base_url out.
 LOCAL_HUBSPOT = "http://127.0.0.1:8585"
 
 resources = {

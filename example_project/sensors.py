@@ -1,4 +1,6 @@
-"""What is run because something happened. All of it is on as soon as `make ui` is up; Dagster's habit is off."""
+"""What is run because something happened. All of it is on as soon as `make ui` is up; Dagster's habit is
+off.
+"""
 
 from collections.abc import Iterator
 
@@ -30,7 +32,8 @@ def lists_of_calls() -> Iterator[dg.RunRequest]:
         )
 
 
-# Nobody looks at a run at night. Of the op job its hook tells, and who starts a run by hand sees what becomes of it.
+# Nobody looks at a run at night. Of the op job its hook tells, and who starts a run by hand sees what becomes
+# of it.
 @dg.run_failure_sensor(monitored_jobs=[tables, day_of_meetings], default_status=_ON)
 def tell_slack_of_runs(context: dg.RunFailureSensorContext) -> None:
     """Tells of a scheduled run that failed: a line for each step that did."""

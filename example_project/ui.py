@@ -67,7 +67,8 @@ def dagster_dev(port: int) -> int:
         running.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             running.wait(15)
-        # The server that holds the code waits for the UI to come back; it is in the same session, and so are runs.
+        # The server that holds the code waits for the UI to come back; it is in the same session, and so are
+        # runs.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
 

@@ -31,7 +31,8 @@ TABLES = {
 
 def read(table: str, path: Path = WAREHOUSE) -> pa.Table:
     """A table of the warehouse as Arrow; the file is built if it is missing."""
-    # Read-only: DuckDB lets many processes read a file but only one write it, and Dagster runs steps in processes.
+    # Read-only: DuckDB lets many processes read a file but only one write it, and Dagster runs steps in
+    # processes.
     with duckdb.connect(str(build(path)), read_only=True) as warehouse:
         return warehouse.sql(f'from "{table}"').to_arrow_table()
 

@@ -1,6 +1,7 @@
 """Tables into HubSpot from Dagster: every row accounted for, no record made twice.
 
-Names are loaded when first used, so that ``import hubspot_batch_dagster.api`` costs neither Dagster nor Arrow.
+Names are loaded when first used, so that ``import hubspot_batch_dagster.api`` costs neither Dagster nor
+Arrow.
 """
 
 from importlib import import_module

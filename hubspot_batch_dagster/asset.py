@@ -40,41 +40,45 @@ def hubspot_asset(
     portal: str | Path | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Make an asset of a function that returns rows: the rows go to HubSpot, the ids table is the asset's value.
+    """Make an asset of a function that returns rows: the rows go to HubSpot, the ids table is the asset's
+    value.
 
     Thin over :func:`dagster.asset`. The function may take ``context``, ``config``, upstream assets and
-    resources as usual, and may return anything with an Arrow C stream (pandas, polars, pyarrow, DuckDB), a record
-    batch reader, a list of dicts, or be a generator of dicts or of frames with the same columns.
+    resources as usual, and may return anything with an Arrow C stream (pandas, polars, pyarrow, DuckDB), a
+    record batch reader, a list of dicts, or be a generator of dicts or of frames with the same columns.
 
-    The asset reports four checks: ``rows_accounted_for``, ``rows_rejected``, ``rows_unknown`` and ``portal_schema``; with
-    associations also ``associations_resolved``. Assets whose keys the operation looks up (``through``) become upstream
-    dependencies, unless they are that already.
+    The asset reports four checks: ``rows_accounted_for``, ``rows_rejected``, ``rows_unknown`` and
+    ``portal_schema``; with associations also ``associations_resolved``. Assets whose keys the operation looks
+    up (``through``) become upstream dependencies, unless they are that already.
 
     Args:
         operation: What to do with the rows: ``Create``, ``Upsert``, ``Update`` or ``Archive``.
         max_rejected: Up to so many rejected rows the check only warns; above, the step fails after the value
-            was saved, and nothing downstream runs in this run. A number of rows, or a share of them (default 5 %).
+            was saved, and nothing downstream runs in this run. A number of rows, or a share of them (default
+            5 %).
         max_unknown: The same for rows whose answer was lost and that HubSpot does not show (default none). A
             RetryPolicy makes another attempt, which looks again.
-        max_unresolved: The same for associations that are wanted and not made: above it the step fails. By default they
-            only warn.
-        ids: What the IO manager is given: the ids table as ``"arrow"``, ``"pandas"`` or ``"polars"``, or ``"none"``: the
-            asset has no value, and the table is in the store alone. By default what the IO manager takes, as far as it
-            says so, else what the function is annotated to return, else Arrow.
-        resource: Key of the :class:`HubSpotResource`. For several portals a mapping of partition key to resource key:
-            each partition goes to its own portal, and has an ids table of its own.
+        max_unresolved: The same for associations that are wanted and not made: above it the step fails. By
+            default they only warn.
+        ids: What the IO manager is given: the ids table as ``"arrow"``, ``"pandas"`` or ``"polars"``, or
+            ``"none"``: the asset has no value, and the table is in the store alone. By default what the IO
+            manager takes, as far as it says so, else what the function is annotated to return, else Arrow.
+        resource: Key of the :class:`HubSpotResource`. For several portals a mapping of partition key to
+            resource key: each partition goes to its own portal, and has an ids table of its own.
         translator: Changes how the asset introduces itself; see :class:`HubSpotTranslator`.
-        portal: A file that ``hubspot-batch-dagster portal --out`` wrote. The columns get the portal's types, labels and
-            descriptions, and ``dg check defs`` refuses what the portal would refuse, such as a misspelt property. A code
-            location that loads only warns of it: the file may be older than HubSpot, and a run asks HubSpot itself.
-        **options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known whichever
-            partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``. A function with ``check_specs``
-            of its own is a generator, and yields their results between its rows.
+        portal: A file that ``hubspot-batch-dagster portal --out`` wrote. The columns get the portal's types,
+            labels and descriptions, and ``dg check defs`` refuses what the portal would refuse, such as a
+            misspelt property. A code location that loads only warns of it: the file may be older than
+            HubSpot, and a run asks HubSpot itself.
+        **options: Passed to :func:`dagster.asset`. All partitions share one ids table, so a row is known
+            whichever partition brings it. By default ``pool="hubspot"`` and the kind ``hubspot``. A function
+            with ``check_specs`` of its own is a generator, and yields their results between its rows.
 
     Raises:
         InputError: The operation archives what left the source, and a partition is never the whole source. Or
-            ``config_schema``, ``required_resource_keys`` or ``resource_defs`` is given: config and resources are parameters.
-            When definitions are checked, also: the portal would refuse the operation, or the file holds no definitions.
+            ``config_schema``, ``required_resource_keys`` or ``resource_defs`` is given: config and resources
+            are parameters. When definitions are checked, also: the portal would refuse the operation, or the
+            file holds no definitions.
 
     Examples:
         >>> import pandas as pd
@@ -109,7 +113,7 @@ def made_asset(
     translator: HubSpotTranslator | None = None,
     portal: str | Path | None = None,
 ) -> dg.AssetsDefinition:
-    """An asset over a body, which introduces itself by its operation.
+    """Return an asset over a body, which introduces itself by its operation.
 
     Args:
         function: What the user wrote.
@@ -163,11 +167,17 @@ def _known(spec: dg.AssetSpec, operation: Operation, path: str | Path) -> dg.Ass
 
 
 def refuse_archiving(operation: Operation) -> None:
-    """Refuse to archive what left the source where the source is a partition: the other partitions' rows are not gone."""
+    """Refuse to archive what left the source where the source is a partition: the other partitions' rows are
+    not gone.
+    """
     if operation.archives_gone:
         raise InputError(
-            "when_gone='archive' cannot be used with partitions: every partition would archive the rows of the others.",
-            remedy="Send the whole table in one unpartitioned asset, or archive with an Archive(...) asset of its own.",
+            "when_gone='archive' cannot be used with partitions: every partition would archive the rows of"
+            " the others.",
+            remedy=(
+                "Send the whole table in one unpartitioned asset, or archive with an Archive(...) asset of"
+                " its own."
+            ),
         )
 
 

@@ -23,7 +23,7 @@ _COLUMNS = ("key", "to", "label", "target", "outcome", "reason")
 
 
 def association_specs(asset: dg.AssetKey, operation: Operation) -> list[dg.AssetCheckSpec]:
-    """The check as an asset declares it; none where the operation has no associations."""
+    """Return the check as an asset declares it; none where the operation has no associations."""
     if not operation.associations:
         return []
     return [
@@ -31,8 +31,10 @@ def association_specs(asset: dg.AssetKey, operation: Operation) -> list[dg.Asset
             RESOLVED,
             asset=asset,
             blocking=True,
-            description="Every association that the rows want is made: a warning for those that are open, and an error above "
-            "max_unresolved. They are looked for in every run.",
+            description=(
+                "Every association that the rows want is made: a warning for those that are open, and an"
+                " error above max_unresolved. They are looked for in every run."
+            ),
         )
     ]
 
@@ -40,7 +42,7 @@ def association_specs(asset: dg.AssetKey, operation: Operation) -> list[dg.Asset
 def association_results(
     result: "SyncResult", asset: dg.AssetKey, operation: Operation, tolerance: Tolerance
 ) -> list[dg.AssetCheckResult]:
-    """What the check says of a run; nothing where the operation has no associations."""
+    """Return what the check says of a run; nothing where the operation has no associations."""
     if not operation.associations:
         return []
     still_open = {name: n for name in _OPEN if (n := result.association_counts.get(name, 0))}
@@ -55,9 +57,11 @@ def association_results(
             asset_key=asset,
             check_name=RESOLVED,
             passed=not still_open,
-            severity=dg.AssetCheckSeverity.ERROR
-            if tolerance.exceeded_by_associations(result.association_counts)
-            else dg.AssetCheckSeverity.WARN,
+            severity=(
+                dg.AssetCheckSeverity.ERROR
+                if tolerance.exceeded_by_associations(result.association_counts)
+                else dg.AssetCheckSeverity.WARN
+            ),
             description=_described(result, still_open),
             metadata=metadata,
         )

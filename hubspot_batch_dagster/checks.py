@@ -1,7 +1,8 @@
 """The four checks of every sync, in the step that sends.
 
-A blocking check is how a step says "not all is well" without losing what was done: the value and its metadata are saved,
-the step is red, nothing downstream runs, and both of Dagster's retry strategies run the step again.
+A blocking check is how a step says "not all is well" without losing what was done: the value and its metadata
+are saved, the step is red, nothing downstream runs, and both of Dagster's retry strategies run the step
+again.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ ACCOUNTED, REJECTED, UNKNOWN = "rows_accounted_for", "rows_rejected", "rows_unkn
 
 
 def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]:
-    """The checks that a sync reports on its asset."""
+    """Return the checks that a sync reports on its asset."""
     key = dg.AssetKey(asset) if not isinstance(asset, dg.AssetKey) else asset
     return [
         dg.AssetCheckSpec(
@@ -40,14 +41,19 @@ def check_specs(asset: dg.AssetKey | str | list[str]) -> list[dg.AssetCheckSpec]
             REJECTED,
             asset=key,
             blocking=True,
-            description="Rows that could not be sent or that HubSpot refused: a warning, and an error above max_rejected.",
+            description=(
+                "Rows that could not be sent or that HubSpot refused: a warning, and an error above"
+                " max_rejected."
+            ),
         ),
         dg.AssetCheckSpec(
             UNKNOWN,
             asset=key,
             blocking=True,
-            description="Rows whose answer was lost and that HubSpot does not show yet: an error above max_unknown. "
-            "The next run looks again.",
+            description=(
+                "Rows whose answer was lost and that HubSpot does not show yet: an error above max_unknown. "
+                "The next run looks again."
+            ),
         ),
         schema_spec(key),
     ]
@@ -79,7 +85,9 @@ class Tolerance:
             if not number or not value >= 0 or (isinstance(value, float) and value > 1):
                 raise InputError(
                     f"{name} is {value!r}.",
-                    remedy="Give a number of rows (an int), or a share of the rows from 0.0 to 1.0 (a float).",
+                    remedy=(
+                        "Give a number of rows (an int), or a share of the rows from 0.0 to 1.0 (a float)."
+                    ),
                 )
 
     def rejected_rows(self, rows: int) -> float:
@@ -119,7 +127,7 @@ def check_results(
     tolerance: Tolerance,
     record_url: RecordUrl = lambda record_id: None,  # noqa: ARG005
 ) -> list[dg.AssetCheckResult]:
-    """What the checks say of a run.
+    """Return what the checks say of a run.
 
     Args:
         result: The run.
@@ -154,18 +162,20 @@ def check_results(
             check_name=UNKNOWN,
             passed=unknown == 0,
             severity=_severity(unknown, allowed_unknown),
-            description=f"{unknown:,} rows are unknown, {_verdict(unknown, allowed_unknown)} the {allowed_unknown:,.0f} that "
-            "max_unknown allows: they were sent and the answer was lost. They are not sent again before a run has "
-            "looked them up."
-            if unknown
-            else "No answer was lost.",
+            description=(
+                f"{unknown:,} rows are unknown, {_verdict(unknown, allowed_unknown)} the"
+                f" {allowed_unknown:,.0f} that max_unknown allows: they were sent and the answer was lost."
+                " They are not sent again before a run has looked them up."
+                if unknown
+                else "No answer was lost."
+            ),
             metadata={"unknown": unknown},
         ),
     ]
 
 
 def in_order(counts: Mapping[str, int]) -> dict[str, int]:
-    """The counts that are not zero, then the zeros, which are there for Dagster's plots."""
+    """Return the counts that are not zero, then the zeros, which are there for Dagster's plots."""
     return dict(sorted(counts.items(), key=lambda each: each[1] == 0))
 
 
@@ -213,7 +223,10 @@ def _rejections(result: "SyncResult", rejected: int, allowed: float) -> str:
         return "No row was rejected."
     reasons = ", ".join(f"{code} ({n:,})" for code, n in list(result.reasons.items())[:5])
     verdict = _verdict(rejected, allowed)
-    return f"{rejected:,} of {result.rows:,} rows were rejected, {verdict} the {allowed:,.0f} that max_rejected allows. {reasons}."
+    return (
+        f"{rejected:,} of {result.rows:,} rows were rejected, {verdict} the {allowed:,.0f} that max_rejected"
+        f" allows. {reasons}."
+    )
 
 
 def _omissions(result: "SyncResult") -> str:

@@ -45,7 +45,8 @@ class HubSpotTranslator:
         >>> from hubspot_batch_dagster import HubSpotTranslator, Upsert, hubspot_asset
         >>> class Sales(HubSpotTranslator):
         ...     def get_asset_spec(self, sync):
-        ...         return sync.spec.replace_attributes(group_name=sync.operation.object_type, owners=["team:sales"])
+        ...         return sync.spec.replace_attributes(group_name=sync.operation.object_type,
+        owners=["team:sales"])
         >>> @hubspot_asset(Upsert("contacts", id_property="email"), translator=Sales())
         ... def people():
         ...     return []
@@ -54,7 +55,8 @@ class HubSpotTranslator:
     """
 
     def get_asset_spec(self, sync: HubSpotSync) -> dg.AssetSpec:
-        """The spec of the asset: key, description, group, owners, tags, metadata, automation condition, deps.
+        """Return the spec of the asset: key, description, group, owners, tags, metadata, automation
+        condition, deps.
 
         Args:
             sync: The operation, and the spec that the asset has without a translator.
@@ -63,7 +65,7 @@ class HubSpotTranslator:
 
 
 def introduced(spec: dg.AssetSpec, operation: Operation, *, own_words: bool = False) -> dg.AssetSpec:
-    """A spec with what the operation says of itself; what the user wrote down stays.
+    """Return a spec with what the operation says of itself; what the user wrote down stays.
 
     Args:
         spec: The asset's spec; its deps are where the rows come from.
@@ -99,7 +101,7 @@ def described(operation: Operation, sources: Sequence[dg.AssetKey] = ()) -> str:
 
 
 def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = ()) -> dict[str, Any]:
-    """What is known of an asset before it ever ran."""
+    """Return what is known of an asset before it ever ran."""
     mapping = operation.property_columns
     metadata: dict[str, Any] = {
         "hubspot/operation": type(operation).__name__,
@@ -127,7 +129,9 @@ def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = (
 def defined_by_portal(
     spec: dg.AssetSpec, operation: Operation, definitions: Mapping[str, Any]
 ) -> dg.AssetSpec:
-    """A spec whose columns have the portal's types, labels and descriptions, unless the user gave them otherwise."""
+    """Return a spec whose columns have the portal's types, labels and descriptions, unless the user gave them
+    otherwise.
+    """
     mapping = operation.property_columns
     if not mapping or spec.metadata.get(COLUMN_SCHEMA) != property_schema(mapping):
         return spec
@@ -135,10 +139,10 @@ def defined_by_portal(
 
 
 def scopes_of(operation: Operation) -> list[str]:
-    """The scopes that a token needs for an operation, as HubSpot's specifications name them.
+    """Return the scopes that a token needs for an operation, as HubSpot's specifications name them.
 
-    Its object type is read and written, those that it is associated with are written, as HubSpot has it, and properties
-    that it may make need the schema's scope.
+    Its object type is read and written, those that it is associated with are written, as HubSpot has it, and
+    properties that it may make need the schema's scope.
     """
     own = object_type(operation.object_type)
     others = [each.to for each in getattr(operation, "associations", ())]
@@ -157,7 +161,7 @@ def scopes_of(operation: Operation) -> list[str]:
 def property_schema(
     mapping: Mapping[str, str], definitions: Mapping[str, Any] | None = None
 ) -> dg.TableSchema:
-    """The properties that are sent, as columns of HubSpot's table.
+    """Return the properties that are sent, as columns of HubSpot's table.
 
     Args:
         mapping: Property to column.
@@ -177,7 +181,7 @@ def property_schema(
 
 
 def with_syncs(spec: dg.AssetSpec, operation: Operation, inputs: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
-    """The spec with the syncs whose keys the operation looks up as upstream dependencies.
+    """Return the spec with the syncs whose keys the operation looks up as upstream dependencies.
 
     Args:
         spec: The spec; what it depends on already, in whatever way, stays as it is.
@@ -190,7 +194,7 @@ def with_syncs(spec: dg.AssetSpec, operation: Operation, inputs: Sequence[dg.Ass
 
 
 def asset_options(spec: dg.AssetSpec, inputs: Sequence[dg.AssetKey] = ()) -> dict[str, Any]:
-    """A spec as arguments of :func:`dagster.asset`.
+    """Return a spec as arguments of :func:`dagster.asset`.
 
     Args:
         spec: The spec.

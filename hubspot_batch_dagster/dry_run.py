@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def plan_metadata(plan: "SyncPlan", tolerance: Tolerance, record_url: RecordUrl) -> dict[str, Any]:
-    """What a dry run shows: counts, why rows would be rejected, cost, and a sample of what would change.
+    """Return what a dry run shows: counts, why rows would be rejected, cost, and a sample of what would
+    change.
 
     Args:
         plan: The plan.
@@ -64,7 +65,7 @@ def would_fail(plan: "SyncPlan", tolerance: Tolerance) -> bool:
 
 
 def verdict(plan: "SyncPlan", tolerance: Tolerance) -> str:
-    """What a run of this plan would come to, and why."""
+    """Return what a run of this plan would come to, and why."""
     from hubspot_batch_dagster.sync.report import RejectedRows, listed
 
     rejected, lacking = plan.counts["rejected"], _lacking(plan, tolerance)
@@ -86,7 +87,7 @@ def _lacking(plan: "SyncPlan", tolerance: Tolerance) -> str:
 
 
 def plan_report(plan: "SyncPlan", tolerance: Tolerance) -> str:
-    """The same for the log."""
+    """Return the same for the log."""
     from hubspot_batch_dagster.sync.report import RejectedRows
 
     lines = [f"Dry run, nothing was sent. {plan}"]

@@ -15,12 +15,12 @@ LOOKED_AT = 50
 
 
 def trace_metadata(sync: str, store: str, generation: int) -> dict[str, Any]:
-    """What an event says of a run. Texts: Dagster would plot numbers."""
+    """Return what an event says of a run. Texts: Dagster would plot numbers."""
     return {SYNC: sync, STORE: store, GENERATION: dg.MetadataValue.text(str(generation))}
 
 
 def result_metadata(result: "SyncResult") -> dict[str, Any]:
-    """The same of a run that came to its end, for its materialization."""
+    """Return the same of a run that came to its end, for its materialization."""
     return trace_metadata(result.name, result.store, result.generation)
 
 
@@ -40,22 +40,26 @@ class EventLog:
 
     @classmethod
     def of(cls, context: Any) -> "EventLog | None":
-        """The event log of a step of one asset; ``None`` in an op or a script, where nothing is remembered."""
+        """Return the event log of a step of one asset; ``None`` in an op or a script, where nothing is
+        remembered.
+        """
         try:
             return cls(context, context.asset_key) if getattr(context, "has_assets_def", False) else None
         except (dg.DagsterError, AttributeError):
             return None
 
     def traces(self, sync: str) -> "Sequence[Trace]":
-        """The last traces of a sync, newest first. Events that other code wrote are none.
+        """Return the last traces of a sync, newest first. Events that other code wrote are none.
 
-        A sync has the partitions of an asset in common, or is that of one partition: its name says so, and the name is in the event.
+        A sync has the partitions of an asset in common, or is that of one partition: its name says so, and
+        the name is in the event.
         """
         try:
             return traces_of(self._context.instance, self._asset, sync, self._partition)
         except Exception as error:
             self._context.log.warning(
-                f"Dagster's event log cannot be read ({type(error).__name__}: {error}): a store that was lost would not be noticed."
+                f"Dagster's event log cannot be read ({type(error).__name__}: {error}): a store that was lost"
+                " would not be noticed."
             )
             return []
 
@@ -68,7 +72,7 @@ class EventLog:
 def traces_of(
     instance: dg.DagsterInstance, asset: dg.AssetKey, sync: str, partition: str | None = None
 ) -> "list[Trace]":
-    """The last traces of a sync among the events of an asset, newest first.
+    """Return the last traces of a sync among the events of an asset, newest first.
 
     Args:
         instance: Where the events are.
@@ -90,7 +94,8 @@ def traces_of(
 
 
 def note_renamed(instance: dg.DagsterInstance, old: str, trace: "Trace") -> list[dg.AssetKey]:
-    """Let Dagster know the runs of a renamed sync under its new name: else a store that is lost now would look like a first run.
+    """Let Dagster know the runs of a renamed sync under its new name: else a store that is lost now would
+    look like a first run.
 
     Args:
         instance: Where the events are.
@@ -112,7 +117,7 @@ def note_renamed(instance: dg.DagsterInstance, old: str, trace: "Trace") -> list
 
 
 def _portal_of(asset: dg.AssetKey, sync: str) -> str | None:
-    """The partition of the asset whose sync it is, if the name says so."""
+    """Return the partition of the asset whose sync it is, if the name says so."""
     own = "/".join(asset.path) + "/"
     rest = sync.removeprefix(own)
     return rest if sync.startswith(own) and "/" not in rest else None
@@ -138,7 +143,9 @@ def _observation(
 
 
 def _last(fetch: Callable[..., Any], asset: dg.AssetKey, partition: str | None) -> list[Any]:
-    """The last events of the asset, and of this partition where many portals' events are among them."""
+    """Return the last events of the asset, and of this partition where many portals' events are among
+    them.
+    """
     found = list(fetch(asset, limit=LOOKED_AT).records)
     if len(found) == LOOKED_AT and partition is not None:
         one = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[partition])

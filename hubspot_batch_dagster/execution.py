@@ -1,4 +1,6 @@
-"""What asset, op and component share: run config, the step around a function, and the body that sends its rows."""
+"""What asset, op and component share: run config, the step around a function, and the body that sends its
+rows.
+"""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +62,10 @@ class HubSpotRunConfig(CheckedModel, dg.Config):
     )
     approve: str = Field(
         default="",
-        description="Hash of the plan to carry out, from a dry run. If the source or the portal moved since, nothing is sent.",
+        description=(
+            "Hash of the plan to carry out, from a dry run. If the source or the portal moved since, nothing"
+            " is sent."
+        ),
     )
     full_refresh: bool = Field(default=False, description="Send unchanged and formerly rejected rows too.")
     limit_rows: int | None = Field(
@@ -68,7 +73,10 @@ class HubSpotRunConfig(CheckedModel, dg.Config):
     )
     first_run: bool = Field(
         default_factory=lambda: False,
-        description="Nothing that is remembered of earlier runs counts: after a store was lost for good, or a portal was reset.",
+        description=(
+            "Nothing that is remembered of earlier runs counts: after a store was lost for good, or a portal"
+            " was reset."
+        ),
     )
     show_values: bool = Field(
         default_factory=lambda: False,
@@ -81,7 +89,9 @@ def step(
     resource: str | Mapping[str, str],
     send: Callable[[Any, object, HubSpotResource, Any], Iterator[Any]],
 ) -> Callable[..., Iterator[Any]]:
-    """A function with the parameters of ``function`` and those that sending needs, which sends what it returns."""
+    """Make a function with the parameters of ``function`` and those that sending needs, which sends what it
+    returns.
+    """
     if not callable(function):
         raise InputError(f"{function!r} is no function.", remedy="Decorate a function that returns rows.")
     given = signature_of(function)
@@ -128,7 +138,9 @@ def step(
 
 
 def _placed(body: Callable[..., Iterator[Any]], plain: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
-    """A step that stands where the user's function does: there Dagster's code references lead, and a line of a traceback."""
+    """Return a step that stands where the user's function does: there Dagster's code references lead, and a
+    line of a traceback.
+    """
 
     def placed(*args: Any, **kwargs: Any) -> Iterator[Any]:
         yield from body(*args, **kwargs)
@@ -166,7 +178,7 @@ def materialize(
     sending: Sending,
     name: str,
 ) -> "Iterator[dg.MaterializeResult[pa.Table] | dg.AssetCheckResult | dg.Output[None]]":
-    """The body of a HubSpot asset: send the rows, and yield the checks and the materialization."""
+    """Be the body of a HubSpot asset: send the rows, and yield the checks and the materialization."""
     with no_retry():
         returned = Returned.of(rows)
         trial = limit_of(context, returned, config, sending.operation)
@@ -196,8 +208,8 @@ def materialize(
         raise failure
     metadata = {**materialization_metadata(result, sending.operation, hubspot), **returned.metadata, **trial}
     if context.has_partition_key_range and len(context.partition_keys) > 1:
-        # One run for many partitions has one ids table, which no IO manager could put into many files. Dagster makes an event
-        # for each partition: figures in all of them would count many times over.
+        # One run for many partitions has one ids table, which no IO manager could put into many files.
+        # Dagster makes an event for each partition: figures in all of them would count many times over.
         context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=metadata))
         told = {name: value for name, value in metadata.items() if not isinstance(value, int | float)}
         yield dg.MaterializeResult(asset_key=context.asset_key, metadata=told)
@@ -220,7 +232,9 @@ def _plan_asset(
     name: str,
     trial: Mapping[str, int],
 ) -> Iterator[dg.Output[None]]:
-    """A dry run: the plan as an observation. The checks keep silent, since they speak of what was sent."""
+    """Yield the plan of a dry run as an observation. The checks keep silent, since they speak of what was
+    sent.
+    """
     found = plan(context, rows, hubspot, config, sending.operation, name)
     log_plan(context, found, sending.tolerance)
     metadata = plan_metadata(found, sending.tolerance, hubspot_record_url(sending.operation, hubspot))
@@ -313,7 +327,7 @@ def _is_retried(context: Any) -> bool:
 
 
 def _portal(context: Any, resources: Mapping[str, str]) -> str:
-    """The partition key, or the dimension of it, that names a portal."""
+    """Return the partition key, or the dimension of it, that names a portal."""
     key = context.partition_key if context.has_partition_key else None
     parts = key.keys_by_dimension.values() if isinstance(key, dg.MultiPartitionKey) else [key]
     for part in parts:
@@ -337,7 +351,7 @@ def sync_name(context: Any, resource: str | Mapping[str, str]) -> str:
 
 @contextmanager
 def no_retry() -> Iterator[None]:
-    """What is wrong with the rows or the operation stays wrong: tell Dagster not to try again."""
+    """Tell Dagster not to try again: what is wrong with the rows or the operation stays wrong."""
     try:
         yield
     except (InputError, Forbidden) as error:
@@ -345,7 +359,8 @@ def no_retry() -> Iterator[None]:
 
 
 def limit_of(context: Any, returned: Returned, config: Any, operation: Operation) -> dict[str, int]:
-    """Leave only the first rows where the run config asks for a trial; returns what to say of it in the metadata.
+    """Leave only the first rows where the run config asks for a trial; returns what to say of it in the
+    metadata.
 
     Raises:
         InputError: The operation archives what left the source: the rows that are left out would seem gone.
@@ -364,7 +379,7 @@ def limit_of(context: Any, returned: Returned, config: Any, operation: Operation
 
 
 def settings(config: Any, *names: str) -> dict[str, Any]:
-    """What the run config says of these; a config class of the user's own may leave some out.
+    """Return what the run config says of these; a config class of the user's own may leave some out.
 
     An empty text, which the launchpad fills in for ``approve``, says nothing.
     """
@@ -373,7 +388,8 @@ def settings(config: Any, *names: str) -> dict[str, Any]:
 
 
 def worth_a_retry(error: HubSpotError) -> bool:
-    """Whether another attempt of the step may get further. Then the error is raised, so that a RetryPolicy makes one.
+    """Whether another attempt of the step may get further. Then the error is raised, so that a RetryPolicy
+    makes one.
 
     What was done is in the ids table and the journal, and the next attempt goes on from there. An error
     that a retry cannot mend fails the check ``rows_accounted_for`` instead, which Dagster does not retry.

@@ -32,7 +32,8 @@ def ids_form(context: Any, asked: IdsForm | None, annotation: object) -> "Callab
     Args:
         context: Dagster's.
         asked: What the user set; ``None`` leaves it to the IO manager and the annotation.
-        annotation: What the function says it returns: an IO manager that takes one kind of frame may be meant.
+        annotation: What the function says it returns: an IO manager that takes one kind of frame may be
+            meant.
 
     Raises:
         InputError: The IO manager takes no table, or the library of the form is not installed.
@@ -47,15 +48,16 @@ def ids_form(context: Any, asked: IdsForm | None, annotation: object) -> "Callab
         return _polars()
     if form == "pandas":
         return lambda result: result.ids.to_pandas()
-    # As a stream where it is written batch by batch: millions of lines are never in memory at once. Where Python code
-    # waits for the value too, in a unit test or in process, a stream would be read by the time it looks.
+    # As a stream where it is written batch by batch: millions of lines are never in memory at once. Where
+    # Python code waits for the value too, in a unit test or in process, a stream would be read by the time it
+    # looks.
     if isinstance(manager, ArrowParquetIOManager) and not _captured(context):
         return lambda result: result.ids_stream()
     return lambda result: result.ids
 
 
 def _taken_by(manager: object, preferred: IdsForm | None) -> IdsForm:
-    """The form that an IO manager takes, as far as it says so."""
+    """Return the form that an IO manager takes, as far as it says so."""
     handled = getattr(
         manager, "_handlers_by_type", None
     )  # Dagster's managers of databases have one handler a type
@@ -64,7 +66,8 @@ def _taken_by(manager: object, preferred: IdsForm | None) -> IdsForm:
         if not forms:
             kinds = ", ".join(sorted(getattr(each, "__name__", str(each)) for each in handled)) or "nothing"
             raise InputError(
-                f"The IO manager {type(manager).__name__} takes {kinds}, and no table that the ids table could be.",
+                f"The IO manager {type(manager).__name__} takes {kinds}, and no table that the ids table"
+                " could be.",
                 remedy='Give ids="none" to keep the ids table in the store alone, or another io_manager_key.',
             )
         return preferred if preferred in forms else forms[0]
@@ -100,7 +103,7 @@ def _polars() -> "Callable[[SyncResult], Any]":
 
 
 def _io_manager(context: Any) -> object:
-    """What stores the step's value; None where nothing does, as in a unit test."""
+    """Return what stores the step's value; None where nothing does, as in a unit test."""
     try:
         step = context.get_step_execution_context()
         return getattr(step.resources, step.op_def.output_dict["result"].io_manager_key, None)

@@ -1,4 +1,6 @@
-"""ArrowParquetIOManager: Arrow in and out of assets, by annotation, as Parquet files that are never half written."""
+"""ArrowParquetIOManager: Arrow in and out of assets, by annotation, as Parquet files that are never half
+written.
+"""
 
 import os
 import types
@@ -23,12 +25,12 @@ from hubspot_batch_dagster.table.parquet import storable_batches
 class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOManager):
     """Stores what assets return as Parquet and loads it as what the next asset asks for.
 
-    It stores what a sync takes: pyarrow tables and record batch readers (batch by batch), pandas and polars frames,
-    DuckDB relations, lists and iterators of dicts. A column whose values are of several types is stored as text, the
-    text that a sync would send. It loads by the annotation of the parameter: ``pa.Table``,
-    ``pa.RecordBatchReader``, ``pd.DataFrame``, ``pl.DataFrame``; without one, a ``pa.Table``. Several partitions are loaded as
-    ``dict[str, pd.DataFrame]``, by partition key. A file is written beside its place and then moved there, so a failed
-    write leaves the last one as it was.
+    It stores what a sync takes: pyarrow tables and record batch readers (batch by batch), pandas and polars
+    frames, DuckDB relations, lists and iterators of dicts. A column whose values are of several types is
+    stored as text, the text that a sync would send. It loads by the annotation of the parameter:
+    ``pa.Table``, ``pa.RecordBatchReader``, ``pd.DataFrame``, ``pl.DataFrame``; without one, a ``pa.Table``.
+    Several partitions are loaded as ``dict[str, pd.DataFrame]``, by partition key. A file is written beside
+    its place and then moved there, so a failed write leaves the last one as it was.
 
     Examples:
         >>> import dagster as dg
@@ -49,7 +51,7 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
         return False
 
     def get_resource_definition(self) -> Any:
-        """What Dagster knows of the IO manager; Dagster calls this."""
+        """Return what Dagster knows of the IO manager; Dagster calls this."""
         return plainly_described(super().get_resource_definition())
 
     @property
@@ -74,7 +76,7 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
     def get_path_for_partition(
         self, context: dg.InputContext | dg.OutputContext, path: UPath, partition: str
     ) -> UPath:
-        """The file of a partition, below that of its asset; Dagster calls this."""
+        """Return the file of a partition, below that of its asset; Dagster calls this."""
         _check_parts("The partition key", partition.removeprefix("/").split("/"))
         return super().get_path_for_partition(context, path, partition)
 
@@ -83,7 +85,9 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
         if obj is None:
             raise InputError(
                 f"{context.step_key} returned nothing, which is no table.",
-                remedy="Return a pyarrow, pandas, polars or DuckDB frame, or annotate the asset with -> None.",
+                remedy=(
+                    "Return a pyarrow, pandas, polars or DuckDB frame, or annotate the asset with -> None."
+                ),
             )
         half = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
@@ -119,8 +123,8 @@ def _check_parts(what: str, parts: Sequence[str]) -> None:
     if any(part in ("", ".", "..") or "\0" in part or len(part.encode()) > LONGEST_PART for part in parts):
         name = "/".join(parts)
         raise InputError(
-            f"{what} {name if len(name) <= 80 else f'{name[:77]}...'!r} cannot be the name of a file: a part of it is empty, '.', "
-            f"'..', longer than {LONGEST_PART} bytes, or holds a NUL.",
+            f"{what} {name if len(name) <= 80 else f'{name[:77]}...'!r} cannot be the name of a file: a part"
+            f" of it is empty, '.', '..', longer than {LONGEST_PART} bytes, or holds a NUL.",
             remedy="Give it another name.",
         )
 
@@ -133,7 +137,9 @@ def _replace(half: UPath, path: UPath) -> None:
 
 
 def _frame_type(annotation: Any) -> Any:
-    """The frame in ``dict[str, Frame]``, which is how several partitions are asked for, and in ``Frame | None``."""
+    """Return the frame in ``dict[str, Frame]``, which is how several partitions are asked for, and in ``Frame
+    | None``.
+    """
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _frame_type(next((each for each in inner if each is not types.NoneType), annotation))

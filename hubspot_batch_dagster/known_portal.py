@@ -13,7 +13,9 @@ from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.schema.portal_definitions import PortalDefinitions
 
 CHECKING = "DAGSTER_IS_DEFS_VALIDATION_CLI"
-"""The variable that ``dg check defs`` and ``dagster definitions validate`` set, for what shall be stricter there."""
+"""The variable that ``dg check defs`` and ``dagster definitions validate`` set, for what shall be stricter
+there.
+"""
 
 _ASKED_ANYWAY = "Nothing wrong is sent: a run asks HubSpot itself before it sends."
 
@@ -22,8 +24,9 @@ _ASKED_ANYWAY = "Nothing wrong is sent: a run asks HubSpot itself before it send
 class KnownPortal:
     """A portal's definitions as they were kept at some time.
 
-    They may be older than the portal. So what they refuse is an error where definitions are checked (``dg check defs``),
-    and a warning where a code location loads: a property that was made since must not take all assets down.
+    They may be older than the portal. So what they refuse is an error where definitions are checked (``dg
+    check defs``), and a warning where a code location loads: a property that was made since must not take all
+    assets down.
 
     Attributes:
         definitions: What was kept.
@@ -74,7 +77,7 @@ class KnownPortal:
             dg.get_dagster_logger().warning(f"{key.to_user_string()}: {refused} {_ASKED_ANYWAY}")
 
     def describe(self, spec: dg.AssetSpec, operation: Operation) -> dg.AssetSpec:
-        """A spec whose columns have the portal's types, labels and descriptions."""
+        """Return a spec whose columns have the portal's types, labels and descriptions."""
         try:
             known = self.definitions.of(operation.object_type)
         except InputError:

@@ -13,21 +13,25 @@ from hubspot_batch_dagster.api.errors import InputError
 _Definition = TypeVar("_Definition", bound=dg.ResourceDefinition)
 
 MASK = "********"
-"""What the launchpad writes for a field with ``dagster__is_secret``; a run that is launched with it gets this text."""
+"""What the launchpad writes for a field with ``dagster__is_secret``; a run that is launched with it gets this
+text.
+"""
 
 
 def secret_field(description: str, default: Callable[[], Any] = str) -> Any:
-    """A field that neither prints nor shows in the UI."""
+    """Return a field that neither prints nor shows in the UI."""
     return seldom_field(default, description, repr=False, json_schema_extra={"dagster__is_secret": True})
 
 
 def seldom_field(default: Callable[[], Any], description: str, **more: Any) -> Any:
-    """A field that few people change: the launchpad offers it, and does not fill it in, as it does with a plain default."""
+    """Return a field that few people change: the launchpad offers it, and does not fill it in, as it does
+    with a plain default.
+    """
     return Field(default_factory=default, description=description, **more)
 
 
 def plainly_described(definition: _Definition) -> _Definition:
-    """The definition of a resource with its docstring's first paragraph as help.
+    """Describe the definition of a resource by its docstring's first paragraph, as help.
 
     Dagster takes the whole docstring, examples and markup too, and the launchpad shows it as it is.
     """
@@ -37,7 +41,7 @@ def plainly_described(definition: _Definition) -> _Definition:
 
 
 def secret_fields(resource: type[BaseModel]) -> frozenset[str]:
-    """The fields of a resource that Dagster masks."""
+    """Return the fields of a resource that Dagster masks."""
     return frozenset(
         name
         for name, field in resource.model_fields.items()
@@ -46,7 +50,7 @@ def secret_fields(resource: type[BaseModel]) -> frozenset[str]:
 
 
 def unmasked(resource: BaseModel, context: dg.InitResourceContext) -> dict[str, Any]:
-    """The values that are meant by the masks which a resource was given.
+    """Return the values that are meant by the masks which a resource was given.
 
     Args:
         resource: The resource as the run's config has it.
@@ -69,7 +73,7 @@ def unmasked(resource: BaseModel, context: dg.InitResourceContext) -> dict[str, 
 
 
 def _defined(context: dg.InitResourceContext) -> Mapping[str, Any]:
-    """The resource's config as the project's code has it, variables by their names."""
+    """Return the resource's config as the project's code has it, variables by their names."""
     definition = context.resource_def
     field = definition.config_schema.as_field() if definition is not None else None
     if field is None or not field.default_provided or not isinstance(field.default_value, Mapping):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def materialization_metadata(
     result: "SyncResult", operation: Operation, hubspot: HubSpotResource
 ) -> dict[str, Any]:
-    """Counts, speed, and where to look.
+    """Return counts, speed, and where to look.
 
     Args:
         result: The run.
@@ -64,7 +64,7 @@ def hubspot_record_url(operation: Operation, hubspot: HubSpotResource) -> Callab
 
 
 def _links(operation: Operation, hubspot: HubSpotResource) -> dict[str, Any]:
-    """The page that lists the records, and the portal, where they are known."""
+    """Return the page that lists the records, and the portal, where they are known."""
     found: dict[str, Any] = {}
     url = hubspot.portal.records_url(operation.object_type)
     if url is not None:
@@ -101,7 +101,9 @@ def _budget(hubspot: HubSpotResource) -> dict[str, Any]:
 
 
 def _columns(operation: Operation, hubspot: HubSpotResource) -> dg.TableSchema | None:
-    """The properties that are sent, as the portal defines them; ``None`` where the operation names none."""
+    """Return the properties that are sent, as the portal defines them; ``None`` where the operation names
+    none.
+    """
     mapping = operation.property_columns
     if not mapping:
         return None

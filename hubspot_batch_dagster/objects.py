@@ -22,13 +22,13 @@ def hubspot_object_specs(
 ) -> list[dg.AssetSpec]:
     """Make one node for each HubSpot object that the assets write to, below all of them.
 
-    The node is an external asset: nothing materializes it, and every run of a sync observes it. Give all syncs of a
-    project in one call: two nodes of one key would break the code location.
+    The node is an external asset: nothing materializes it, and every run of a sync observes it. Give all
+    syncs of a project in one call: two nodes of one key would break the code location.
 
     Args:
         assets: The project's HubSpot assets; others are passed over.
-        key_prefix: What comes before the object's name in the key of its node. A second call for other assets that
-            write to the same objects needs a prefix of its own.
+        key_prefix: What comes before the object's name in the key of its node. A second call for other assets
+            that write to the same objects needs a prefix of its own.
 
     Raises:
         InputError: One of the assets would have the key of a node.
@@ -74,7 +74,8 @@ def hubspot_object_specs(
     for node in nodes:
         if node.key in keys:
             raise InputError(
-                f"The node of the object has the key {node.key.to_user_string()}, and so has one of the assets.",
+                f"The node of the object has the key {node.key.to_user_string()}, and so has one of the"
+                " assets.",
                 remedy="Give another key_prefix.",
             )
     return nodes

@@ -32,8 +32,9 @@ def hubspot_op(
 ) -> Callable[[Callable[..., Any]], dg.OpDefinition]:
     """Make an op of a function that returns rows: the rows go to HubSpot, the ids table is the op's output.
 
-    Thin over :func:`dagster.op`. An op has no asset checks, so it fails where an asset would be red: when rows stay
-    unsent, or more are rejected than ``max_rejected`` allows. What was done is in the ids table all the same.
+    Thin over :func:`dagster.op`. An op has no asset checks, so it fails where an asset would be red: when
+    rows stay unsent, or more are rejected than ``max_rejected`` allows. What was done is in the ids table all
+    the same.
 
     Args:
         operation: What to do with the rows.

@@ -1,6 +1,7 @@
 """Fixtures for your own tests: a HubSpot on localhost, and a resource that is connected to it.
 
-Pytest loads this module in every session, so it imports nothing that a session without these fixtures would pay for.
+Pytest loads this module in every session, so it imports nothing that a session without these fixtures would
+pay for.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def hubspot_server() -> Iterator[Emulator]:
-    """The server of the session; tests use ``hubspot_emulator``, which is as new for each of them."""
+    """Yield the server of the session; tests use ``hubspot_emulator``, which is as new for each of them."""
     try:
         from hubspot_batch_dagster.emulator import Emulator, Settings
     except ImportError as error:
@@ -30,10 +31,10 @@ def hubspot_server() -> Iterator[Emulator]:
 
 @pytest.fixture
 def hubspot_emulator(hubspot_server: Emulator) -> Iterator[Emulator]:
-    """A HubSpot account on localhost, empty at the start of each test.
+    """Yield a HubSpot account on localhost, empty at the start of each test.
 
-    ``url`` and ``token`` connect to it, ``books`` has every request and every record, ``faults.add(...)`` makes it
-    fail, ``change(...)`` sets limits, ``seed_records`` and ``add_property`` fill it.
+    ``url`` and ``token`` connect to it, ``books`` has every request and every record, ``faults.add(...)``
+    makes it fail, ``change(...)`` sets limits, ``seed_records`` and ``add_property`` fill it.
     """
     settings, skew = hubspot_server.portal.settings, hubspot_server.portal.skew
     hubspot_server.start()
@@ -47,7 +48,8 @@ def hubspot_emulator(hubspot_server: Emulator) -> Iterator[Emulator]:
 def hubspot(
     hubspot_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[HubSpotResource]:
-    """An open HubSpotResource on ``hubspot_emulator``, with its ids tables in ``tmp_path`` and quick retries.
+    """Yield an open HubSpotResource on ``hubspot_emulator``, with its ids tables in ``tmp_path`` and quick
+    retries.
 
     Use it as it is (``hubspot.sync(rows, operation, name="contacts")``), or give it to
     ``dg.materialize([...], resources={"hubspot": hubspot})``.

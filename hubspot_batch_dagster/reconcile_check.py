@@ -29,18 +29,18 @@ def hubspot_reconcile_check(
     sync: str | None = None,
     name: str = NAME,
 ) -> dg.AssetChecksDefinition:
-    """Make a check that reads an asset's records in HubSpot, with their associations, and tells which are no longer as they were
-    sent.
+    """Make a check that reads an asset's records in HubSpot, with their associations, and tells which are no
+    longer as they were sent.
 
-    It is not part of the asset's own step: give it a schedule of its own. It warns, and never blocks. ``repair`` is a
-    command: ``hubspot-batch-dagster reconcile SYNC --repair``.
+    It is not part of the asset's own step: give it a schedule of its own. It warns, and never blocks.
+    ``repair`` is a command: ``hubspot-batch-dagster reconcile SYNC --repair``.
 
     Args:
         asset: The asset whose records are read.
         properties: Properties that nobody else should change; those alone are looked at.
         sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
-        max_amiss: The part of the records read, from 0 to 1, that may be changed, archived, merged or gone; and the part of the
-            associations that may be missing, too many or unknown.
+        max_amiss: The part of the records read, from 0 to 1, that may be changed, archived, merged or gone;
+            and the part of the associations that may be missing, too many or unknown.
         sync: Whose ids table is read; by default the asset's key joined by ``/``.
         name: The check's name.
 
@@ -100,7 +100,7 @@ def _result(found: "Reconciliation", max_amiss: float) -> dg.AssetCheckResult:
 
 
 def _of_associations(found: "Reconciliation", max_amiss: float) -> tuple[dict[str, Any], bool]:
-    """The metadata of associations, and whether no more of them are amiss than may be."""
+    """Return the metadata of associations, and whether no more of them are amiss than may be."""
     associations = found.associations
     if associations is None:
         return {}, True

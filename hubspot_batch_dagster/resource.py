@@ -33,14 +33,14 @@ DagsterLibraryRegistry.register(
 class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["HubSpotResource"]):
     """One HubSpot account: its credential, its limits, and where the ids tables live.
 
-    Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in errors.
-    With OAuth give ``client_id``, ``client_secret`` and ``refresh_token`` instead: tokens are renewed in time, once for
-    all processes of this user.
+    Give the token as ``dg.EnvVar("HUBSPOT_ACCESS_TOKEN")``. It is masked in the UI, in ``repr`` and in
+    errors. With OAuth give ``client_id``, ``client_secret`` and ``refresh_token`` instead: tokens are renewed
+    in time, once for all processes of this user.
 
     Examples:
         >>> import dagster as dg
         >>> from hubspot_batch_dagster import HubSpotResource
-        >>> HubSpotResource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"), share=0.6)  # leaves 40 % to other apps
+        >>> HubSpotResource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"), share=0.6)  # 40 % for others
         HubSpotResource(base_url='https://api.hubapi.com', version='2026-03', store='', share=0.6)
 
     In a script::
@@ -57,7 +57,10 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
     refresh_token: str = secret_field("Refresh token that installing the OAuth app in the account gave.")
     portal_id: int | None = Field(
         default=None,
-        description="The account that the token must belong to. A token of another one is refused before anything is sent.",
+        description=(
+            "The account that the token must belong to. A token of another one is refused before anything is"
+            " sent."
+        ),
     )
     check_portal: bool = seldom_field(
         lambda: True, "Check columns and rows against the portal's own definitions before the first write."
@@ -72,14 +75,18 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
     )
     store: str = Field(
         default="",
-        description="Folder or fsspec URL of the ids tables. By default hubspot/ in DAGSTER_HOME, else .hubspot/.",
+        description=(
+            "Folder or fsspec URL of the ids tables. By default hubspot/ in DAGSTER_HOME, else .hubspot/."
+        ),
     )
     journal: str | None = secret_field(
-        "SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several hosts.",
+        "SQLAlchemy URL of the journal. By default SQLite in the store; Postgres where steps run on several"
+        " hosts.",
         lambda: None,
     )
     warehouse: str | None = secret_field(
-        "Where ids tables of Warehouse(...) syncs are, as its connection=: for other syncs that look keys up in them, reconcile, undo.",
+        "Where ids tables of Warehouse(...) syncs are, as its connection=: for other syncs that look keys up"
+        " in them, reconcile, undo.",
         lambda: None,
     )
     limit: int | None = Field(
@@ -92,7 +99,8 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
         lambda: 1.0, "Part of the day's requests that this deployment may use. By default 1.0, all of them."
     )
     budget_url: str | None = secret_field(
-        "Redis or Postgres URL of the request budget, where steps run on several hosts. By default a file on this host.",
+        "Redis or Postgres URL of the request budget, where steps run on several hosts. By default a file on"
+        " this host.",
         lambda: None,
     )
     memory: str = seldom_field(
@@ -100,25 +108,28 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
     )
     timeout: float = seldom_field(
         lambda: 110.0,
-        "Seconds that a request and its answer may take, by default 110. HubSpot itself gives up after 100 s.",
+        "Seconds that a request and its answer may take, by default 110. HubSpot itself gives up after"
+        " 100 s.",
     )
     patience: float = seldom_field(
         lambda: 600.0,
-        "Seconds that one batch may take with all its retries, and that the server of the budget may be away, before the run stops. By default 600.",
+        "Seconds that one batch may take with all its retries, and that the server of the budget may be away,"
+        " before the run stops. By default 600.",
     )
     index_lag: float = seldom_field(
         lambda: 30.0,
-        "Seconds after which HubSpot's search shows a new record, by default 30: for creates whose answer was lost.",
+        "Seconds after which HubSpot's search shows a new record, by default 30: for creates whose answer was"
+        " lost.",
     )
     certain_after: float = seldom_field(
         lambda: 300.0,
-        "Age in seconds at which a create that search does not show was never carried out and may be sent again. "
-        "By default 300.",
+        "Age in seconds at which a create that search does not show was never carried out and may be sent"
+        " again. By default 300.",
     )
     wait_for_unknown: bool = seldom_field(
         lambda: True,
-        "Wait at the end of a run until creates without an answer are as old as certain_after, and settle them. "
-        "False leaves them unknown until the next run.",
+        "Wait at the end of a run until creates without an answer are as old as certain_after, and settle"
+        " them. False leaves them unknown until the next run.",
     )
     backoff: float = seldom_field(
         lambda: 1.0,
@@ -126,11 +137,13 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
     )
     trust_env: bool = seldom_field(
         lambda: False,
-        "Take the proxy (HTTPS_PROXY, NO_PROXY) and the CA bundle (REQUESTS_CA_BUNDLE) from the environment. By default not.",
+        "Take the proxy (HTTPS_PROXY, NO_PROXY) and the CA bundle (REQUESTS_CA_BUNDLE) from the environment."
+        " By default not.",
     )
     allow_http: bool = seldom_field(
         lambda: False,
-        "Send the token without TLS to a host that is not this one, such as an emulator's. By default refused.",
+        "Send the token without TLS to a host that is not this one, such as an emulator's. By default"
+        " refused.",
     )
     lock_wait: float = seldom_field(
         lambda: 900.0,
@@ -157,7 +170,7 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
         return False
 
     def get_resource_definition(self) -> Any:
-        """What Dagster knows of the resource; Dagster calls this."""
+        """Return what Dagster knows of the resource; Dagster calls this."""
         return plainly_described(super().get_resource_definition())
 
     def __repr__(self) -> str:
@@ -192,7 +205,7 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
             yield ready
 
     def settings(self) -> "SessionSettings":
-        """The fields as a value, for a :class:`HubSpotSession`."""
+        """Return the fields as a value, for a :class:`HubSpotSession`."""
         from hubspot_batch_dagster.session_settings import SessionSettings
 
         return SessionSettings(**{each.name: getattr(self, each.name) for each in fields(SessionSettings)})
@@ -207,7 +220,10 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
         if self._session is None:
             raise InputError(
                 "The HubSpot resource is not open.",
-                remedy="In an asset or op, take it as a parameter. In a script: with HubSpotResource(...).open() as hubspot:",
+                remedy=(
+                    "In an asset or op, take it as a parameter. In a script: with HubSpotResource(...).open()"
+                    " as hubspot:"
+                ),
             )
         return self._session
 

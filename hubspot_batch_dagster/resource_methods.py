@@ -1,4 +1,6 @@
-"""What a resource does for assets, ops and scripts: each method goes to the open session, with what the step's context says."""
+"""What a resource does for assets, ops and scripts: each method goes to the open session, with what the
+step's context says.
+"""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -81,13 +83,13 @@ class ResourceMethods:
             context: Dagster's context, for the default name and for progress in its log.
             full_refresh: Send unchanged and formerly rejected rows too.
             approve: Carry out this plan (the ``hash`` of a dry run) and no other.
-            first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost for good, or a
-                portal was reset, and for a second sync of the same rows that is meant.
+            first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost
+                for good, or a portal was reset, and for a second sync of the same rows that is meant.
             dry_run: As :meth:`plan`: say what would be done, and do nothing.
 
         Returns:
-            What became of each row, or the plan of a dry run. Nothing is raised for single rows: look at ``counts``, or call
-            ``raise_for_failures()``.
+            What became of each row, or the plan of a dry run. Nothing is raised for single rows: look at
+            ``counts``, or call ``raise_for_failures()``.
 
         Raises:
             InputError: The rows or the operation cannot be meant; nothing was sent.
@@ -201,7 +203,8 @@ class ResourceMethods:
 
     @checked
     def undo(self, sync: str, run: str) -> "tuple[SyncResult, SyncResult]":
-        """Go back from a run: what it changed gets its former values (with ``keep_before=True``), what it made is archived.
+        """Go back from a run: what it changed gets its former values (with ``keep_before=True``), what it
+        made is archived.
 
         Args:
             sync: The sync, such as the asset key joined by ``/``.
@@ -221,16 +224,18 @@ class ResourceMethods:
         sample: int | None = None,
         repair: bool = False,
     ) -> "Reconciliation":
-        """Read the records that a sync knows, and tell what became of them: as sent, changed by others, archived, merged, gone.
+        """Read the records that a sync knows, and tell what became of them: as sent, changed by others,
+        archived, merged, gone.
 
-        Nothing is written to HubSpot. The command ``reconcile`` and :func:`hubspot_reconcile_check` do the same.
+        Nothing is written to HubSpot. The command ``reconcile`` and :func:`hubspot_reconcile_check` do the
+        same.
 
         Args:
             sync: The sync, such as the asset key joined by ``/``.
             properties: Properties that nobody else should change; those alone are looked at.
             sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
-            repair: Have the next run send the rows again whose records are not as they were sent, and write the associations
-                again of rows that lack some or, with ``replace``, have too many.
+            repair: Have the next run send the rows again whose records are not as they were sent, and write
+                the associations again of rows that lack some or, with ``replace``, have too many.
         """
         return self.session.reconcile(sync, properties=properties, sample=sample, repair=repair)
 
@@ -245,7 +250,8 @@ class ResourceMethods:
         history: bool = False,
         missing: Literal["omit", "keep"] = "omit",
     ) -> "pa.Table":
-        """Read records by id or by a unique property into an Arrow table, many requests at a time within the budget.
+        """Read records by id or by a unique property into an Arrow table, many requests at a time within the
+        budget.
 
         Args:
             object_type: What to read.
@@ -253,7 +259,8 @@ class ResourceMethods:
             properties: What to bring back, as text.
             id_property: The unique property that ``ids`` are values of, such as ``email``.
             history: Bring the former values back too; 50 records in a request instead of 100.
-            missing: Ids without a record are left out (``"omit"``), or kept as lines that hold only ``requested``.
+            missing: Ids without a record are left out (``"omit"``), or kept as lines that hold only
+                ``requested``.
 
         Returns:
             A line for each record, in the order of ``ids``: ``requested``, ``hs_object_id``, the properties,

@@ -1,4 +1,6 @@
-"""What a user's function may be and may give back: the signature behind it, and the rows in what it returned."""
+"""What a user's function may be and may give back: the signature behind it, and the rows in what it
+returned.
+"""
 
 import asyncio
 import functools
@@ -56,21 +58,24 @@ class Returned:
         return found
 
     def _apart(self, rows: Iterator[Any]) -> Iterator[Any]:
-        """The rows of a generator; the results of its own checks, which come between them, are kept."""
+        """Yield the rows of a generator; the results of its own checks, which come between them, are kept."""
         for each in rows:
             if isinstance(each, dg.AssetCheckResult):
                 self.checks.append(each)
             elif isinstance(each, dg.MaterializeResult | dg.Output | dg.AssetMaterialization):
                 raise InputError(
                     f"The generator yielded a {type(each).__name__} between its rows.",
-                    remedy="Yield rows or frames, and AssetCheckResults; the asset reports its materialization itself.",
+                    remedy=(
+                        "Yield rows or frames, and AssetCheckResults; the asset reports its materialization"
+                        " itself."
+                    ),
                 )
             else:
                 yield each
 
 
 def first_rows(rows: object, most: int) -> object:
-    """The first so many rows of whatever holds rows.
+    """Return the first so many rows of whatever holds rows.
 
     Raises:
         InputError: ``most`` is no number of rows.
@@ -107,9 +112,10 @@ def first_rows(rows: object, most: int) -> object:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The parameters that Dagster fills, with annotations as types.
+    """Return the parameters that Dagster fills, with annotations as types.
 
-    Text annotations (``from __future__ import annotations``) are resolved; what a ``functools.partial`` has set is left out.
+    Text annotations (``from __future__ import annotations``) are resolved; what a ``functools.partial`` has
+    set is left out.
     """
     plain = plain_function(function)
     bound = set(function.keywords) if isinstance(function, functools.partial) else set()
@@ -125,7 +131,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function itself, which has a name and a docstring."""
+    """Return the function itself, which has a name and a docstring."""
     return plain_function(function.func) if isinstance(function, functools.partial) else function
 
 
@@ -140,7 +146,7 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
 
 
 def _flat(value: object) -> object:
-    """The frames of several partitions, one after the other."""
+    """Return the frames of several partitions, one after the other."""
     if not isinstance(value, Mapping) or not value:
         return value
     frames = list(value.values())

@@ -1,4 +1,6 @@
-"""The check ``portal_schema``: what changed in the portal's definitions since the last run, and which columns it touches."""
+"""The check ``portal_schema``: what changed in the portal's definitions since the last run, and which columns
+it touches.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ _COLUMNS = ("column", "property", "change", "before", "after")
 
 
 def schema_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
-    """The check as an asset declares it."""
+    """Return the check as an asset declares it."""
     return dg.AssetCheckSpec(
         SCHEMA,
         asset=asset,
@@ -25,7 +27,7 @@ def schema_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
 
 
 def schema_check(drift: "Drift", asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """What the check says: a warning for any change, an error if a column can no longer be sent."""
+    """Return what the check says: a warning for any change, an error if a column can no longer be sent."""
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=SCHEMA,

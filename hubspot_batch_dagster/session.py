@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 class HubSpotSession:
     """One HubSpot account with its client, its budget and its store, open until :meth:`close`.
 
-    Dagster is not needed for it: :class:`hubspot_batch_dagster.HubSpotResource` opens one for a step, a script may do so
-    itself. Use it in a ``with`` block.
+    Dagster is not needed for it: :class:`hubspot_batch_dagster.HubSpotResource` opens one for a step, a
+    script may do so itself. Use it in a ``with`` block.
 
     Args:
         settings: The account, its limits, and where the ids tables live.
@@ -137,14 +137,16 @@ class HubSpotSession:
             name: The sync, that is whose ids table and journal are used.
             full_refresh: Send unchanged and formerly rejected rows too.
             approve: Carry out this plan (the ``hash`` of :meth:`plan`) and no other.
-            first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost for good, or a portal
-                was reset, and for a second sync of the same rows that is meant.
-            as_of: Which part of the table the rows are, such as a day: values of an older part never go over those of a newer one.
+            first_run: Nothing that is remembered of earlier runs counts: the way on after a store was lost
+                for good, or a portal was reset, and for a second sync of the same rows that is meant.
+            as_of: Which part of the table the rows are, such as a day: values of an older part never go over
+                those of a newer one.
             trace_log: Where runs are remembered outside the store, so that its loss is noticed.
             log: Where progress and warnings go.
 
         Returns:
-            What became of each row. Nothing is raised for single rows: look at ``counts``, or call ``raise_for_failures()``.
+            What became of each row. Nothing is raised for single rows: look at ``counts``, or call
+            ``raise_for_failures()``.
 
         Raises:
             InputError: The rows or the operation cannot be meant; nothing was sent.
@@ -205,7 +207,8 @@ class HubSpotSession:
     ) -> SyncPlan:
         """Say what :meth:`sync` would do, and write nothing: not to HubSpot, and not to the ids table.
 
-        With ``show_values`` the values in the sample of changes are shown and not masked. All else is as for :meth:`sync`.
+        With ``show_values`` the values in the sample of changes are shown and not masked. All else is as for
+        :meth:`sync`.
         """
         return plan_sync(
             rows,
@@ -233,8 +236,8 @@ class HubSpotSession:
         """Rebuild the ids table of a sync from the portal: read the rows' records, write nothing.
 
         For a lost ids table, or records that were made by other means. The operation needs a unique property:
-        ``id_property``, or ``creation_key``. Rows that HubSpot has as they are become ``unchanged``; the next sync
-        sends the others.
+        ``id_property``, or ``creation_key``. Rows that HubSpot has as they are become ``unchanged``; the next
+        sync sends the others.
 
         Args:
             rows: The rows, as for :meth:`sync`.
@@ -287,8 +290,8 @@ class HubSpotSession:
         repair: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Reconciliation:
-        """Read the records that a sync knows, and tell what became of them: as sent, changed by others, archived, merged, gone.
-        Their associations are read too: as wanted, missing, or (with ``replace``) too many.
+        """Read the records that a sync knows, and tell what became of them: as sent, changed by others,
+        archived, merged, gone; and of their associations: as wanted, missing, or (with ``replace``) too many.
 
         Nothing is written to HubSpot. The requests keep to the session's share of the budget.
 
@@ -296,9 +299,9 @@ class HubSpotSession:
             sync: The sync, such as the asset key joined by ``/``.
             properties: Properties that nobody else should change; those alone are looked at.
             sample: Read so many records, chosen by chance; ``None`` reads all, 100 a request.
-            repair: Have the next run send the rows again whose records are not as they were sent, and write the associations
-                again of rows that lack some or, with ``replace``, have too many.
-            on_progress: Called after each request with the records that were read, and how many are to be read.
+            repair: Have the next run send the rows again whose records are not as they were sent, and write
+                the associations again of rows that lack some or, with ``replace``, have too many.
+            on_progress: Called after each request with the records that were read, and their number.
 
         Raises:
             InputError: The sync has no ids table, or it is of another account than the token.
@@ -327,11 +330,12 @@ class HubSpotSession:
         history: bool = False,
         missing: Literal["omit", "keep"] = "omit",
     ) -> pa.Table:
-        """Read records by id or by a unique property into an Arrow table, many requests at a time within the budget.
+        """Read records by id or by a unique property into an Arrow table, as fast as the budget allows.
 
         Args:
             object_type: What to read.
-            ids: Record ids, or values of ``id_property``: a list, an Arrow array, or a frame. An ids table will do.
+            ids: Record ids, or values of ``id_property``: a list, an Arrow array, or a frame. An ids table
+                will do.
             properties: What to bring back, as text.
             id_property: The unique property that ``ids`` are values of, such as ``email``.
             history: Bring the former values back too; 50 records in a request instead of 100.

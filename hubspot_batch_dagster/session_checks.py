@@ -42,8 +42,8 @@ def check_settings(settings: Any) -> None:
     check_values(vars(settings))
     if settings.certain_after < settings.index_lag:
         raise InputError(
-            f"certain_after is {settings.certain_after:g} and index_lag is {settings.index_lag:g}: what search cannot "
-            "show yet is not certainly missing.",
+            f"certain_after is {settings.certain_after:g} and index_lag is {settings.index_lag:g}: what"
+            " search cannot show yet is not certainly missing.",
             remedy="Give certain_after= at least as much as index_lag=.",
         )
     check_url(settings.base_url, allow_http=settings.allow_http)
@@ -86,12 +86,17 @@ def check_store_url(url: str) -> None:
     except ValueError:
         raise InputError(
             f"store is on {scheme}://, which no file system here is called.",
-            remedy="Give a folder, or a URL such as s3://bucket/hubspot, gs://bucket/hubspot or abfs://container/hubspot.",
+            remedy=(
+                "Give a folder, or a URL such as s3://bucket/hubspot, gs://bucket/hubspot or"
+                " abfs://container/hubspot."
+            ),
         ) from None
 
 
 def check_budget_url(url: str) -> None:
-    """Refuse a budget that is neither in Redis nor in Postgres, or whose driver is missing. Nothing is connected to."""
+    """Refuse a budget that is neither in Redis nor in Postgres, or whose driver is missing. Nothing is
+    connected to.
+    """
     from hubspot_batch_dagster.api.rate_limit.logs import open_log
 
     if url.startswith("postgres"):
@@ -105,7 +110,9 @@ def check_budget_url(url: str) -> None:
 
 
 def check_journal_url(url: str) -> None:
-    """Refuse a journal that is no database URL, or whose driver is missing. The URL may hold a password: it never shows."""
+    """Refuse a journal that is no database URL, or whose driver is missing. The URL may hold a password: it
+    never shows.
+    """
     _check_database_url("journal", url)
 
 
@@ -113,7 +120,10 @@ def _check_database_url(setting: str, url: str) -> None:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
-    remedy = "Give postgresql+psycopg://user:password@host/database, special characters in the password percent-encoded."
+    remedy = (
+        "Give postgresql+psycopg://user:password@host/database, special characters in the password"
+        " percent-encoded."
+    )
     try:
         parsed = make_url(url)
         port = parsed.port or 1
@@ -129,5 +139,7 @@ def _check_database_url(setting: str, url: str) -> None:
     except ImportError:
         raise InputError(
             f"The driver of {setting}, {parsed.get_driver_name()}, is not installed.",
-            remedy="pip install hubspot-batch-dagster[postgres], and write the URL as postgresql+psycopg://...",
+            remedy=(
+                "pip install hubspot-batch-dagster[postgres], and write the URL as postgresql+psycopg://..."
+            ),
         ) from None

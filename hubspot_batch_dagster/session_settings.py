@@ -18,7 +18,9 @@ OAUTH = ("client_id", "client_secret", "refresh_token")
 
 
 def default_store() -> str:
-    """Where ids tables live unless the settings say otherwise: in Dagster's home, else in the folder of the process."""
+    """Where ids tables live unless the settings say otherwise: in Dagster's home, else in the folder of the
+    process.
+    """
     home = os.environ.get("DAGSTER_HOME")
     return str(Path(home) / "hubspot") if home else ".hubspot"
 
@@ -84,7 +86,7 @@ class SessionSettings:
 
 
 def token_source(settings: SessionSettings) -> TokenSource:
-    """The one credential that was given: an access token, or what renews one.
+    """Return the one credential that was given: an access token, or what renews one.
 
     Raises:
         InputError: There is none, more than one, or a part of one.
@@ -93,7 +95,10 @@ def token_source(settings: SessionSettings) -> TokenSource:
     if settings.access_token and given:
         raise InputError(
             f"The resource has an access_token and {', '.join(given)}.",
-            remedy="Give access_token (private app, service key), or client_id, client_secret and refresh_token (OAuth).",
+            remedy=(
+                "Give access_token (private app, service key), or client_id, client_secret and refresh_token"
+                " (OAuth)."
+            ),
         )
     if settings.access_token:
         return AccessToken(settings.access_token)
@@ -102,8 +107,10 @@ def token_source(settings: SessionSettings) -> TokenSource:
         lacks = ", ".join(missing) if given else "access_token"
         raise InputError(
             f"The resource has no {lacks}, or it is empty.",
-            remedy="Set it, for example dg.EnvVar('HUBSPOT_ACCESS_TOKEN'), and check the variable's name. "
-            "With OAuth give client_id, client_secret and refresh_token.",
+            remedy=(
+                "Set it, for example dg.EnvVar('HUBSPOT_ACCESS_TOKEN'), and check the variable's name. "
+                "With OAuth give client_id, client_secret and refresh_token."
+            ),
         )
     return OAuthRefresh(
         settings.client_id,
@@ -118,7 +125,9 @@ def token_source(settings: SessionSettings) -> TokenSource:
 
 
 def _token_cache(settings: SessionSettings) -> str | None:
-    """A file for all processes of this user, so that they renew once together; none without a home folder."""
+    """Return a file for all processes of this user, so that they renew once together; none without a home
+    folder.
+    """
     name = f"token-{hashed(settings.client_id, settings.refresh_token, settings.base_url)}.json"
     try:
         return str(cache_folder() / name)

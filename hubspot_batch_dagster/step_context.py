@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def log_of(context: Any) -> logging.Logger | None:
-    """The step's log."""
+    """Return the step's log."""
     if context is None:
         return None
     if not hasattr(type(context), "log"):
@@ -26,7 +26,8 @@ def log_of(context: Any) -> logging.Logger | None:
 
 
 def order_of(context: Any) -> "AsOf | None":
-    """Where the step's partitions stand in time; ``None`` for a step without partitions, or whose partitions have no order.
+    """Where the step's partitions stand in time; ``None`` for a step without partitions, or whose partitions
+    have no order.
 
     Of several dimensions the one of time counts.
     """
@@ -54,7 +55,7 @@ def order_of(context: Any) -> "AsOf | None":
 
 
 def name_from(context: Any) -> str:
-    """The name of the sync in an asset: its key.
+    """Return the name of the sync in an asset: its key.
 
     Raises:
         InputError: There is no asset.

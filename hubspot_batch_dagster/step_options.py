@@ -1,4 +1,6 @@
-"""Options of Dagster's decorators that a step of ours cannot have: its config and its resources are parameters."""
+"""Options of Dagster's decorators that a step of ours cannot have: its config and its resources are
+parameters.
+"""
 
 from collections.abc import Mapping
 

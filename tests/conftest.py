@@ -1,4 +1,6 @@
-"""Fixtures of all tests that run a sync: a HubSpot for each module, a fresh account and store for each test."""
+"""Fixtures of all tests that run a sync: a HubSpot for each module, a fresh account and store for each
+test.
+"""
 
 from __future__ import annotations
 

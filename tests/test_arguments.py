@@ -1,4 +1,6 @@
-"""Every argument of every public callable is checked when it is given: a wrong one is an InputError that names it."""
+"""Every argument of every public callable is checked when it is given: a wrong one is an InputError that
+names it.
+"""
 
 from __future__ import annotations
 
@@ -248,8 +250,9 @@ def test_no_public_callable_is_left_out(callables: Mapping[str, Called]) -> None
 
 
 def test_each_wrong_argument_is_an_input_error_that_names_it(callables: Mapping[str, Called]) -> None:
-    """Each parameter is given values of each kind. Those that its annotation excludes are refused; no value at all ends
-    in another error than one of ours, and a refusal of the argument names it."""
+    """Each parameter is given values of each kind. Those that its annotation excludes are refused; no value
+    at all ends in another error than one of ours, and a refusal of the argument names it.
+    """
     wrong, tried = [], 0
     for name, called in callables.items():
         for parameter, annotation in called.parameters.items():

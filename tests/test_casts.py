@@ -30,10 +30,13 @@ _SQL_CAST = re.compile(r"\b(?:TRY_)?CAST\s*\(")
 _SQL_COLONS = re.compile(r"[^\s(,]*::[A-Za-z{][^\s,()]*")
 
 CASTS: dict[str, str] = {
-    "Arrow raises where a value does not fit, and the batch is halved": """
+    "Arrow raises where a value does not fit, and the batch is halved": (
+        """
         table/plain.py _plain_lists: pc.fill_null(pc.list_value_length(array), 0).cast(pa.int32())
-    """,
-    "a message shows it; nothing is sent": """
+    """
+    ),
+    "a message shows it; nothing is sent": (
+        """
         table/messages.py _far_off: cell.cast(pa.int32())
         table/messages.py _far_off: cell.cast(pa.int64())
         table/messages.py _far_off: cell.cast(pa.string())
@@ -41,8 +44,10 @@ CASTS: dict[str, str] = {
         table/messages.py _far_off: cell.cast(pa.timestamp(kind.unit)).cast(pa.string())
         table/messages.py written: cell.cast(pa.string())
         table/objects.py _numpy: value.astype('timedelta64[us]')
-    """,
-    "a null gets a type": """
+    """
+    ),
+    "a null gets a type": (
+        """
         sync/associations/association_files.py write_rows: SQL NULL::VARCHAR
         sync/associations/association_table.py AssociationTable._make_lines: SQL NULL::BIGINT
         sync/associations/association_table.py AssociationTable._make_lines: SQL NULL::VARCHAR
@@ -62,8 +67,10 @@ CASTS: dict[str, str] = {
         sync/staging/known_rows.py attach: SQL NULL::{struct}
         sync/staging/staging_statements.py lines_of_final: SQL NULL::VARCHAR
         sync/staging/staging_statements.py module: SQL NULL::VARCHAR
-    """,
-    "a number of our own or of a setting: a count, a position, a version, a moment of the run; no cell": """
+    """
+    ),
+    "a number of our own or of a setting: a count, a position, a version, a moment of the run; no cell": (
+        """
         component/source.py Cursor.over: int(found[1])
         sync/associations/association_files.py planned_rows: int(n)
         sync/associations/association_files.py write_rows: int(n)
@@ -88,8 +95,10 @@ CASTS: dict[str, str] = {
         sync/warehouse/warehouse_ids.py WarehouseIds.registered: int(generation)
         sync/warehouse/warehouse_ids.py WarehouseIds.registered: int(merged)
         sync/warehouse/warehouse_query.py check_connection: int(port[:6])
-    """,
-    "a text is made: every value of the type has one that says all of it": """
+    """
+    ),
+    "a text is made: every value of the type has one that says all of it": (
+        """
         sync/associations/association_files.py write_rows: SQL f.keys.{to_column}::VARCHAR
         sync/associations/key_lookup.py KeyLookup._ids: self._stage.table(query).column('id').cast(pa.string())
         sync/batches/packed_batch.py _pack: column['row'].cast(pa.string())
@@ -109,35 +118,45 @@ CASTS: dict[str, str] = {
         table/text.py date_text: without(array, found).cast(pa.string())
         table/text.py text_of: array.cast(pa.string())
         table/text.py timestamp_text: millis.view(pa.timestamp('ms')).cast(pa.string())
-    """,
-    "a wider type: it holds every value of the narrower one": """
+    """
+    ),
+    "a wider type: it holds every value of the narrower one": (
+        """
         sync/staging/spill_file.py SpillFile.joined: int(pc.sum(pc.cast(pc.less_equal(waiting.column('row'), last), pa.int64())).as_py() or 0)
         sync/staging/spill_file.py SpillFile.joined: pc.cast(pc.less_equal(waiting.column('row'), last), pa.int64())
         table/elements.py _of_parts: pc.array_sort_indices(order).cast(pa.int64())
         table/elements.py elements_of: pc.list_parent_indices(array).cast(pa.int64())
         table/kernels.py floor_divided: below.cast(array.type)
-    """,
-    "asked before, or held against the original after: only what is the same value is taken": """
+    """
+    ),
+    "asked before, or held against the original after: only what is the same value is taken": (
+        """
         table/dates.py _fractions: int(value)
         table/parquet.py _of_the_first_type: array.cast(field.type)
         table/parquet.py _of_the_first_type: found.cast(array.type)
         table/plain.py _plain_dates: days.cast(pa.timestamp('ms'))
         table/plain.py _plain_dates: moments.cast(pa.date32())
-    """,
-    "digits alone: any whole number": """
+    """
+    ),
+    "digits alone: any whole number": (
+        """
         table/dates.py _date_cell: int(text)
         table/dates.py _datetime_cell: int(part or 0)
         table/dates.py _datetime_cell: int(text)
         table/dates.py _offset: int(digits[2:])
         table/dates.py _offset: int(digits[:2])
         table/soundness.py _is_sound: int(''.join(map(str, least.as_tuple().digits)))
-    """,
-    "no batch is over 64 MB, and no year outside 1 to 9999: they fit": """
+    """
+    ),
+    "no batch is over 64 MB, and no year outside 1 to 9999: they fit": (
+        """
         table/dates.py _midnights: days.cast(pa.int32())
         table/elements.py Elements.in_lists: pc.cumulative_sum(self.lengths).cast(pa.int32())
         table/text.py _regrouped: pc.cumulative_sum(lengths).cast(pa.int32())
-    """,
-    "the same bits as another type of the same width, where it is known what they count": """
+    """
+    ),
+    "the same bits as another type of the same width, where it is known what they count": (
+        """
         sync/batches/packed_batch.py _numbers: memoryview(column.buffers()[1]).cast('q')
         sync/warehouse/fetched_postgres.py _array: pa.array(filled, count).view(kind)
         sync/warehouse/fetched_postgres.py _array: within.view(count)
@@ -148,29 +167,41 @@ CASTS: dict[str, str] = {
         table/text.py date_text: array.view(pa.int32())
         table/text.py instants_of: array.view(pa.int64())
         table/text.py timestamp_text: millis.view(pa.timestamp('ms'))
-    """,
-    "tests/sync/settlement/test_echoes.py::test_hubspots_own_way_to_write_a_value_is_told_from_another_value": """
+    """
+    ),
+    "tests/sync/settlement/test_echoes.py::test_hubspots_own_way_to_write_a_value_is_told_from_another_value": (
+        """
         sync/batches/value_comparison.py _same_number: float(one)
         sync/batches/value_comparison.py _same_number: float(other)
-    """,
-    "tests/sync/staging/test_known_keys.py::test_the_text_of_a_key_becomes_a_value_only_where_the_type_holds_all_of_it tests/sync/staging/test_known_keys.py::test_a_stored_value_takes_another_type_only_where_it_comes_back_from_it": """
+    """
+    ),
+    "tests/sync/staging/test_known_keys.py::test_the_text_of_a_key_becomes_a_value_only_where_the_type_holds_all_of_it tests/sync/staging/test_known_keys.py::test_a_stored_value_takes_another_type_only_where_it_comes_back_from_it": (
+        """
         sync/staging/stored_keys.py _cast: SQL TRY_CAST({text} AS {kind})
         sync/staging/stored_keys.py exactly: SQL TRY_CAST({cast} AS {stored})
         sync/staging/stored_keys.py exactly: SQL TRY_CAST({value} AS {kind})
-    """,
-    "tests/sync/warehouse/test_fetched_rows.py::test_both_ways_give_the_same_cells_of_every_type": """
+    """
+    ),
+    "tests/sync/warehouse/test_fetched_rows.py::test_both_ways_give_the_same_cells_of_every_type": (
+        """
         sync/warehouse/fetched_postgres.py _array: pa.array([None if _beyond(each) else each for each in values], pa.string()).cast(kind)
-    """,
-    "tests/sync/warehouse/test_source_digest.py::test_two_values_of_a_type_never_share_a_hash": """
+    """
+    ),
+    "tests/sync/warehouse/test_source_digest.py::test_two_values_of_a_type_never_share_a_hash": (
+        """
         sync/warehouse/duckdb_engine.py DuckDbEngine.text_of: SQL CAST(epoch_us({column}) AS VARCHAR)
         sync/warehouse/duckdb_engine.py DuckDbEngine.text_of: SQL CAST(to_json({column}) AS VARCHAR)
         sync/warehouse/duckdb_engine.py DuckDbEngine.text_of: SQL CAST({column} AS VARCHAR)
         sync/warehouse/postgres_engine.py PostgresEngine.text_of: SQL {column})::text
-    """,
-    "tests/sync/warehouse/test_warehouse_equals.py::test_counts_and_records_are_the_same": """
+    """
+    ),
+    "tests/sync/warehouse/test_warehouse_equals.py::test_counts_and_records_are_the_same": (
+        """
         sync/warehouse/merged_lines.py merge_statement: SQL CAST(o.{quoted(each)} AS {types[each]})
-    """,
-    "tests/table/test_carriers.py::test_each_type_is_sent_as_the_table_says": """
+    """
+    ),
+    "tests/table/test_carriers.py::test_each_type_is_sent_as_the_table_says": (
+        """
         table/halves.py shortest_half: float(f'{value:.{digits}g}')
         table/halves.py widened: float(each)
         table/objects.py _arrow: float(value.as_py())
@@ -180,20 +211,28 @@ CASTS: dict[str, str] = {
         table/objects.py _numpy: float(value)
         table/objects.py _numpy_moment: value.astype('datetime64[us]')
         table/objects.py _numpy_moment: whole.astype(value.dtype)
-    """,
-    "tests/table/test_carriers.py::test_what_is_stored_in_a_parquet_file_is_sent_as_it_would_have_been_or_refused": """
+    """
+    ),
+    "tests/table/test_carriers.py::test_what_is_stored_in_a_parquet_file_is_sent_as_it_would_have_been_or_refused": (
+        """
         table/parquet.py _storable: cast('Any', array).dictionary_encode().cast(pa.dictionary(kind.index_type, coded.type.value_type, kind.ordered))
         table/parquet.py _storable: plain.cast(kind)
         table/parquet.py _storable: plain_array(coded.dictionary, pa.string()).cast(pa.large_string())
-    """,
-    "tests/table/test_encode.py::test_floats_are_the_same_float_again_without_exponent": """
+    """
+    ),
+    "tests/table/test_encode.py::test_floats_are_the_same_float_again_without_exponent": (
+        """
         table/text.py _small_whole: array.cast(pa.int64())
-    """,
-    "tests/table/test_mixed_columns.py::test_duckdbs_longest_integers_are_themselves": """
+    """
+    ),
+    "tests/table/test_mixed_columns.py::test_duckdbs_longest_integers_are_themselves": (
+        """
         table/duckdb_rows.py _finite: column.view(pa.int64())
         table/duckdb_rows.py as_it_is: SQL CAST({column} AS {kind.replace('UHUGEINT', 'VARCHAR')})
-    """,
-    "tests/table/test_order.py::test_the_texts_sort_as_the_values_do tests/table/test_order.py::test_microseconds_are_rounded_down_before_1970_too": """
+    """
+    ),
+    "tests/table/test_order.py::test_the_texts_sort_as_the_values_do tests/table/test_order.py::test_microseconds_are_rounded_down_before_1970_too": (
+        """
         table/order.py _moments: micros.view(pa.int64())
         table/order.py _moments: micros.view(pa.timestamp('us', 'UTC'))
         table/order.py _moments: rest.cast(pa.string())
@@ -201,22 +240,31 @@ CASTS: dict[str, str] = {
         table/order.py _moments: values.view(pa.int64())
         table/order.py microseconds: micros.view(pa.timestamp('us', values.type.tz))
         table/order.py order_text: values.cast(pa.string())
-    """,
-    "tests/table/test_property_oracle.py::test_a_column_of_one_form_is_read_like_its_cells": """
+    """
+    ),
+    "tests/table/test_property_oracle.py::test_a_column_of_one_form_is_read_like_its_cells": (
+        """
         table/dates.py _parsed: array.cast(kind)
-    """,
-    "tests/table/test_row_keys.py::test_timestamp_keys_keep_every_digit": """
+    """
+    ),
+    "tests/table/test_row_keys.py::test_timestamp_keys_keep_every_digit": (
+        """
         table/keys.py _exact_timestamps: array.view(pa.int64())
         table/keys.py _exact_timestamps: array.view(pa.int64()).view(pa.timestamp(array.type.unit))
         table/keys.py _exact_timestamps: array.view(pa.int64()).view(pa.timestamp(array.type.unit)).cast(pa.string())
-    """,
-    "tests/table/test_rows.py::test_a_later_key_that_is_no_value_of_the_first_keys_type_is_refused_and_never_becomes_another": """
+    """
+    ),
+    "tests/table/test_rows.py::test_a_later_key_that_is_no_value_of_the_first_keys_type_is_refused_and_never_becomes_another": (
+        """
         table/keys.py _cast_or_null: cell.cast(kind)
         table/keys.py _cast_where_it_can: array.cast(kind)
-    """,
-    "tests/table/test_rows.py::test_unusual_types_become_plain_ones_with_the_same_values": """
+    """
+    ),
+    "tests/table/test_rows.py::test_unusual_types_become_plain_ones_with_the_same_values": (
+        """
         table/plain.py plain_array: pa.concat_arrays([array]).cast(kind)
-    """,
+    """
+    ),
 }
 """Why a cast loses nothing, or the tests that prove it -> where it stands: module, function, code."""
 

@@ -87,7 +87,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "table",
         "account values",
         "associations definitions local_access owners page pipelines",
-        "association_types books exchange object_types properties_activities properties_commerce properties_crm settings special_values",
+        (
+            "association_types books exchange object_types properties_activities properties_commerce"
+            " properties_crm settings special_values"
+        ),
     ),
     "operations": (
         "associate existing_records records",
@@ -131,8 +134,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "batch_lookup",
         "batch_settlement",
         "archive_guard delivery_context",
-        "absent_records before_images conditional_properties delivered_batch outage refusal_trials refused_associations "
-        "refused_values row_states",
+        (
+            "absent_records before_images conditional_properties delivered_batch outage refusal_trials"
+            " refused_associations refused_values row_states"
+        ),
     ),
     "sync/planning": (
         "preview",
@@ -207,8 +212,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors kernels rules",
     ),
 }
-"""Package -> its modules and packages in layers, from the top. A module imports from layers below its own, late imports and
-those for types alone included; modules of one layer do not import each other."""
+"""Package -> its modules and packages in layers, from the top. A module imports from layers below its own,
+late imports and those for types alone included; modules of one layer do not import each other.
+"""
 
 LONGEST = 400
 SAME_FILE = {
@@ -219,8 +225,9 @@ SAME_FILE = {
     "objects": "nodes of Dagster's graph, and Python objects in a cell",
     "options": "of a run, and of an enumeration",
 }
-"""Names of files that stand for two things, and why. The emulator is the other side of the wire: its words are HubSpot's, as
-those of ``api`` are. A command has the name of what it does."""
+"""Names of files that stand for two things, and why. The emulator is the other side of the wire: its words
+are HubSpot's, as those of ``api`` are. A command has the name of what it does.
+"""
 
 _MIRRORS = ("emulator/", "cli/")
 

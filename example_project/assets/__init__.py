@@ -1,1 +1,3 @@
-"""The assets: the warehouse's tables (``source``), what becomes of them in HubSpot (``crm``, ``meetings``), and of the ids (``shop``)."""
+"""The assets: the warehouse's tables (``source``), what becomes of them in HubSpot (``crm``, ``meetings``),
+and of the ids (``shop``).
+"""

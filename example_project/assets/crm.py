@@ -1,4 +1,6 @@
-"""What goes to HubSpot. Each function returns the rows; the decorator sends them, and the asset's value is the ids table."""
+"""What goes to HubSpot. Each function returns the rows; the decorator sends them, and the asset's value is
+the ids table.
+"""
 
 import pandas as pd
 import pyarrow as pa
@@ -8,8 +10,9 @@ from example_project.record_ids import with_record_id
 from hubspot_batch_dagster import Association, Create, Upsert, hubspot_asset
 
 
-# HubSpot has no unique property for companies. The ids table is the key: accounts that it does not know are created,
-# the others are updated by record id. A company's parent is another row of this table: it is associated once both exist.
+# HubSpot has no unique property for companies. The ids table is the key: accounts that it does not know are
+# created, the others are updated by record id. A company's parent is another row of this table: it is
+# associated once both exist.
 @hubspot_asset(
     Upsert(
         "companies",
@@ -34,7 +37,8 @@ def companies(accounts: pa.Table) -> pa.Table:
     return accounts
 
 
-# HubSpot finds a contact by its e-mail, so one request creates and updates, and sending it twice does no harm.
+# HubSpot finds a contact by its e-mail, so one request creates and updates, and sending it twice does no
+# harm.
 @hubspot_asset(
     Upsert(
         "contacts",
@@ -59,7 +63,8 @@ def contacts(customers: pd.DataFrame) -> pd.DataFrame:
     return customers[customers.active]
 
 
-# Deals link to their company. The link is made together with the deal; its type is HubSpot's own when none is given.
+# Deals link to their company. The link is made together with the deal; its type is HubSpot's own when none is
+# given.
 @hubspot_asset(
     Upsert(
         "deals",
@@ -83,7 +88,8 @@ def deals(sales_sheet: pd.DataFrame, companies: pa.Table) -> pa.Table:
     )
 
 
-# A lead cannot exist without its contact: required=True rejects those that have none, instead of letting HubSpot do so.
+# A lead cannot exist without its contact: required=True rejects those that have none, instead of letting
+# HubSpot do so.
 @hubspot_asset(
     Create(
         "leads",
@@ -99,8 +105,8 @@ def leads(trade_show_leads: pa.Table, contacts: pa.Table) -> pa.Table:
 
 
 # Calls have no unique property, and HubSpot would gladly store the same call twice.
-# A call that the ids table knows is not sent again. One that comes before its contact is associated once the contact is there:
-# every run looks for the contacts that are still missing.
+# A call that the ids table knows is not sent again. One that comes before its contact is associated once the
+# contact is there: every run looks for the contacts that are still missing.
 @hubspot_asset(
     Create(
         "calls",

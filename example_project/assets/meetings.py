@@ -1,4 +1,6 @@
-"""An asset with a partition for each day. Its records are told apart by key, so all partitions share one ids table."""
+"""An asset with a partition for each day. Its records are told apart by key, so all partitions share one ids
+table.
+"""
 
 import warnings
 
@@ -26,7 +28,8 @@ days = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="UTC")
             "hs_meeting_end_time": "ends_at",
             "hs_meeting_outcome": "outcome",
         },
-        # The column holds a key of contacts; their ids table has the record id, so nothing needs to be joined here.
+        # The column holds a key of contacts; their ids table has the record id, so nothing needs to be joined
+        # here.
         associations=[Association("contacts", column="mail", through="contacts")],
     ),
     partitions_def=days,

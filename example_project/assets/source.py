@@ -1,4 +1,6 @@
-"""The warehouse's tables. Any frame will do: pandas and Arrow here, polars or a DuckDB relation just as well."""
+"""The warehouse's tables. Any frame will do: pandas and Arrow here, polars or a DuckDB relation just as
+well.
+"""
 
 import dagster as dg
 import pandas as pd
@@ -21,7 +23,9 @@ def customers() -> pd.DataFrame:
 
 @dg.asset(group_name="warehouse", kinds={"duckdb", "pandas"})
 def sales_sheet() -> pd.DataFrame:
-    """The sales team's spreadsheet: decimals, whole numbers with gaps (floats, says pandas), dates as people type them."""
+    """The sales team's spreadsheet: decimals, whole numbers with gaps (floats, says pandas), dates as people
+    type them.
+    """
     return warehouse.read("sales_sheet").to_pandas()
 
 

@@ -28,7 +28,9 @@ class Fault:
 def inject_faults(
     rows: Sequence[Row], faults: Sequence[Fault], random: Random, clean: int = 0
 ) -> dict[str, list[Row]]:
-    """Spoil rows in place, no row twice, and leave the first ``clean`` rows alone. Returns the rows by fault."""
+    """Spoil rows in place, no row twice, and leave the first ``clean`` rows alone. Returns the rows by
+    fault.
+    """
     faulty = random.sample(rows[clean:], sum(each.rows for each in faults))
     spoiled: dict[str, list[Row]] = {}
     for each in faults:

@@ -67,10 +67,12 @@ _BY_STATUS: Mapping[int, Kind] = {
 }
 
 _MOVED = frozenset({301, 307, 308})
-"""Redirects that say: the request is to be made elsewhere. After a 302 or 303 it may have been carried out."""
+"""Redirects that say: the request is to be made elsewhere. After a 302 or 303 it may have been carried out.
+"""
 
 _WHOLE_REQUEST = re.compile(
-    r"(unable to perform \w+ by non-unique|unable to infer object type|invalid input json|cannot deserialize)",
+    r"(unable to perform \w+ by non-unique|unable to infer object type|invalid input json|cannot"
+    r" deserialize)",
     re.I,
 )
 """How HubSpot begins when it refuses the operation and not a row: these have no category and name no row."""
@@ -196,7 +198,9 @@ _HIDDEN = frozenset({"script", "style", "head"})
 
 
 def _plain_text(body: bytes) -> str:
-    """The words of a page, its title first, with the tags taken out. In one pass, whatever the page is."""
+    """Return the words of a page, its title first, with the tags taken out. In one pass, whatever the page
+    is.
+    """
     text = body[:20_000].decode("utf-8", errors="replace")
     if "<" not in text:
         return text.strip()
@@ -225,7 +229,9 @@ def shorten(text: str, limit: int = SHOWN) -> str:
 
 
 def parse_retry_after(value: str | None, *, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds to wait, from a `Retry-After` in seconds or as an HTTP date; None where it says nothing usable."""
+    """Seconds to wait, from a `Retry-After` in seconds or as an HTTP date; None where it says nothing
+    usable.
+    """
     if value is None or len(value) > _NAME:
         return None
     try:

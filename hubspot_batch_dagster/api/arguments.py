@@ -27,10 +27,11 @@ SECRETS = frozenset(
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function: an argument that is not what its annotation says is an `InputError` that names it.
+    """Decorate a public function: an argument that is not what its annotation says is an `InputError` that
+    names it.
 
-    Elements are looked at where a list or a mapping is asked for, and not where any iterable will do: looking would use it
-    up.
+    Elements are looked at where a list or a mapping is asked for, and not where any iterable will do: looking
+    would use it up.
     """
     signature = inspect.signature(function)
 
@@ -49,7 +50,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_fields(value: Any) -> None:
-    """The same for the fields of a dataclass; call it in `__post_init__`."""
+    """Do the same for the fields of a dataclass; call it in `__post_init__`."""
     kind: Any = type(value)
     hints = _hints(kind)
     for each in fields(value):
@@ -75,12 +76,12 @@ def check(what: str, name: str, value: object, hint: Any) -> None:
 
 @contextmanager
 def refusing(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[None]:
-    """What pydantic refuses in this block, as an `InputError` without the values: they may be secrets.
+    """Raise what pydantic refuses in this block, as an `InputError` without the values: they may be secrets.
 
     Args:
         kind: The model that is made in the block.
-        values: What it is made from. Text that stands for a number will do, as it comes from YAML and the environment;
-            what pydantic takes by chance (True as a number, bytes as text) is refused.
+        values: What it is made from. Text that stands for a number will do, as it comes from YAML and the
+            environment; what pydantic takes by chance (True as a number, bytes as text) is refused.
     """
     for name, value in values.items():
         if isinstance(value, bool | bytes) and name in kind.model_fields:
@@ -107,7 +108,7 @@ class CheckedModel:
 
 
 def sentences(error: ValidationError) -> str:
-    """What pydantic found wrong, field by field, without the values that it found."""
+    """Return what pydantic found wrong, field by field, without the values that it found."""
     found = []
     for each in error.errors(include_input=False, include_url=False):
         message = str(each["msg"]).removeprefix("Value error, ")
@@ -136,7 +137,9 @@ def check_number(
 
 
 def check_count_or_share(what: str, name: str, value: float | None) -> None:
-    """Refuse what is neither a number of rows nor a share of them; None is the caller's default and passes."""
+    """Refuse what is neither a number of rows nor a share of them; None is the caller's default and
+    passes.
+    """
     if value is None:
         return
     if not fits(value, float) or value < 0 or (not isinstance(value, Integral) and value > 1):
@@ -207,7 +210,7 @@ _WORDS: Mapping[Any, str] = {
 
 
 def spoken(hint: Any) -> str:
-    """An annotation in words."""
+    """Return an annotation in words."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(map(spoken, arguments)))
@@ -231,7 +234,7 @@ def _several(hint: Any) -> str:
 
 
 def shown(name: str, value: object) -> str:
-    """A value for an error: its type alone where it may be long, or a secret."""
+    """Return a value for an error: its type alone where it may be long, or a secret."""
     kind = type(value).__name__
     if name in SECRETS or not isinstance(value, str | int | float | bool | None):
         return f"{value!r}" if value is None else f"a value of type {kind}"
@@ -241,7 +244,9 @@ def shown(name: str, value: object) -> str:
 
 @cache
 def _hints(of: Any) -> dict[str, Any]:
-    """The annotations that can be looked at here; a name that is imported for type checkers alone cannot."""
+    """Return the annotations that can be looked at here; a name that is imported for type checkers alone
+    cannot.
+    """
     found: dict[str, Any] = {}
     for owner in reversed(of.__mro__) if isinstance(of, type) else (of,):
         scope = vars(inspect.getmodule(owner) or types)

@@ -163,8 +163,9 @@ _MORE: Mapping[int, tuple[str, str]] = {
     1299: ("projects", "companies"), 1334: ("quotes", "companies"), 1335: ("companies", "quotes"),
     608: ("leads", "contacts"),
 }  # fmt: skip
-"""Labelled types (primary, billing, signer, upcoming; 13 and 14: parent to child and back), and the plain type
-from a lead to a contact."""
+"""Labelled types (primary, billing, signer, upcoming; 13 and 14: parent to child and back), and the plain
+type from a lead to a contact.
+"""
 
 _DIRECTIONS: Mapping[int, tuple[str, str]] = {
     **{

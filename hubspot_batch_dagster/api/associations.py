@@ -23,8 +23,8 @@ class DefaultAssociationInput(Sent):
 class AssociationInput(DefaultAssociationInput):
     """A pair and its labels.
 
-    For create, the labels **replace** the pair's present ones: send the old ones too to keep them. For a label archive,
-    these are the labels to take away; taking the unlabelled type away removes the association.
+    For create, the labels **replace** the pair's present ones: send the old ones too to keep them. For a
+    label archive, these are the labels to take away; taking the unlabelled type away removes the association.
     """
 
     types: list[AssociationType] = Field(min_length=1)

@@ -1,7 +1,7 @@
 """Settlement: of a batch answer only what tells which rows were written.
 
-Create answers with every stored property of every record; settling needs three fields of each. Reading just these takes
-a fraction of the time of the whole model, and it is done for every request of a run.
+Create answers with every stored property of every record; settling needs three fields of each. Reading just
+these takes a fraction of the time of the whole model, and it is done for every request of a run.
 """
 
 from __future__ import annotations
@@ -57,15 +57,18 @@ class TracedRecord(Struct, frozen=True):
 
 
 class ResultReader:
-    """Reads answers in which all went well, and the bodies that they answer, both with the values of some properties.
+    """Reads answers in which all went well, and the bodies that they answer, both with the values of some
+    properties.
 
-    This is what nearly every answer is. Read this way, without a Python object for what is not used, it costs a fraction of
-    what `Settlement` costs. Sent and stored values are compared as texts first, a batch at a time: that costs half of what comparing
-    them a row at a time does, and is given up with the first answer that repeats a value in another way.
+    This is what nearly every answer is. Read this way, without a Python object for what is not used, it costs
+    a fraction of what `Settlement` costs. Sent and stored values are compared as texts first, a batch at a
+    time: that costs half of what comparing them a row at a time does, and is given up with the first answer
+    that repeats a value in another way.
 
     Args:
         names: The properties, in the order in which they are sent.
-        found_by: The one of them by which HubSpot finds the record: what the record has in it is not compared.
+        found_by: The one of them by which HubSpot finds the record: what the record has in it is not
+            compared.
     """
 
     def __init__(self, names: Iterable[str] = (), *, found_by: str | None = None) -> None:
@@ -100,10 +103,11 @@ class ResultReader:
         )
 
     def records(self, answer: bytes) -> list[TracedRecord] | None:
-        """The results of a batch answer in which all went well and every record names its input.
+        """Return the results of a batch answer in which all went well and every record names its input.
 
         Returns:
-            The records; None if the answer has anything more to say, or says it in another way: read it as `Settlement`.
+            The records; None if the answer has anything more to say, or says it in another way: read it as
+            `Settlement`.
         """
         try:
             found: list[TracedRecord] = self._answers.decode(answer).results
@@ -113,20 +117,26 @@ class ResultReader:
 
     @staticmethod
     def stored(records: Iterable[TracedRecord]) -> list[object]:
-        """The values of each record, to be compared with what was sent; ``None`` where the answer repeats none."""
+        """Return the values of each record, to be compared with what was sent; ``None`` where the answer
+        repeats none.
+        """
         return list(map(attrgetter("properties"), records))
 
     def repeats(self, stored: list[object], sent: bytes) -> bool:
-        """Whether these values are, to the letter, the properties that were sent, a JSON list of them; False where it was not so before."""
+        """Whether these values are, to the letter, the properties that were sent, a JSON list of them; False
+        where it was not so before.
+        """
         self._in_texts = self._in_texts and self._texts.encode(stored) == sent
         return self._in_texts
 
     def sent(self, body: bytes) -> list[object]:
-        """The values of each input of a request of ours, in the order of the inputs."""
+        """Return the values of each input of a request of ours, in the order of the inputs."""
         return [each.properties for each in self._bodies.decode(body).inputs]
 
     def differing(self, sent: Any, stored: Any) -> Iterator[tuple[str, str]]:
-        """The values of a property that a record has other than they were sent, both as texts: sent, stored. What is not told is left out."""
+        """Yield the values of a property that a record has other than they were sent, both as texts: sent,
+        stored. What is not told is left out.
+        """
         for name in self._compared:
             value, kept = getattr(sent, name), getattr(stored, name)
             if value is not None and kept is not None and value != kept:
@@ -160,7 +170,8 @@ def associated_pairs(body: bytes) -> list[tuple[int, str, str]] | None:
     """Type id and both ends of the lines of an answer to unlabelled associations in which all went well.
 
     Returns:
-        The lines; None if the answer has anything more to say, or says it in another way: read it as `DefaultAnswer`.
+        The lines; None if the answer has anything more to say, or says it in another way: read it as
+        `DefaultAnswer`.
     """
     try:
         results = _SMOOTH_ASSOCIATIONS.decode(body).results

@@ -1,7 +1,8 @@
 """What bodies are made of: strict when we send, tolerant when we receive.
 
-HubSpot asks to treat every field of an error as optional ("Handling errors"). Numbers come where text is documented,
-lists come as null, maps as text. Each type here reads the documented form first and puts the rest right.
+HubSpot asks to treat every field of an error as optional ("Handling errors"). Numbers come where text is
+documented, lists come as null, maps as text. Each type here reads the documented form first and puts the rest
+right.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Sent(BaseModel):
     )
 
     def to_json(self) -> bytes:
-        """The body's bytes: HubSpot's names, fields without a value left out."""
+        """Return the body's bytes: HubSpot's names, fields without a value left out."""
         return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
 
 
@@ -56,8 +57,8 @@ class Fallback:
 class Repaired:
     """A value that is put right and read again, if it cannot be read as it is.
 
-    Unlike a validator that runs before, it costs nothing for what is well formed: the bytes are read without becoming
-    Python objects first.
+    Unlike a validator that runs before, it costs nothing for what is well formed: the bytes are read without
+    becoming Python objects first.
     """
 
     def __init__(self, repair: Any) -> None:
@@ -81,7 +82,7 @@ def _as_required_text(value: Any) -> str:
 
 
 def _as_name(value: Any) -> str | None:
-    """A sub-category: documented as an object, sent as a string."""
+    """Return a sub-category: documented as an object, sent as a string."""
     if isinstance(value, dict):
         named = value.get("name") or value.get("value")
         return str(named) if named else None
@@ -94,7 +95,7 @@ _LONGEST_TEXT = 10_000
 
 
 def _java_map(text: str) -> dict[str, list[str]]:
-    """The pairs of a map as Java prints it, `{a=[x, y], b=z}`, in one pass."""
+    """Return the pairs of a map as Java prints it, `{a=[x, y], b=z}`, in one pass."""
     found: dict[str, list[str]] = {}
     at = 0
     while (equals := text.find("=", at)) >= 0:
@@ -115,7 +116,7 @@ def _java_map(text: str) -> dict[str, list[str]]:
 
 
 def context_lists(value: Any) -> dict[str, list[str]]:
-    """An error's context in one shape, whichever of HubSpot's shapes it came in.
+    """Return an error's context in one shape, whichever of HubSpot's shapes it came in.
 
     Args:
         value: A map of lists (captures), a map of strings (warnings), a string such as
@@ -143,7 +144,9 @@ def _texts(value: Any) -> list[str]:
 
 
 def as_list(value: Any) -> Any:
-    """A list that HubSpot left null, or an error list that is no list, is an empty one; null entries are dropped."""
+    """Return a list, empty where HubSpot left it null or an error list is no list; null entries are
+    dropped.
+    """
     if not isinstance(value, list | tuple):
         return []
     return [entry for entry in value if entry is not None]

@@ -64,14 +64,17 @@ OWNERS_PER_PAGE = 500
 MOST_PAGES_OF_OWNERS = 200
 
 Type = str | ObjectType
-"""An object type, as `endpoints.object_type` takes it: a custom object by its id (`2-123`), by `p123_cars`, `p_cars` or `cars`."""
+"""An object type, as `endpoints.object_type` takes it: a custom object by its id (`2-123`), by `p123_cars`,
+`p_cars` or `cars`.
+"""
 
 
 class HubSpotClient(Connection):
     """HubSpot's batch endpoints and definitions, typed.
 
-    One method call is one request. Inputs may be models or plain dicts with HubSpot's own field names; they are checked
-    before anything is sent. Nothing is retried: see `errors` for what each failure means and whether to send again.
+    One method call is one request. Inputs may be models or plain dicts with HubSpot's own field names; they
+    are checked before anything is sent. Nothing is retried: see `errors` for what each failure means and
+    whether to send again.
 
     Examples:
         The token and the URL are an emulator's; HubSpot's own URL is the default.
@@ -101,15 +104,15 @@ class HubSpotClient(Connection):
 
     @checked
     def type_of(self, kind: Type) -> ObjectType:
-        """The object type that a name stands for; a custom object has its type id, once :meth:`schemas` was read."""
+        """Return the object type that a name stands for; :meth:`schemas` gives custom ones theirs."""
         return self._custom_objects.resolve(kind)
 
     @checked
     def batch_create(self, kind: Type, inputs: Iterable[CreateInput | Mapping[str, Any]]) -> BatchAnswer:
         """Make up to 100 records.
 
-        Without a unique `objectWriteTraceId` on every input, one bad input fails them all. Sending the same inputs twice
-        makes the records twice.
+        Without a unique `objectWriteTraceId` on every input, one bad input fails them all. Sending the same
+        inputs twice makes the records twice.
 
         Raises:
             InputError: No inputs, too many, or one that is malformed; nothing was sent.
@@ -148,7 +151,8 @@ class HubSpotClient(Connection):
         id_property: str | None = None,
         archived: bool = False,
     ) -> BatchAnswer:
-        """Read up to 100 records, or 50 with history. What does not exist is in `errors`, or silently left out.
+        """Read up to 100 records, or 50 with history. What does not exist is in `errors`, or silently left
+        out.
 
         Args:
             kind: The object type.
@@ -189,7 +193,7 @@ class HubSpotClient(Connection):
     def association_batch_create(
         self, from_type: Type, to_type: Type, inputs: Iterable[AssociationInput | Mapping[str, Any]]
     ) -> CreatedAnswer:
-        """Associate up to 2,000 pairs with labels. The labels replace those that the pairs had; repeatable."""
+        """Associate up to 2,000 pairs with labels, which replace those that the pairs had. Repeatable."""
         found = self._between(from_type, to_type, "create")
         return self._batch(found, AssociationInput, inputs, CreatedAnswer)
 
@@ -197,7 +201,7 @@ class HubSpotClient(Connection):
     def association_batch_default(
         self, from_type: Type, to_type: Type, inputs: Iterable[DefaultAssociationInput | Mapping[str, Any]]
     ) -> DefaultAnswer:
-        """Associate up to 2,000 pairs without a label. Repeatable; the answer has each pair once per direction."""
+        """Associate up to 2,000 pairs without a label. Repeatable; the answer has each in both directions."""
         found = self._between(from_type, to_type, "default")
         return self._batch(found, DefaultAssociationInput, inputs, DefaultAnswer)
 
@@ -208,7 +212,7 @@ class HubSpotClient(Connection):
         to_type: Type,
         inputs: Iterable[str | int | AssociationReadInput | Mapping[str, Any]],
     ) -> ReadAnswer:
-        """What up to 1,000 records are associated with; plain ids will do. Long lists go on with `after`."""
+        """Return what up to 1,000 records (or ids) are associated with. Long lists go on with `after`."""
         found = self._between(from_type, to_type, "read")
         return self._batch(found, AssociationReadInput, map(_as_id_input, inputs), ReadAnswer)
 
@@ -230,7 +234,7 @@ class HubSpotClient(Connection):
 
     @checked
     def association_labels(self, from_type: Type, to_type: Type) -> list[LabelDefinition]:
-        """What an association from one type to the other can mean, with the numbers of this direction."""
+        """Return what an association from one type to the other can mean, with this direction's numbers."""
         path = associations_path(self.type_of(from_type), self.type_of(to_type), self.version)
         return results_of(self.get(f"{path}/labels"), LabelDefinition)
 
@@ -243,7 +247,8 @@ class HubSpotClient(Connection):
         Args:
             kind: The object type.
             archived: The archived ones instead of the live ones.
-            sensitivity: ``"sensitive"`` or ``"highly_sensitive"`` lists those alone. By default HubSpot leaves them out.
+            sensitivity: ``"sensitive"`` or ``"highly_sensitive"`` lists those alone. By default HubSpot
+                leaves them out.
 
         Raises:
             MissingScopes: The token may not read properties, or not the sensitive ones.
@@ -276,7 +281,7 @@ class HubSpotClient(Connection):
 
     @checked
     def schemas(self, *, archived: bool = False) -> list[ObjectSchema]:
-        """The portal's custom object types, with their properties and associations.
+        """Return the portal's custom object types, with their properties and associations.
 
         From then on requests about them have the type id in their path, by whichever name they are asked for.
         """
@@ -288,7 +293,7 @@ class HubSpotClient(Connection):
 
     @checked
     def pipelines(self, kind: Type) -> list[Pipeline]:
-        """The pipelines of an object type, with their stages."""
+        """Return the pipelines of an object type, with their stages."""
         path = definition_path("pipelines", self.version, self.type_of(kind).segment)
         return results_of(self.get(path), Pipeline)
 
@@ -316,9 +321,11 @@ class HubSpotClient(Connection):
         return self._request("GET", path, None, "burst", (200,), writes=False).read(AccountDetails)
 
     def granted_scopes(self) -> frozenset[str] | None:
-        """The scopes that the token was granted; ``None`` where HubSpot does not tell, as for the token of an OAuth app.
+        """Return the scopes that the token was granted; ``None`` where HubSpot does not tell, as for the
+        token of an OAuth app.
 
-        Source: not in HubSpot's reference; public code of several integrations makes this request for private apps.
+        Source: not in HubSpot's reference; public code of several integrations makes this request for private
+        apps.
         """
         try:
             told = self._about_token("/oauth/v2/private-apps/get/access-token-info")
@@ -367,7 +374,7 @@ def _body(inputs: Sequence[Sent]) -> bytes:
 
 
 def as_model(kind: type[S], entry: Any, row: int | None = None) -> S:
-    """An input as its model.
+    """Return an input as its model.
 
     Raises:
         InputError: A field is missing, unknown or of the wrong type. The message names it, not its value.

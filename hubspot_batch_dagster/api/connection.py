@@ -1,4 +1,6 @@
-"""The connection: a request takes budget, carries the token, and comes back as an answer or as an error of the tree."""
+"""The connection: a request takes budget, carries the token, and comes back as an answer or as an error of
+the tree.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ USER_AGENT = "hubspot-batch-dagster"
 _TRIES_TO_LEAVE = 5
 
 Leaving = Callable[[], LeaveBy | None]
-"""Called when a request has its place in the budget. Gives the moment by which it must have left, if there is one."""
+"""Called when a request has its place in the budget. Gives the moment by which it must have left, if there is
+one.
+"""
 
 _KEPT_HEADERS = ("retry-after", "content-type", "x-hubspot-correlation-id")
 
@@ -58,7 +62,7 @@ class Answer:
     writes: bool = True
 
     def read(self, model: type[M]) -> M:
-        """The body as a model.
+        """Return the body as a model.
 
         Raises:
             AnswerLost: The body is broken, so what HubSpot did with the request is not known.
@@ -70,7 +74,7 @@ class Answer:
         raise self.lost(f"its body cannot be read as {model.__name__}{where}")
 
     def lost(self, why: str) -> AnswerLost:
-        """The error that says that this success told nothing."""
+        """Return the error that says that this success told nothing."""
         error = AnswerLost(
             f"HubSpot answered {self.status}, but {why}.",
             status=self.status,
@@ -82,7 +86,8 @@ class Answer:
 class Connection:
     """Requests to one HubSpot account, one at a time per thread; any number of threads may share it.
 
-    Nothing is retried here, but for one request after a refused OAuth token was replaced: HubSpot wrote nothing then.
+    Nothing is retried here, but for one request after a refused OAuth token was replaced: HubSpot wrote
+    nothing then.
 
     Args:
         access_token: A token, or a source of tokens.
@@ -145,7 +150,8 @@ class Connection:
         return f"{type(self).__name__}(base_url={self.base_url!r}, version={self.version!r})"
 
     def server_time(self) -> float:
-        """Seconds since 1970 by HubSpot's clock, as its batch answers tell it; by this host's before the first of them.
+        """Seconds since 1970 by HubSpot's clock, as its batch answers tell it; by this host's before the
+        first of them.
 
         A moment that is compared with what HubSpot stores must not depend on this host's clock.
         """
@@ -158,8 +164,8 @@ class Connection:
         Args:
             endpoint: Where to, from `endpoint()` or `association_endpoint()`.
             body: The JSON. It is not looked at, so its number of inputs is the caller's business.
-            leaving: Called when the budget has been waited for and the request is about to leave, and again if it then
-                did not leave in time. What it raises keeps the request back.
+            leaving: Called when the budget has been waited for and the request is about to leave, and again
+                if it then did not leave in time. What it raises keeps the request back.
 
         Raises:
             NotSent: The request did not leave in time, several times over.
@@ -308,7 +314,7 @@ def _query(params: Mapping[str, Any] | None) -> str:
 
 
 def results_of(found: Any, kind: type[T]) -> list[T]:
-    """The `results` of a definitions answer, each as `kind`.
+    """Return the `results` of a definitions answer, each as `kind`.
 
     Raises:
         AnswerLost: They are not what HubSpot documents.

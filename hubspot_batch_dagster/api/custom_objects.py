@@ -12,8 +12,9 @@ from hubspot_batch_dagster.api.object_types import ObjectType, is_type_id, objec
 class CustomObjects:
     """Type ids by name, as far as the portal's schemas were read; any number of threads may share it.
 
-    HubSpot's paths refuse a custom object's name alone. Before the schemas are read, or where the token may not read them, `p_`
-    and the name goes into paths; after that it is the type id, which a renamed object keeps.
+    HubSpot's paths refuse a custom object's name alone. Before the schemas are read, or where the token may
+    not read them, `p_` and the name goes into paths; after that it is the type id, which a renamed object
+    keeps.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class CustomObjects:
         self._ids = ids
 
     def resolve(self, kind: str | ObjectType) -> ObjectType:
-        """The type that a name stands for, under the name as given; with its id where that is known.
+        """Return the type that a name stands for, under the name as given; with its id where that is known.
 
         Raises:
             InputError: As `object_type` does.
@@ -42,7 +43,9 @@ class CustomObjects:
 
 
 def spellings(schema: ObjectSchema) -> Iterator[str]:
-    """By which names a custom object goes, in lower case: its id, its full name, `p_` and its name, and its name."""
+    """By which names a custom object goes, in lower case: its id, its full name, `p_` and its name, and its
+    name.
+    """
     for name in (
         schema.object_type_id,
         schema.fully_qualified_name or schema.object_type_id,

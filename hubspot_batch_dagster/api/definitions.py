@@ -54,7 +54,8 @@ class PropertyDefinition(Received):
 
     Attributes:
         name: The internal name, which is what is written.
-        type: `bool`, `date`, `datetime`, `enumeration`, `number`, `phone_number`, `string`, or one that HubSpot adds.
+        type: `bool`, `date`, `datetime`, `enumeration`, `number`, `phone_number`, `string`, or one that
+            HubSpot adds.
         field_type: How the form shows it: `checkbox` means that several options may be set.
         has_unique_value: Two records cannot have the same value; such a property can be an `idProperty`.
         calculated: HubSpot computes it.

@@ -1,4 +1,6 @@
-"""When a request may leave: the moment is looked at where its first byte goes to the socket, not where it was allowed."""
+"""When a request may leave: the moment is looked at where its first byte goes to the socket, not where it was
+allowed.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,16 @@ from hubspot_batch_dagster.api.rate_limit.budget import Grant
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment on this host. Its age is the larger of wall and monotonic time: the monotonic clock of a suspended host
-    stands still, and a wall clock can be set back."""
+    """A moment on this host. Its age is the larger of wall and monotonic time: the monotonic clock of a
+    suspended host stands still, and a wall clock can be set back.
+    """
 
     wall: float
     monotonic: float
 
     @classmethod
     def now(cls) -> Moment:
-        """This moment."""
+        """Return this moment."""
         return cls(time.time(), time.monotonic())
 
     def age(self) -> float:
@@ -69,7 +72,7 @@ class Departure:
         self.go_on()
 
     def begun(self) -> None:
-        """The first bytes have left."""
+        """Note that the first bytes have left."""
         self._grant.left()
 
     def go_on(self) -> None:

@@ -1,7 +1,7 @@
 """What exists on HubSpot's side: object type x operation x version to path, limits and scopes.
 
-Batch limits are those of "Using object APIs" (100 inputs) and the associations guide (2,000 and 1,000); the limit of 50
-for a read with history is what HubSpot's own refusal says.
+Batch limits are those of "Using object APIs" (100 inputs) and the associations guide (2,000 and 1,000); the
+limit of 50 for a read with history is what HubSpot's own refusal says.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Endpoint:
         path: The path, from the slash after the host.
         operation: What it does.
         max_inputs: More inputs than this are a 400 for the whole request.
-        ok: The statuses that count as success. HubSpot has changed them overnight within one version, so they are
-            taken alike.
+        ok: The statuses that count as success. HubSpot has changed them overnight within one version, so they
+            are taken alike.
         scopes: What the app must have been granted.
         window: The limit that it counts against.
     """
@@ -75,7 +75,7 @@ class Endpoint:
     window: Window = "burst"
 
     def of_archived(self) -> Endpoint:
-        """The same for archived records instead of living ones."""
+        """Return the same for archived records instead of living ones."""
         return replace(self, path=f"{self.path}?archived=true")
 
     @property
@@ -85,7 +85,7 @@ class Endpoint:
 
 
 def check_version(version: str) -> Version:
-    """The version, if this package knows it; otherwise an InputError that names those it knows."""
+    """Return the version, if this package knows it; otherwise an InputError that names those it knows."""
     for known in VERSIONS:
         if version == known:
             return known
@@ -107,8 +107,8 @@ def endpoint(
         version: `v3`, `2025-09`, `2026-03` or `2026-09`.
         with_history: A read that asks for former values may have 50 inputs instead of 100.
 
-    The generic paths take any object type, so an operation that HubSpot's pages do not list for a type has its path
-    too (see `undocumented`).
+    The generic paths take any object type, so an operation that HubSpot's pages do not list for a type has
+    its path too (see `undocumented`).
 
     Raises:
         InputError: There is no such operation or version. The message says what there is.
@@ -129,7 +129,8 @@ def endpoint(
 
 
 def undocumented(kind: str | ObjectType, operation: Operation, version: str) -> str | None:
-    """What to say of an operation that HubSpot's pages do not list for a type in a version; None where they do.
+    """Return what to say of an operation that HubSpot's pages do not list for a type in a version; None where
+    they do.
 
     The generic path is published for every version and may serve it all the same: only HubSpot can say.
     """
@@ -137,8 +138,8 @@ def undocumented(kind: str | ObjectType, operation: Operation, version: str) -> 
     if operation in found.operations.get(known, ()):
         return None
     return (
-        f"HubSpot documents no batch {operation} for {found.name} in version {known}; it is tried, and HubSpot answers. "
-        f"{_what_exists(found, operation, known)}"
+        f"HubSpot documents no batch {operation} for {found.name} in version {known}; it is tried, and"
+        f" HubSpot answers. {_what_exists(found, operation, known)}"
     )
 
 
@@ -160,8 +161,8 @@ def association_endpoint(
     Args:
         from_type: The type that the association starts from; the direction decides which type ids are valid.
         to_type: The type that it leads to.
-        kind: `create` (labelled; replaces a pair's labels), `default` (unlabelled), `read`, `archive` (all of a
-            pair) or `labels_archive` (some labels of a pair).
+        kind: `create` (labelled; replaces a pair's labels), `default` (unlabelled), `read`, `archive` (all of
+            a pair) or `labels_archive` (some labels of a pair).
         version: With `v3` the paths are those of v4, which is where HubSpot keeps them.
 
     Raises:
@@ -188,17 +189,18 @@ def association_endpoint(
 
 
 def associations_path(from_type: str | ObjectType, to_type: str | ObjectType, version: str) -> str:
-    """The path under which everything between two object types lives."""
+    """Return the path under which everything between two object types lives."""
     known = check_version(version)
     base = "/crm/v4/associations" if known == "v3" else f"/crm/associations/{known}"
     return f"{base}/{object_type(from_type).segment}/{object_type(to_type).segment}"
 
 
 def definition_path(noun: str, version: str, rest: str = "") -> str:
-    """The path of a kind of definition: `properties`, `pipelines` and `owners` under `/crm`, and the account's own.
+    """Return the path of a kind of definition: `properties`, `pipelines` and `owners` under `/crm`, and the
+    account's own.
 
-    v3 has the version before the noun under `/crm` and after it elsewhere; dated versions have it after the noun
-    everywhere.
+    v3 has the version before the noun under `/crm` and after it elsewhere; dated versions have it after the
+    noun everywhere.
     """
     known = check_version(version)
     if noun in ("properties", "pipelines", "owners"):
@@ -211,7 +213,7 @@ def definition_path(noun: str, version: str, rest: str = "") -> str:
 def record_url(
     portal_id: int | str, object_type_id: str, record_id: int | str, *, ui_domain: str = "app.hubspot.com"
 ) -> str:
-    """The page of a record in HubSpot's own interface.
+    """Return the page of a record in HubSpot's own interface.
 
     Args:
         portal_id: The account.

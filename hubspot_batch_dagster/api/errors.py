@@ -33,10 +33,11 @@
         ServerTrouble           5xx   HubSpot, or something before it, failed
         UnexpectedStatus        anything else, 408 and 425 among it: HubSpot perhaps acted
 
-Each class says whether the server may have acted (`may_have_acted`), because that decides whether a create may be sent
-again. The statuses and their causes are those of HubSpot's "Handling errors" page.
+Each class says whether the server may have acted (`may_have_acted`), because that decides whether a create
+may be sent again. The statuses and their causes are those of HubSpot's "Handling errors" page.
 
-Errors survive pickling with all their fields and hold neither the request nor its headers, so no token can leak.
+Errors survive pickling with all their fields and hold neither the request nor its headers, so no token can
+leak.
 """
 
 from __future__ import annotations
@@ -116,7 +117,9 @@ class InputError(HubSpotError, ValueError):
 
 
 class GuardStopped(InputError):
-    """A guard (``max_created``, ``max_changed``, ``max_gone``) or ``approve`` stopped the run before its first write."""
+    """A guard (``max_created``, ``max_changed``, ``max_gone``) or ``approve`` stopped the run before its
+    first write.
+    """
 
 
 class StoreError(HubSpotError):
@@ -132,7 +135,9 @@ class StoreError(HubSpotError):
 
 
 class Overtaken(StoreError):
-    """A later run of the sync has begun, and this one sends and writes nothing more. The later one goes on from what was done."""
+    """A later run of the sync has begun, and this one sends and writes nothing more. The later one goes on
+    from what was done.
+    """
 
     default_remedy = "Look at the later run. Where none was meant, find out who started it, then run again."
 
@@ -152,7 +157,8 @@ class BudgetTimeout(HubSpotError):
 
 
 class BudgetUnavailable(BudgetTimeout):
-    """What counts the app's requests (Redis, Postgres, a file) did not answer for as long as it was waited for.
+    """What counts the app's requests (Redis, Postgres, a file) did not answer for as long as it was waited
+    for.
 
     Nothing was sent. What was answered before is kept.
     """
@@ -165,7 +171,9 @@ class TransportError(HubSpotError):
 
 
 class NotSent(TransportError):
-    """The request was allowed to leave and did not in time, so it was kept back: HubSpot certainly did not act."""
+    """The request was allowed to leave and did not in time, so it was kept back: HubSpot certainly did not
+    act.
+    """
 
     default_remedy = "Nothing was sent. This host is too busy, or was suspended: run again."
 

@@ -1,8 +1,8 @@
 """One exchange over a connected socket, kept within its bounds.
 
-What `requests` and `urllib3` leave open is closed here, at the socket: a deadline for the whole exchange (their read
-timeout starts anew with every byte), a last look at whether a request may leave, exact knowledge of whether it had
-begun to, a size that no answer may exceed, and answers that announce another (1xx).
+What `requests` and `urllib3` leave open is closed here, at the socket: a deadline for the whole exchange
+(their read timeout starts anew with every byte), a last look at whether a request may leave, exact knowledge
+of whether it had begun to, a size that no answer may exceed, and answers that announce another (1xx).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ LONGEST_HEAD = 256 * 1024
 """Bytes of an answer's status line and headers, those of 1xx answers before it included."""
 
 LONGEST_BODY = 32 * 1024 * 1024
-"""Bytes of an answer's body, as it comes and as it is inflated. A hundred records are a few megabytes at most."""
+"""Bytes of an answer's body, as it comes and as it is inflated. A hundred records are a few megabytes at
+most.
+"""
 
 MOST_INTERIM = 20
 """1xx answers before the one that counts."""
@@ -109,8 +111,8 @@ class _Bytes(io.RawIOBase):
 class AnswerReader(io.BufferedReader):
     """Reads an answer, and no more of it than is allowed.
 
-    `http.client` takes lengths from the other side on trust: a read of a negative length raises a bare ValueError, one of
-    terabytes a MemoryError.
+    `http.client` takes lengths from the other side on trust: a read of a negative length raises a bare
+    ValueError, one of terabytes a MemoryError.
     """
 
     def __init__(self, source: _Bytes, exchange: Exchange) -> None:
@@ -152,7 +154,9 @@ class AnswerReader(io.BufferedReader):
 
 
 class _Answer(HTTPResponse):
-    """An answer that is the last one: those that announce it (102, 103) are read past, as `http.client` does with 100."""
+    """An answer that is the last one: those that announce it (102, 103) are read past, as `http.client` does
+    with 100.
+    """
 
     def begin(self) -> None:
         for _ in range(MOST_INTERIM):
@@ -199,7 +203,9 @@ class _Socket:
 
 
 class _TunnelSocket(_Socket):
-    """The socket while a proxy is asked for a tunnel: nothing of the request leaves, and it takes no longer than connecting."""
+    """The socket while a proxy is asked for a tunnel: nothing of the request leaves, and it takes no longer
+    than connecting.
+    """
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         self._sock.sendall(data, flags)

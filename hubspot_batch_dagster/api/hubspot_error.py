@@ -1,4 +1,6 @@
-"""The root of the errors: what each of them carries. The tree is drawn in :mod:`hubspot_batch_dagster.api.errors`."""
+"""The root of the errors: what each of them carries. The tree is drawn in
+:mod:`hubspot_batch_dagster.api.errors`.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ class HubSpotError(Exception):
         said: HubSpot's message as it came. It may list values of rows: it is for settling, and not shown.
 
     Attributes:
-        may_have_acted: False where HubSpot certainly wrote nothing. True means "perhaps": only what is repeatable may
-            be sent again.
+        may_have_acted: False where HubSpot certainly wrote nothing. True means "perhaps": only what is
+            repeatable may be sent again.
 
     Examples:
         >>> from hubspot_batch_dagster import HubSpotError

@@ -1,7 +1,7 @@
 """How much a JSON text may hold before it is read.
 
-A text of 30 MB can hold 15 million values, each of which costs about a kilobyte once it is looked at: the process would be
-killed before the text is refused.
+A text of 30 MB can hold 15 million values, each of which costs about a kilobyte once it is looked at: the
+process would be killed before the text is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ _TEXT = re.compile(rb'"[^"]*"?')
 
 
 def holds_too_much(body: bytes, most: int = MOST_VALUES) -> bool:
-    """Whether a JSON text may hold more than ``most`` values. Commas inside of texts do not count. In one pass."""
+    """Whether a JSON text may hold more than ``most`` values. Commas inside of texts do not count. In one
+    pass.
+    """
     if len(body) < 2 * most or body.count(b",") < most:
         return False
     unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -74,10 +74,11 @@ class CreateInput(Sent):
     """One record to make.
 
     Attributes:
-        properties: Property name to text. HubSpot takes every value as text; leave a property out rather than null.
+        properties: Property name to text. HubSpot takes every value as text; leave a property out rather than
+            null.
         associations: Associations made with the record; HubSpot's contract has the field always present.
-        object_write_trace_id: Unique in the request. Without one on every input, one bad input fails the whole batch
-            ("Handling errors", multi-status).
+        object_write_trace_id: Unique in the request. Without one on every input, one bad input fails the
+            whole batch ("Handling errors", multi-status).
     """
 
     properties: dict[str, str]
@@ -142,7 +143,7 @@ _EXISTING = re.compile(r"Existing ID:\s*(\d+)", re.IGNORECASE)
 
 
 def existing_id(message: str | None, context: dict[str, list[str]]) -> str | None:
-    """The record that stands in the way of a create: from the context, else from the sentence."""
+    """Return the record that stands in the way of a create: from the context, else from the sentence."""
     named = context.get("existingId")
     if named:
         return named[0]
@@ -205,8 +206,8 @@ class Record(Received):
 
     Attributes:
         id: The record id, as text.
-        properties: Property name to text, or None where it has no value. Create returns all stored properties, update
-            only what it touched and a few system ones.
+        properties: Property name to text, or None where it has no value. Create returns all stored
+            properties, update only what it touched and a few system ones.
         new: Upsert only: True when the record was made, False when it was changed.
         object_write_trace_id: The trace id of the input, where HubSpot echoes it.
         warnings: Values that HubSpot changed while writing.

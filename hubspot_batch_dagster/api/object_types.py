@@ -1,7 +1,8 @@
-"""The object types of HubSpot's CRM: their names, ids, scopes and which batch operations each has in which version.
+"""The object types of HubSpot's CRM: their names, ids, scopes and which batch operations each has in which
+version.
 
-Names and operations are those of HubSpot's OpenAPI specifications (v3, 2025-09, 2026-03, 2026-09); type ids are those of
-"Using object APIs"; scopes are those of the specifications.
+Names and operations are those of HubSpot's OpenAPI specifications (v3, 2025-09, 2026-03, 2026-09); type ids
+are those of "Using object APIs"; scopes are those of the specifications.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def _type(
     v2026_09: str = _ALL,
     v3_prefix: str = "/crm/v3/objects",
 ) -> ObjectType:
-    """One line of the table. `scope` without a dot is a scope of its own; otherwise `.read` and `.write` follow."""
+    """One line of the table. `scope` without a dot is a scope of its own; otherwise `.read` and `.write`
+    follow.
+    """
     read = (f"{scope}.read" if "." in scope else scope, *extra_scopes)
     write = (f"{scope}.write" if "." in scope else scope, *extra_scopes) if writable else ()
     letters = dict(zip(VERSIONS, (v3, v2025_09, v2026_03, v2026_09), strict=True))
@@ -217,7 +220,9 @@ def is_type_id(name: str) -> bool:
 
 
 def same_type(one: str, other: str) -> bool:
-    """Whether two names stand for one object type, as far as it is seen without its portal: `cars` and `p_cars` do."""
+    """Whether two names stand for one object type, as far as it is seen without its portal: `cars` and
+    `p_cars` do.
+    """
     return one == other or object_type(one).segment.lower() == object_type(other).segment.lower()
 
 
@@ -227,17 +232,17 @@ def _path_name(custom: str) -> str:
 
 
 def object_type(name: str | ObjectType) -> ObjectType:
-    """The object type that a name stands for.
+    """Return the object type that a name stands for.
 
     Args:
-        name: A built-in type by plural or singular name in any case (`contacts`, `Line Item`) or by its id (`0-1`); a
-            custom object by id (`2-123`), fully qualified name (`p123_cars`), `p_cars` or bare name (`cars`), for
-            which `p_cars` goes into paths: HubSpot refuses the bare name there. A client that has read the portal's
-            schemas has the id go into paths, whichever of them is given.
+        name: A built-in type by plural or singular name in any case (`contacts`, `Line Item`) or by its id
+            (`0-1`); a custom object by id (`2-123`), fully qualified name (`p123_cars`), `p_cars` or bare
+            name (`cars`), for which `p_cars` goes into paths: HubSpot refuses the bare name there. A client
+            that has read the portal's schemas has the id go into paths, whichever of them is given.
 
     Returns:
-        The type. What the table does not know is taken for a custom object with every operation in every version:
-        HubSpot says whether it exists.
+        The type. What the table does not know is taken for a custom object with every operation in every
+        version: HubSpot says whether it exists.
 
     Raises:
         InputError: The name is empty or holds characters that cannot stand in a path.
@@ -247,7 +252,9 @@ def object_type(name: str | ObjectType) -> ObjectType:
     if not isinstance(name, str) or not name.strip():
         raise InputError(
             "The object type is empty.",
-            remedy="Give a name such as 'contacts', an id such as '0-1' or '2-123', or a custom object's name.",
+            remedy=(
+                "Give a name such as 'contacts', an id such as '0-1' or '2-123', or a custom object's name."
+            ),
         )
     given = name.strip()
     known = _BY_SPELLING.get(re.sub(r"[\s-]+", "_", given.lower())) or _BY_SPELLING.get(given)

@@ -1,4 +1,6 @@
-"""The answers that are no success, by what HubSpot means with them. The tree is drawn in :mod:`hubspot_batch_dagster.api.errors`."""
+"""The answers that are no success, by what HubSpot means with them. The tree is drawn in
+:mod:`hubspot_batch_dagster.api.errors`.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,13 @@ class InvalidBatch(ResponseError):
 
 
 class InvalidRequest(InvalidBatch):
-    """400 about the operation and not about a row: smaller batches would be refused alike. Nothing was written."""
+    """400 about the operation and not about a row: smaller batches would be refused alike. Nothing was
+    written.
+    """
 
     default_remedy = (
-        "Correct the object type, the unique property or the version. "
-        "If HubSpot cannot read the JSON, something in between changed the request: check base_url and the proxy."
+        "Correct the object type, the unique property or the version. If HubSpot cannot read the JSON,"
+        " something in between changed the request: check base_url and the proxy."
     )
 
 
@@ -62,7 +66,9 @@ class NotAuthenticated(ResponseError):
 
 
 class ExpiredToken(NotAuthenticated):
-    """401 `EXPIRED_AUTHENTICATION`: the token is too old. HubSpot also says so of a private app token cut short."""
+    """401 `EXPIRED_AUTHENTICATION`: the token is too old. HubSpot also says so of a private app token cut
+    short.
+    """
 
     default_remedy = (
         "Use OAuthRefresh, which renews tokens by itself. With a private app token or service key, "
@@ -71,15 +77,17 @@ class ExpiredToken(NotAuthenticated):
 
 
 class Forbidden(ResponseError):
-    """403: something forbids it: a proxy or firewall before HubSpot, a feature that the account lacks, a limit of it.
+    """403: something forbids it: a proxy or firewall before HubSpot, a feature that the account lacks, a
+    limit of it.
 
     Nothing was written. The message has the words of whoever forbade it.
     """
 
     may_have_acted = False
     default_remedy = (
-        "The words say who forbids it. HubSpot: the account's plan, a limit of the account, or a feature that is off. "
-        "A page that is not HubSpot's: a proxy or firewall before it; check base_url and let the requests through."
+        "The words say who forbids it. HubSpot: the account's plan, a limit of the account, or a feature that"
+        " is off. A page that is not HubSpot's: a proxy or firewall before it; check base_url and let the"
+        " requests through."
     )
 
 
@@ -103,20 +111,25 @@ class NotFound(ResponseError):
     """404: the path or object type does not exist. Nothing was written."""
 
     may_have_acted = False
-    default_remedy = "Check the object type, the version and base_url; a custom object goes by its id (2-123), its full name (p123_cars) or p_cars."
+    default_remedy = (
+        "Check the object type, the version and base_url; a custom object goes by its id (2-123), its full"
+        " name (p123_cars) or p_cars."
+    )
 
 
 class RecordsNotFound(NotFound):
     """404 `OBJECT_NOT_FOUND`: none of the records that the request names exist. Nothing was written.
 
-    HubSpot answers so, or with a 207, when *all* ids of a batch are absent; where some exist the others are left out.
+    HubSpot answers so, or with a 207, when *all* ids of a batch are absent; where some exist the others are
+    left out.
     """
 
     default_remedy = "The records were deleted, or the ids are of another account or object type."
 
 
 class Conflict(ResponseError):
-    """409: a unique value is taken. One conflicting row fails the whole batch, and only the first one is named.
+    """409: a unique value is taken. One conflicting row fails the whole batch, and only the first one is
+    named.
 
     Whether the other rows were written is not documented, so `may_have_acted` is True.
     """
@@ -141,7 +154,9 @@ class RequestTooLarge(ResponseError):
 
 
 class RequestRefused(ResponseError):
-    """A 4xx without a meaning of its own, such as 405, 415 or 451: the request was refused, and nothing was written."""
+    """A 4xx without a meaning of its own, such as 405, 415 or 451: the request was refused, and nothing was
+    written.
+    """
 
     may_have_acted = False
     default_remedy = (

@@ -1,4 +1,6 @@
-"""Search: a query over one object type. Its index lags behind writes by seconds, so it finds nothing just written."""
+"""Search: a query over one object type. Its index lags behind writes by seconds, so it finds nothing just
+written.
+"""
 
 from __future__ import annotations
 

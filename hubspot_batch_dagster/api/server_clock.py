@@ -22,11 +22,12 @@ _DECODER = Decoder(_Completed)
 class ServerClock:
     """The difference between HubSpot's clock and this host's.
 
-    HubSpot's time is taken from what HubSpot itself writes: the ``completedAt`` of its batch answers. The ``Date`` header
-    is not believed, for a proxy or gateway may put it there, by a clock that records know nothing of.
+    HubSpot's time is taken from what HubSpot itself writes: the ``completedAt`` of its batch answers. The
+    ``Date`` header is not believed, for a proxy or gateway may put it there, by a clock that records know
+    nothing of.
 
-    Both the wall clock and a clock that never jumps are read: when the wall clock is set in the middle of a run, the
-    time told here goes on as before.
+    Both the wall clock and a clock that never jumps are read: when the wall clock is set in the middle of a
+    run, the time told here goes on as before.
 
     Args:
         wall: Seconds since 1970 on this host.

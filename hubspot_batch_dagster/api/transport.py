@@ -1,7 +1,8 @@
 """One HTTP exchange: bytes out, bytes back, within a time and a size that end.
 
-`requests` gives the pool, TLS and proxies; :mod:`exchange` puts bounds around each connection. What failed is told
-apart here: whether the request had begun to leave decides between "certainly not written" and "perhaps written".
+`requests` gives the pool, TLS and proxies; :mod:`exchange` puts bounds around each connection. What failed is
+told apart here: whether the request had begun to leave decides between "certainly not written" and "perhaps
+written".
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Timeout:
 
     Attributes:
         connect: For the connection, TLS included.
-        read: For the longest silence. HubSpot's own gateway gives up after 100 s (status 524), so stay above that to
-            get its answer rather than none.
+        read: For the longest silence. HubSpot's own gateway gives up after 100 s (status 524), so stay above
+            that to get its answer rather than none.
         total: For the whole exchange once it is connected, however lively a drip of bytes it is.
     """
 
@@ -64,7 +65,9 @@ class Timeout:
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """What came back, whatever its status. Header names are as HubSpot spelled them; look them up in any case."""
+    """What came back, whatever its status. Header names are as HubSpot spelled them; look them up in any
+    case.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -99,9 +102,11 @@ class Transport:
         base_url: Scheme, host and port, such as `https://api.hubapi.com`.
         timeout: How long one exchange may take.
         pool_size: Connections kept open; use at least as many as threads that send at once.
-        trust_env: Take proxies (`HTTPS_PROXY`, `NO_PROXY`) and CA bundles (`REQUESTS_CA_BUNDLE`) from the environment,
-            looked up once, here. Off by default: a proxy that stands in the environment by chance would see the token.
-        allow_http: Let requests leave without TLS to a host that is not this one. They carry the token in clear.
+        trust_env: Take proxies (`HTTPS_PROXY`, `NO_PROXY`) and CA bundles (`REQUESTS_CA_BUNDLE`) from the
+            environment, looked up once, here. Off by default: a proxy that stands in the environment by
+            chance would see the token.
+        allow_http: Let requests leave without TLS to a host that is not this one. They carry the token in
+            clear.
 
     Raises:
         InputError: `base_url` is no address, or one that the token would go to in clear.
@@ -126,10 +131,11 @@ class Transport:
         self._pool, self._prefix = self._open_pool(found["proxies"], found["verify"])
 
     def _open_pool(self, proxies: Any, verify: Any) -> tuple[HTTPConnectionPool, str]:
-        """The host's pool as `requests` sets it up, and what stands before each path in a request line.
+        """Return the host's pool as `requests` sets it up, and what stands before each path in a request
+        line.
 
-        Looked up once: `requests` would do so for every request, and make a response of its own of every answer, which
-        together cost as much as the exchange itself.
+        Looked up once: `requests` would do so for every request, and make a response of its own of every
+        answer, which together cost as much as the exchange itself.
         """
         host = requests.Request("POST", self.base_url).prepare()
         adapter: Any = self._adapter
@@ -153,10 +159,12 @@ class Transport:
             path: From the slash after the host, with the query.
             headers: All headers but those of the body's length.
             body: The body's bytes.
-            departure: Asked when the connection is open and before each piece leaves; None lets it leave at any time.
+            departure: Asked when the connection is open and before each piece leaves; None lets it leave at
+                any time.
 
         Raises:
-            NotSent: It was too late to leave; HubSpot has nothing, or not all of it, and certainly did not act.
+            NotSent: It was too late to leave; HubSpot has nothing, or not all of it, and certainly did not
+                act.
             NotConnected: Nothing had left when it failed.
             AnswerLost: Something had left, and no whole answer came back.
         """
@@ -214,7 +222,10 @@ def check_url(base_url: str, *, allow_http: bool = False) -> str:
     if scheme.lower() not in ("http", "https") or not _is_address(url, rest):
         raise InputError(
             "base_url is not an address that requests can be sent to.",
-            remedy="Give scheme and host, such as 'https://api.hubapi.com', without user name, query or fragment.",
+            remedy=(
+                "Give scheme and host, such as 'https://api.hubapi.com', without user name, query or"
+                " fragment."
+            ),
         )
     if scheme.lower() == "http" and not allow_http and not _is_loopback(urlsplit(url).hostname or ""):
         raise InputError(
@@ -274,7 +285,9 @@ _WORDS: tuple[tuple[Callable[[BaseException], bool], str], ...] = (
 
 
 def _reason(error: BaseException | None) -> str:
-    """The cause in a few words. Only the innermost one: the outer ones print addresses and requests."""
+    """Return the cause in a few words. Only the innermost one: the outer ones print addresses and
+    requests.
+    """
     chain = _chain(error)
     for inner in chain:
         for test, words in _WORDS:
@@ -287,7 +300,7 @@ def _reason(error: BaseException | None) -> str:
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """The error and what it wraps, outermost first: by argument, `reason`, cause or context."""
+    """Return the error and what it wraps, outermost first: by argument, `reason`, cause or context."""
     found: list[BaseException] = []
     while error is not None and error not in found and len(found) < 12:
         found.append(error)

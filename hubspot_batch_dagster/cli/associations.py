@@ -1,4 +1,6 @@
-"""``hubspot-batch-dagster associations``: which associations the rows of a run wanted, and what became of each."""
+"""``hubspot-batch-dagster associations``: which associations the rows of a run wanted, and what became of
+each.
+"""
 
 from __future__ import annotations
 

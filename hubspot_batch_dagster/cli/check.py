@@ -1,4 +1,6 @@
-"""``hubspot-batch-dagster check``: whether everything is there that a sync needs; each line ok, or what to do."""
+"""``hubspot-batch-dagster check``: whether everything is there that a sync needs; each line ok, or what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,10 @@ class Finding:
     "types",
     type=OBJECT_TYPE,
     multiple=True,
-    help=f"Object types that the token must be able to read and write; may be given several times. By default those that the "
-    f"project's assets write to, and without a project {', '.join(TYPES)}.",
+    help=(
+        "Object types that the token must be able to read and write; may be given several times. By default"
+        f" those that the project's assets write to, and without a project {', '.join(TYPES)}."
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of name, ok and text.")
 @account_options
@@ -69,10 +73,11 @@ def check(
     journal: str | None,
     **account: Any,
 ) -> None:
-    """Look at token, portal, scopes, limits, version, store, journal, budget and clock. Nothing is written to HubSpot.
+    """Look at token, portal, scopes, limits, version, store, journal, budget and clock. Nothing is written to
+    HubSpot.
 
-    With MODULE_OR_FILE, which holds a project's Definitions, the scopes are those that its assets need, and account and
-    store are those of its HubSpotResource, whatever the options say.
+    With MODULE_OR_FILE, which holds a project's Definitions, the scopes are those that its assets need, and
+    account and store are those of its HubSpotResource, whatever the options say.
     """
     needed: dict[str, set[str]] = {}
     resources: dict[str, SettingsOf] = {
@@ -137,7 +142,10 @@ def _portal(session: HubSpotSession, details: Any) -> tuple[bool, str]:
     session.portal.account()  # refuses another one than that of portal_id
     return (
         True,
-        f"{details.portal_id}, {details.account_type or 'of unknown type'}, {details.time_zone or 'no time zone'}",
+        (
+            f"{details.portal_id}, {details.account_type or 'of unknown type'},"
+            f" {details.time_zone or 'no time zone'}"
+        ),
     )
 
 

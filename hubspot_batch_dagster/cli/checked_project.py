@@ -20,8 +20,8 @@ def checked_project(where: str) -> tuple[dict[str, set[str]], dict[str, Callable
         where: A Python module or file that holds the project's ``Definitions``.
 
     Returns:
-        The scopes that its assets need, by object type; and the settings of its HubSpot resources, by their keys. Variables
-        of the environment are read when the settings are asked for.
+        The scopes that its assets need, by object type; and the settings of its HubSpot resources, by their
+        keys. Variables of the environment are read when the settings are asked for.
 
     Raises:
         InputError: It does not exist, or holds none.

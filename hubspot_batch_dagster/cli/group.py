@@ -57,5 +57,5 @@ for _command in (
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command line."""
     cli(prog_name="hubspot-batch-dagster")

@@ -55,8 +55,11 @@ _ACCOUNT = (
         envvar="HUBSPOT_ACCESS_TOKEN",
         show_envvar=True,
         default="",
-        help="Access token. Other users of this machine can see what is typed here: the variable keeps it private. "
-        "An OAuth app has HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN instead.",
+        help=(
+            "Access token. Other users of this machine can see what is typed here: the variable keeps it"
+            " private. An OAuth app has HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN"
+            " instead."
+        ),
     ),
     *(
         click.option(f"--{name}", type=PERHAPS_EMPTY, envvar=variable, default="", hidden=True)
@@ -113,14 +116,14 @@ def account_options(command: Command) -> Command:
 def session_settings(
     token: str, *, store: str | None = None, journal: str | None = None, **account: Any
 ) -> SessionSettings:
-    """The settings of a session, from the options."""
+    """Return the settings of a session, from the options."""
     from hubspot_batch_dagster.session_settings import SessionSettings
 
     return SessionSettings(access_token=token, store=store or "", journal=journal, **account)
 
 
 def open_session(settings: SessionSettings) -> HubSpotSession:
-    """A session for these settings.
+    """Return a session for these settings.
 
     Raises:
         click.UsageError: There is no credential, or a part of one.
@@ -140,7 +143,7 @@ def open_session(settings: SessionSettings) -> HubSpotSession:
 
 
 def open_store(store: str | None, journal: str | None, warehouse: str | None = None) -> Store:
-    """A store that is there already: looking makes none.
+    """Return a store that is there already: looking makes none.
 
     Args:
         store: The folder or URL.
@@ -162,7 +165,7 @@ def open_store(store: str | None, journal: str | None, warehouse: str | None = N
 
 
 def known_sync(store: Store, sync: str) -> str:
-    """The name of a sync that the store has.
+    """Return the name of a sync that the store has.
 
     Raises:
         click.BadParameter: It has none of this name.
@@ -176,7 +179,7 @@ def known_sync(store: Store, sync: str) -> str:
 
 
 def kept_run(store: Store, sync: str, run: str | None) -> str:
-    """A run of a sync whose tables are kept: the one that was asked for, or the newest.
+    """Return a run of a sync whose tables are kept: the one that was asked for, or the newest.
 
     Raises:
         click.BadParameter: The store has no such sync, or the run is not kept.

@@ -67,7 +67,7 @@ def show(table: pa.Table, *, limit: int, form: str, out: Path | None) -> None:
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """What keeps a file of the user's from being written, as an error in a sentence."""
+    """Tell what keeps a file of the user's from being written, as an error in a sentence."""
     try:
         yield
     except OSError as error:
@@ -77,7 +77,7 @@ def writing(out: Path) -> Iterator[None]:
 
 
 def lines(table: pa.Table, limit: int) -> str:
-    """The first lines of a table, for reading."""
+    """Return the first lines of a table, for reading."""
     shown = table.slice(0, min(limit, table.num_rows))
     text = [" | ".join(shown.column_names)]
     text += [

@@ -47,9 +47,9 @@ def plan(
 ) -> None:
     """Say what materializing an asset would do in HubSpot, and do nothing.
 
-    MODULE_OR_FILE holds the project's Definitions; ASSET_KEY is the asset, as in crm/contacts. Upstream assets do not run:
-    their stored values are used (set DAGSTER_HOME as for Dagster). The exit status is 3 where a run would fail, because
-    more rows are rejected than max_rejected allows or a guard stops it.
+    MODULE_OR_FILE holds the project's Definitions; ASSET_KEY is the asset, as in crm/contacts. Upstream
+    assets do not run: their stored values are used (set DAGSTER_HOME as for Dagster). The exit status is 3
+    where a run would fail, because more rows are rejected than max_rejected allows or a guard stops it.
     """
     import dagster
 

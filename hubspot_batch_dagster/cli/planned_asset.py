@@ -38,7 +38,8 @@ def planned(
 ) -> PlannedAsset:
     """Plan a HubSpot asset of a project. Nothing is sent or stored.
 
-    The asset's own step runs with ``dry_run``; the values of its upstream assets are those that its IO managers have stored.
+    The asset's own step runs with ``dry_run``; the values of its upstream assets are those that its IO
+    managers have stored.
 
     Args:
         where: A Python module or file that holds the project's ``Definitions``.
@@ -85,7 +86,7 @@ def planned(
 
 
 def load_definitions(where: str) -> dg.Definitions:
-    """The definitions of a module or a file: its ``defs``, or the only ``Definitions`` in it.
+    """Return the definitions of a module or a file: its ``defs``, or the only ``Definitions`` in it.
 
     Raises:
         InputError: It does not exist, or holds none.
@@ -110,7 +111,10 @@ def _module(where: str) -> Any:
     if not all(part.isidentifier() for part in where.split(".")):
         raise InputError(
             f"{where} is neither the name of a module nor a file that ends in .py.",
-            remedy="Name the one in which defs is defined, such as project.definitions or project/definitions.py.",
+            remedy=(
+                "Name the one in which defs is defined, such as project.definitions or"
+                " project/definitions.py."
+            ),
         )
     try:
         return importlib.import_module(where)
@@ -139,7 +143,7 @@ def _file(path: Path) -> Any:
 
 
 def _not_imported(where: str, error: Exception) -> InputError:
-    """The error of a project's own code, with the line of it that failed."""
+    """Return the error of a project's own code, with the line of it that failed."""
     if isinstance(error, SyntaxError):
         at = f" ({error.filename}, line {error.lineno})" if error.lineno else ""
         return InputError(f"{where} cannot be imported: {error.msg}{at}.", remedy="Correct it.")
@@ -151,7 +155,9 @@ def _not_imported(where: str, error: Exception) -> InputError:
 
 
 def _hubspot_asset(defs: dg.Definitions, asset: str) -> dg.AssetsDefinition:
-    """The asset, if it goes to HubSpot: anything else might not know ``dry_run``, and would run in earnest."""
+    """Return the asset, if it goes to HubSpot: anything else might not know ``dry_run``, and would run in
+    earnest.
+    """
     key = dg.AssetKey.from_user_string(asset)
     graph = defs.resolve_asset_graph()
     going = sorted(
@@ -166,7 +172,9 @@ def _hubspot_asset(defs: dg.Definitions, asset: str) -> dg.AssetsDefinition:
 
 
 def _check_partition(found: dg.AssetsDefinition, asset: str, partition: str | None) -> None:
-    """Refuse a plan of a partitioned asset without a partition, and one with a partition that there is not."""
+    """Refuse a plan of a partitioned asset without a partition, and one with a partition that there is
+    not.
+    """
     partitions = found.partitions_def
     if partitions is None:
         if partition is not None:
@@ -206,14 +214,20 @@ def _lines(plan: dict[str, Any]) -> Iterator[str]:
         yield from ("", "Changes, for example:")
         for record in changes:
             row = record.data
-            yield f"  row {row['row']}, {row['key']}: {row['property']}: {row['before'] or 'nothing'} -> {row['after']}"
+            yield (
+                f"  row {row['row']}, {row['key']}: {row['property']}: {row['before'] or 'nothing'} ->"
+                f" {row['after']}"
+            )
     yield ""
     yield f"Requests: {plan['requests']:,}"
     if "seconds_at_the_limit" in plan:
         yield f"Time at the limit: {plan['seconds_at_the_limit']} s"
     if "share_of_the_day" in plan:
         yield f"Share of the day's requests: {plan['share_of_the_day']:.2%}"
-    yield f"Plan: {plan['plan']} (to carry out this plan and no other, run the asset with approve: {plan['plan']})"
+    yield (
+        f"Plan: {plan['plan']} (to carry out this plan and no other, run the asset with approve:"
+        f" {plan['plan']})"
+    )
 
 
 def _rejected_line(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""``hubspot-batch-dagster portal``: a portal's definitions in a file, for the emulator and for checks without HubSpot."""
+"""``hubspot-batch-dagster portal``: a portal's definitions in a file, for the emulator and for checks without
+HubSpot.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How far a command is: a bar on a terminal, a plain line every few seconds elsewhere.
 
-Both go to standard error: standard output has the answer alone. Rich is what Dagster itself shows its bars with, and is
-installed with it.
+Both go to standard error: standard output has the answer alone. Rich is what Dagster itself shows its bars
+with, and is installed with it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class Bar:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Say that something goes on whose end is not known: it moves on a terminal, and is one line elsewhere."""
+    """Say that something goes on whose end is not known: it moves on a terminal, and is one line
+    elsewhere.
+    """
     from rich.console import Console
 
     console = Console(stderr=True)

@@ -66,9 +66,10 @@ def reconcile(
 ) -> None:
     """Read the records that SYNC knows and say what became of them; nothing is written to HubSpot.
 
-    As sent, changed by others (of the properties named), archived, merged into another record, or gone. Their associations are
-    as wanted, missing, or (with replace) too many. A file, csv and parquet have a line for each record, the terminal's table
-    those that are not as they were sent; with --associations for each association.
+    As sent, changed by others (of the properties named), archived, merged into another record, or gone. Their
+    associations are as wanted, missing, or (with replace) too many. A file, csv and parquet have a line for
+    each record, the terminal's table those that are not as they were sent; with --associations for each
+    association.
     """
 
     from hubspot_batch_dagster.table.kernels import pc
@@ -94,7 +95,8 @@ def reconcile(
 def _show_associations(found: Reconciliation, *, limit: int, form: str, out: Path | None) -> None:
     if found.associations is None:
         raise click.ClickException(
-            "The last run of the sync tells of no associations: it has none, or it was one of an earlier version."
+            "The last run of the sync tells of no associations: it has none, or it was one of an earlier"
+            " version."
         )
     on_terminal = form == "table" and out is None
     table = found.associations.amiss if on_terminal else found.associations.table

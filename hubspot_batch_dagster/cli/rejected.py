@@ -25,7 +25,9 @@ def rejected(
     store: str | None,
     journal: str | None,
 ) -> None:
-    """Show the rejected rows of a run: position, key, column, code and message; as a table, CSV or Parquet."""
+    """Show the rejected rows of a run: position, key, column, code and message; as a table, CSV or
+    Parquet.
+    """
     from hubspot_batch_dagster.sync.report import RejectedRows, listed
     from hubspot_batch_dagster.sync.state.kept_tables import kept_table
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def rename(old: str, new: str, store: str | None, journal: str | None, warehouse: str | None) -> None:
     """Give a sync another name: its ids table, journal and last runs go with it.
 
-    For an asset that was renamed: the new name would know nothing, and make every record a second time. OLD and NEW are
-    names of syncs, such as asset keys joined by `/`. Other syncs name it in through=: change that too. With DAGSTER_HOME set,
-    Dagster's event log learns the new name, so that a store that is lost before the next run is noticed.
+    For an asset that was renamed: the new name would know nothing, and make every record a second time. OLD
+    and NEW are names of syncs, such as asset keys joined by `/`. Other syncs name it in through=: change that
+    too. With DAGSTER_HOME set, Dagster's event log learns the new name, so that a store that is lost before
+    the next run is noticed.
     """
     from hubspot_batch_dagster.sync.state.names import new_run_id
     from hubspot_batch_dagster.sync.state.rename import rename_sync
@@ -38,8 +39,8 @@ def rename(old: str, new: str, store: str | None, journal: str | None, warehouse
 def _tell_dagster(store: Store, old: str, new: str) -> None:
     if not os.environ.get("DAGSTER_HOME"):
         warn(
-            f"DAGSTER_HOME is not set, so Dagster's event log knows the runs of {old} alone: if the store were lost before "
-            f"{new} has run once, nobody would notice."
+            f"DAGSTER_HOME is not set, so Dagster's event log knows the runs of {old} alone: if the store"
+            f" were lost before {new} has run once, nobody would notice."
         )
         return
     import dagster as dg
@@ -53,8 +54,8 @@ def _tell_dagster(store: Store, old: str, new: str) -> None:
             noted = note_renamed(instance, old, trace)
     except Exception as error:  # whatever storage an instance has: the rename itself is done
         warn(
-            f"Dagster's event log cannot be written ({type(error).__name__}: {error}): if the store were lost before {new} "
-            "has run once, nobody would notice."
+            f"Dagster's event log cannot be written ({type(error).__name__}: {error}): if the store were lost"
+            f" before {new} has run once, nobody would notice."
         )
         return
     for asset in noted:

@@ -16,7 +16,9 @@ from hubspot_batch_dagster.cli.parameters import SYNC
 @output_options
 @store_options
 def runs(sync: str, limit: int, form: str, out: Path | None, store: str | None, journal: str | None) -> None:
-    """Show the runs of a sync, newest first: when, how many rows, what became of them, requests, and what stopped it."""
+    """Show the runs of a sync, newest first: when, how many rows, what became of them, requests, and what
+    stopped it.
+    """
     import pyarrow.compute as pc
 
     from hubspot_batch_dagster.sync.history import read_history

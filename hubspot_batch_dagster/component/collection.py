@@ -35,8 +35,8 @@ def build_hubspot_sync_assets(
         portal: A file that ``hubspot-batch-dagster portal --out`` wrote, as for :func:`hubspot_asset`.
 
     Raises:
-        InputError: Two of them have one key. When definitions are checked, also: the portal would refuse a sync, or the file
-            holds no definitions.
+        InputError: Two of them have one key. When definitions are checked, also: the portal would refuse a
+            sync, or the file holds no definitions.
 
     Examples:
         >>> import dagster as dg
@@ -60,7 +60,7 @@ def build_hubspot_sync_assets(
 
 
 def _syncs(context: dg.ResolutionContext, model: Any) -> list[HubSpotSyncComponent]:
-    """The syncs with what they share; each keeps what it says itself."""
+    """Return the syncs with what they share; each keeps what it says itself."""
     kind = HubSpotSyncComponent.model()
     shared = dict(model.defaults or {})
     found = []
@@ -86,21 +86,22 @@ def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
     """Several assets whose rows go to HubSpot, in one defs.yaml, with what they share written once.
 
-    Each entry of ``syncs`` has the fields of :class:`HubSpotSyncComponent`. The objects that they write to become nodes
-    of the asset graph, below all syncs of the collection.
+    Each entry of ``syncs`` has the fields of :class:`HubSpotSyncComponent`. The objects that they write to
+    become nodes of the asset graph, below all syncs of the collection.
 
     Args:
         syncs: The syncs.
-        defaults: Fields that every sync has unless it says otherwise; those of ``asset`` and ``source`` are merged
-            one by one.
+        defaults: Fields that every sync has unless it says otherwise; those of ``asset`` and ``source`` are
+            merged one by one.
         hubspot: A resource of the collection's own: the settings of :class:`HubSpotResource`, with
             ``access_token_env`` for the token. Without it the project's resource is used.
-        resource: Key of the :class:`HubSpotResource`; by default ``hubspot``, or where the collection has a resource of
-            its own, one that is made of the folders of the file.
-        object_key_prefix: What comes before the object's name in the key of its node, such as ``hubspot``. By default
-            ``hubspot`` and the folders of the file below ``defs``, so that two collections of a project do not collide.
-            An empty list makes no nodes.
-        translation: As for one sync, for all of them; what a sync or ``defaults`` has of its own comes after it.
+        resource: Key of the :class:`HubSpotResource`; by default ``hubspot``, or where the collection has a
+            resource of its own, one that is made of the folders of the file.
+        object_key_prefix: What comes before the object's name in the key of its node, such as ``hubspot``. By
+            default ``hubspot`` and the folders of the file below ``defs``, so that two collections of a
+            project do not collide. An empty list makes no nodes.
+        translation: As for one sync, for all of them; what a sync or ``defaults`` has of its own comes after
+            it.
 
     Raises:
         InputError: Two syncs have one key, or a sync brings a resource of its own.
@@ -116,7 +117,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
                 operation: upsert
               syncs:
                 - {asset: {key: companies}, source: {sql: FROM companies}, object_type: companies, key: id}
-                - {asset: {key: contacts}, source: {sql: FROM people}, object_type: contacts, id_property: email}
+                - {asset: {key: notes}, source: {sql: FROM notes}, object_type: notes, key: id}
 
         In Python:
 
@@ -152,7 +153,9 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
         dg.Resolver(
             hubspot_setting,
             model_field_type=dict[str, Any],
-            description="Settings of a resource of the collection's own; access_token_env names the token's variable.",
+            description=(
+                "Settings of a resource of the collection's own; access_token_env names the token's variable."
+            ),
         ),
     ] = Field(default=None, repr=False)
     resource: Annotated[
@@ -168,7 +171,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
-        """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
+        """Return what ``dg list components`` and ``dg docs`` say; Dagster calls this."""
         return component_spec("Several tables that go to HubSpot, with what they share written once.")
 
     @model_validator(mode="after")
@@ -183,7 +186,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets, their schedules, the objects' nodes and the resource; Dagster calls this."""
+        """Return the assets, their schedules, the objects' nodes and the resource; Dagster calls this."""
         parts = []
         place = _place(context)
         resource = self.resource or "_".join([*(place if self.hubspot is not None else ()), "hubspot"])

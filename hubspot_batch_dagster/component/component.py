@@ -45,11 +45,13 @@ from hubspot_batch_dagster.resource import HubSpotResource
 class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ignore[misc]
     """An asset whose rows go to HubSpot, in YAML: where they come from, and what is done with them.
 
-    The asset is that of :func:`hubspot_asset`: its value is the ids table, it has the same checks, and the same run config
-    with ``dry_run``. The fields of the operation stand beside ``operation`` under their own names.
+    The asset is that of :func:`hubspot_asset`: its value is the ids table, it has the same checks, and the
+    same run config with ``dry_run``. The fields of the operation stand beside ``operation`` under their own
+    names.
 
     Args:
-        asset: The whole asset spec: key, group, owners, tags, kinds, deps, partitions, automation condition and so on.
+        asset: The whole asset spec: key, group, owners, tags, kinds, deps, partitions, automation condition
+            and so on.
         source: Where the rows come from: ``asset``, ``sql`` with ``connection``, or ``path``.
         operation: ``create``, ``upsert``, ``update``, ``archive`` or ``associate``.
         object_type: What the rows become, such as ``contacts``.
@@ -59,17 +61,19 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         ids: What the IO manager is given: the ids table as ``arrow``, ``pandas`` or ``polars``, or ``none``.
         io_manager_key: Key of the IO manager that stores the ids table.
         schedule: ``cron`` and, if it is not UTC, ``timezone``.
-        resource: Key of the :class:`HubSpotResource` of the project; a mapping of partition key to resource key
-            for several portals.
-        hubspot: A resource of this asset's own, for projects without one: the settings of :class:`HubSpotResource`, with
-            ``access_token_env: HUBSPOT_ACCESS_TOKEN`` for the token. It gets the key ``resource`` if that is given.
+        resource: Key of the :class:`HubSpotResource` of the project; a mapping of partition key to resource
+            key for several portals.
+        hubspot: A resource of this asset's own, for projects without one: the settings of
+            :class:`HubSpotResource`, with ``access_token_env: HUBSPOT_ACCESS_TOKEN`` for the token. It gets
+            the key ``resource`` if that is given.
         pool: Pool of the step.
-        retry_policy: ``max_retries``, and if wanted ``delay`` (seconds), ``backoff`` (``linear`` or ``exponential``)
-            and ``jitter`` (``full`` or ``plus_minus``).
+        retry_policy: ``max_retries``, and if wanted ``delay`` (seconds), ``backoff`` (``linear`` or
+            ``exponential``) and ``jitter`` (``full`` or ``plus_minus``).
         hooks: Full names of hooks, such as ``my_project.alerts.tell_slack``.
         single_run_backfill: Send all partitions of a backfill in one run.
-        translation: Changes how the asset introduces itself: the fields of an asset spec, in which ``{{ operation }}`` and
-            ``{{ spec }}`` are known; in Python a function of the spec and the sync. It comes after ``asset``.
+        translation: Changes how the asset introduces itself: the fields of an asset spec, in which ``{{
+            operation }}`` and ``{{ spec }}`` are known; in Python a function of the spec and the sync. It
+            comes after ``asset``.
 
     The other fields are those of :class:`Create`, :class:`Upsert`, :class:`Update`, :class:`Archive`
     and :class:`Associate`.
@@ -142,7 +146,9 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         dg.Resolver(
             hubspot_setting,
             model_field_type=dict[str, Any],
-            description="Settings of a resource of this asset's own; access_token_env names the token's variable.",
+            description=(
+                "Settings of a resource of this asset's own; access_token_env names the token's variable."
+            ),
         ),
     ] = Field(default=None, repr=False)
     pool: Annotated[str, explained("Pool of the step.")] = "hubspot"
@@ -174,7 +180,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
-        """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
+        """Return what ``dg list components`` and ``dg docs`` say; Dagster calls this."""
         return component_spec("A table that goes to HubSpot: every row accounted for, no record made twice.")
 
     @model_validator(mode="after")
@@ -197,7 +203,10 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         if self.schedule is not None:
             raise InputError(
                 "schedule does not say which partition it means.",
-                remedy="Use automation_condition: \"{{ dg.AutomationCondition.on_cron('0 2 * * *') }}\" in asset.",
+                remedy=(
+                    "Use automation_condition: \"{{ dg.AutomationCondition.on_cron('0 2 * * *') }}\" in"
+                    " asset."
+                ),
             )
 
     @property
@@ -206,11 +215,11 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         return self._operation
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The asset, its schedule, and its resource if it has one of its own; Dagster calls this.
+        """Return the asset, its schedule, and its resource if it has one of its own; Dagster calls this.
 
         Raises:
-            InputError: Definitions are checked, and a :class:`HubSpotPortalComponent` of the project knows that the portal
-                would refuse the sync.
+            InputError: Definitions are checked, and a :class:`HubSpotPortalComponent` of the project knows
+                that the portal would refuse the sync.
         """
         asset = self.build_asset(portals=HubSpotPortalComponent.known_to(context, self._resource_keys()))
         schedules = []
@@ -227,7 +236,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         return dg.Definitions(assets=[asset], schedules=schedules, resources=resources)
 
     def get_asset_spec(self) -> dg.AssetSpec:
-        """The spec of the asset: what ``asset`` says, with the kind ``hubspot`` and a description.
+        """Return the spec of the asset: what ``asset`` says, with the kind ``hubspot`` and a description.
 
         Override it to derive what YAML should not repeat:
 
@@ -261,8 +270,8 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         Args:
             context: Dagster's context.
             hubspot: The open resource.
-            rows: The upstream asset's value as its IO manager loads it, or an iterator over the chunks of ``sql`` or
-                ``path`` (record batches, or dicts from SQLAlchemy), which can be read once.
+            rows: The upstream asset's value as its IO manager loads it, or an iterator over the chunks of
+                ``sql`` or ``path`` (record batches, or dicts from SQLAlchemy), which can be read once.
 
         Yields:
             The checks and the materialization; in a dry run outputs without a value.
@@ -334,7 +343,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     def build_asset(
         self, translator: HubSpotTranslator | None = None, *, portals: Sequence[KnownPortal] = ()
     ) -> dg.AssetsDefinition:
-        """The asset alone.
+        """Return the asset alone.
 
         Args:
             translator: Changes how it introduces itself, before ``translation`` does.
@@ -356,9 +365,11 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             return self.source.rows(partition_values(context))
 
         make = dg.asset(
-            ins={}
-            if upstream is None
-            else {"rows": dg.AssetIn(key=upstream, partition_mapping=mapping.get(upstream))},
+            ins=(
+                {}
+                if upstream is None
+                else {"rows": dg.AssetIn(key=upstream, partition_mapping=mapping.get(upstream))}
+            ),
             **asset_options(spec, inputs),
             backfill_policy=dg.BackfillPolicy.single_run() if self.single_run_backfill else None,
             check_specs=[*check_specs(spec.key), *association_specs(spec.key, self._operation)],

@@ -1,4 +1,6 @@
-"""The operations' fields as a component has them: a field that an operation gains can be written in YAML at once."""
+"""The operations' fields as a component has them: a field that an operation gains can be written in YAML at
+once.
+"""
 
 import inspect
 import re
@@ -41,7 +43,7 @@ def explained(description: str, allowed: Sequence[str] = ()) -> dg.Resolver:
 
 
 def component_spec(description: str) -> dg.ComponentTypeSpec:
-    """What ``dg list components`` and ``dg docs`` say of a component of ours."""
+    """Return what ``dg list components`` and ``dg docs`` say of a component of ours."""
     return dg.ComponentTypeSpec(
         description=description,
         tags=["hubspot", "crm", "reverse-etl"],
@@ -50,7 +52,9 @@ def component_spec(description: str) -> dg.ComponentTypeSpec:
 
 
 class Located(CheckedModel, dg.Resolvable):
-    """What is resolved from YAML so that an error shows the line of the wrong field, and no more than one sentence."""
+    """What is resolved from YAML so that an error shows the line of the wrong field, and no more than one
+    sentence.
+    """
 
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Any:
@@ -70,19 +74,19 @@ class Located(CheckedModel, dg.Resolvable):
 
 
 def taken_by(kind: type[Operation]) -> tuple[str, ...]:
-    """The fields of an operation that can be written in YAML."""
+    """Return the fields of an operation that can be written in YAML."""
     return tuple(each.name for each in fields(kind) if each.name not in ONLY_PYTHON)
 
 
 def required_by(kind: type[Operation]) -> tuple[str, ...]:
-    """The fields that an operation cannot do without."""
+    """Return the fields that an operation cannot do without."""
     return tuple(
         each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING
     )
 
 
 def _model(name: str, sources: Sequence[type], base: tuple[type, ...], without: frozenset[str]) -> Any:
-    """A model with the fields of some dataclasses; ``None`` leaves a field as the dataclass has it."""
+    """Return a model with the fields of some dataclasses; ``None`` leaves a field as the dataclass has it."""
     found: dict[str, Any] = {}
     told = {field: text for source in reversed(sources) for field, text in _descriptions(source).items()}
     for source in sources:
@@ -101,7 +105,7 @@ def _model(name: str, sources: Sequence[type], base: tuple[type, ...], without: 
 
 
 def _yaml_type(hint: Any) -> Any:
-    """The type that YAML can hold for a type of Python's."""
+    """Return the type that YAML can hold for a type of Python's."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType) and Cast in parts:
         return CastFields  # in Python it may be a mapping too
@@ -121,7 +125,7 @@ def _yaml_type(hint: Any) -> Any:
 
 
 def _descriptions(source: type) -> dict[str, str]:
-    """What the docstring says of each argument, without its markup."""
+    """Return what the docstring says of each argument, without its markup."""
     section = _ARGS.search(inspect.getdoc(source) or "")
     found = {}
     for name, text in _ARG.findall(section.group(1) if section else ""):
@@ -144,7 +148,7 @@ OperationFields = _model(
 
 
 def property_of(given: Any) -> str | Property:
-    """A column as the operation takes it."""
+    """Return a column as the operation takes it."""
     if isinstance(given, str):
         return given
     foreign = sorted(set(given) - {each.name for each in fields(Property)})

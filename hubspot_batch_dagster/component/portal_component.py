@@ -22,29 +22,32 @@ REFRESH = "dg utils refresh-defs-state"
 
 
 class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
-    """What a portal defines. With it in the project, ``dg check defs`` finds a misspelt property without HubSpot.
+    """What a portal defines. With it in the project, ``dg check defs`` finds a misspelt property without
+    HubSpot.
 
     Each sync in YAML is held against the portal's definitions when the project loads: a
-    property that does not exist, is read-only or calculated, an ``id_property`` that is not unique, a custom object that
-    the account does not have. ``dg check defs`` refuses it; a code location that loads to run only warns, as the
-    definitions may be older than HubSpot, and a run asks HubSpot itself. The columns of the assets get the portal's types,
-    labels and descriptions. Syncs in Python take the same file as ``portal=``.
+    property that does not exist, is read-only or calculated, an ``id_property`` that is not unique, a custom
+    object that the account does not have. ``dg check defs`` refuses it; a code location that loads to run
+    only warns, as the definitions may be older than HubSpot, and a run asks HubSpot itself. The columns of
+    the assets get the portal's types, labels and descriptions. Syncs in Python take the same file as
+    ``portal=``.
 
-    The definitions are this component's state: ``dg utils refresh-defs-state`` reads them from HubSpot and keeps them.
-    Or they are a file that ``hubspot-batch-dagster portal`` wrote, which can be committed. Loading the project asks
-    nobody; what is new in HubSpot counts once the state or the file is written anew.
+    The definitions are this component's state: ``dg utils refresh-defs-state`` reads them from HubSpot and
+    keeps them. Or they are a file that ``hubspot-batch-dagster portal`` wrote, which can be committed.
+    Loading the project asks nobody; what is new in HubSpot counts once the state or the file is written anew.
 
     Args:
         path: A file that ``hubspot-batch-dagster portal --out`` wrote.
-        hubspot: How HubSpot is asked for the state, instead of ``path``: the settings of :class:`HubSpotResource`, with
-            ``access_token_env`` for the token.
-        resource: Key of the resource whose syncs write to this portal, in a project with several portals. By default all
-            whose resource no other such component names.
-        defs_state: Where Dagster keeps the state; by default in the project's folder, and refreshed by command only.
+        hubspot: How HubSpot is asked for the state, instead of ``path``: the settings of
+            :class:`HubSpotResource`, with ``access_token_env`` for the token.
+        resource: Key of the resource whose syncs write to this portal, in a project with several portals. By
+            default all whose resource no other such component names.
+        defs_state: Where Dagster keeps the state; by default in the project's folder, and refreshed by
+            command only.
 
     Raises:
-        InputError: Neither or both of ``path`` and ``hubspot`` are given. And when definitions are checked, the file holds
-            none.
+        InputError: Neither or both of ``path`` and ``hubspot`` are given. And when definitions are checked,
+            the file holds none.
 
     Examples:
         .. code-block:: yaml
@@ -95,7 +98,7 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
-        """What ``dg list components`` and ``dg docs`` say; Dagster calls this."""
+        """Return what ``dg list components`` and ``dg docs`` say; Dagster calls this."""
         return component_spec(
             "What a HubSpot portal defines: syncs in YAML are checked against it without HubSpot."
         )
@@ -149,7 +152,8 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
         """Take the definitions from the file or the state; Dagster calls this."""
         if state_path is None:
             dg.get_dagster_logger().warning(
-                f"Syncs are not checked against the portal: there are no definitions yet. Read them: {REFRESH}."
+                "Syncs are not checked against the portal: there are no definitions yet. Read them:"
+                f" {REFRESH}."
             )
         else:
             self._found = KnownPortal.read(state_path, renewal="" if self.path else REFRESH)
@@ -157,7 +161,7 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
 
     @classmethod
     def known_to(cls, context: dg.ComponentLoadContext, resources: Iterable[str]) -> list[KnownPortal]:
-        """The definitions that a project has of the portals of some resources.
+        """Return the definitions that a project has of the portals of some resources.
 
         Args:
             context: Of the component that asks; it is built anew when they change.
@@ -165,7 +169,8 @@ class HubSpotPortalComponent(Located, dg.StateBackedComponent, dg.Model):
         """
         tree = getattr(context, "component_tree", None)  # a unit test may have no context
         if tree is None or not isinstance(tree.defs_module, ModuleType):
-            return []  # a context that Dagster makes for tests: its tree is whatever lies in the working folder
+            # A context that Dagster makes for tests: its tree is whatever lies in the working folder.
+            return []
         portals = tree.get_all_components(of_type=cls)
         named = {each.resource for each in portals}
         asked = {each if each in named else None for each in resources}

@@ -1,4 +1,6 @@
-"""The field ``hubspot`` of the component: a resource of the asset's own, whose secrets stay out of YAML and of the UI."""
+"""The field ``hubspot`` of the component: a resource of the asset's own, whose secrets stay out of YAML and
+of the UI.
+"""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +19,9 @@ _SECRETS = secret_fields(HubSpotResource)
 def hubspot_setting(
     context: dg.ResolutionContext, settings: Mapping[str, Any] | None
 ) -> HubSpotResource | None:
-    """A resource from its settings; an environment variable that holds a secret is read in each run."""
+    """Return a resource from its settings; an environment variable that holds a secret is read in each
+    run.
+    """
     if settings is None:
         return None
     given: dict[str, Any] = {}

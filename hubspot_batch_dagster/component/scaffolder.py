@@ -41,7 +41,7 @@ class HubSpotSyncScaffolder(dg.Scaffolder[ScaffoldParams]):
 
     @classmethod
     def get_scaffold_params(cls) -> type[ScaffoldParams]:
-        """The options of the command; Dagster calls this."""
+        """Return the options of the command; Dagster calls this."""
         return ScaffoldParams
 
     def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
@@ -56,7 +56,7 @@ class HubSpotSyncScaffolder(dg.Scaffolder[ScaffoldParams]):
 
 
 def defs_yaml(type_name: str, asset_key: str, params: ScaffoldParams) -> str:
-    """The text of a defs.yaml.
+    """Return the text of a defs.yaml.
 
     Args:
         type_name: The component's full name.
@@ -116,7 +116,7 @@ def defs_yaml(type_name: str, asset_key: str, params: ScaffoldParams) -> str:
 
 
 def _by(params: ScaffoldParams) -> tuple[dict[str, str], Operation]:
-    """What identifies a row, for this type and operation."""
+    """Return what identifies a row, for this type and operation."""
     kind = object_type(params.object_type)
     key = f"{kind.singular}_id" if kind.singular.isidentifier() and not kind.custom else "id"
     if params.operation == "create":

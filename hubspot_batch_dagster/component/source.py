@@ -24,7 +24,9 @@ _PATH_NAMES = re.compile(r"\{(\w+)\}")
 
 
 def beside_the_yaml(context: dg.ResolutionContext, value: str | None) -> str | None:
-    """A local path in defs.yaml is relative to that file, whatever folder Dagster was started in."""
+    """Look for a relative path in defs.yaml from that file's folder, whatever folder Dagster was started
+    in.
+    """
     if value is None or "://" in value or value == ":memory:":
         return value
     return str(context.resolve_source_relative_path(value))
@@ -35,8 +37,8 @@ class Cursor(Located, dg.Model):
 
     Args:
         column: A column of timestamps, dates or whole numbers that is set anew whenever a row changes.
-        overlap: How far before the newest row of the last run is read again: a time such as ``30m``, ``1h`` or ``2d``, or a number for
-            a column of whole numbers.
+        overlap: How far before the newest row of the last run is read again: a time such as ``30m``, ``1h``
+            or ``2d``, or a number for a column of whole numbers.
         full_every: Of so many runs one reads all rows.
 
     Raises:
@@ -60,7 +62,7 @@ class Cursor(Located, dg.Model):
         return self
 
     def over(self, rows: object) -> ChangedSince:
-        """The rows as read by this cursor."""
+        """Return the rows as read by this cursor."""
         overlap: timedelta | int | None
         if isinstance(self.overlap, str):
             found = _OVERLAP.fullmatch(self.overlap.strip())
@@ -78,28 +80,30 @@ class Source(Located, dg.Model):
     """Where the rows come from. Give one of ``asset``, ``sql`` (with ``connection``) and ``path``.
 
     For a partitioned asset, ``sql`` and ``path`` may name ``partition_key``, and with time windows
-    ``partition_start`` and ``partition_end``: ``$partition_key`` for DuckDB, ``:partition_key`` for SQLAlchemy,
-    ``{partition_key}`` in a path. The two times are local times of the partitions' own time zone, and DuckDB and
-    PostgreSQL work in that zone while they read: so a date, a timestamp with or without zone, and a text are compared as they
-    are meant, wherever the step runs. A timestamp without zone is a local time of that zone. Texts are compared
-    with a text: a date where both ends are midnights.
+    ``partition_start`` and ``partition_end``: ``$partition_key`` for DuckDB, ``:partition_key`` for
+    SQLAlchemy, ``{partition_key}`` in a path. The two times are local times of the partitions' own time zone,
+    and DuckDB and PostgreSQL work in that zone while they read: so a date, a timestamp with or without zone,
+    and a text are compared as they are meant, wherever the step runs. A timestamp without zone is a local
+    time of that zone. Texts are compared with a text: a date where both ends are midnights.
 
     Args:
         asset: Key of an upstream asset. Its IO manager loads the value.
         sql: A query. Its rows are read in chunks.
         connection: What the query runs on: a DuckDB file, or a SQLAlchemy URL.
-        path: A Parquet, CSV or TSV file, or several by a pattern such as ``2026/*.parquet``, which are read in the order of
-            their names; local, or any URL that fsspec knows. Every CSV column is read as text, so
-            that ``01234`` keeps its zero, and an empty cell is null.
-        diff: ``warehouse`` has the connection's database compare the rows, and moves those that may have changed: a
-            :class:`Warehouse`. For a DuckDB file and Postgres, and for assets without partitions.
-        changed_since: The cursor column of a source whose rows say when they changed: most runs read only those that did. The query
-            is put into another one that asks for newer rows, so its ``ORDER BY``, if it has one, must be allowed in a subquery.
-        cast: How text becomes a value in every column, such as ``null_values: ["N/A"]`` and ``true_values: ["yes"]``; the
-            fields are those of :class:`Cast`.
+        path: A Parquet, CSV or TSV file, or several by a pattern such as ``2026/*.parquet``, which are read
+            in the order of their names; local, or any URL that fsspec knows. Every CSV column is read as
+            text, so that ``01234`` keeps its zero, and an empty cell is null.
+        diff: ``warehouse`` has the connection's database compare the rows, and moves those that may have
+            changed: a :class:`Warehouse`. For a DuckDB file and Postgres, and for assets without partitions.
+        changed_since: The cursor column of a source whose rows say when they changed: most runs read only
+            those that did. The query is put into another one that asks for newer rows, so its ``ORDER BY``,
+            if it has one, must be allowed in a subquery.
+        cast: How text becomes a value in every column, such as ``null_values: ["N/A"]`` and ``true_values:
+            ["yes"]``; the fields are those of :class:`Cast`.
 
     Raises:
-        InputError: None or several of them are given, or ``sql`` without ``connection``, or ``diff`` without ``sql``.
+        InputError: None or several of them are given, or ``sql`` without ``connection``, or ``diff`` without
+            ``sql``.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -113,7 +117,9 @@ class Source(Located, dg.Model):
         dg.Resolver(
             beside_the_yaml,
             model_field_type=str,
-            description="What sql runs on: a DuckDB file, or a SQLAlchemy URL such as {{ env.WAREHOUSE_URL }}.",
+            description=(
+                "What sql runs on: a DuckDB file, or a SQLAlchemy URL such as {{ env.WAREHOUSE_URL }}."
+            ),
         ),
     ] = Field(default=None, repr=False)
     path: Annotated[
@@ -178,7 +184,8 @@ class Source(Located, dg.Model):
         return None if self.asset is None else dg.AssetKey.from_user_string(self.asset)
 
     def rows(self, partition: Mapping[str, Any]) -> object:
-        """What a sync is given: the rows as :meth:`read` has them, or the :class:`Warehouse` that they stay in.
+        """Return what a sync is given: the rows as :meth:`read` has them, or the :class:`Warehouse` that they
+        stay in.
 
         Raises:
             InputError: The rows are compared in a warehouse, and the asset has partitions.
@@ -190,12 +197,16 @@ class Source(Located, dg.Model):
         if partition:
             raise InputError(
                 "diff: warehouse takes no partitions: its query has no parameters.",
-                remedy="Leave diff out, or write an asset that returns Warehouse(...) with the partition in its query.",
+                remedy=(
+                    "Leave diff out, or write an asset that returns Warehouse(...) with the partition in its"
+                    " query."
+                ),
             )
         return Warehouse(self.sql or "", connection=self.connection or "")
 
     def read(self, partition: Mapping[str, Any], since: Moment | None = None) -> Iterator[Any]:
-        """The rows of ``sql`` or ``path``, chunk by chunk; nothing is opened before the first is asked for.
+        """Yield the rows of ``sql`` or ``path``, chunk by chunk; nothing is opened before the first is asked
+        for.
 
         Args:
             partition: What ``sql`` and ``path`` may name.
@@ -210,12 +221,12 @@ class Source(Located, dg.Model):
             yield from query_rows(self.connection, self.sql, partition, self._newer(since))
 
     def _newer(self, since: Moment | None) -> "tuple[str, Moment] | None":
-        """The cursor column and the moment from which rows are wanted."""
+        """Return the cursor column and the moment from which rows are wanted."""
         return None if since is None or self.changed_since is None else (self.changed_since.column, since)
 
 
 def partition_values(context: dg.AssetExecutionContext) -> dict[str, Any]:
-    """What ``sql`` and ``path`` may name in this run: nothing for an asset without partitions."""
+    """Return what ``sql`` and ``path`` may name in this run: nothing for an asset without partitions."""
     if not (context.has_partition_key or context.has_partition_key_range):
         return {}
     keys = context.partition_keys
@@ -251,7 +262,7 @@ def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
 
 
 def _files(path: str) -> list[str]:
-    """The files that a pattern names, in the order of their names; the path itself if it is none."""
+    """Return the files that a pattern names, in the order of their names; the path itself if it is none."""
     import fsspec
 
     if not set("*?[") & set(path):

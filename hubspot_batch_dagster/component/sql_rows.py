@@ -51,13 +51,13 @@ def values_of(names: list[str], partition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _zone(partition: Mapping[str, Any]) -> str | None:
-    """The time zone of the partitions, if they are windows of time."""
+    """Return the time zone of the partitions, if they are windows of time."""
     start = partition.get("partition_start")
     return None if start is None else str(start.tzinfo)
 
 
 def _local(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Times as local times of their zone, which compare with dates, timestamps and texts alike."""
+    """Return times as local times of their zone, which compare with dates, timestamps and texts alike."""
     return {
         name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
         for name, value in values.items()
@@ -65,7 +65,7 @@ def _local(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Times as texts that sort among dates and among times, for a database that has no times."""
+    """Return times as texts that sort among dates and among times, for a database that has no times."""
     times = [value for value in values.values() if isinstance(value, datetime)]
     form = "%Y-%m-%d" if all(each.time() == time.min for each in times) else "%Y-%m-%d %H:%M:%S"
     return {
@@ -74,7 +74,9 @@ def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _only_newer(sql: str, column: str, parameter: str) -> str:
-    """The query with older rows left out; rows without a value stay. The line break ends a comment that the query may end with."""
+    """Return the query with older rows left out; rows without a value stay. The line break ends a comment
+    that the query may end with.
+    """
     query = sql.strip().rstrip(";")
     return f"SELECT * FROM ({query}\n) AS all_rows WHERE {column} >= {parameter} OR {column} IS NULL"
 

@@ -59,7 +59,7 @@ class Retry(dg.Model, dg.Resolvable):
 
 
 def hooks_named(context: dg.ResolutionContext, names: Sequence[str] | None) -> list[dg.HookDefinition]:
-    """The hooks that YAML names."""
+    """Return the hooks that YAML names."""
     found = []
     for name in names or ():
         given = context.resolve_value(name)

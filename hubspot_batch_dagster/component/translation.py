@@ -17,11 +17,12 @@ TranslationField: TypeAlias = (
     ]
     | None
 )
-"""As Dagster's own components have it: fields of an asset spec, or the name of a function of the project's."""
+"""As Dagster's own components have it: fields of an asset spec, or the name of a function of the project's.
+"""
 
 
 def one_after_the_other(first: Translation, then: Translation | None) -> Translation:
-    """A translation that hands what the first one made to the second, if there is one."""
+    """Return a translation that hands what the first one made to the second, if there is one."""
     if then is None:
         return first
 

@@ -65,7 +65,7 @@ class Record:
         self.updated = stamp
 
     def history(self, name: str) -> list[tuple[str, str]]:
-        """The values that a property had, each with when it got it, the newest first."""
+        """Return the values that a property had, each with when it got it, the newest first."""
         versions: list[tuple[str, str]] = []
         for properties, stamp in (*self.former, (self.properties, self.updated)):
             value = properties.get(name, "")

@@ -14,9 +14,9 @@ from hubspot_batch_dagster.operations.base import Action, Operation, columns
 class Associate(Operation):
     """Associate records that exist, one pair for each row.
 
-    A row is known by its two columns. An association that an earlier run made counts as ``unchanged``; one that HubSpot has
-    already is made again without harm, so a run may be repeated at any time. The lines of the ids table have no
-    ``hs_object_id``: an association has none.
+    A row is known by its two columns. An association that an earlier run made counts as ``unchanged``; one
+    that HubSpot has already is made again without harm, so a run may be repeated at any time. The lines of
+    the ids table have no ``hs_object_id``: an association has none.
 
     Args:
         object_type: Object type that they start from.
@@ -25,12 +25,13 @@ class Associate(Operation):
         to_column: Column with record ids of ``to_type``, or keys with ``to_through``.
         type: What they mean, as for :class:`Association`. A label is added to those that a pair has already.
         category: Of a type id, as for :class:`Association`.
-        from_through: Name of the sync whose keys ``from_column`` holds. A row whose key its ids table does not know
-            is rejected with ``UNRESOLVED_ASSOCIATION``.
+        from_through: Name of the sync whose keys ``from_column`` holds. A row whose key its ids table does
+            not know is rejected with ``UNRESOLVED_ASSOCIATION``.
         to_through: The same for ``to_column``.
-        replace: The records in ``from_column`` end up with those of the table and no others to ``to_type`` (with
-            a label or a type id of its own: no others of that label). All of them are read in every run, 1,000 in a
-            request, and what somebody took away is made again. Records that are not in the table at all are left alone, and so are those with a rejected row.
+        replace: The records in ``from_column`` end up with those of the table and no others to ``to_type``
+            (with a label or a type id of its own: no others of that label). All of them are read in every
+            run, 1,000 in a request, and what somebody took away is made again. Records that are not in the
+            table at all are left alone, and so are those with a rejected row.
         on_duplicate: What to do with rows that name one pair twice; as for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.

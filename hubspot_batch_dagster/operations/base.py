@@ -57,7 +57,8 @@ class Operation:
         return (self.action,)
 
     def undocumented(self, default: str) -> list[str]:
-        """What HubSpot's pages do not list for the object type in the API version: it is tried all the same.
+        """Return what HubSpot's pages do not list for the object type in the API version: it is tried all the
+        same.
 
         Raises:
             InputError: There is no such version.
@@ -97,7 +98,9 @@ class Operation:
 
     @property
     def has_conditional_properties(self) -> bool:
-        """Whether some properties are not written to every record, so that new records and others are told apart."""
+        """Whether some properties are not written to every record, so that new records and others are told
+        apart.
+        """
         return any(each.write != "always" for each in self.rules.values())
 
     @property
@@ -127,7 +130,9 @@ class Operation:
 
     @property
     def unique_property(self) -> str | None:
-        """The property by which the records can be found in the portal, whichever way the operation uses it."""
+        """The property by which the records can be found in the portal, whichever way the operation uses
+        it.
+        """
         return self.id_property_name or self.found_by
 
     @property
@@ -137,7 +142,9 @@ class Operation:
 
     @property
     def replaces_associations(self) -> bool:
-        """Whether the records of the table lose the associations that no row names, once all rows are sent."""
+        """Whether the records of the table lose the associations that no row names, once all rows are
+        sent.
+        """
         return False
 
     @property
@@ -147,7 +154,9 @@ class Operation:
 
     @property
     def relies_on_ids_table(self) -> bool:
-        """Whether the ids table alone says which rows have a record: without it every record would be made again."""
+        """Whether the ids table alone says which rows have a record: without it every record would be made
+        again.
+        """
         return "create" in self.actions and self.creation_key is None
 
     @property
@@ -167,7 +176,9 @@ class Operation:
 
     @property
     def matched_by(self) -> tuple[str, ...]:
-        """The properties by which records are looked for before rows that the ids table does not know are created."""
+        """The properties by which records are looked for before rows that the ids table does not know are
+        created.
+        """
         return ()
 
     @property
@@ -177,7 +188,9 @@ class Operation:
 
     @property
     def updates_by_known_id(self) -> bool:
-        """Whether the ids table says which rows are updated and by which record id; the others are created."""
+        """Whether the ids table says which rows are updated and by which record id; the others are
+        created.
+        """
         return False
 
     @property
@@ -197,7 +210,9 @@ class Operation:
 
     @property
     def most_gone(self) -> float:
-        """The largest share of the known records that one run may archive because their rows left the source."""
+        """The largest share of the known records that one run may archive because their rows left the
+        source.
+        """
         return 1.0
 
     @property
@@ -222,7 +237,9 @@ class Operation:
 
     @property
     def looks_up_record_ids_in(self) -> str | None:
-        """The sync whose ids table has the record ids of ``record_id_column``, which then holds that sync's keys."""
+        """The sync whose ids table has the record ids of ``record_id_column``, which then holds that sync's
+        keys.
+        """
         return None
 
     @property
@@ -248,7 +265,7 @@ class Operation:
         return ""
 
     def definition(self) -> str:
-        """A short hash of all that decides what is sent and how.
+        """Return a short hash of all that decides what is sent and how.
 
         A row that HubSpot rejected is sent again when this changes.
         """

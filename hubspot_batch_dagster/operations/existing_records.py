@@ -104,7 +104,8 @@ class Update(_ByRecord, WritesProperties):
         >>> Update("contacts", id_property="email")
         Traceback (most recent call last):
         ...
-        hubspot_batch_dagster.api.errors.InputError: HubSpot's batch update of contacts refuses email as id_property. ...
+        hubspot_batch_dagster.api.errors.InputError: HubSpot's batch update of contacts refuses email as
+        id_property. ...
     """
 
     action: ClassVar[Action] = "update"
@@ -142,8 +143,8 @@ class Update(_ByRecord, WritesProperties):
 class Archive(_ByRecord):
     """Move records to HubSpot's bin, from where they can be restored for 90 days.
 
-    Give one of ``record_id``, ``id_property`` and ``key``. HubSpot answers without a word about single records:
-    one that was archived already counts as ``archived``.
+    Give one of ``record_id``, ``id_property`` and ``key``. HubSpot answers without a word about single
+    records: one that was archived already counts as ``archived``.
 
     Args:
         object_type: Any type that HubSpot can archive.

@@ -19,15 +19,15 @@ class Property:
 
     Args:
         column: The column.
-        on_invalid: What becomes of a cell that cannot be sent. ``"reject"`` rejects its row. ``"omit"`` sends the row without
-            it, so that HubSpot keeps what it has. ``"clear"`` empties the property. Cells left out or cleared are counted in
-            ``cells_omitted`` and listed in ``SyncResult.omitted``, and the check ``rows_rejected`` warns of them.
-            Key columns take only ``"reject"``.
-        write: ``"always"``; or ``"on_create"``, to new records only; or ``"if_empty"``, to new records and to those that have no
-            value. HubSpot has no conditional write: the record is read just before its batch is sent, and a value that
-            somebody else writes in that moment is written over. With ``id_property`` rows that the ids table does not know
-            are looked for in HubSpot first: records that are there are updated by id, the others are created, so no blind
-            upsert is sent.
+        on_invalid: What becomes of a cell that cannot be sent. ``"reject"`` rejects its row. ``"omit"`` sends
+            the row without it, so that HubSpot keeps what it has. ``"clear"`` empties the property. Cells
+            left out or cleared are counted in ``cells_omitted`` and listed in ``SyncResult.omitted``, and the
+            check ``rows_rejected`` warns of them. Key columns take only ``"reject"``.
+        write: ``"always"``; or ``"on_create"``, to new records only; or ``"if_empty"``, to new records and to
+            those that have no value. HubSpot has no conditional write: the record is read just before its
+            batch is sent, and a value that somebody else writes in that moment is written over. With
+            ``id_property`` rows that the ids table does not know are looked for in HubSpot first: records
+            that are there are updated by id, the others are created, so no blind upsert is sent.
         cast: How text becomes a value: ``Cast(true_values=["yes"], false_values=["no"])``.
 
     Examples:
@@ -37,8 +37,8 @@ class Property:
         ...     id_property="email",
         ...     properties={
         ...         "email": "mail",
-        ...         "date_of_birth": Property("born", on_invalid="omit", cast=Cast(date_formats=["%d.%m.%Y"])),
-        ...     },
+        ...         "date_of_birth": Property("born", on_invalid="omit",
+        cast=Cast(date_formats=["%d.%m.%Y"])), ...     },
         ... )
         >>> contacts.property_columns
         {'email': 'mail', 'date_of_birth': 'born'}
@@ -61,7 +61,7 @@ Properties = Mapping[str, str | Property] | Sequence[str]
 
 
 def cast_of(given: Any) -> Cast | None:
-    """The options as a ``Cast``, which may be given as a mapping.
+    """Return the options as a ``Cast``, which may be given as a mapping.
 
     Raises:
         InputError: An option does not exist, or cannot be meant.
@@ -126,6 +126,6 @@ def mapping(properties: Properties | None) -> dict[str, str] | None:
 
 
 def rules(properties: Properties | None) -> dict[str, Property]:
-    """The properties that have rules of their own."""
+    """Return the properties that have rules of their own."""
     given = properties.items() if isinstance(properties, Mapping) else ()
     return {name: each for name, each in given if isinstance(each, Property)}

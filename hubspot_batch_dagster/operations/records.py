@@ -35,31 +35,36 @@ class Create(WritesProperties):
     use :class:`Upsert` with ``key=`` for that.
 
     Args:
-        object_type: ``"contacts"``, ``"0-1"``, ``"2-123"``, ``"p123_cars"``: any type that HubSpot can create.
+        object_type: ``"contacts"``, ``"0-1"``, ``"2-123"``, ``"p123_cars"``: any type that HubSpot can
+            create.
         key: Column (or columns) that identify a row from one run to the next. They are not sent unless
             ``properties`` names them.
         properties: Which columns to send: a list of columns named like their property, or a mapping of
-            property to column, or to a :class:`Property` with rules for the column. By default every column except the key and the association columns.
+            property to column, or to a :class:`Property` with rules for the column. By default every column
+            except the key and the association columns.
         associations: Associations to existing records, made together with the record.
-        creation_key: A property with unique values in HubSpot. One that ``properties`` does not send is filled from the
-            key, and made first with ``missing_properties="create"``. It gets the key's text as the ids table
-            compares it, which is one whatever type carries the value; a key of several columns fills a property of text, as
-            ``["7","2026-01-31"]``. With it a create can be repeated safely: HubSpot
-            refuses the second record and its id is read back; and ``adopt`` finds the records of a lost ids table.
-            Without it, a row whose answer was lost is looked up by search before it may be sent again.
+        creation_key: A property with unique values in HubSpot. One that ``properties`` does not send is
+            filled from the key, and made first with ``missing_properties="create"``. It gets the key's text
+            as the ids table compares it, which is one whatever type carries the value; a key of several
+            columns fills a property of text, as ``["7","2026-01-31"]``. With it a create can be repeated
+            safely: HubSpot refuses the second record and its id is read back; and ``adopt`` finds the records
+            of a lost ids table. Without it, a row whose answer was lost is looked up by search before it may
+            be sent again.
         on_null: ``"omit"`` leaves a null out; ``"clear"`` sends an empty text, which clears the property.
         on_duplicate: What to do with rows that share a key: send the ``"first"``, the ``"last"``, or
-            ``"reject"`` them all. Those not sent are rejected with ``DUPLICATE_KEY``. By default the first; in one run
-            for many partitions, the last, which is of the newest.
-        model: A pydantic model that each row must satisfy. Its errors reject the row; its values are not used.
+            ``"reject"`` them all. Those not sent are rejected with ``DUPLICATE_KEY``. By default the first;
+            in one run for many partitions, the last, which is of the newest.
+        model: A pydantic model that each row must satisfy. Its errors reject the row; its values are not
+            used.
         version: API version for this operation alone, such as ``"2025-09"``.
-        max_created: The most records that one run may make: a number, or a share of the rows as a float. A run that
-            would make more stops before its first write.
+        max_created: The most records that one run may make: a number, or a share of the rows as a float. A
+            run that would make more stops before its first write.
         max_changed: The same for known records that are changed.
-        cast: How text becomes a value in every column, as ``Cast(null_values=["N/A"])``; a :class:`Property` may have
-            options of its own. Each option is used where the property is of its type.
+        cast: How text becomes a value in every column, as ``Cast(null_values=["N/A"])``; a :class:`Property`
+            may have options of its own. Each option is used where the property is of its type.
         missing_properties: A property that the portal does not have stops the run before its first write
-            (``"refuse"``), or is made with the type of its column (``"create"``). The unique property is made unique.
+            (``"refuse"``), or is made with the type of its column (``"create"``). The unique property is made
+            unique.
         property_group: The property group that made properties go to; it is made too.
 
     Source: HubSpot, "Using object APIs" and each object's guide (batch create).
@@ -110,43 +115,48 @@ class Upsert(WritesProperties):
 
     Give one of ``id_property`` and ``key``:
 
-    * ``id_property``: HubSpot finds the record by a property with unique values (``email`` for contacts, or one of
-      your own). One request does both, and repeating it is safe.
+    * ``id_property``: HubSpot finds the record by a property with unique values (``email`` for contacts, or
+      one of your own). One request does both, and repeating it is safe.
     * ``key``: for the many types without a unique property. The ids table is the key: rows that it does
       not know are created, rows that it knows are updated by record id.
 
     Args:
-        object_type: Any type that HubSpot can upsert (with ``id_property``) or create and update (with ``key``).
+        object_type: Any type that HubSpot can upsert (with ``id_property``) or create and update (with
+            ``key``).
         id_property: The unique property; its column is the row key.
         key: Column (or columns) that identify a row from one run to the next.
         properties: As for :class:`Create`. With ``id_property`` the mapping must contain it.
-        associations: Associations to existing records, made together with a record that is created, and right after one that is
-            upserted or updated: HubSpot's upsert and update take none.
+        associations: Associations to existing records, made together with a record that is created, and right
+            after one that is upserted or updated: HubSpot's upsert and update take none.
         creation_key: With ``key`` only; as for :class:`Create`.
         on_null: As for :class:`Create`.
         if_missing: With ``key`` only. A record that was deleted in HubSpot meanwhile is ``"report"``-ed as a
             rejected row, or made again with ``"recreate"``.
         when_gone: Rows that left the source are kept in HubSpot (``"keep"``) or archived (``"archive"``).
-        max_gone: The largest share of the known records that one run may archive with ``when_gone="archive"``.
-            More than that, or an empty source, stops the run before the first write.
-        adopt_existing: With ``id_property``, or with ``key`` and ``creation_key``: a run that has no ids table
-            yet reads the records of its rows from the portal first, so that a lost file costs reads and not writes.
-        match_existing: With ``key`` only. A property, or several, by which records are looked for before rows that the ids table
-            does not know are created, such as ``"domain"``: most duplicates are made by a first load that did not look. A row
-            matches a record if all of them are equal, without regard to capitals; empty values match nothing. One match is
-            the row's record, and it is updated. Several are refused as ``AMBIGUOUS_MATCH``, with their ids; a record that another
-            row has, and a second row with the same values, as ``SAME_RECORD``. A property with unique values costs one read
-            for each 100 new rows. Any other is searched, 100 values at a time and five searches a second for the
+        max_gone: The largest share of the known records that one run may archive with
+            ``when_gone="archive"``. More than that, or an empty source, stops the run before the first write.
+        adopt_existing: With ``id_property``, or with ``key`` and ``creation_key``: a run that has no ids
+            table yet reads the records of its rows from the portal first, so that a lost file costs reads and
+            not writes.
+        match_existing: With ``key`` only. A property, or several, by which records are looked for before rows
+            that the ids table does not know are created, such as ``"domain"``: most duplicates are made by a
+            first load that did not look. A row matches a record if all of them are equal, without regard to
+            capitals; empty values match nothing. One match is the row's record, and it is updated. Several
+            are refused as ``AMBIGUOUS_MATCH``, with their ids; a record that another row has, and a second
+            row with the same values, as ``SAME_RECORD``. A property with unique values costs one read for
+            each 100 new rows. Any other is searched, 100 values at a time and five searches a second for the
             whole account: a million new rows take about an hour.
         compare: What a row is compared with to decide whether it changed: the last text sent (``"ids"``), or
-            HubSpot's current values (``"portal"``; one read for each 100 rows). Texts must be the same to the letter;
-            emails, numbers and points in time may be written in another way. A record that is gone counts as changed.
-        keep_before: Read each record before it is changed and keep its values, so that the run can be undone; one
-            read for each 100 changed rows.
-        as_of: A column of timestamps, dates or whole numbers that says how new a row is. Values of an older row never go over those
-            of a newer one, in this run or in a later one: such a row is ``unchanged`` with the code ``OLDER``. Of rows
-            with the same key the newest is sent. The column is sent only if ``properties`` names it. It counts before the order
-            of time partitions; a row without a value is sent as if there were no order.
+            HubSpot's current values (``"portal"``; one read for each 100 rows). Texts must be the same to the
+            letter; emails, numbers and points in time may be written in another way. A record that is gone
+            counts as changed.
+        keep_before: Read each record before it is changed and keep its values, so that the run can be undone;
+            one read for each 100 changed rows.
+        as_of: A column of timestamps, dates or whole numbers that says how new a row is. Values of an older
+            row never go over those of a newer one, in this run or in a later one: such a row is ``unchanged``
+            with the code ``OLDER``. Of rows with the same key the newest is sent. The column is sent only if
+            ``properties`` names it. It counts before the order of time partitions; a row without a value is
+            sent as if there were no order.
         on_duplicate: As for :class:`Create`.
         model: As for :class:`Create`.
         version: As for :class:`Create`.
@@ -160,7 +170,7 @@ class Upsert(WritesProperties):
 
     Examples:
         >>> from hubspot_batch_dagster import Upsert
-        >>> contacts = Upsert("contacts", id_property="email", properties={"email": "mail", "firstname": "name"})
+        >>> contacts = Upsert("contacts", id_property="email", properties={"email": "mail"})
         >>> contacts.key_columns
         ('mail',)
         >>> companies = Upsert("companies", key="account_id", when_gone="archive", max_created=500)
@@ -196,7 +206,8 @@ class Upsert(WritesProperties):
             refuse_record_id_property(self.id_property)
             if self.creation_key:
                 raise InputError(
-                    "Upsert by id_property takes no creation_key: HubSpot's batch upsert has no place for it.",
+                    "Upsert by id_property takes no creation_key: HubSpot's batch upsert has no place"
+                    " for it.",
                     remedy="Use Upsert(..., key=...) or Create(...) for creation_key.",
                 )
         if self.match_existing is not None:

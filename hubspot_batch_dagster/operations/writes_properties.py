@@ -9,7 +9,9 @@ from hubspot_batch_dagster.operations.properties import Properties, Property, ma
 
 
 class WritesProperties(Operation):
-    """An operation whose columns become values of properties. Each has the fields itself, in the order in which it shows them."""
+    """An operation whose columns become values of properties. Each has the fields itself, in the order in
+    which it shows them.
+    """
 
     properties: Properties | None
     missing_properties: MissingProperties

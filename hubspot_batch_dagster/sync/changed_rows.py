@@ -1,4 +1,6 @@
-"""The rows of a source with a cursor column in one run: from where they are read, and up to where that brought the cursor."""
+"""The rows of a source with a cursor column in one run: from where they are read, and up to where that
+brought the cursor.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ _AHEAD = timedelta(days=1)
 
 
 class ChangedRows(Elsewhere):
-    """The rows of a :class:`ChangedSince` in one run. The others are not looked at: they have not left the source.
+    """The rows of a :class:`ChangedSince` in one run. The others are not looked at: they have not left the
+    source.
 
     Args:
         source: Where they come from.
@@ -55,11 +58,11 @@ class ChangedRows(Elsewhere):
         return f"rows are read that changed since {_text(self.since)}"
 
     def batches(self, definition: str) -> Iterator[pa.RecordBatch]:
-        """The rows to look at.
+        """Yield the rows to look at.
 
         Args:
-            definition: Hash of all that decides what is sent of a row besides its cells. Under another one than the last run's
-                all rows are read.
+            definition: Hash of all that decides what is sent of a row besides its cells. Under another one
+                than the last run's all rows are read.
 
         Raises:
             InputError: The column is not there, or has no order.
@@ -70,14 +73,15 @@ class ChangedRows(Elsewhere):
         return map(self._changed, self.stream)
 
     def reading(self, *, settled: bool) -> Reading:
-        """What this run read, for the next one.
+        """Return what this run read, for the next one.
 
         Args:
             settled: No row is left to be read again.
         """
         before = self._last.cursor if self._last is not None else None
         known = None if before is None else _moment(before)
-        # Of a part the newest row may be of the overlap, and so older than the cursor; all rows say themselves where it is.
+        # Of a part the newest row may be of the overlap, and so older than the cursor; all rows say
+        # themselves where it is.
         seen = [each for each in (None if self.whole else known, self._newest) if each is not None]
         newest: Moment | None = max(seen, default=None)
         moved = before
@@ -105,9 +109,13 @@ class ChangedRows(Elsewhere):
             return stream  # an empty list
         if self._source.column not in stream.schema.names:
             raise InputError(
-                f"The cursor column '{self._source.column}' is not in the table, which has {', '.join(stream.schema.names)}.",
+                f"The cursor column '{self._source.column}' is not in the table, which has"
+                f" {', '.join(stream.schema.names)}.",
                 column=self._source.column,
-                remedy="Select it, or name another one in ChangedSince. It need not be sent: name the properties that are.",
+                remedy=(
+                    "Select it, or name another one in ChangedSince. It need not be sent: name the properties"
+                    " that are."
+                ),
             )
         if first is None:
             return stream
@@ -119,7 +127,7 @@ class ChangedRows(Elsewhere):
         return opened
 
     def _changed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of a batch that are as new as wanted; the newest of them is noted."""
+        """Return the rows of a batch that are as new as wanted; the newest of them is noted."""
         if self._source.column not in batch.schema.names:
             return batch
         column = batch.column(self._source.column)
@@ -130,7 +138,8 @@ class ChangedRows(Elsewhere):
         if pa.types.is_null(values.type):
             return batch
         if pa.types.is_timestamp(values.type):
-            # Python has no nanoseconds. What is cut off makes the cursor older, and so a row is read once more.
+            # Python has no nanoseconds. What is cut off makes the cursor older, and so a row is read once
+            # more.
             values = microseconds(values)
         if self.since is not None:
             new = pc.greater_equal(values, pa.scalar(self.since, values.type))
@@ -154,7 +163,8 @@ class ChangedRows(Elsewhere):
 def open_changes(
     rows: object, operation: Operation, store: Store, name: str, options: RunOptions
 ) -> ChangedRows | None:
-    """The rows of a :class:`ChangedSince` from where the last run ended; ``None`` for any other source.
+    """Return the rows of a :class:`ChangedSince` from where the last run ended; ``None`` for any other
+    source.
 
     Raises:
         InputError: It has no such column, or the rows are one partition of several.

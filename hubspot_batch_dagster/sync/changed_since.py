@@ -18,18 +18,20 @@ Moment: TypeAlias = datetime | date | int
 class ChangedSince:
     """Rows of a sync of which a run reads only those that changed since the last one, by a cursor column.
 
-    Give it in the place of a table. The cursor is kept beside the ids table, in ``runs.parquet``. A run that leaves rows
-    ``unsent`` or ``unknown`` leaves it where it was, so that they are read again. All rows are read where nothing else is safe:
-    in a first run, with ``full_refresh``, after the operation, the portal's definitions or the ids table changed, and every
-    ``full_every``-th run. Only then are rows that left the source found.
+    Give it in the place of a table. The cursor is kept beside the ids table, in ``runs.parquet``. A run that
+    leaves rows ``unsent`` or ``unknown`` leaves it where it was, so that they are read again. All rows are
+    read where nothing else is safe: in a first run, with ``full_refresh``, after the operation, the portal's
+    definitions or the ids table changed, and every ``full_every``-th run. Only then are rows that left the
+    source found.
 
     Args:
-        column: A column of timestamps, dates or whole numbers that is set anew whenever a row changes. Rows without a value are always
-            read.
-        rows: A function that is given the moment from which rows are wanted, or ``None`` for all, and returns any table. It may
-            return more than was asked for: older rows are left out here. Or a table, of which older rows are left out.
-        overlap: How far before the newest row of the last run is read again, for rows that became visible late. By default an hour of
-            timestamps, a day of dates, and nothing of whole numbers.
+        column: A column of timestamps, dates or whole numbers that is set anew whenever a row changes. Rows
+            without a value are always read.
+        rows: A function that is given the moment from which rows are wanted, or ``None`` for all, and returns
+            any table. It may return more than was asked for: older rows are left out here. Or a table, of
+            which older rows are left out.
+        overlap: How far before the newest row of the last run is read again, for rows that became visible
+            late. By default an hour of timestamps, a day of dates, and nothing of whole numbers.
         full_every: Of so many runs one reads all rows; 1 reads them in each.
 
     Raises:
@@ -37,8 +39,7 @@ class ChangedSince:
 
     Examples:
         >>> from hubspot_batch_dagster import ChangedSince
-        >>> customers = [{"id": 7, "changed_at": 12}, {"id": 8, "changed_at": 14}]
-        >>> ChangedSince("changed_at", lambda since: [row for row in customers if row["changed_at"] >= (since or 0)]).full_every
+        >>> ChangedSince("changed_at", lambda since: changed_customers(since)).full_every
         7
     """
 
@@ -66,7 +67,7 @@ class ChangedSince:
         return self.rows(since) if callable(self.rows) else self.rows
 
     def before(self, newest: Moment) -> Moment:
-        """The moment from which the run after ``newest`` reads.
+        """Return the moment from which the run after ``newest`` reads.
 
         Raises:
             InputError: ``overlap`` is of another kind than the column.
@@ -74,7 +75,8 @@ class ChangedSince:
         whole = isinstance(newest, int)
         if self.overlap is not None and isinstance(self.overlap, timedelta) is whole:
             raise InputError(
-                f"overlap is {self.overlap!r}, and the column '{self.column}' holds {'whole numbers' if whole else 'times'}.",
+                f"overlap is {self.overlap!r}, and the column '{self.column}' holds"
+                f" {'whole numbers' if whole else 'times'}.",
                 remedy="Give a number for whole numbers, and a timedelta for times and dates.",
             )
         if isinstance(newest, int):

@@ -1,4 +1,6 @@
-"""From an operation to the columns of a table: which column is the key, which are sent, which name other records."""
+"""From an operation to the columns of a table: which column is the key, which are sent, which name other
+records.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,15 @@ def bind(
     definitions: Mapping[str, Definition] | None = None,
     associations: Sequence[TypedAssociation] | None = None,
 ) -> Encoder:
-    """The encoder for a table of this schema.
+    """Return the encoder for a table of this schema.
 
     Args:
         operation: What the user asks for.
         schema: The columns of the table.
-        definitions: The portal's properties by name, where they are known: they decide how values are written.
-        associations: The operation's associations with their types; ``None`` finds those that need no connection.
+        definitions: The portal's properties by name, where they are known: they decide how values are
+            written.
+        associations: The operation's associations with their types; ``None`` finds those that need no
+            connection.
 
     Raises:
         InputError: A column does not exist, or cannot be what the operation wants it to be.
@@ -87,8 +91,8 @@ def _rule(given: Property | None, default: Cast | None) -> Rule:
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
-    """Property -> column: what the operation names, else every column that is not a key and names no other record; and the
-    creation key, which stands at the first of several key columns.
+    """Property -> column: what the operation names, else every column that is not a key and names no other
+    record; and the creation key, which stands at the first of several key columns.
     """
     given = operation.property_columns
     if given is None:
@@ -100,7 +104,8 @@ def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:
 
 
 def filled_from_key(operation: Operation, mapping: Mapping[str, str]) -> str | None:
-    """The creation key that gets the text of the row key, which is one whatever types carry it; ``None`` where a column fills it.
+    """Return the creation key that gets the text of the row key, which is one whatever types carry it;
+    ``None`` where a column fills it.
 
     Args:
         operation: What the user asks for.
@@ -113,7 +118,9 @@ def filled_from_key(operation: Operation, mapping: Mapping[str, str]) -> str | N
 
 
 def _takes_key_text(operation: Operation, schema: pa.Schema, definition: Definition | None) -> bool:
-    """Whether the text of the key can stand in the property: one of a number reads a column of text in its own way."""
+    """Whether the text of the key can stand in the property: one of a number reads a column of text in its
+    own way.
+    """
     key = operation.key_columns
     if len(key) > 1 or definition is None or definition.type == "string" or key[0] not in schema.names:
         return True
@@ -122,7 +129,7 @@ def _takes_key_text(operation: Operation, schema: pa.Schema, definition: Definit
 
 @contextmanager
 def as_input_error() -> Iterator[None]:
-    """The table's errors as members of the one error tree."""
+    """Yield the table's errors as members of the one error tree."""
     try:
         yield
     except TableError as error:
@@ -142,6 +149,6 @@ def _not_sent(operation: Operation) -> set[str]:
 
 
 def _target(typed: TypedAssociation) -> Target:
-    """A column of associations, checked row by row where its keys are looked up or here."""
+    """Return a column of associations, checked row by row where its keys are looked up or here."""
     given = typed.association
     return Target(column=given.column, types=(typed.type,), required=given.required, through=given.through)

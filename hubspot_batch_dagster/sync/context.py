@@ -1,4 +1,6 @@
-"""What a run is about, fixed before its first stage: the definition, and the things that its stages work with."""
+"""What a run is about, fixed before its first stage: the definition, and the things that its stages work
+with.
+"""
 
 from __future__ import annotations
 
@@ -138,13 +140,17 @@ class RunContext:
 
     @property
     def definition_in_journal(self) -> str:
-        """The hash of the operation under which all that the journal holds of the sync came about; empty if it is not known."""
+        """The hash of the operation under which all that the journal holds of the sync came about; empty if
+        it is not known.
+        """
         found = self.store.identity_in_journal(self.name)
         return found.definition if found is not None else ""
 
 
 def rebuilds(operation: Operation, options: RunOptions) -> bool:
-    """Whether the run takes its state from the portal, or was told that there is none: then a lost one is no reason to refuse it."""
+    """Whether the run takes its state from the portal, or was told that there is none: then a lost one is no
+    reason to refuse it.
+    """
     return options.adopt or options.first_run or operation.adopts_on_first_run
 
 
@@ -174,7 +180,8 @@ def open_run(
 
     Raises:
         InputError: There is no such API version, or the rows are no table.
-        StoreError: Another run of the sync does not end, the store cannot be written, or state of the sync is lost.
+        StoreError: Another run of the sync does not end, the store cannot be written, or state of the sync is
+            lost.
     """
     for each in operation.undocumented(client.version):
         options.on_warning(each)
@@ -216,7 +223,7 @@ def open_run(
 def _compared(
     rows: object, operation: Operation, store: Store, name: str, options: RunOptions
 ) -> Iterator[Comparison | None]:
-    """The comparison of rows that are in a warehouse; ``None`` for any others."""
+    """Yield the comparison of rows that are in a warehouse; ``None`` for any others."""
     if not isinstance(rows, Warehouse):
         yield None
         return

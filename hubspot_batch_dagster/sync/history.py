@@ -1,6 +1,8 @@
-"""What each run of a sync came to, one line a run: ``runs.parquet`` beside the ids table. Lines are added, never changed.
+"""What each run of a sync came to, one line a run: ``runs.parquet`` beside the ids table. Lines are added,
+never changed.
 
-Each run writes a file of its own with all lines and its own; the closing append says that it counts, as it says of the ids table.
+Each run writes a file of its own with all lines and its own; the closing append says that it counts, as it
+says of the ids table.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class Reading:
 
 
 def read_history(store: Store, sync: str) -> pa.Table:
-    """The runs of a sync, oldest first; empty before the first."""
+    """Return the runs of a sync, oldest first; empty before the first."""
     with store.local(sync, RUNS) as path:
         if path is None:
             return SCHEMA.empty_table()
@@ -73,12 +75,15 @@ def read_history(store: Store, sync: str) -> pa.Table:
             raise StoreError(
                 f"What the runs of {sync!r} came to, {store.path(sync, store.name_that_counts(sync, RUNS))}, "
                 f"cannot be read: {error}.",
-                remedy="Restore the file, or move it away: then the next run begins a new one, and reads its whole source.",
+                remedy=(
+                    "Restore the file, or move it away: then the next run begins a new one, and reads its"
+                    " whole source."
+                ),
             ) from None
 
 
 def last_reading(store: Store, sync: str) -> Reading | None:
-    """What the last run of a sync read, if its source had a cursor column."""
+    """Return what the last run of a sync read, if its source had a cursor column."""
     lines = (
         read_history(store, sync).select(["generation", "changed_since", "cursor", "cursor_of"]).to_pylist()
     )

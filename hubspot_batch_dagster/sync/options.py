@@ -27,13 +27,15 @@ class RunOptions:
         retry_policy: The waits.
         approve: Hash of the plan to carry out; if the plan is another one by now, nothing is sent.
         adopt: Read the rows' records from the portal into the ids table, and send nothing.
-        first_run: Nothing that is remembered of earlier runs counts: not what Dagster or ``runs/`` know, not another ids table with the
-            same keys, and not an ids table of which HubSpot has no record any more.
-        as_of: Which part of the table the rows are: values of an older part never go over those of a newer one.
+        first_run: Nothing that is remembered of earlier runs counts: not what Dagster or ``runs/`` know, not
+            another ids table with the same keys, and not an ids table of which HubSpot has no record any
+            more.
+        as_of: Which part of the table the rows are: values of an older part never go over those of a newer
+            one.
         trace_log: Where runs are remembered outside the store.
         batch_size: Rows in a request; HubSpot takes 100.
-        wait_for_unknown: Wait until creates without an answer are certain to be over, settle them, and send what was not made,
-            instead of leaving that to the next run.
+        wait_for_unknown: Wait until creates without an answer are certain to be over, settle them, and send
+            what was not made, instead of leaving that to the next run.
         on_progress: Called every few seconds with how far the run is.
         progress_every: Seconds from one call of ``on_progress`` to the next; by default 5.
         on_notice: Called with what is worth knowing.

@@ -19,10 +19,11 @@ class Prepared:
     """Rows made ready for HubSpot.
 
     Attributes:
-        inputs: The rows that can be sent: position in the table, key columns, ``key``, ``id``, ``properties`` and
-            ``associations``, the last two as the JSON text that goes over the requester.
+        inputs: The rows that can be sent: position in the table, key columns, ``key``, ``id``, ``properties``
+            and ``associations``, the last two as the JSON text that goes over the requester.
         rejected: The rows that cannot be sent: position, key columns, column, property, code and message.
-        omitted: Cells of rows that can be sent which were left out or cleared by rule, in the form of ``rejected``.
+        omitted: Cells of rows that can be sent which were left out or cleared by rule, in the form of
+            ``rejected``.
         action: The batch verb.
         id_property: The unique property that ``id`` is a value of; ``None`` for record ids.
     """
@@ -34,7 +35,9 @@ class Prepared:
     id_property: str | None = None
 
     def bodies(self) -> list[dict[str, Any]]:
-        """The inputs as :class:`HubSpotClient` takes them, each with the row's position as its trace id."""
+        """Return the inputs as :class:`HubSpotClient` takes them, each with the row's position as its trace
+        id.
+        """
         return [self._input(row) for row in self.inputs.to_pylist()]
 
     def _input(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +58,8 @@ class Prepared:
 
 @checked
 def prepare(rows: object, operation: Operation) -> Prepared:
-    """Encode and check rows without sending anything: for tests, for looking, for people who send by themselves.
+    """Encode and check rows without sending anything: for tests, for looking, for people who send by
+    themselves.
 
     Duplicate keys are not looked for, and nothing is compared with an earlier run. An ``Upsert`` by key is
     prepared as the records it would create.

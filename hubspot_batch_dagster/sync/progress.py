@@ -72,7 +72,7 @@ class Progress:
             self._tell(self)
 
     def wait(self, rows: int, *, until: float) -> None:
-        """The run waits; tell so at once, and again every few seconds."""
+        """Tell that the run waits, at once, and again every few seconds."""
         first, self.waiting, self.until = not self.waiting, rows, until
         now = self._clock()
         if self._tell is not None and (first or now - self._told >= self._every):
@@ -94,13 +94,16 @@ class Progress:
         if self.waiting:
             at = datetime.fromtimestamp(self.until, timezone.utc)
             return (
-                f"{self.waiting:,} rows have no answer. HubSpot may still make their records until {at:%H:%M:%S} UTC: "
-                "the run waits, then looks for them and sends those that were not made"
+                f"{self.waiting:,} rows have no answer. HubSpot may still make their records until"
+                f" {at:%H:%M:%S} UTC: the run waits, then looks for them and sends those that were not made"
             )
         left = self.seconds_left
         share = f"{self.done / self.total:.0%}" if self.total else "100%"
         eta = f", {_spoken(left)} left" if left is not None and self.done < self.total else ""
-        return f"{self.done:,} of {self.total:,} rows ({share}), {self.rows_per_second:,.0f} rows/s, {self.requests:,} requests{eta}"
+        return (
+            f"{self.done:,} of {self.total:,} rows ({share}), {self.rows_per_second:,.0f} rows/s,"
+            f" {self.requests:,} requests{eta}"
+        )
 
 
 def _spoken(seconds: float) -> str:

@@ -50,17 +50,18 @@ def read_records(
         requester: The requests.
         object_type: What to read.
         ids: Record ids or values of ``id_property``: a list, an Arrow array, or a frame whose column is named
-            ``hs_object_id`` or like ``id_property``, or whose only column it is. Nulls are left out, and what is named
-            twice is read once.
+            ``hs_object_id`` or like ``id_property``, or whose only column it is. Nulls are left out, and what
+            is named twice is read once.
         properties: What to bring back, as text.
         id_property: The unique property that ``ids`` are values of.
         history: Bring the former values back too.
-        missing: What becomes of ids without a record: left out, or kept as lines with nothing but ``requested``.
+        missing: What becomes of ids without a record: left out, or kept as lines with nothing but
+            ``requested``.
 
     Returns:
-        A line for each record, in the order of ``ids``: ``requested`` (the id asked for), ``hs_object_id``, the properties,
-        ``created_at``, ``updated_at``, ``archived``, and with history for each property ``<name>_history``: a list of value,
-        timestamp, source type and source id, the newest first.
+        A line for each record, in the order of ``ids``: ``requested`` (the id asked for), ``hs_object_id``,
+        the properties, ``created_at``, ``updated_at``, ``archived``, and with history for each property
+        ``<name>_history``: a list of value, timestamp, source type and source id, the newest first.
 
     Raises:
         InputError: An id is none, or the object type cannot be read.

@@ -1,4 +1,6 @@
-"""Why a run is not plain green, in words: counts, reasons by column, a few rows, and where all of them are."""
+"""Why a run is not plain green, in words: counts, reasons by column, a few rows, and where all of them
+are.
+"""
 
 from __future__ import annotations
 
@@ -152,11 +154,13 @@ def explained(result: SyncResult) -> str:
         )
     if result.unresolved:
         lines.append(
-            f"Unresolved associations: {result.unresolved:,}. No record has their keys yet; every run looks for them."
+            f"Unresolved associations: {result.unresolved:,}. No record has their keys yet; every run looks"
+            " for them."
         )
     if refused := result.association_counts.get("rejected", 0):
         lines.append(
-            f"Associations that HubSpot refused: {refused:,}. They are sent again when their rows name other records."
+            f"Associations that HubSpot refused: {refused:,}. They are sent again when their rows name other"
+            " records."
         )
     if lines and result.associations_path is not None and (result.unresolved or refused):
         lines.append(f"All associations, with their outcomes: {result.associations_path}")
@@ -164,7 +168,7 @@ def explained(result: SyncResult) -> str:
 
 
 def listed(reasons: Sequence[ReasonCount]) -> str:
-    """The commonest reasons in one line."""
+    """Return the commonest reasons in one line."""
     more = len(reasons) - SHOWN_REASONS
     return ", ".join(str(each) for each in reasons[:SHOWN_REASONS]) + (
         f" and {more} more" if more > 0 else ""
@@ -172,13 +176,13 @@ def listed(reasons: Sequence[ReasonCount]) -> str:
 
 
 def _filled(table: pa.Table, *names: str) -> Any:
-    """The first of these columns that a line has a text in; empty where none has."""
+    """Return the first of these columns that a line has a text in; empty where none has."""
     found = [table.column(name).cast(pa.string()) for name in names if name in table.column_names]
     return pc.coalesce(*found, pa.scalar(""))
 
 
 def _places(column: Any, code: Any, reasons: Sequence[ReasonCount], size: int) -> list[int]:
-    """The rows of the sample: the first of each reason, then the second of each, and so on."""
+    """Return the rows of the sample: the first of each reason, then the second of each, and so on."""
     found = []
     for order, each in enumerate(reasons[: max(size, 1)]):
         same = pc.and_(pc.equal(column, each.column), pc.equal(code, each.code))

@@ -28,23 +28,26 @@ class SyncResult:
         ids_path: The ids table of this run, one line for each row, as a Parquet file.
         rejected_path: The rejected rows with their reasons, as a Parquet file.
         stopped: Why the run ended before all rows were sent, or ``None``.
-        associations_path: The associations that the rows want, with the outcome of each, as a Parquet file; ``None`` where
-            the operation has none.
-        association_counts: Outcome -> associations: ``associated``, ``unchanged``, ``unresolved`` (there is no record with
-            that key yet), ``rejected``, ``unknown`` and ``unsent``. Their sum is what was wanted.
+        associations_path: The associations that the rows want, with the outcome of each, as a Parquet file;
+            ``None`` where the operation has none.
+        association_counts: Outcome -> associations: ``associated``, ``unchanged``, ``unresolved`` (there is
+            no record with that key yet), ``rejected``, ``unknown`` and ``unsent``. Their sum is what was
+            wanted.
         dissociated: Associations that ``replace=True`` removed.
-        omitted_path: The cells that were left out or cleared because of ``on_invalid``, as a Parquet file; ``None`` where
-            there are none.
-        cells_omitted: ``"column: CODE"`` -> cells that were left out or cleared. Their rows count as what became of them.
+        omitted_path: The cells that were left out or cleared because of ``on_invalid``, as a Parquet file;
+            ``None`` where there are none.
+        cells_omitted: ``"column: CODE"`` -> cells that were left out or cleared. Their rows count as what
+            became of them.
         store: Id of the store that was used.
-        generation: The run of the sync that wrote the ids table, as the store counts them: this one, or an earlier one where
-            nothing moved.
-        waiting: Rejected rows whose reason may pass (another record is in the way, or one is missing), and which this run did not
-            look at again: a run spends 2 % of its requests on them, the oldest first.
-        compared_in_warehouse: Rows that a :class:`Warehouse` found unchanged itself and that were not moved: they count as
-            ``unchanged``, and have no line in the tables of the run. ``None`` where the rows were given as rows.
-        changed_since: The moment from which a :class:`ChangedSince` was read: other rows were not looked at. ``None`` where all rows
-            were read.
+        generation: The run of the sync that wrote the ids table, as the store counts them: this one, or an
+            earlier one where nothing moved.
+        waiting: Rejected rows whose reason may pass (another record is in the way, or one is missing), and
+            which this run did not look at again: a run spends 2 % of its requests on them, the oldest first.
+        compared_in_warehouse: Rows that a :class:`Warehouse` found unchanged itself and that were not moved:
+            they count as ``unchanged``, and have no line in the tables of the run. ``None`` where the rows
+            were given as rows.
+        changed_since: The moment from which a :class:`ChangedSince` was read: other rows were not looked at.
+            ``None`` where all rows were read.
 
     Examples:
         >>> import tempfile
@@ -53,9 +56,10 @@ class SyncResult:
         >>> store = tempfile.TemporaryDirectory()
         >>> rows = [{"email": "ada@example.com"}, {"email": None}]
         >>> with Emulator() as emulator:
-        ...     resource = HubSpotResource(access_token=emulator.token, base_url=emulator.url, store=store.name)
-        ...     with resource.open() as hubspot:
-        ...         result: SyncResult = hubspot.sync(rows, Upsert("contacts", id_property="email"), name="people")
+        ...     resource = HubSpotResource(access_token=emulator.token, base_url=emulator.url,
+        store=store.name) ...     with resource.open() as hubspot:
+        ...         result: SyncResult = hubspot.sync(rows, Upsert("contacts", id_property="email"),
+        name="people")
         >>> {outcome: n for outcome, n in result.counts.items() if n}
         {'created': 1, 'rejected': 1}
         >>> result.rejected["error_code"].to_pylist()
@@ -87,15 +91,18 @@ class SyncResult:
 
     @property
     def ids(self) -> pa.Table:
-        """The ids table, read from its file: key columns, ``hs_object_id`` (text), ``outcome``, ``synced_at``, and for what
-        failed ``error_category``, ``error_code``, ``error_property``, ``error_message``, ``correlation_id``.
+        """The ids table, read from its file: key columns, ``hs_object_id`` (text), ``outcome``,
+        ``synced_at``, and for what failed ``error_category``, ``error_code``, ``error_property``,
+        ``error_message``, ``correlation_id``.
 
         A row that failed has no ``hs_object_id`` unless an earlier run made its record.
         """
         return _table(self.ids_path)
 
     def ids_stream(self) -> pa.RecordBatchReader:
-        """The same, batch by batch: for a table that should not be in memory as a whole. Each call reads the file anew."""
+        """Return the same, batch by batch: for a table that should not be in memory as a whole. Each call
+        reads the file anew.
+        """
         import fsspec
 
         opened = fsspec.open(self.ids_path, "rb").open() if "://" in self.ids_path else self.ids_path
@@ -109,8 +116,9 @@ class SyncResult:
 
     @property
     def associations(self) -> pa.Table:
-        """One line for each association that the rows want, read from its file: key columns of the row, ``to``, ``label``,
-        ``target_key``, ``target_id``, ``outcome``, and for what is open ``error_code`` and ``reason``.
+        """One line for each association that the rows want, read from its file: key columns of the row,
+        ``to``, ``label``, ``target_key``, ``target_id``, ``outcome``, and for what is open ``error_code`` and
+        ``reason``.
 
         Without associations it has no lines.
         """
@@ -120,8 +128,9 @@ class SyncResult:
 
     @property
     def omitted(self) -> pa.Table:
-        """The cells that were left out or cleared, read from their file: position of the row, key columns, ``column``,
-        ``error_property``, ``error_code`` and ``error_message``. Without such cells it has no lines.
+        """The cells that were left out or cleared, read from their file: position of the row, key columns,
+        ``column``, ``error_property``, ``error_code`` and ``error_message``. Without such cells it has no
+        lines.
         """
         if self.omitted_path is None:
             return pa.table({name: pa.array([], pa.string()) for name in _OMITTED_COLUMNS})

@@ -1,7 +1,7 @@
 """A run: its stages in their order.
 
-What may go wrong at each stage leaves the journal and the ids table so that the next run can go on. Everything
-happens under the sync's lock.
+What may go wrong at each stage leaves the journal and the ids table so that the next run can go on.
+Everything happens under the sync's lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What is remembered of a sync's runs outside its store: a store that was lost is not a store that never was."""
+"""What is remembered of a sync's runs outside its store: a store that was lost is not a store that never
+was.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ class TraceLog(Protocol):
     """Where traces are kept, such as the event log of an orchestrator."""
 
     def traces(self, sync: str) -> Sequence[Trace]:
-        """The last traces of a sync, newest first."""
+        """Return the last traces of a sync, newest first."""
 
     def note(self, trace: Trace) -> None:
         """Keep a trace; when this returns, the run may send."""
@@ -66,7 +68,9 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
 
 
 def newest_trace(store: Store, sync: str, log: TraceLog | None) -> int:
-    """The latest run of the sync in this store that is remembered elsewhere; 0 for none. A run that goes on without it comes after it."""
+    """Return the latest run of the sync in this store that is remembered elsewhere; 0 for none. A run that
+    goes on without it comes after it.
+    """
     traces = log.traces(sync) if log is not None and store.known_id is not None else ()
     return max((each.generation for each in traces if each.store == store.known_id), default=0)
 
@@ -75,8 +79,10 @@ def _lost(store: Store, sync: str, trace: str) -> StoreError:
     known = store.latest_generation(sync)
     knows = f"knows it up to run {known}" if store.has_state(sync) else "knows nothing of it"
     return StoreError(
-        f"The store {store.place} {knows}, and {trace}: the state of the sync {sync!r} is lost or out of date. Without "
-        "it records would be made twice. Nothing was sent.",
-        remedy="Restore the store. Or rebuild it with adopt, where the operation has id_property or creation_key. If nothing "
-        "of the earlier runs counts, run once with first_run=True.",
+        f"The store {store.place} {knows}, and {trace}: the state of the sync {sync!r} is lost or out of"
+        " date. Without it records would be made twice. Nothing was sent.",
+        remedy=(
+            "Restore the store. Or rebuild it with adopt, where the operation has id_property or"
+            " creation_key. If nothing of the earlier runs counts, run once with first_run=True."
+        ),
     )

@@ -50,8 +50,8 @@ class Undo:
         archive: Record id, as the run got it, -> row key of the records that the run made.
         kept: Changed records without a before-image: they stay as they are.
         associations: The associations that it made and removed.
-        lines: Record id of today -> row key and hash of the values sent last, of all that the run touched: several rows where
-            their records were merged since, the one that has the record first.
+        lines: Record id of today -> row key and hash of the values sent last, of all that the run touched:
+            several rows where their records were merged since, the one that has the record first.
         rows: The rows whose associations alone are taken back.
     """
 
@@ -70,8 +70,8 @@ class Undo:
             f" {self.kept:,} changed records have no before-image and stay as they are." if self.kept else ""
         )
         return (
-            f"{self.sync}, run {self.run}: {len(self.restore):,} {self.object_type} get their former values back, "
-            f"{len(self.archive):,} that the run made are archived.{kept}{self._associations()}"
+            f"{self.sync}, run {self.run}: {len(self.restore):,} {self.object_type} get their former values"
+            f" back, {len(self.archive):,} that the run made are archived.{kept}{self._associations()}"
         )
 
     def _associations(self) -> str:
@@ -79,11 +79,14 @@ class Undo:
         stay = f" {kept:,} stay as they are: others rely on them, or a later run wrote them." if kept else ""
         if not ended and not restored:
             return stay
-        return f" {ended:,} associations that it made are ended, {restored:,} that it removed are made again.{stay}"
+        return (
+            f" {ended:,} associations that it made are ended, {restored:,} that it removed are made"
+            f" again.{stay}"
+        )
 
 
 def sync_of_run(store: Store, run: str) -> str:
-    """The sync that a run belongs to.
+    """Return the sync that a run belongs to.
 
     Raises:
         InputError: No sync of the store has it.
@@ -95,7 +98,9 @@ def sync_of_run(store: Store, run: str) -> str:
                 return sync
     raise InputError(
         f"No sync of the store {store.root} has a run {run!r}.",
-        remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
+        remedy=(
+            "The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept."
+        ),
     )
 
 
@@ -111,7 +116,10 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         if ids is None or state is None:
             raise InputError(
                 f"The store has no run {run!r} of {sync!r}.",
-                remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
+                remedy=(
+                    "The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are"
+                    " kept."
+                ),
             )
         rows = kept_table(ids, ["hs_object_id", "outcome"]).to_pylist()
         lines, now = _lines(state)
@@ -150,7 +158,7 @@ def _reverted_rows(
     lines: dict[str, list[tuple[str, str]]],
     now: dict[str, str],
 ) -> list[RevertedRow]:
-    """The rows whose associations are taken back: the next runs leave them as they are."""
+    """Return the rows whose associations are taken back: the next runs leave them as they are."""
     found = [
         RevertedRow(key, now[each], digest, "unchanged")
         for each in associations.records
@@ -166,7 +174,9 @@ def _reverted_rows(
 
 
 def _lines(state: Path) -> tuple[dict[str, list[tuple[str, str]]], dict[str, str]]:
-    """The lines of an ids table by record id, and the id of today of each id that a record has or had."""
+    """Return the lines of an ids table by record id, and the id of today of each id that a record has or
+    had.
+    """
     columns = ["hs_object_id", "_key", "_digest", "error_code"]
     former = "_former" if "_former" in kept_columns(state) else None
     lines: dict[str, list[tuple[str, str]]] = {}
@@ -189,10 +199,11 @@ def undo(
 ) -> tuple[SyncResult, SyncResult]:
     """Go back: journaled and within the budget like any run. Doing it twice does no harm.
 
-    The next runs of the sync leave what was undone as it is, until a row changes or ``full_refresh`` is asked for. A value
-    that somebody else changed in HubSpot since the run is overwritten too. Associations that the run made are ended; one
-    that was there before and that the run wrote again ends too, unless the operation had ``keep_before=True``. One stays that
-    another sync, or another row, wants too, and so do those of a record that a later run of the sync wrote.
+    The next runs of the sync leave what was undone as it is, until a row changes or ``full_refresh`` is asked
+    for. A value that somebody else changed in HubSpot since the run is overwritten too. Associations that the
+    run made are ended; one that was there before and that the run wrote again ends too, unless the operation
+    had ``keep_before=True``. One stays that another sync, or another row, wants too, and so do those of a
+    record that a later run of the sync wrote.
 
     Returns:
         What became of the restored records, and of the archived ones.
@@ -265,13 +276,15 @@ def _note_reverted(found: Undo, store: Store, restored: SyncResult, at: float) -
 
 
 def _done(result: SyncResult, outcome: str) -> list[str]:
-    """The records of which a half of the undo is done: in this or in an earlier attempt."""
+    """Return the records of which a half of the undo is done: in this or in an earlier attempt."""
     table = result.ids.select(["hs_object_id", "outcome"]).to_pylist()
     return [str(row["hs_object_id"]) for row in table if row["outcome"] in (outcome, "unchanged")]
 
 
 def _archived(store: Store, sync: str) -> list[tuple[str, str]]:
-    """The records that an undo archived, by the ids that they had and have: two rows may have ended at one of them."""
+    """Return the records that an undo archived, by the ids that they had and have: two rows may have ended at
+    one of them.
+    """
     with store.local_ids(sync) as state:
         if state is None:
             return []
@@ -281,5 +294,7 @@ def _archived(store: Store, sync: str) -> list[tuple[str, str]]:
 
 
 def _oldest_last(journal: Journal, sync: str, run: str) -> Iterator[dict[str, Any]]:
-    """The images of a run, newest first: of two of one record (a batch was sent again) the older one counts."""
+    """Yield the images of a run, newest first: of two of one record (a batch was sent again) the older one
+    counts.
+    """
     yield from reversed(list(journal.before(sync, run)))

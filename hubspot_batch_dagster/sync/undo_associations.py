@@ -1,7 +1,7 @@
 """Undo of associations: those that a run made are ended, those that it removed are made again.
 
-What others rely on stays: an association that another sync, or another row, wants too, and the associations of a record
-that a later run of the sync wrote.
+What others rely on stays: an association that another sync, or another row, wants too, and the associations
+of a record that a later run of the sync wrote.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class AssociationUndo:
         restore: Object type -> associations that ``replace`` removed.
         kept: Associations that the run made or removed and that stay as they are: others rely on them.
         records: Records of which associations are ended or made again.
-        rows: Where the rows are associations: row key -> outcome of those that are ended (``archived``), and of the others of
-            records of which some are made again (``unchanged``).
+        rows: Where the rows are associations: row key -> outcome of those that are ended (``archived``), and
+            of the others of records of which some are made again (``unchanged``).
     """
 
     end: dict[str, list[RemovedAssociation]] = field(default_factory=dict, repr=False)
@@ -144,7 +144,7 @@ def _rows(store: Store, sync: str, run: str, ended: Set[str], records: Set[str])
 
 
 def _made(store: Store, sync: str, run: str) -> Iterator[_Made]:
-    """What a run made, and what it may have made: of those the answer was lost."""
+    """Yield what a run made, and what it may have made: of those the answer was lost."""
     with store.local(sync, "runs", run, FILE) as path:
         names = set() if path is None else set(kept_columns(path))
         if path is None or "_label_type" not in names:
@@ -169,7 +169,9 @@ def _removed(store: Store, sync: str, run: str) -> Iterator[tuple[str, RemovedAs
 
 
 def _written_later(store: Store, sync: str, run: str) -> set[tuple[str, str]]:
-    """Object type and record of the associations that later runs of the sync wrote or removed, but for runs that were undone."""
+    """Object type and record of the associations that later runs of the sync wrote or removed, but for runs
+    that were undone.
+    """
     later = [each for each in store.runs(sync) if each > run]
     undone = {each for each in later if store.runs(f"{name_of_undo(sync, each)}/restore")}
     return {

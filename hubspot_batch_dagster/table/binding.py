@@ -23,7 +23,7 @@ _SHOWN_COLUMNS = 30
 
 
 def bind(layout: Layout, schema: pa.Schema, *, model: type[BaseModel] | None = None) -> Encoder:
-    """Checks the columns before any row is read.
+    """Check the columns before any row is read.
 
     Args:
         layout: What becomes of the columns.

@@ -23,7 +23,7 @@ _NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
 
 
 def without_null_values(array: Array, cast: Cast) -> Array:
-    """The column with empty cells for the texts that mean nothing."""
+    """Return the column with empty cells for the texts that mean nothing."""
     if not cast.null_values:
         return array
     if is_mixed(array.type):
@@ -36,13 +36,14 @@ def without_null_values(array: Array, cast: Cast) -> Array:
 
 
 def casting(encode: Encode, cast: Cast, definition: Definition | None, *, given: bool) -> Encode:
-    """An encoder that reads text as `cast` says first.
+    """Return an encoder that reads text as `cast` says first.
 
     Args:
         encode: The property's own encoder.
         cast: How text is read.
         definition: The property. Where it is not known, the options themselves say what is meant.
-        given: Whether the cast was written for this column. A default says nothing of a property that is not known.
+        given: Whether the cast was written for this column. A default says nothing of a property that is not
+            known.
     """
     kind = _kind(definition, cast, given=given)
     read = {"bool": _truths, "number": _numbers, "date": _dates, "datetime": _times}.get(kind)
@@ -59,7 +60,7 @@ def casting(encode: Encode, cast: Cast, definition: Definition | None, *, given:
 
 
 def _as_given(found: Problem, array: Array, values: Array) -> Problem:
-    """A problem of a cast cell, told of the cell as its user wrote it."""
+    """Return a problem of a cast cell, told of the cell as its user wrote it."""
 
     def says(at: int) -> str:
         if written(array, at) == written(values, at):
@@ -143,12 +144,16 @@ def _times(array: Array, cast: Cast) -> _Read:
 
 
 def _assumed(array: Array, zone: str) -> Array:
-    """Local times as points in time: of two the earlier; one that the clocks skip is the moment at which they do."""
+    """Local times as points in time: of two the earlier; one that the clocks skip is the moment at which they
+    do.
+    """
     return pc.assume_timezone(array, zone, ambiguous="earliest", nonexistent="latest")
 
 
 def _moment(cell: str, cast: Cast) -> str | None:
-    """A cell in UTC; itself where it is none that the cast names, None where it lies outside the years 1 to 9999."""
+    """Return a cell in UTC; itself where it is none that the cast names, None where it lies outside the years
+    1 to 9999.
+    """
     found = _by_format(cell, cast)
     if found is None and cast.time_zone and _NAIVE.fullmatch(cell.strip()):
         found = _from_iso(cell.strip())

@@ -17,8 +17,8 @@ class Code:
         name: What the `code` column of the rejected rows holds.
         meaning: What is wrong, as the end of a sentence that begins with the value.
         remedy: What to do about it.
-        source: Whose rule it is. Of HubSpot's, those alone that it certainly holds to; what it only may refuse is a
-            warning in the plan.
+        source: Whose rule it is. Of HubSpot's, those alone that it certainly holds to; what it only may
+            refuse is a warning in the plan.
     """
 
     name: str
@@ -166,7 +166,7 @@ class Problem:
 
 
 def problem(mask: Array, code: Code, values: Array | None = None) -> Iterator[Problem]:
-    """The problem where `mask` is true; none where it is true nowhere.
+    """Yield the problem where `mask` is true; none where it is true nowhere.
 
     Args:
         mask: May hold nulls; they count as false.

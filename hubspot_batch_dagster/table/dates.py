@@ -35,7 +35,7 @@ _MOMENT = (
 
 
 def date_property_text(array: Array) -> Text:
-    """A column for a date property.
+    """Return a column for a date property.
 
     Dates, timestamps at midnight UTC, text that is YYYY-MM-DD or ISO 8601 at midnight UTC, and epoch
     milliseconds at midnight UTC. HubSpot refuses times that are not midnight, so they are problems here.
@@ -56,7 +56,7 @@ def date_property_text(array: Array) -> Text:
 
 
 def datetime_property_text(array: Array) -> Text:
-    """A column for a datetime property.
+    """Return a column for a datetime property.
 
     Timestamps, dates (midnight UTC), ISO 8601 text with or without a zone (without: UTC), and epoch
     milliseconds as integers, whole floats, decimals or text. Counts below 100,000,000,000 are refused unless
@@ -121,7 +121,7 @@ def _is_instant(millis: int) -> bool:
 
 
 def _parsed(array: Array, pattern: str, kinds: tuple[pa.DataType, ...]) -> Text | None:
-    """The whole column read by one kernel, or None where a cell needs a closer look."""
+    """Return the whole column read by one kernel, or None where a cell needs a closer look."""
     if not everywhere(pc.match_substring_regex(array, f"^(?:{pattern})$")):
         return None
     for kind in kinds:
@@ -139,7 +139,7 @@ def _by_cell(array: Array, code: Code, read: Callable[[str], str | None]) -> Tex
 
 
 def _date_cell(cell: str) -> str | None:
-    """A cell of a date property as it is sent, or None if it is no date."""
+    """Return a cell of a date property as it is sent, or None if it is no date."""
     text = cell.strip()
     if not text:
         return None if cell else ""
@@ -150,7 +150,7 @@ def _date_cell(cell: str) -> str | None:
 
 
 def _datetime_cell(cell: str) -> str | None:
-    """A cell of a datetime property in UTC, or None if it is no point in time."""
+    """Return a cell of a datetime property in UTC, or None if it is no point in time."""
     text = cell.strip()
     if not text:
         return None if cell else ""

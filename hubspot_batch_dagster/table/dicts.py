@@ -31,7 +31,7 @@ def batch_of_list(rows: Sequence[Row]) -> pa.RecordBatch:
 
 
 def batches_of_iterator(rows: Iterator[Row], max_rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The rows of a generator, `max_rows` at a time.
+    """Return the rows of a generator, `max_rows` at a time.
 
     The first `max_rows` rows decide the columns; a later row with another one is a `TableError`. They do not
     decide the types: each batch has those of its own values, so a fraction after whole numbers stays one.
@@ -64,7 +64,7 @@ def _batch(rows: Sequence[Row], names: list[str]) -> pa.RecordBatch:
 
 
 def _unicode(name: str, position: int) -> str:
-    """The name of a column, which must be one that Arrow and a log can hold."""
+    """Return the name of a column, which must be one that Arrow and a log can hold."""
     try:
         name.encode()
     except UnicodeEncodeError:

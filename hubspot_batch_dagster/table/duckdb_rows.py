@@ -20,7 +20,7 @@ _INFINITY = 2**63 - 1
 
 
 def as_it_is(relation: Any) -> Any:
-    """A relation whose values reach Arrow as they are.
+    """Return a relation whose values reach Arrow as they are.
 
     DuckDB hands UHUGEINT over as signed: 2**128 - 1 would be -1. As text it is itself.
 
@@ -38,8 +38,8 @@ def as_it_is(relation: Any) -> Any:
 def finite_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Batches out of DuckDB, with each infinite TIMESTAMP_NS as a cell that cannot be read.
 
-    DuckDB hands infinity over as the last moment that nanoseconds can say, in 2262. Other timestamps reach far enough for it to
-    be beyond the calendar.
+    DuckDB hands infinity over as the last moment that nanoseconds can say, in 2262. Other timestamps reach
+    far enough for it to be beyond the calendar.
     """
     names = [each.name for each in schema if each.type == pa.timestamp("ns")]
     return (_finite(batch, names) for batch in batches) if names else iter(batches)

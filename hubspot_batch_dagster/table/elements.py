@@ -27,7 +27,9 @@ class Elements:
     lengths: Array | None
 
     def in_lists(self, made: Array) -> Array:
-        """What was made of each value, in the lists that the values came in; as it is where no cell is a list."""
+        """Return what was made of each value, in the lists that the values came in; as it is where no cell is
+        a list.
+        """
         if self.lengths is None:
             return made
         ends = pc.cumulative_sum(self.lengths).cast(pa.int32())
@@ -38,7 +40,9 @@ class Elements:
 
 
 def elements_of(array: Array) -> Elements:
-    """The values of a column of values, of lists, or of both: a cell is a list or is not, row by row."""
+    """Return the values of a column of values, of lists, or of both: a cell is a list or is not, row by
+    row.
+    """
     if pa.types.is_list(array.type):
         lengths = pc.fill_null(pc.list_value_length(array), 0)
         return Elements(pc.list_flatten(array), pc.list_parent_indices(array).cast(pa.int64()), lengths)
@@ -68,7 +72,7 @@ def _of_parts(parts: list[Part]) -> Elements:
 
 
 def _parts(array: Array) -> Iterator[Part]:
-    """The parts of a mixed column, none of which is mixed itself."""
+    """Yield the parts of a mixed column, none of which is mixed itself."""
     for part in parts_of(array):
         if is_mixed(part.cells.type):
             for inner in _parts(part.cells):

@@ -37,7 +37,8 @@ _WITHHELD = ("row", "properties", "associations")
 
 
 def encoded_schema(keys: pa.DataType, *, ordered: bool = False) -> pa.Schema:
-    """The columns of rows that can be sent; where a column says which row is newer, that one too, as ``as_of``.
+    """Return the columns of rows that can be sent; where a column says which row is newer, that one too, as
+    ``as_of``.
 
     `row` is the position in the user's table, `keys` the key columns as they came, `key` their canonical
     text (a JSON array for several columns), `id` the record id or the id property's text, `properties` one
@@ -57,7 +58,7 @@ def encoded_schema(keys: pa.DataType, *, ordered: bool = False) -> pa.Schema:
 
 
 def rejected_schema(keys: pa.DataType) -> pa.Schema:
-    """The columns of rows that cannot be sent.
+    """Return the columns of rows that cannot be sent.
 
     Column, property and code are of the first reason; the message tells all of them.
     """
@@ -76,11 +77,13 @@ def rejected_schema(keys: pa.DataType) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One batch of rows: `good` has the schema `encoded_schema`, `rejected` and `omitted` have `rejected_schema`.
+    """One batch of rows: `good` has the schema `encoded_schema`, `rejected` and `omitted` have
+    `rejected_schema`.
 
-    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows that
-    were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for HubSpot besides
-    their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that is wrong with them can be told.
+    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows
+    that were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for
+    HubSpot besides their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that
+    is wrong with them can be told.
     """
 
     good: pa.RecordBatch
@@ -89,7 +92,7 @@ class Encoded:
     withheld: pa.RecordBatch | None = None
 
     def __repr__(self) -> str:
-        """Counts only: an error or a log that shows this must not show people's data."""
+        """Show counts only: an error or a log that shows this must not show people's data."""
         good, rejected, omitted = self.good.num_rows, self.rejected.num_rows, self.omitted.num_rows
         return f"Encoded(good={good} rows, rejected={rejected} rows, omitted={omitted} cells)"
 
@@ -137,7 +140,7 @@ class Encoder:
         )
 
     def encode(self, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None = None) -> Encoded:
-        """Encodes one batch.
+        """Encode one batch.
 
         Args:
             batch: Rows with the columns of the bound schema; only their types may be others.
@@ -174,7 +177,7 @@ class Encoder:
         return self._divided(every, rejections, omissions)
 
     def keys_of(self, batch: pa.RecordBatch) -> Array:
-        """The row keys of a batch, without anything else of it; null where a row has none."""
+        """Return the row keys of a batch, without anything else of it; null where a row has none."""
         texts = []
         for name in self.layout.key:
             column, cast = batch.column(name), self._cast_of(name)
@@ -313,7 +316,7 @@ def _encoder_of(field: Field) -> Encode:
 
 
 def _ruled(values: Array, problems: list[Problem], rule: Rule) -> Array:
-    """The texts with nothing, or with an empty text, for the cells that cannot be sent."""
+    """Return the texts with nothing, or with an empty text, for the cells that cannot be sent."""
     for each in problems:
         values = pc.if_else(
             each.mask, pa.scalar("" if rule.on_invalid == "clear" else None, pa.string()), values

@@ -33,7 +33,7 @@ def is_frame(rows: object) -> bool:
 
 
 def open_frame(rows: Any) -> Stream:
-    """The batches of a frame.
+    """Return the batches of a frame.
 
     Raises:
         TableError: It is no table, has two columns of one name, or is a reader that was read before.
@@ -53,7 +53,7 @@ def open_frame(rows: Any) -> Stream:
 
 
 def refuse_duplicates(names: Iterable[str]) -> None:
-    """Raises where a name stands twice."""
+    """Raise where a name stands twice."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise TableError(
@@ -64,7 +64,7 @@ def refuse_duplicates(names: Iterable[str]) -> None:
 
 
 def not_accepted(rows: object, prefix: str = "") -> TableError:
-    """The error for an object that is no table."""
+    """Return the error for an object that is no table."""
     kind = f"{type(rows).__module__}.{type(rows).__qualname__}".removeprefix("builtins.")
     hint = " Call .collect() on it first." if hasattr(rows, "collect") else ""
     return TableError(f"Rows cannot be read from {prefix}{kind}.{hint}", remedy=ACCEPTED)
@@ -118,7 +118,7 @@ def _pandas_table(frame: Any) -> pa.Table:
 
 
 def _index_of(frame: Any) -> Any:
-    """What pandas' own reading of Arrow needs to find the index again."""
+    """Return what pandas' own reading of Arrow needs to find the index again."""
     return pa.Schema.from_pandas(frame.iloc[:, :0]).metadata
 
 

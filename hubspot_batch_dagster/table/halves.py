@@ -12,7 +12,8 @@ _DIGITS = range(1, 6)  # five tell any two halves apart
 
 
 def shortest_half(value: float) -> float:
-    """The float with the fewest digits that reads back as the same half: 0.1, where the half itself is 0.0999755859375.
+    """Return the float with the fewest digits that reads back as the same half: 0.1, where the half itself is
+    0.0999755859375.
 
     A whole number stays as it is.
     """
@@ -26,6 +27,6 @@ def shortest_half(value: float) -> float:
 
 
 def widened(array: Array) -> Array:
-    """A column of halves as floats of 64 bits."""
+    """Return a column of halves as floats of 64 bits."""
     halves = [None if each is None else shortest_half(float(each)) for each in cells(array)]
     return pa.array(halves, pa.float64())

@@ -27,7 +27,9 @@ _SHORT_ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("
 
 
 def escaped(text: Array) -> Array:
-    """The inside of JSON strings: quotes, backslashes and control characters escaped, all else as it is."""
+    """Return the inside of JSON strings: quotes, backslashes and control characters escaped, all else as it
+    is.
+    """
     among = octets(text)
     if _has_rare_controls(among):
         return _escaped_by_value(text)

@@ -25,7 +25,7 @@ pc = cast("_Kernels", pyarrow.compute)
 
 
 def cells(array: Array) -> list[Any]:
-    """The values as Python objects."""
+    """Return the values as Python objects."""
     return array.to_pylist()
 
 
@@ -37,7 +37,7 @@ def by_value(array: Array, read: Callable[[str], str | None]) -> Array:
 
 
 def ends(array: Array) -> tuple[Any, Any]:
-    """The smallest and the largest value; None, None where all are null."""
+    """Return the smallest and the largest value; None, None where all are null."""
     found = pyarrow.compute.min_max(array)
     return found["min"].as_py(), found["max"].as_py()
 
@@ -60,7 +60,7 @@ def floor_divided(array: Array, by: int) -> Array:
 
 
 def octets(text: Array) -> Array:
-    """The bytes of all values of a text column in a row: what holds for each of them is seen at once.
+    """Return the bytes of all values of a text column in a row: what holds for each of them is seen at once.
 
     Bytes of nulls may be among them, so this shows that something is nowhere, never that it is somewhere.
     """
@@ -98,7 +98,7 @@ def _is_printable_ascii(text: Array) -> bool:
 
 
 def counted(first: int, rows: int) -> Array:
-    """The numbers `first`, `first + 1`, ..., one for each row."""
+    """Return the numbers `first`, `first + 1`, ..., one for each row."""
     return pc.add(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), rows)), first - 1)
 
 
@@ -118,7 +118,7 @@ def emptied(mask: Array, array: Array) -> Array:
 
 
 def nowhere_null(mask: Array) -> Array:
-    """A boolean column with false for null."""
+    """Return a boolean column with false for null."""
     return pc.fill_null(mask, False) if mask.null_count else mask
 
 

@@ -25,7 +25,10 @@ from hubspot_batch_dagster.table.messages import shown
 from hubspot_batch_dagster.table.mixed import is_mixed, joined_parts, parts_of
 from hubspot_batch_dagster.table.text import Text, by_type, exact_below, text_of, unsupported, without
 
-_INSTANT = r"^\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]00:?00)?| \d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]00:?00))$"
+_INSTANT = (
+    r"^\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]00:?00)?|"
+    r" \d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]00:?00))$"
+)
 """A point in time in UTC as ISO 8601 and Python write it."""
 
 _RECORD_ID = "^[0-9]{1,20}$"
@@ -41,8 +44,9 @@ def key_text(array: Array, *, fold: bool) -> Text:
     """One key column as canonical text: the same value gives the same text whatever type carried it.
 
     The integer 7, the float 7.0 and the decimal 7.00 are one key; so are timestamps of any unit, to the
-    nanosecond, a UTC timestamp and its ISO text, a date and its midnight, a UUID and its text. Text is never read as a
-    number: '007', '7.0' and '7' are three keys. Empty keys and floats that are not whole are problems.
+    nanosecond, a UTC timestamp and its ISO text, a date and its midnight, a UUID and its text. Text is never
+    read as a number: '007', '7.0' and '7' are three keys. Empty keys and floats that are not whole are
+    problems.
     """
     text = _canonical(array, spelt=not fold)  # an email is no point in time
     values = folded_email(text.values) if fold else text.values
@@ -73,7 +77,8 @@ def _canonical(array: Array, *, spelt: bool = True) -> Text:
 
 
 def one_spelling(text: Array) -> Array:
-    """Points in time, in UTC, in one of their ISO spellings; midnight as the date alone. Other texts stay as they are.
+    """Points in time, in UTC, in one of their ISO spellings; midnight as the date alone. Other texts stay as
+    they are.
 
     A point in time without a zone counts as UTC, as a timestamp without one does.
     """
@@ -118,7 +123,8 @@ def _exact_timestamps(array: Array) -> Text:
 
 
 def key_values(array: Array, kind: pa.DataType, text: Text) -> tuple[Array, list[Problem]]:
-    """A key column as the type of the first rows' keys; null and a problem where it would be another key.
+    """Return a key column as the type of the first rows' keys; null and a problem where it would be another
+    key.
 
     Args:
         array: The column.
@@ -163,7 +169,7 @@ def _cast_or_null(cell: Array, kind: pa.DataType) -> Array:
 
 
 def joined_keys(parts: list[Array]) -> Array:
-    """The key of a row: the text itself, or a JSON array of the texts of several columns."""
+    """Return the key of a row: the text itself, or a JSON array of the texts of several columns."""
     if len(parts) == 1:
         return parts[0]
     inside = pc.binary_join_element_wise(*(escaped(part) for part in parts), '","')

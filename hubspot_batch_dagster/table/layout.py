@@ -14,7 +14,7 @@ class OwnerLookUp(Protocol):
     """Finds owners."""
 
     def id_of(self, email: str) -> str | None:
-        """The id of the owner with an email address."""
+        """Return the id of the owner with an email address."""
 
     def complaint(self, email: str) -> str:
         """Why there is none."""
@@ -26,7 +26,8 @@ class Definition:
 
     Attributes:
         name: The internal name.
-        type: HubSpot's type: `string`, `number`, `date`, `datetime`, `bool`, `enumeration`, ... A type not known here is sent as text.
+        type: HubSpot's type: `string`, `number`, `date`, `datetime`, `bool`, `enumeration`, ... A type not
+            known here is sent as text.
         field_type: HubSpot's form field; `checkbox` means that several options may be chosen.
         options: Internal value to label. Empty: the portal does not list them, so any value goes.
         read_only: HubSpot refuses writes; a column for it is refused by `bind`.
@@ -59,7 +60,8 @@ class Field:
         definition: The portal's definition, if known: it decides how values are written and checked.
             Without it the column's Arrow type decides.
         rule: How its cells are read, and what becomes of those that cannot be sent.
-        whole_key: The property gets the text of the whole row key; ``column`` is the first of the key columns.
+        whole_key: The property gets the text of the whole row key; ``column`` is the first of the key
+            columns.
     """
 
     property: str
@@ -137,7 +139,7 @@ class Layout:
         )
 
     def id_column(self) -> str | None:
-        """The column whose values HubSpot finds records by, for `id_property`."""
+        """Return the column whose values HubSpot finds records by, for `id_property`."""
         if self.id_property is None:
             return None
         own = [each.column for each in self.fields if each.property == self.id_property]

@@ -18,7 +18,8 @@ _UNITS = {"s": "s", "ms": "ms", "us": "µs", "ns": "ns"}
 
 
 def shown(values: Array, at: int) -> str:
-    """The value at a position: text in quotes, all else with the word for its type, as a sentence begins.
+    """Return the value at a position: text in quotes, all else with the word for its type, as a sentence
+    begins.
 
     Cut to 40 characters: a message is not a copy of the data.
     """
@@ -33,12 +34,12 @@ def quoted(text: str) -> str:
 
 
 def cut(text: str) -> str:
-    """The first 40 characters."""
+    """Return the first 40 characters."""
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def type_words(kind: pa.DataType) -> str:
-    """What a value of an Arrow type is called in a message."""
+    """Return what a value of an Arrow type is called in a message."""
     types = pa.types
     if types.is_list(kind) and types.is_nested(kind.value_type):
         return "a list of lists or structs"
@@ -61,7 +62,7 @@ def type_words(kind: pa.DataType) -> str:
 
 
 def written(values: Array, at: int) -> str:
-    """The value at a position as its user would write it."""
+    """Return the value at a position as its user would write it."""
     cell: Any = values[at]
     if isinstance(cell, pa.UnionScalar):
         cell = cell.value

@@ -69,14 +69,14 @@ def is_unreadable(kind: pa.DataType) -> bool:
 
 
 def unreadable(faults: Sequence[Fault | None], of: str = "") -> Array:
-    """A column of cells that cannot be read; None is an empty cell."""
+    """Return a column of cells that cannot be read; None is an empty cell."""
     rows = [None if each is None else {"code": each.code.name, "says": each.says} for each in faults]
     stored = pa.array(rows, _STORED)
     return cast("Array", pa.ExtensionArray.from_storage(Unreadable(of), stored))
 
 
 def problems_of(array: Array) -> list[Problem]:
-    """What an unreadable column says of itself."""
+    """Return what an unreadable column says of itself."""
     storage = cast("pa.ExtensionArray[Any]", array).storage
     found: dict[str, dict[int, str]] = {}
     for at, cell in enumerate(cells(storage)):
@@ -91,7 +91,9 @@ def problems_of(array: Array) -> list[Problem]:
 
 
 def mixed(parts: Iterable[Part], rows: int) -> Array:
-    """A column of several parts, which together hold each place once; a single part stays of its type."""
+    """Return a column of several parts, which together hold each place once; a single part stays of its
+    type.
+    """
     every = [part for part in parts if len(part.cells)]
     if len(every) == 1:
         return every[0].cells.take(pc.sort_indices(every[0].places))
@@ -110,7 +112,7 @@ def mixed(parts: Iterable[Part], rows: int) -> Array:
 
 
 def parts_of(array: Array) -> list[Part]:
-    """The cells of a union column by their type."""
+    """Return the cells of a union column by their type."""
     union, found = cast("Any", array), []
     codes, kind = union.type_codes, union.type
     dense = kind.mode == "dense"
@@ -138,7 +140,7 @@ def set_apart(array: Array, faults: dict[int, Fault]) -> Array:
 
 
 def joined_parts(parts: Sequence[Part], values: Sequence[Array], kind: pa.DataType) -> Array:
-    """The values made of each part, back in the order of the column."""
+    """Return the values made of each part, back in the order of the column."""
     if not parts:
         return pa.array([], kind)
     order = pc.sort_indices(pa.concat_arrays([part.places for part in parts]))
@@ -146,7 +148,7 @@ def joined_parts(parts: Sequence[Part], values: Sequence[Array], kind: pa.DataTy
 
 
 def problems_of_parts(parts: Sequence[Part], found: Sequence[list[Problem]], rows: int) -> list[Problem]:
-    """The problems of each part as problems of the column."""
+    """Return the problems of each part as problems of the column."""
     return [
         _moved(each, cells(part.places), rows)
         for part, problems in zip(parts, found, strict=True)

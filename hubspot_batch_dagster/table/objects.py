@@ -1,8 +1,8 @@
 """Python objects as an Arrow column, each cell with the type that it came with.
 
-Arrow finds one type for a whole column and makes the cells fit it, with losses: true becomes 1.0 among floats,
-a datetime among dates loses its time, a half float among integers its fraction. So it is asked only where all
-cells are of one kind.
+Arrow finds one type for a whole column and makes the cells fit it, with losses: true becomes 1.0 among
+floats, a datetime among dates loses its time, a half float among integers its fraction. So it is asked only
+where all cells are of one kind.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _Cell = tuple[str, Any]
 
 
 def column_of(values: Sequence[object]) -> Array:
-    """The values as an Arrow column: of one type where all are of one kind, mixed where they are not.
+    """Return the values as an Arrow column: of one type where all are of one kind, mixed where they are not.
 
     None, NaN, NaT and pandas' NA are empty cells. What Arrow has no type for is unreadable, cell by cell.
     """
@@ -62,7 +62,7 @@ def column_of(values: Sequence[object]) -> Array:
 
 
 def _nanoseconds(moment: dt.datetime) -> int:
-    """What a pandas Timestamp has beyond the microsecond."""
+    """Return what a pandas Timestamp has beyond the microsecond."""
     return getattr(moment, "nanosecond", 0)
 
 
@@ -151,7 +151,7 @@ def _build(kind: str, values: list[Any]) -> Array:
 
 
 def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
-    """Lists by the type of their elements; a list of several types is unreadable."""
+    """Return lists by the type of their elements; a list of several types is unreadable."""
     try:
         elements = column_of([each for one in lists for each in one or ()])
     except RecursionError:
@@ -172,7 +172,9 @@ def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
 
 
 def _numerals(one: list[Any] | None) -> list[str | None] | None:
-    """Numbers of one type that Arrow has several for, as texts: decimals by their places, integers by their size."""
+    """Numbers of one type that Arrow has several for, as texts: decimals by their places, integers by their
+    size.
+    """
     kinds = {type(each) for each in one or () if each is not None}
     if one is None or kinds not in ({int}, {Decimal}):
         return None
@@ -348,7 +350,9 @@ def _numpy_moment(value: Any) -> _Cell:
 
 
 def _arrow(value: Any) -> _Cell:
-    """Arrow's scalars; their own `as_py` gives the storage of extensions, and longer floats for short ones."""
+    """Arrow's scalars; their own `as_py` gives the storage of extensions, and longer floats for short
+    ones.
+    """
     kind, types = value.type, pa.types
     if not value.is_valid:
         return "empty", None
@@ -366,7 +370,7 @@ def _arrow(value: Any) -> _Cell:
 
 
 def _sequence(value: Any) -> _Cell:
-    """A series or an array as a cell."""
+    """Return a series or an array as a cell."""
     if isinstance(value, pa.Array | pa.ChunkedArray):
         return "list", list(value)
     if not hasattr(value, "to_list"):

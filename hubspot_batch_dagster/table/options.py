@@ -36,7 +36,9 @@ class Options:
         self._named = {**{label: value for value, label in options.items()}, **{v: v for v in options}}
 
     def internal(self, cell: str) -> str | None:
-        """The text to send for a cell, or None if it is no option. `""` stays: it clears the property."""
+        """Return the text to send for a cell, or None if it is no option. `""` stays: it clears the
+        property.
+        """
         if cell == "" or not self._several:
             return self._one(cell)
         parts = [self._one(part) for part in cell.split(";") if part.strip()]
@@ -46,7 +48,9 @@ class Options:
         return append + ";".join(part for part in parts if part is not None)
 
     def complaint(self, cell: str) -> str:
-        """What is wrong with a cell that is no option, with up to five options that it may have meant."""
+        """Return what is wrong with a cell that is no option, with up to five options that it may have
+        meant.
+        """
         wrong = cell
         if self._several:
             wrong = next((part for part in cell.split(";") if self._one(part) is None), cell)
@@ -76,7 +80,7 @@ class Options:
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The names that mean one value only."""
+    """Return the names that mean one value only."""
     meanings: dict[str, set[str]] = {}
     for name, value in pairs:
         meanings.setdefault(name, set()).add(value)

@@ -36,12 +36,15 @@ def check_order(name: str, kind: pa.DataType, what: str = "as_of column") -> Non
         raise TableError(
             f"The {what} '{name}' is of type {one}, which does not say what is newer.",
             column=name,
-            remedy="Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as these do.",
+            remedy=(
+                "Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as"
+                " these do."
+            ),
         )
 
 
 def readable(values: Array) -> tuple[Array, list[Problem]]:
-    """A column as the one type that its cells have; null and a problem where a cell cannot be read."""
+    """Return a column as the one type that its cells have; null and a problem where a cell cannot be read."""
     if not is_mixed(values.type):
         return values, []
     kind, parts = single_type(values.type), parts_of(values)
@@ -54,7 +57,8 @@ def readable(values: Array) -> tuple[Array, list[Problem]]:
 
 
 def order_text(name: str, values: Array) -> Text:
-    """The values as texts that sort as they do; nulls stay, and a cell that cannot be read is a problem.
+    """Return the values as texts that sort as they do; nulls stay, and a cell that cannot be read is a
+    problem.
 
     Raises:
         TableError: As for :func:`check_order`; a number is below zero, or a year is not 1 to 9999.
@@ -76,12 +80,15 @@ def order_text(name: str, values: Array) -> Text:
 
 
 def _moments(name: str, values: Array) -> Array:
-    """ISO 8601 to the microsecond, and three digits more where there are nanoseconds: such texts sort among the others."""
+    """ISO 8601 to the microsecond, and three digits more where there are nanoseconds: such texts sort among
+    the others.
+    """
     if pa.types.is_date(values.type):
         values = values.cast(pa.timestamp("s"))
     for each in instants_of(values)[1]:
         raise TableError(
-            f"The as_of column '{name}' has {written(values, each.positions()[0])}, and its texts sort in the years 1 to 9999.",
+            f"The as_of column '{name}' has {written(values, each.positions()[0])}, and its texts sort in the"
+            " years 1 to 9999.",
             column=name,
             remedy="Correct it, or leave it empty.",
         )

@@ -19,13 +19,14 @@ from hubspot_batch_dagster.table.values import encoder_for
 
 
 def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The rows of anything that a sync takes, for a Parquet file: all batches have the types of the first.
+    """Return the rows of anything that a sync takes, for a Parquet file: all batches have the types of the
+    first.
 
     A column of several types becomes text, the text that a sync would send.
 
     Raises:
-        TableError: A cell cannot be read, a type cannot be stored, or a later batch has values that the types of
-            the first cannot hold. Reading the batches raises it too.
+        TableError: A cell cannot be read, a type cannot be stored, or a later batch has values that the types
+            of the first cannot hold. Reading the batches raises it too.
     """
     schema, batches = open_rows(rows)
     fields = [field.with_type(_storable_type(field)) for field in schema]
@@ -34,7 +35,8 @@ def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
 
 def read_parquet(source: str | Path | BinaryIO, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet file whole. ``pq.read_table`` leaves closing it to a thread, which may come after the end of a step.
+    """Read a Parquet file whole. ``pq.read_table`` leaves closing it to a thread, which may come after the
+    end of a step.
 
     Raises:
         KeyError: A column is not there.
@@ -49,7 +51,9 @@ def read_parquet(source: str | Path | BinaryIO, columns: Sequence[str] | None = 
 
 
 def stored_batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """The batches of a Parquet file, which is closed after the last. pyarrow 19 fails where there is nothing to read."""
+    """Yield the batches of a Parquet file, which is closed after the last. pyarrow 19 fails where there is
+    nothing to read.
+    """
     try:
         if file.metadata.num_rows:
             yield from file.iter_batches()
@@ -95,7 +99,9 @@ def _has_interval(kind: pa.DataType) -> bool:
 
 
 def _is_dictionary_of_parquet(kind: pa.DictionaryType[Any, Any, Any]) -> bool:
-    """Whether a dictionary comes back as it was: of durations the numbers alone would, and of extensions nothing."""
+    """Whether a dictionary comes back as it was: of durations the numbers alone would, and of extensions
+    nothing.
+    """
     types, of = pa.types, kind.value_type
     known = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
     return any(is_known(of) for is_known in (*known, types.is_date32, types.is_timestamp)) or (
@@ -178,7 +184,7 @@ def _as_text(array: Array, name: str, row: int) -> Array:
 
 
 def _of_the_first_type(array: Array, field: pa.Field[Any], row: int) -> Array:
-    """A later batch's column as the type of the first, if that loses nothing."""
+    """Return a later batch's column as the type of the first, if that loses nothing."""
     try:
         found = array.cast(field.type)
         if found.cast(array.type).equals(array):

@@ -31,7 +31,9 @@ _DUCKDB_INTEGERS = {"hugeint": True, "uhugeint": False}
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The plain type that columns of `kind` become: `string` for any text, `list` for any list, and so on."""
+    """Return the plain type that columns of `kind` become: `string` for any text, `list` for any list, and so
+    on.
+    """
     types = pa.types
     if isinstance(kind, pa.BaseExtensionType):
         return _plain_extension(kind)
@@ -53,12 +55,14 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """`schema` with plain types and without metadata or promises about nulls."""
+    """Return `schema` with plain types and without metadata or promises about nulls."""
     return pa.schema([(field.name, _plain_field(field)) for field in schema])
 
 
 def plain_batch(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    """Some columns of `batch` as plain types. Cells that break the promise of their type are unreadable."""
+    """Return some columns of `batch` as plain types. Cells that break the promise of their type are
+    unreadable.
+    """
     columns = []
     for name in names:
         index = batch.schema.get_field_index(name)
@@ -69,7 +73,7 @@ def plain_batch(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
 
 
 def _plain_field(field: pa.Field[Any]) -> pa.DataType:
-    """An extension that is not registered looks like its storage type, with a name beside it."""
+    """Return the type of a field, and a name beside it for an extension that is not registered."""
     name = (field.metadata or {}).get(_EXTENSION_NAME)
     if name is not None and not isinstance(field.type, pa.BaseExtensionType):
         return Unreadable(name.decode())
@@ -116,7 +120,9 @@ def _plain_dates(array: Array) -> Array:
 
 
 def _decoded(array: pa.RunEndEncodedArray[Any, Any], kind: pa.DataType) -> Array:
-    """The value of each run as often as it stands there; the kernel itself knows few types of values."""
+    """Return the value of each run as often as it stands there; the kernel itself knows few types of
+    values.
+    """
     runs = pa.array(range(len(array.values)), pa.int64())
     numbers = (
         cast("Any", pa.RunEndEncodedArray).from_arrays(array.run_ends, runs).slice(array.offset, len(array))
@@ -133,7 +139,9 @@ def _looked_up(array: pa.DictionaryArray[Any, Any], kind: pa.DataType) -> Array:
 
 
 def _plain_lists(array: Array, kind: pa.DataType) -> Array:
-    """Lists put together anew from plain elements: the casts between kinds of lists refuse some of them."""
+    """Return lists put together anew from plain elements: the casts between kinds of lists refuse some of
+    them.
+    """
     lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int32())
     ends = pc.cumulative_sum_checked(lengths)  # beyond 2 ** 31 elements it raises, and the batch is halved
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
@@ -201,7 +209,7 @@ def _told(array: Array, at: int, kind: Unreadable) -> str:
 
 
 def single_type(kind: pa.DataType) -> pa.DataType:
-    """The one type that a mixed column's readable cells have, or text where they have several."""
+    """Return the one type that a mixed column's readable cells have, or text where they have several."""
     if not is_mixed(kind):
         return kind
     found: dict[str, pa.DataType] = {}

@@ -40,22 +40,24 @@ class Rejections:
         return at in self._reasons
 
     def add(self, column: str | None, name: str | None, problems: Iterable[Problem]) -> None:
-        """Records the problems of a column that goes to the property `name` (None: to no property)."""
+        """Record the problems of a column that goes to the property `name` (None: to no property)."""
         for each in problems:
             reason = Reason(column, name, each)
             for at in each.positions():
                 self._reasons.setdefault(at, []).append(reason)
 
     def positions(self) -> list[int]:
-        """The rejected positions, ascending."""
+        """Return the rejected positions, ascending."""
         return sorted(self._reasons)
 
     def good(self) -> list[int]:
-        """The positions that are not rejected, ascending."""
+        """Return the positions that are not rejected, ascending."""
         return [at for at in range(self._rows) if at not in self._reasons]
 
     def faulty(self) -> Array:
-        """The columns that something is wrong with, in each rejected row, in the order of `positions`."""
+        """Return the columns that something is wrong with, in each rejected row, in the order of
+        `positions`.
+        """
         return pa.array(
             [
                 list(dict.fromkeys(each.column for each in self._reasons[at] if each.column is not None))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_with_model(model: type[BaseModel], batch: pa.RecordBatch) -> list[tuple[str | None, Problem]]:
-    """Validates each row, as a dict of the table's own columns, with a pydantic model.
+    """Validate each row, as a dict of the table's own columns, with a pydantic model.
 
     The model only checks: what it would convert or fill in is not sent. NaN is None, as everywhere.
 
@@ -56,7 +56,9 @@ def _python_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def _python_values(column: Array) -> list[Any]:
-    """The values of a column; text instead of those that Python has no value for, such as the year 10000."""
+    """Return the values of a column; text instead of those that Python has no value for, such as the year
+    10000.
+    """
     if pa.types.is_floating(column.type):
         column = nan_to_null(column)
     try:

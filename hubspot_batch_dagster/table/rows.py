@@ -38,12 +38,12 @@ class RowStream:
 
 
 def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> RowStream:
-    """Opens `rows` as a stream of record batches with plain Arrow types.
+    """Open `rows` as a stream of record batches with plain Arrow types.
 
     Nothing is read before it is asked for, and no more than one chunk of the source is held.
     Text, lists and dictionaries of every layout become `string`, `list` and their values; of extension types
-    those that are known (uuid, bool8, json, opaque numbers). pandas' unnamed index is left out; a named one is
-    a column. A cell that cannot be read costs its row and no other: the encoder rejects it.
+    those that are known (uuid, bool8, json, opaque numbers). pandas' unnamed index is left out; a named one
+    is a column. A cell that cannot be read costs its row and no other: the encoder rejects it.
 
     Args:
         rows: Anything with `__arrow_c_stream__` (pandas, polars, pyarrow, a DuckDB relation), one record
@@ -56,8 +56,8 @@ def record_batches(rows: object, *, max_rows: int = MAX_ROWS) -> RowStream:
         The stream. An empty list, or a generator that yields nothing, gives no batches and no columns.
 
     Raises:
-        TableError: The object is none of these, has no columns or two of one name, or was read before; of other
-            iterators that give nothing nobody can tell.
+        TableError: The object is none of these, has no columns or two of one name, or was read before; of
+            other iterators that give nothing nobody can tell.
             Reading the stream raises it too, for what shows only later.
     """
     schema, batches = open_rows(rows, max_rows)
@@ -103,7 +103,7 @@ def _halves(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
 
 
 def open_rows(rows: Any, max_rows: int = MAX_ROWS) -> Stream:
-    """The columns and batches of anything that is accepted, with the types that they came with."""
+    """Return the columns and batches of anything that is accepted, with the types that they came with."""
     if is_frame(rows):
         return open_frame(rows)
     if hasattr(rows, "__arrow_c_array__"):

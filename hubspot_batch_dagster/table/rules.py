@@ -1,4 +1,6 @@
-"""Rules for one column: how its cells are read, and what becomes of those that cannot be sent. Nothing here needs Arrow."""
+"""Rules for one column: how its cells are read, and what becomes of those that cannot be sent. Nothing here
+needs Arrow.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,17 @@ class Cast:
     """How text becomes a value. What is not named here is read as everywhere.
 
     Args:
-        null_values: Texts that are empty cells, such as ``("N/A", "-")``; compared without surrounding blanks.
+        null_values: Texts that are empty cells, such as ``("N/A", "-")``; compared without surrounding
+            blanks.
         true_values: Texts that are true in a bool property, in any case.
         false_values: Texts that are false in a bool property, in any case.
         decimal: The decimal mark of numbers.
         thousands: The mark between groups of three digits; empty for none.
-        date_formats: How dates and times are written, such as ``("%d.%m.%Y", "%d.%m.%Y %H:%M")``, as Python's ``strptime``
-            has it. The first that fits counts. ISO 8601 is read besides.
-        time_zone: The zone of times that name none, such as ``"Europe/Berlin"``; by default UTC. Of a time that the
-            clocks show twice it is the earlier one; one that they skip is the moment at which they do.
+        date_formats: How dates and times are written, such as ``("%d.%m.%Y", "%d.%m.%Y %H:%M")``, as Python's
+            ``strptime`` has it. The first that fits counts. ISO 8601 is read besides.
+        time_zone: The zone of times that name none, such as ``"Europe/Berlin"``; by default UTC. Of a time
+            that the clocks show twice it is the earlier one; one that they skip is the moment at which they
+            do.
 
     Examples:
         >>> from hubspot_batch_dagster import Cast
@@ -45,7 +49,7 @@ class Cast:
                 object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
 
     def over(self, default: Cast | None) -> Cast:
-        """These options, and those of ``default`` where this has none."""
+        """Return these options, and those of ``default`` where this has none."""
         if default is None:
             return self
         plain = Cast()
@@ -60,7 +64,8 @@ class Rule:
     Attributes:
         on_invalid: A cell that cannot be sent rejects its row, is left out, or clears the property.
         cast: How text becomes a value.
-        write: Whether it is written to every record; what is written only to new ones does not make a row a changed one.
+        write: Whether it is written to every record; what is written only to new ones does not make a row a
+            changed one.
         given: Whether the user wrote the cast for this column, and not as the default of all.
     """
 

@@ -37,7 +37,7 @@ LookUps = Mapping[tuple[str, str], LookedUp]
 
 
 def looked_up(found: LookUps | None, column: str, through: str) -> LookedUp:
-    """The record ids of a column of keys.
+    """Return the record ids of a column of keys.
 
     Raises:
         TableError: The caller has not looked them up.
@@ -52,7 +52,7 @@ def looked_up(found: LookUps | None, column: str, through: str) -> LookedUp:
 
 
 def record_ids_of(array: Array, code: Code, through: LookedUp | None) -> Text:
-    """A column of record ids as text, or what was looked up for it."""
+    """Return a column of record ids as text, or what was looked up for it."""
     if through is None:
         return record_ids(array, code)
     ids = through.ids

@@ -101,7 +101,7 @@ def unsupported(array: Array) -> Text:
 
 
 def by_type(array: Array, encode: Callable[[Array], Text]) -> Text:
-    """A mixed column: the cells of each type encoded by themselves."""
+    """Return a mixed column: the cells of each type encoded by themselves."""
     parts = parts_of(array)
     texts = [encode(part.cells) for part in parts]
     values = joined_parts(parts, [text.values for text in texts], pa.string())
@@ -133,7 +133,7 @@ def _float_text(array: Array) -> Text:
 
 
 def _small_whole(array: Array) -> Array | None:
-    """The column as integers where every float is one whose digits are all significant."""
+    """Return the column as integers where every float is one whose digits are all significant."""
     exact = exact_below(array.type)
     smallest, largest = ends(array)
     if smallest is not None and not -exact < smallest <= largest < exact:
@@ -158,7 +158,7 @@ def _without_exponent(text: Array, mark: str) -> Array:
 
 
 def date_text(array: Array) -> Text:
-    """A date32 column as YYYY-MM-DD; years outside 1 to 9999 are a problem."""
+    """Format a date32 column as YYYY-MM-DD; years outside 1 to 9999 are a problem."""
     days = array.view(pa.int32())
     outside = pc.or_(pc.less(days, _FIRST_DAY), pc.greater(days, _LAST_DAY))
     found = _outside_the_calendar(outside, INVALID_DATE, array)
@@ -173,7 +173,7 @@ def _outside_the_calendar(mask: Array, code: Code, array: Array) -> list[Problem
 
 
 def timestamp_text(array: Array) -> Text:
-    """A timestamp column as `2024-01-31T12:00:00.000Z`; years outside 1 to 9999 are a problem."""
+    """Format a timestamp column as `2024-01-31T12:00:00.000Z`; years outside 1 to 9999 are a problem."""
     instants, found = instants_of(array)
     millis = _millis(instants, PER_SECOND[array.type.unit])
     text = millis.view(pa.timestamp("ms")).cast(pa.string())
@@ -181,7 +181,7 @@ def timestamp_text(array: Array) -> Text:
 
 
 def instants_of(array: Array) -> tuple[Array, list[Problem]]:
-    """The int64 counts since 1970 UTC of a timestamp column, null where the year is not 1 to 9999."""
+    """Return the int64 counts since 1970 UTC of a timestamp column, null where the year is not 1 to 9999."""
     instants = array.view(pa.int64())
     per_day = PER_SECOND[array.type.unit] * _SECONDS_PER_DAY
     first, last = _FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day
@@ -201,7 +201,7 @@ def _millis(instants: Array, per_second: int) -> Array:
 
 
 def list_text(array: Array, encode: Callable[[Array], Text]) -> Text:
-    """A list column as `a;b`, its elements encoded by `encode`.
+    """Return a list column as `a;b`, its elements encoded by `encode`.
 
     Null and empty elements are left out; a list with nothing left is null. Lists of lists are unsupported.
     """
@@ -220,7 +220,7 @@ def list_text(array: Array, encode: Callable[[Array], Text]) -> Text:
 
 
 def _joined(array: Array, elements: Array) -> Array:
-    """The elements of each list of `array`, without those that are null or empty, joined by `;`."""
+    """Return the elements of each list of `array`, without those that are null or empty, joined by `;`."""
     gaps = pc.fill_null(pc.equal(elements, ""), True)
     if not anywhere(gaps):
         return pc.binary_join(_regrouped(array, elements), ";")
@@ -238,7 +238,7 @@ def _regrouped(array: Array, elements: Array) -> Array:
 
 
 def of_rows(found: Problem, parents: Array, rows: int) -> Problem:
-    """A problem of list elements as one of the rows that hold them; each tells of up to five."""
+    """Return a problem of list elements as one of the rows that hold them; each tells of up to five."""
     inside: dict[int, list[int]] = {}
     for element in found.positions():
         inside.setdefault(parents[element].as_py(), []).append(element)

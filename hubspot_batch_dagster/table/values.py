@@ -53,7 +53,7 @@ Encode = Callable[[Array], Text]
 def encoder_for(
     definition: Definition | None, *, first: Callable[[Encode], Encode] = lambda encode: encode
 ) -> Encode:
-    """The function that turns a column into text for a property, and finds what HubSpot would refuse.
+    """Return the function that turns a column into text for a property, and finds what HubSpot would refuse.
 
     Empty text is let through for every type: it clears the property. Surrounding spaces are dropped except
     in text properties. A list column is encoded element by element.
@@ -141,7 +141,9 @@ def _owner(array: Array, *, pattern: str, owners: OwnerLookUp | None) -> Text:
 
 
 def _owner_ids(cell: str, owners: OwnerLookUp) -> str | None:
-    """The ids for a cell of ids or emails, separated by `;`; None if one of them is no owner's address."""
+    """Return the ids for a cell of ids or emails, separated by `;`; None if one of them is no owner's
+    address.
+    """
     parts = [owners.id_of(part) if "@" in part else part.strip() for part in cell.split(";")]
     return None if None in parts else ";".join(part or "" for part in parts)
 

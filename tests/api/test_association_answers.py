@@ -1,4 +1,6 @@
-"""Answers to unlabelled associations: the short way of reading them says what the whole model says, or nothing."""
+"""Answers to unlabelled associations: the short way of reading them says what the whole model says, or
+nothing.
+"""
 
 from __future__ import annotations
 

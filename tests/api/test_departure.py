@@ -48,7 +48,9 @@ class Trace(Unlimited):
 
 @pytest.mark.parametrize("late", [0, 1, 4])
 def test_a_request_that_is_late_is_allowed_anew_and_sent_once(late: int) -> None:
-    """Each late try asks the budget to renew the same grant and the caller for a new time; the server sees one request."""
+    """Each late try asks the budget to renew the same grant and the caller for a new time; the server sees
+    one request.
+    """
     budget = Trace()
     times = iter([LeaveBy.within(-1)] * late + [LeaveBy.within(60)])
     with WireServer() as server, HubSpotClient("t", base_url=server.url, budget=budget) as hubspot:
@@ -101,7 +103,9 @@ def test_a_request_that_is_late_again_and_again_ends_and_certainly_wrote_nothing
 
 
 def test_the_time_of_a_suspended_host_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The monotonic clock stands still while a host sleeps; the wall clock shows it, and setting it back hides nothing."""
+    """The monotonic clock stands still while a host sleeps; the wall clock shows it, and setting it back
+    hides nothing.
+    """
     since, real = Moment.now(), time.time
     monkeypatch.setattr(time, "time", lambda: real() + 3600)
     assert since.age() >= 3600
@@ -132,7 +136,9 @@ def slow_reader(pause: float) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def test_a_body_that_is_late_half_way_does_not_leave_whole() -> None:
-    """Without its last piece HubSpot cannot act, so a body that got stuck past its time is given up as not sent."""
+    """Without its last piece HubSpot cannot act, so a body that got stuck past its time is given up as not
+    sent.
+    """
     body = b"x" * (30 << 20)
     with slow_reader(0.5) as (url, got):
         transport = Transport(url)

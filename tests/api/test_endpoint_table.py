@@ -24,8 +24,8 @@ from hubspot_batch_dagster.api.endpoints import (
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.object_types import BUILT_IN
 
-# The published contract, written down apart from the code: plural, singular, id, spelling in paths, and the batch
-# operations in v3 / 2025-09 / 2026-03 / 2026-09 (C create, R read, U update, P upsert, A archive).
+# The published contract, written down apart from the code: plural, singular, id, spelling in paths, and the
+# batch operations in v3 / 2025-09 / 2026-03 / 2026-09 (C create, R read, U update, P upsert, A archive).
 CONTRACT = """
 appointments          appointment          0-421  appointments          CRUPA CRUPA CRUPA CRUPA
 calls                 call                 0-48   calls                 CRUPA CRUPA CRUPA CRUPA

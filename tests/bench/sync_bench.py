@@ -1,4 +1,6 @@
-"""What the tests of a sync share: a bench with a portal, a store and a quick retry policy, and questions about the result."""
+"""What the tests of a sync share: a bench with a portal, a store and a quick retry policy, and questions
+about the result.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ class Bench:
         )
 
     def reopen(self, *, version: str = "2026-03", **portal: Any) -> None:
-        """Open the connection anew, so that nothing is cached; from now on rows are checked against the portal."""
+        """Open the connection anew, so that nothing is cached; from now on rows are checked against the
+        portal.
+        """
         self.client = self.new_client(version=version)
         self.portal = Portal(self.client, **portal)
 

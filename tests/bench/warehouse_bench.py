@@ -34,7 +34,8 @@ def lines_to_merge(engine: Engine, sync: str, lines: int, at: str) -> tuple[Ware
         engine: A session of a warehouse.
         sync: Whose table.
         lines: How many lines it has, numbered from 0.
-        at: The lines that the run has outcomes of, as SQL: their number ``i``, and their place ``n`` in the run.
+        at: The lines that the run has outcomes of, as SQL: their number ``i``, and their place ``n`` in the
+            run.
 
     Returns:
         The table, the outcomes, and the pairs of keys and numbers.

@@ -1,4 +1,6 @@
-"""The command line answers: what is there, what was rejected, what each run came to, and whether a run would go well."""
+"""The command line answers: what is there, what was rejected, what each run came to, and whether a run would
+go well.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every option and argument of every command is checked when it is given: a wrong one is a sentence that names it."""
+"""Every option and argument of every command is checked when it is given: a wrong one is a sentence that
+names it.
+"""
 
 from __future__ import annotations
 
@@ -194,7 +196,9 @@ def wrong_with(words: list[str], name: str, value: str, *, refused: bool) -> str
 
 
 def test_every_parameter_of_every_command_has_wrong_values_here() -> None:
-    """The walk below leaves no parameter out: each is a flag, or is among those whose wrong values are listed."""
+    """The walk below leaves no parameter out: each is a flag, or is among those whose wrong values are
+    listed.
+    """
     known = {*WRONG, *SECRETS, *TEXTS}
     left = [
         (command, name)

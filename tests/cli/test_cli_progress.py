@@ -1,4 +1,6 @@
-"""A command that takes long shows a bar on a terminal, and plain lines elsewhere; its answer stays alone on standard output."""
+"""A command that takes long shows a bar on a terminal, and plain lines elsewhere; its answer stays alone on
+standard output.
+"""
 
 from __future__ import annotations
 

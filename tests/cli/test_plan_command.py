@@ -47,7 +47,9 @@ def defs():
 
 @pytest.fixture
 def project(tmp_path: Path, hubspot_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project in a folder and a Dagster home of its own, with a HubSpot that knows two of its four people."""
+    """A project in a folder and a Dagster home of its own, with a HubSpot that knows two of its four
+    people.
+    """
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}")
     monkeypatch.chdir(tmp_path)
@@ -65,7 +67,9 @@ def project(tmp_path: Path, hubspot_emulator: Emulator, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def stored(project: Path, hubspot: HubSpotResource) -> Path:
-    """The project after its upstream asset has run; one of its people is known, and another was called Old."""
+    """The project after its upstream asset has run; one of its people is known, and another was called
+    Old.
+    """
     known = pd.DataFrame({"email": ["a@x.example", "b@x.example"], "firstname": ["Ann", "Old"]})
     hubspot.sync(known, Upsert("contacts", id_property="email"), name="contacts")
     defs = load_definitions("planned_project.py")

@@ -1,4 +1,6 @@
-"""Commands about a sync whose ids table is in a warehouse: they are told which one, and then work as for any."""
+"""Commands about a sync whose ids table is in a warehouse: they are told which one, and then work as for
+any.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`make clients`: clients that others wrote work against the emulator, each in an environment of its own in .clients/.
+"""`make clients`: clients that others wrote work against the emulator, each in an environment of its own in
+.clients/.
 
 python tests/clients/run.py                 all of them
 python tests/clients/run.py s6r-hubspot     one of them

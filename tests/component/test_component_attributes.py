@@ -111,7 +111,9 @@ def upstream(defs: dg.Definitions) -> set[str]:
 
 
 def test_the_sync_that_an_association_leads_through_is_upstream() -> None:
-    """As in Python: by its name in through, and of associate in from_through and to_through; its own records are no dependency."""
+    """As in Python: by its name in through, and of associate in from_through and to_through; its own records
+    are no dependency.
+    """
     to_firms = {"to": "companies", "column": "firm", "through": "crm/firms"}
     to_bosses = {"to": "contacts", "column": "boss", "type": 449, "through": "crm/contacts"}
     with loaded(associations=[to_firms, to_bosses]) as (_, defs):

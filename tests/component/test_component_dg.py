@@ -74,7 +74,9 @@ def _finished(process: subprocess.Popen[str]) -> str:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
-    """What `dg` says in a project with one wrong defs.yaml; its commands run side by side, as each takes seconds."""
+    """What `dg` says in a project with one wrong defs.yaml; its commands run side by side, as each takes
+    seconds.
+    """
     pytest.importorskip("dagster_dg_cli")
     project = tmp_path_factory.mktemp("project")
     (project / "pyproject.toml").write_text(

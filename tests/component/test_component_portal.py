@@ -81,8 +81,9 @@ SYNC: dict[str, Any] = {
 
 
 def test_dg_check_defs_finds_a_misspelt_property_while_hubspot_is_away(tmp_path: Path) -> None:
-    """The portal's definitions are read once; the check then names line, asset and the nearest name, and asks nobody.
-    Loaded to run, the same project only warns: the property may be newer than the definitions."""
+    """The portal's definitions are read once; the check then names line, asset and the nearest name, and asks
+    nobody. Loaded to run, the same project only warns: the property may be newer than the definitions.
+    """
     pytest.importorskip("dagster_dg_cli")
     folder = made_project(tmp_path, {"portal/defs.yaml": PORTAL, "contacts/defs.yaml": CONTACTS})
     with Emulator() as hubspot:

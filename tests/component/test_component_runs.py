@@ -145,7 +145,8 @@ def test_a_partition_reads_its_own_rows(
 ) -> None:
     with duckdb.connect(str(tmp_path / "days.duckdb")) as database:
         database.execute(
-            "CREATE TABLE days AS SELECT * FROM (VALUES ('a@x.example', DATE '2026-01-01'), ('b@x.example', DATE '2026-01-02')) v(email, day)"
+            "CREATE TABLE days AS SELECT * FROM (VALUES ('a@x.example', DATE '2026-01-01'), ('b@x.example',"
+            " DATE '2026-01-02')) v(email, day)"
         )
     for sql in (
         "SELECT email FROM days WHERE day = CAST($partition_key AS DATE)",
@@ -231,7 +232,9 @@ def test_a_token_is_read_in_the_run_and_not_at_load(
 
 
 def test_no_secret_of_the_yaml_reaches_the_ui(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the code server tells the UI is its repository snapshot: resources, launchpad defaults, everything."""
+    """What the code server tells the UI is its repository snapshot: resources, launchpad defaults,
+    everything.
+    """
     monkeypatch.setenv("SOME_TOKEN", SECRET)
     monkeypatch.setenv("SOME_URL", "postgresql://me:hunter2@db/j")
     with loaded(

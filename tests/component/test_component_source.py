@@ -1,4 +1,6 @@
-"""Files and queries as a source: patterns, days in every type of column, and mistakes that are told with their place."""
+"""Files and queries as a source: patterns, days in every type of column, and mistakes that are told with
+their place.
+"""
 
 from __future__ import annotations
 

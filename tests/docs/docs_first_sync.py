@@ -28,7 +28,8 @@ def script(folder: Path, *, install: bool) -> str:
 
     Args:
         folder: Where definitions.py is prepared under another name, to be written by the script.
-        install: Make and activate an environment and install into it, as the page says; else the present one is used.
+        install: Make and activate an environment and install into it, as the page says; else the present one
+            is used.
     """
     port = _free_port()
     lines = ["set -e", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"]

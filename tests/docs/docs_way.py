@@ -1,4 +1,6 @@
-"""The way of the page "From an empty folder to every night": what a reader types, and the files that he writes."""
+"""The way of the page "From an empty folder to every night": what a reader types, and the files that he
+writes.
+"""
 
 import re
 from pathlib import Path
@@ -23,7 +25,9 @@ class Step(NamedTuple):
 
 
 def steps() -> list[Step]:
-    """The steps in the order of the page; the file that a block is written to is the last one named before it."""
+    """The steps in the order of the page; the file that a block is written to is the last one named before
+    it.
+    """
     part = re.search(r"<!-- the way begins -->(.*)<!-- the way ends -->", PAGE.read_text(), re.S)
     assert part is not None
     found: list[Step] = []

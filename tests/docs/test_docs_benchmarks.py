@@ -1,4 +1,6 @@
-"""The commands of the page on benchmarks: the cheapest measure is taken, the others are known to the script."""
+"""The commands of the page on benchmarks: the cheapest measure is taken, the others are known to the
+script.
+"""
 
 import re
 import shlex

@@ -48,7 +48,9 @@ RUN_ELSEWHERE = {
     "hubspot-batch-dagster plan definitions.py crm/contacts": (
         "tests/cli/test_plan_command.py::test_a_plan_counts_explains_and_sends_nothing"
     ),
-    "dagster dev -f definitions.py": "tests/docs/test_docs_first_sync.py::test_the_same_definitions_open_in_the_ui",
+    "dagster dev -f definitions.py": (
+        "tests/docs/test_docs_first_sync.py::test_the_same_definitions_open_in_the_ui"
+    ),
 }
 """Command -> the test that runs it."""
 
@@ -67,12 +69,18 @@ IN_SENTENCES = {
     "make torture": _MAKE,
     "make clients": _MAKE,
     "make hosts": _MAKE,
-    "python benchmarks/run.py --quick": f"{_BENCH}::test_a_quick_measure_prints_its_figures_and_writes_nothing",
-    "python benchmarks/warehouse.py --rows 500000": f"{_BENCH}::test_the_measure_of_a_warehouse_prints_its_figures",
+    "python benchmarks/run.py --quick": (
+        f"{_BENCH}::test_a_quick_measure_prints_its_figures_and_writes_nothing"
+    ),
+    "python benchmarks/warehouse.py --rows 500000": (
+        f"{_BENCH}::test_the_measure_of_a_warehouse_prints_its_figures"
+    ),
     "python benchmarks/warehouse.py --merge 50000 --rows 5000000": (
         f"{_BENCH}::test_the_measure_of_a_merge_prints_how_long_it_took_and_what_readers_saw"
     ),
-    "python benchmarks/bucket.py --price": f"{_BENCH}::test_the_price_of_a_bucket_counts_the_requests_of_three_runs",
+    "python benchmarks/bucket.py --price": (
+        f"{_BENCH}::test_the_price_of_a_bucket_counts_the_requests_of_three_runs"
+    ),
     "python benchmarks/bucket.py": f"{_BENCH}::test_the_measure_of_a_bucket_prints_its_figures",
     "python benchmarks/run.py --only nightly plan --write": (
         f"{_BENCH}::test_the_script_has_the_options_and_measures_that_the_page_names"
@@ -82,7 +90,9 @@ IN_SENTENCES = {
     ),
     "kill %1": FIRST_SYNC,
     "dg check yaml": "tests/component/test_component_dg.py::test_dg_check_yaml_points_at_the_wrong_lines",
-    "dg check defs": "tests/docs/test_docs_commands.py::test_dg_check_defs_says_what_only_the_operation_knows",
+    "dg check defs": (
+        "tests/docs/test_docs_commands.py::test_dg_check_defs_says_what_only_the_operation_knows"
+    ),
     "python -m tests.torture --seeds 1 --from 17 --verbose": (
         "tests/docs/test_docs_commands.py::test_a_seed_of_the_torture_is_replayed"
     ),
@@ -229,14 +239,18 @@ RUN_HERE: dict[str, Callable[[Place, str], None]] = {
     "hubspot-batch-dagster plan definitions.py contacts": plan_says_what_would_be_made,
     "hubspot-batch-dagster revert RUN_ID": revert_without_yes_only_says_it,
     "hubspot-batch-dagster revert RUN_ID --yes": revert_with_yes_does_it,
-    "hubspot-batch-dagster emulator --port 8585 --burst-limit 190 --latency 0.3": emulator_starts_and_says_where,
+    "hubspot-batch-dagster emulator --port 8585 --burst-limit 190 --latency 0.3": (
+        emulator_starts_and_says_where
+    ),
     "hubspot-batch-dagster portal --out portal.json": portal_writes_a_file,
     "hubspot-batch-dagster emulator --port 8585 --portal portal.json": emulator_starts_with_a_portal_file,
     "hubspot-batch-dagster reconcile contacts --property firstname": reconcile_tells_what_hubspot_has,
     "hubspot-batch-dagster reconcile contacts --property firstname --sample 5000 --share 0.2": (
         reconcile_tells_what_hubspot_has
     ),
-    "hubspot-batch-dagster reconcile contacts --property firstname --repair": reconcile_tells_what_hubspot_has,
+    "hubspot-batch-dagster reconcile contacts --property firstname --repair": (
+        reconcile_tells_what_hubspot_has
+    ),
     "export HUBSPOT_ACCESS_TOKEN=pat-na1-...": shell_takes_it,
 }
 """Command -> how it is run, and what it must do."""

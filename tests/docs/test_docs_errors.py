@@ -1,4 +1,6 @@
-"""The page on errors against the code: every failure is provoked, or looked up where the code keeps its list."""
+"""The page on errors against the code: every failure is provoked, or looked up where the code keeps its
+list.
+"""
 
 import re
 import socket
@@ -224,7 +226,9 @@ def test_codes_of_the_run_have_a_line(code: str) -> None:
 
 
 def test_no_code_that_the_rejected_rows_can_hold_is_left_out() -> None:
-    """Codes are upper-case words in quotes, in the rooms that judge rows; a bucket's variables of the environment are none."""
+    """Codes are upper-case words in quotes, in the rooms that judge rows; a bucket's variables of the
+    environment are none.
+    """
     package = docs_pages.ROOT / "hubspot_batch_dagster"
     quoted = re.compile(r"[\"']((?!AWS_|TIMESTAMP_)[A-Z]+(?:_[A-Z]+)+)[\"']")
     others = {
@@ -341,7 +345,9 @@ COLOURS: dict[str, tuple[Any, Fault | None, bool, dict[str, str]]] = {
         {"rows_accounted_for": "ERROR"},
     ),
 }
-"""What happens -> the asset, the fault, whether the run succeeds, and the checks that fail with their colours."""
+"""What happens -> the asset, the fault, whether the run succeeds, and the checks that fail with their
+colours.
+"""
 
 
 @pytest.mark.parametrize("what", list(COLOURS))

@@ -28,7 +28,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def test_the_first_sync_takes_at_most_eight_commands(tmp_path: Path) -> None:
-    """Writing the file counts as one. The package is installed already here; `make wheel-test` installs it too."""
+    """Writing the file counts as one. The package is installed already here; `make wheel-test` installs it
+    too.
+    """
     assert len(docs_first_sync.steps()) <= 8
     done = subprocess.run(
         ["bash", "-c", docs_first_sync.script(tmp_path, install=False)],

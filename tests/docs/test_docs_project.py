@@ -110,7 +110,9 @@ def figures() -> list[tuple[str, str, str, str]]:
 
 
 def test_a_decision_has_the_figures_of_its_sources() -> None:
-    """A line of the source has the number beside a word of what was measured; those of a prototype have no file."""
+    """A line of the source has the number beside a word of what was measured; those of a prototype have no
+    file.
+    """
     assert len(figures()) >= 12
     for page, measured, figure, source in figures():
         words = set(re.findall(r"[a-z]{4,}", measured.lower()))

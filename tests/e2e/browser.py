@@ -126,7 +126,10 @@ class Page:
 
     def cell(self, name: str) -> str:
         """The last cell of the table row that begins with ``name``."""
-        script = "[...document.querySelectorAll('tr')].find(r => r.innerText.trim().split(/\\s/)[0] === %s)?.innerText"
+        script = (
+            "[...document.querySelectorAll('tr')].find(r => r.innerText.trim().split(/\\s/)[0] ==="
+            " %s)?.innerText"
+        )
         return str(self.value(script % json.dumps(name))).split()[-1]
 
     def colours_beside(self, words: str) -> set[str]:

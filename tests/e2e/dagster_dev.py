@@ -64,7 +64,8 @@ def own_session(
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # A test run in the background ignores SIGINT, its children inherit that, and `dagster dev` would never stop.
+        # A test run in the background ignores SIGINT, its children inherit that, and `dagster dev` would
+        # never stop.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:

@@ -1,4 +1,6 @@
-"""The definitions that the end-to-end test loads: a yellow asset, and one that takes long enough to be stopped."""
+"""The definitions that the end-to-end test loads: a yellow asset, and one that takes long enough to be
+stopped.
+"""
 
 import os
 from pathlib import Path

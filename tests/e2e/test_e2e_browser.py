@@ -31,7 +31,8 @@ pytestmark = [
 def url(tmp_path: Path) -> Iterator[str]:
     """The UI over the example, filled."""
     log = tmp_path / "ui.log"
-    # Paths are to be seen in the pictures, and those of the documentation have nothing of the machine they were taken on.
+    # Paths are to be seen in the pictures, and those of the documentation have nothing of the machine they
+    # were taken on.
     home = tmp_path if ASKED is None else Path(tempfile.gettempdir())
     env = {
         **os.environ,

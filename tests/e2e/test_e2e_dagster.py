@@ -1,4 +1,6 @@
-"""A whole deployment on this machine: `dagster dev`, a HubSpot in a process of its own, and a person at the buttons."""
+"""A whole deployment on this machine: `dagster dev`, a HubSpot in a process of its own, and a person at the
+buttons.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""From an empty folder to a red check that is understood, mended and green: the way of the page, in a real project and browser.
+"""From an empty folder to a red check that is understood, mended and green: the way of the page, in a real
+project and browser.
 
 Set HUBSPOT_SCREENSHOTS=docs/images to take the pictures of the documentation anew.
 """
@@ -25,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 ASKED = os.environ.get("HUBSPOT_SCREENSHOTS")
 INSTALLS = re.compile(r"python3 -m venv|\. \.venv|pip install")
-"""What needs the network, or is done already: the packages of the page are those that the tests are run with."""
+"""What needs the network, or is done already: the packages of the page are those that the tests are run with.
+"""
 
 pytestmark = [
     pytest.mark.e2e,

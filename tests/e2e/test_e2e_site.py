@@ -1,4 +1,6 @@
-"""The documentation as a reader sees it: nothing is wider than its column, on a laptop and on a phone, and dark is dark."""
+"""The documentation as a reader sees it: nothing is wider than its column, on a laptop and on a phone, and
+dark is dark.
+"""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
     Schema  field  type  source
 
-A field with `!` is required. Types: `text`, `digits` (an id in text), `whole`, `number`, `truth`, `time`, `any`, a
-schema, `[type]` a list, `{type}` an object of them, `a|b` one of these words, `type?` for a value that may be null.
-Sources: `S name` the published contract (spec collection of 2026-08-21) and its schema, `D` HubSpot's documentation,
-`L` answers that were captured. Where they disagree, the capture stands.
+A field with `!` is required. Types: `text`, `digits` (an id in text), `whole`, `number`, `truth`, `time`,
+`any`, a schema, `[type]` a list, `{type}` an object of them, `a|b` one of these words, `type?` for a value
+that may be null. Sources: `S name` the published contract (spec collection of 2026-08-21) and its schema, `D`
+HubSpot's documentation, `L` answers that were captured. Where they disagree, the capture stands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The endpoints beside the batches: single records, GDPR, v3 associations, pipelines, rules, limits, tokens."""
+"""The endpoints beside the batches: single records, GDPR, v3 associations, pipelines, rules, limits,
+tokens.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,9 @@ def test_unless_told_otherwise_nothing_leaves_this_machine() -> None:
 
 
 def test_the_workspace_names_the_definitions() -> None:
-    """`dagster dev` without arguments reads workspace.yaml, unless pyproject.toml has a table of Dagster's own."""
+    """`dagster dev` without arguments reads workspace.yaml, unless pyproject.toml has a table of Dagster's
+    own.
+    """
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     assert workspace["load_from"][0]["python_module"]["module_name"] == "example_project.definitions"
     pyproject = (ROOT / "pyproject.toml").read_text()

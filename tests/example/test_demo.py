@@ -173,8 +173,8 @@ def test_the_second_night_sends_only_what_has_changed(demo: Run) -> None:
         "leads": nothing,
         "vehicles": nothing,
     }
-    # The account once, the pipelines once, the properties of each type, the schema of the custom one, and for each sync some of
-    # the records that it knows.
+    # The account once, the pipelines once, the properties of each type, the schema of the custom one, and for
+    # each sync some of the records that it knows.
     looks = 1 + 1 + len(SOURCE) + 1 + len(night)
     writes = 3 + 1  # and the associations of calls whose contact is new, in one request
     assert sum(number(row["requests"]) for row in night.values()) == looks + writes

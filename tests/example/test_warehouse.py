@@ -98,7 +98,10 @@ def test_a_lead_a_call_and_a_meeting_name_people_who_become_contacts(built: Path
 
 def test_processes_that_build_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
-    code = "import sys, pathlib; from example_project import warehouse; warehouse.build(pathlib.Path(sys.argv[1]))"
+    code = (
+        "import sys, pathlib; from example_project import warehouse;"
+        " warehouse.build(pathlib.Path(sys.argv[1]))"
+    )
     builders = [subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT) for _ in range(2)]
     assert [builder.wait(30) for builder in builders] == [0, 0]
     assert [each.name for each in tmp_path.iterdir()] == ["warehouse.duckdb"]

@@ -1,4 +1,6 @@
-"""What the tests of the Dagster face share: a portal, resources on a fresh folder, and runs that are easy to question."""
+"""What the tests of the Dagster face share: a portal, resources on a fresh folder, and runs that are easy to
+question.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,7 +100,9 @@ class Bench:
         run_config: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Ran:
-        """Materialize in this process. A step that fails is for the test to see, so nothing is raised for it."""
+        """Materialize in this process. A step that fails is for the test to see, so nothing is raised for
+        it.
+        """
         usual = {
             "hubspot": self.resource(),
             "io_manager": ArrowParquetIOManager(base_dir=str(self.folder / "values")),

@@ -1,4 +1,6 @@
-"""The resource's credential: an access token or OAuth, exactly one, checked when it is opened; the portal that it is for."""
+"""The resource's credential: an access token or OAuth, exactly one, checked when it is opened; the portal
+that it is for.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,9 @@ def test_one_open_resource_asks_the_portal_once_for_all_its_runs(bench: Bench, t
 
 
 def test_a_warning_of_2026_09_reaches_the_ids_table(bench: Bench) -> None:
-    """HubSpot corrects a date with a time of day there and says so; without definitions it is sent as it came."""
+    """HubSpot corrects a date with a time of day there and says so; without definitions it is sent as it
+    came.
+    """
     bench.emulator.add_property("contacts", "born", kind="date")
     bench.reopen(version="2026-09", check=False)
     rows = [{"email": "a@x.org", "born": "1990-01-02T03:04:05Z"}, {"email": "b@x.org", "born": "1990-01-02"}]

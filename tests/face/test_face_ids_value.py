@@ -1,4 +1,6 @@
-"""The ids table fits what the project's IO manager takes, and the account does not depend on whether it can be stored."""
+"""The ids table fits what the project's IO manager takes, and the account does not depend on whether it can
+be stored.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -274,7 +274,9 @@ def test_partitions_have_a_file_each_and_are_loaded_together_as_annotated(tmp_pa
 
 
 def test_a_subclass_writes_parquet_files_too(tmp_path: Path) -> None:
-    """An extension that is a field is None in subclasses, and their files have no name that Parquet readers know."""
+    """An extension that is a field is None in subclasses, and their files have no name that Parquet readers
+    know.
+    """
 
     class Mine(ArrowParquetIOManager):
         note: str = ""

@@ -1,4 +1,6 @@
-"""Dagster's multiprocess executor: steps at once, each in a process of its own, with one store and one budget."""
+"""Dagster's multiprocess executor: steps at once, each in a process of its own, with one store and one
+budget.
+"""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Partition keys are names: where each has a sync of its own no two share anything, and none leads out of a folder."""
+"""Partition keys are names: where each has a sync of its own no two share anything, and none leads out of a
+folder.
+"""
 
 import unicodedata
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""A run that is not plain green says why: in its log, in the error of its step, and in the observation of a dry run."""
+"""A run that is not plain green says why: in its log, in the error of its step, and in the observation of a
+dry run.
+"""
 
 import logging
 import re

@@ -1,4 +1,6 @@
-"""The processes of `make hosts`: each in a session of its own, with a log, and ended with all its children."""
+"""The processes of `make hosts`: each in a session of its own, with a log, and ended with all its
+children.
+"""
 
 import contextlib
 import os

@@ -1,10 +1,12 @@
-"""`make hosts`: Dagster on Postgres, three Celery workers that share no disk, and what the books say in the end.
+"""`make hosts`: Dagster on Postgres, three Celery workers that share no disk, and what the books say in the
+end.
 
 python tests/hosts/run.py                           8 syncs of 50,000 rows; about ten minutes
 python tests/hosts/run.py --rows 2000               smaller
 python tests/hosts/run.py --budget redis            with one of the two budgets
 
-A worker is killed while it sends, and the store's S3 server goes away for some seconds. Its environment is in .hosts/.
+A worker is killed while it sends, and the store's S3 server goes away for some seconds. Its environment is in
+.hosts/.
 """
 
 import argparse
@@ -85,7 +87,9 @@ def run(budget: str, syncs: int, rows: int, minutes: float) -> bool:
         }
 
         def start(name: str, *command: str) -> Process:
-            """A process of a host of its own: home, working directory and scratch folder are nobody else's."""
+            """A process of a host of its own: home, working directory and scratch folder are nobody
+            else's.
+            """
             home = folder / name
             for each in ("dagster", "work", "tmp"):
                 (home / each).mkdir(parents=True)
@@ -150,9 +154,10 @@ def run(budget: str, syncs: int, rows: int, minutes: float) -> bool:
         lost, refused = len(wanted - set(names)), books.refused
         right = not (doubled or lost or refused) and (status, again.status) == (0, 0)
         print(
-            f"{'ok  ' if right else 'FAIL'} {budget}: {syncs} x {rows:,} rows in {took:.0f} s, {before} requests; doubled "
-            f"{doubled}, lost {lost}, 429 {refused}, most in 10 s {books.max_in_window()}; the job ended with {status}, a "
-            f"second one with {again.status} after {sent() - before} more requests",
+            f"{'ok  ' if right else 'FAIL'} {budget}: {syncs} x {rows:,} rows in {took:.0f} s, {before}"
+            f" requests; doubled {doubled}, lost {lost}, 429 {refused}, most in 10 s {books.max_in_window()};"
+            f" the job ended with {status}, a second one with {again.status} after {sent() - before} more"
+            " requests",
             flush=True,
         )
         if not right:

@@ -195,7 +195,9 @@ def test_an_update_takes_if_empty_and_no_on_create(bench: Bench) -> None:
 def test_a_value_that_only_hubspot_refuses_is_left_out_too_and_its_row_is_sent_once_more(
     bench: Bench, operation: str, on_invalid: str
 ) -> None:
-    """Nothing is known of the portal here, so the value reaches HubSpot, which refuses the batch and names the value."""
+    """Nothing is known of the portal here, so the value reaches HubSpot, which refuses the batch and names
+    the value.
+    """
     bench.emulator.add_property("contacts", "numemployees", type="number")
     fields = {
         "email": "email",
@@ -262,7 +264,9 @@ def cut_at_second_request(monkeypatch: pytest.MonkeyPatch, *, after: bool) -> It
 def test_a_run_that_ends_between_the_two_requests_of_a_row_loses_nothing_and_doubles_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: str, after: bool, on_invalid: str
 ) -> None:
-    """Refused with the bad value, sent once more without it: the second request is the one that the next run looks for."""
+    """Refused with the bad value, sent once more without it: the second request is the one that the next run
+    looks for.
+    """
     bench.emulator.add_property("companies", "ext", unique=True)
     bench.emulator.add_property("companies", "staff", type="number")
     fields = {"name": "name", "ext": "ext", "staff": Property("staff", on_invalid=on_invalid)}

@@ -1,6 +1,8 @@
-"""`make matrix`: the tests of all that meets other libraries, against the oldest allowed versions and the newest.
+"""`make matrix`: the tests of all that meets other libraries, against the oldest allowed versions and the
+newest.
 
-Each in an environment of its own. The tests of `table` hold that a row's hash is the same with any version of pyarrow and pandas.
+Each in an environment of its own. The tests of `table` hold that a row's hash is the same with any version of
+pyarrow and pandas.
 
 python tests/packaging/matrix.py            all of it
 python tests/packaging/matrix.py oldest     one of them
@@ -25,7 +27,9 @@ TESTS = [
 ]
 EXTRAS = ("emulator", "polars", "redis", "postgres", "bucket", "ui", "warehouse")
 NOT_LOWEST = ("dagster-dg-cli",)
-"""`dg` itself wants pydantic 2.12 and newer, which the package does not: it is in the newest environment alone."""
+"""`dg` itself wants pydantic 2.12 and newer, which the package does not: it is in the newest environment
+alone.
+"""
 TOOLS = ["pytest>=8", "hypothesis>=6.100"]
 PYTHON = "python3.10", "python3.11", "python3.12", "python3.13"
 
@@ -66,14 +70,19 @@ class Environment:
         return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
     def versions(self) -> str:
-        code = "import sys, dagster, pyarrow, pandas; print(f'Python {sys.version.split()[0]}, Dagster {dagster.__version__}, pandas {pandas.__version__}, pyarrow {pyarrow.__version__}')"
+        code = (
+            "import sys, dagster, pyarrow, pandas; print(f'Python {sys.version.split()[0]}, Dagster"
+            " {dagster.__version__}, pandas {pandas.__version__}, pyarrow {pyarrow.__version__}')"
+        )
         return subprocess.run(
             [str(self.python), "-c", code], capture_output=True, text=True, check=True
         ).stdout.strip()
 
 
 def lowest() -> tuple[str, ...]:
-    """Every library of the core install and of the users' extras at the lowest version that pyproject.toml allows."""
+    """Every library of the core install and of the users' extras at the lowest version that pyproject.toml
+    allows.
+    """
     text = (ROOT / "pyproject.toml").read_text()
     users = text[text.index("\ndependencies = [") : text.index("\ndocs = [")]
     floors = dict(re.findall(r'"([\w-]+)(?:\[\w+\])?>=([\w.]+)', users))

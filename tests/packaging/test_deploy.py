@@ -1,4 +1,6 @@
-"""What users copy from deploy/: it loads, its fields exist, it holds no secret, and each page answers the same four questions."""
+"""What users copy from deploy/: it loads, its fields exist, it holds no secret, and each page answers the
+same four questions.
+"""
 
 import importlib.util
 import re
@@ -44,7 +46,9 @@ USER_DEPLOYMENT = {
     "sidecarContainers",
     "deploymentStrategy",
 }
-"""The fields of a code location in Dagster's chart (values.schema.json of dagster-user-deployments, which allows no others)."""
+"""The fields of a code location in Dagster's chart (values.schema.json of dagster-user-deployments, which
+allows no others).
+"""
 
 K8S_CONFIG = {
     "containerConfig",

@@ -1,4 +1,6 @@
-"""The wheel, as somebody gets it who has nothing of ours: run by `make wheel-test`, which says where it is."""
+"""The wheel, as somebody gets it who has nothing of ours: run by `make wheel-test`, which says where it
+is.
+"""
 
 import os
 import subprocess
@@ -82,7 +84,10 @@ def test_the_first_sync_works_from_the_wheel(folder: Path) -> None:
 
 def test_the_installed_package_is_the_wheel_and_says_its_version(folder: Path, wheel: Path) -> None:
     binaries = folder / ".venv" / "bin"
-    code = "import hubspot_batch_dagster as h; [getattr(h, n) for n in h.__all__]; print(h.__version__, h.__file__)"
+    code = (
+        "import hubspot_batch_dagster as h; [getattr(h, n) for n in h.__all__]; print(h.__version__,"
+        " h.__file__)"
+    )
     version, place = said(binaries / "python", "-c", code, folder=folder).split()
     assert f"-{version}-" in wheel.name
     assert Path(place).is_relative_to(folder)

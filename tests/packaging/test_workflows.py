@@ -1,4 +1,6 @@
-"""The files that a forge and pre-commit read: they keep the published schemas and run what the Makefile has."""
+"""The files that a forge and pre-commit read: they keep the published schemas and run what the Makefile
+has.
+"""
 
 import os
 import re
@@ -31,9 +33,9 @@ LOWEST = {
 }
 """The lowest version of each action that works on GitHub's machines of today.
 
-GitHub took Node 20 off them in September 2026 (changelog of 2025-09-19, note of 2026-08-25): these are the first
-versions whose action.yml says node24. gh-action-pypi-publish before 1.14.2 has a twine that refuses core metadata
-2.5, which new build backends write (its release notes).
+GitHub took Node 20 off them in September 2026 (changelog of 2025-09-19, note of 2026-08-25): these are the
+first versions whose action.yml says node24. gh-action-pypi-publish before 1.14.2 has a twine that refuses
+core metadata 2.5, which new build backends write (its release notes).
 """
 SUPPORTED = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 

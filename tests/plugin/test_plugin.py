@@ -1,4 +1,6 @@
-"""The pytest plugin, as somebody else's project uses it: pytest in a process of its own, in an empty folder."""
+"""The pytest plugin, as somebody else's project uses it: pytest in a process of its own, in an empty
+folder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a store keeps besides the ids table has sums too: a changed byte is never taken for what was written."""
+"""What a store keeps besides the ids table has sums too: a changed byte is never taken for what was
+written.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,9 @@ def test_failures_are_raised_with_the_commonest_reasons_and_where_they_are_liste
 TAMPERING = {
     "a row is lost": "DELETE FROM staged WHERE row = 1",
     "a row is doubled": "INSERT INTO staged SELECT * FROM staged WHERE row = 1",
-    "a row is invented": "INSERT INTO rejected SELECT 99, keys, key, NULL, NULL, 'X', 'x' FROM staged WHERE row = 1",
+    "a row is invented": (
+        "INSERT INTO rejected SELECT 99, keys, key, NULL, NULL, 'X', 'x' FROM staged WHERE row = 1"
+    ),
 }
 
 

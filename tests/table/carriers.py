@@ -1,7 +1,7 @@
 """Every type that a value can come in, and what HubSpot gets for it: written by hand, not by the encoder.
 
-`docs/values.md` shows this table. What is given is Python (SQL for DuckDB) and makes a column of one value; what is
-expected is the text that is sent, `None` where nothing is, or the code of the rejection.
+`docs/values.md` shows this table. What is given is Python (SQL for DuckDB) and makes a column of one value;
+what is expected is the text that is sent, `None` where nothing is, or the code of the rejection.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Values that are easily read wrongly, and types inside of types: what HubSpot gets for them, written by hand.
+"""Values that are easily read wrongly, and types inside of types: what HubSpot gets for them, written by
+hand.
 
 The lines are those of `carriers`.
 """
@@ -392,7 +393,10 @@ POLARS = (
     ("Datetime[us], beyond the year 9999", "pl.Series([2**62]).cast(pl.Datetime('us'))", MOMENT),
     (
         "Datetime that comes twice, second",
-        "pl.Series([dt.datetime(2024, 10, 27, 2, 30)]).dt.replace_time_zone('Europe/Berlin', ambiguous='latest')",
+        (
+            "pl.Series([dt.datetime(2024, 10, 27, 2, 30)]).dt.replace_time_zone('Europe/Berlin',"
+            " ambiguous='latest')"
+        ),
         "2024-10-27T01:30:00.000Z",
     ),
     ("List of Float32", "pl.Series([[0.1]], dtype=pl.List(pl.Float32))", "0.1"),

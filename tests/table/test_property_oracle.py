@@ -24,7 +24,9 @@ def _column(cells: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 
 
 def _judged(definition: Definition, cells: list[str | None], takes: Any, same: Any) -> None:
-    """Every row is sent with a text HubSpot takes and that means the cell, or rejected because it would not."""
+    """Every row is sent with a text HubSpot takes and that means the cell, or rejected because it would
+    not.
+    """
     encoded = encode_column(pa.array(cells, pa.string()), definition)
     texts, codes = sent(encoded), rejected_codes(encoded)
     assert texts.keys() | codes.keys() == set(range(len(cells)))

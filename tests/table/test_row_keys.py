@@ -128,7 +128,9 @@ def test_email_keys_fold_as_hubspot_folds_them_and_go_out_folded():
     )
 )
 def test_emails_fold_alike_whatever_stands_beside_them_in_the_column(cells):
-    """The quick way for plain ASCII gives what the way for all of Unicode gives, and finds the same empty keys."""
+    """The quick way for plain ASCII gives what the way for all of Unicode gives, and finds the same empty
+    keys.
+    """
     encoded = _keyed(pa.array(cells, pa.string()), key_fold="email")
     one_by_one = [
         _keyed(pa.array([each, "É "]), key_fold="email").good["key"].to_pylist()[0] for each in cells

@@ -1,4 +1,6 @@
-"""Columns of associated records: a cell is one record or a list of them, row by row, whatever carries the column."""
+"""Columns of associated records: a cell is one record or a list of them, row by row, whatever carries the
+column.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,10 @@ def dense(cells: list[Any]) -> pa.Table:
 def as_duckdb(cells: list[Any]) -> Any:
     def cell(each: Any) -> str:
         text = "NULL" if each is None else repr(each)
-        return f"union_value({'many' if isinstance(each, list) else 'one'} := {text})::UNION(one VARCHAR, many VARCHAR[])"
+        return (
+            f"union_value({'many' if isinstance(each, list) else 'one'} := {text})::UNION(one VARCHAR, many"
+            " VARCHAR[])"
+        )
 
     lines = " UNION ALL ".join(f"SELECT {k} AS k, {cell(each)} AS t" for k, each in enumerate(cells))
     return duckdb.sql(f"{lines} ORDER BY k")

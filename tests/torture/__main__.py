@@ -1,7 +1,7 @@
 """``python -m tests.torture --seeds 500``: kill syncs, break connections, and audit what HubSpot has.
 
-Every seed chooses its rows, operation, trouble and kills; only the timing of a kill is not wholly repeatable. A failing
-seed is printed with the command that plays it again.
+Every seed chooses its rows, operation, trouble and kills; only the timing of a kill is not wholly repeatable.
+A failing seed is printed with the command that plays it again.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ def main() -> int:
         for kind in ("duplicates", "lost", "falsely failed")
     }
     print(
-        f"{len(verdicts)} seeds, {sum(each.killed for each in verdicts)} kills, {sum(len(e.runs) for e in verdicts)} runs, "
-        f"{sum(each.requests for each in verdicts)} requests in {seconds:.0f} s: {total['duplicates']} duplicates, "
-        f"{total['lost']} lost, {total['falsely failed']} falsely failed, {len(failed)} seeds failed {failed or ''}"
+        f"{len(verdicts)} seeds, {sum(each.killed for each in verdicts)} kills,"
+        f" {sum(len(e.runs) for e in verdicts)} runs, {sum(each.requests for each in verdicts)} requests in"
+        f" {seconds:.0f} s: {total['duplicates']} duplicates, {total['lost']} lost, {total['falsely failed']}"
+        f" falsely failed, {len(failed)} seeds failed {failed or ''}"
     )
     if len(verdicts) < asked.seeds:
         print(f"{asked.seeds - len(verdicts)} seeds were not run: the time was up, or a worker ended.")
@@ -113,7 +114,8 @@ def _tell(verdict: Verdict, asked: argparse.Namespace) -> None:
         return
     state = "FAILED" if verdict.wrong else "ok"
     print(
-        f"seed {verdict.seed} {state}: {verdict.scenario} | {verdict.trouble} | kills: {', '.join(verdict.kills) or 'none'} | {verdict.seconds:.1f} s"
+        f"seed {verdict.seed} {state}: {verdict.scenario} | {verdict.trouble} | kills:"
+        f" {', '.join(verdict.kills) or 'none'} | {verdict.seconds:.1f} s"
     )
     if verdict.wrong:
         for run in verdict.runs:

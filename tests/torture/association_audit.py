@@ -1,4 +1,6 @@
-"""Whether HubSpot has the associations that the tables want, and no others, and whether the last run says so."""
+"""Whether HubSpot has the associations that the tables want, and no others, and whether the last run says
+so.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,9 @@ def _differs(nights: Nights, records: Records, graph: Graph, columns: set[str]) 
 
 
 def _allowed(nights: Nights, records: Records, columns: set[str]) -> dict[tuple[str, str], set[str | int]]:
-    """What may be there. A pair that is associated has the plain association too; one between firms counts for both ends."""
+    """What may be there. A pair that is associated has the plain association too; one between firms counts
+    for both ends.
+    """
     found: dict[tuple[str, str], set[str | int]] = {}
 
     def allow(pair: tuple[str, str], label: str | int) -> None:

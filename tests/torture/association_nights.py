@@ -37,7 +37,8 @@ class Wanted(NamedTuple):
 class Nights:
     """What one seed's tables say.
 
-    A seed has a verb, labels, associations to records of the same table, and ``replace`` or not: all of them in turn.
+    A seed has a verb, labels, associations to records of the same table, and ``replace`` or not: all of them
+    in turn.
 
     Attributes:
         there: Contacts that exist.

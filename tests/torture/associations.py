@@ -1,10 +1,12 @@
-"""``python -m tests.torture.associations --seeds 200``: targets that come late, killed runs, lost answers; then the graph is audited.
+"""``python -m tests.torture.associations --seeds 200``: targets that come late, killed runs, lost answers;
+then the graph is audited.
 
-Every seed has an operation (``Create``, ``Upsert``, ``Update`` or ``Associate``), labels or none, associations to records of the
-same table or none, and ``replace`` or not. In each of its nights some contacts come, some are made anew or merged by others, and
-some companies name them; the run of the companies may be killed before or after any write to the journal, to HubSpot or to
-the store. After two quiet nights HubSpot must have each association that is wanted with its label, no company twice, and, with
-``replace``, no association besides.
+Every seed has an operation (``Create``, ``Upsert``, ``Update`` or ``Associate``), labels or none,
+associations to records of the same table or none, and ``replace`` or not. In each of its nights some contacts
+come, some are made anew or merged by others, and some companies name them; the run of the companies may be
+killed before or after any write to the journal, to HubSpot or to the store. After two quiet nights HubSpot
+must have each association that is wanted with its label, no company twice, and, with ``replace``, no
+association besides.
 """
 
 from __future__ import annotations
@@ -94,17 +96,21 @@ def main() -> int:
             if wrong:
                 failed.append(seed)
                 print(
-                    f"seed {seed}: {wrong}\n  again: python -m tests.torture.associations --seeds 1 --from {seed}",
+                    f"seed {seed}: {wrong}\n  again: python -m tests.torture.associations --seeds 1 --from"
+                    f" {seed}",
                     flush=True,
                 )
     print(
-        f"{asked.seeds} seeds, {kills} kills in {time.monotonic() - began:.0f} s: {len(failed)} seeds failed {failed or ''}"
+        f"{asked.seeds} seeds, {kills} kills in {time.monotonic() - began:.0f} s: {len(failed)} seeds failed"
+        f" {failed or ''}"
     )
     return 1 if failed else 0
 
 
 def trial(seed: int, hubspot: EmulatorProcess, folder: Path) -> tuple[int, str]:
-    """One seed: its nights, then two quiet ones; returns how often a run was killed, and what is wrong in HubSpot."""
+    """One seed: its nights, then two quiet ones; returns how often a run was killed, and what is wrong in
+    HubSpot.
+    """
     hubspot.reset()
     hubspot.add_label("companies", "contacts", LABEL, name="buyer")
     nights = Nights(seed)

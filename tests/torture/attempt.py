@@ -1,7 +1,7 @@
 """One run of a sync in a process of its own, which may be killed.
 
-The parent has everything imported and forks; the child runs the sync and writes what came of it into a file. A run
-costs some tens of milliseconds that way, not the second of a fresh interpreter.
+The parent has everything imported and forks; the child runs the sync and writes what came of it into a file.
+A run costs some tens of milliseconds that way, not the second of a fresh interpreter.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ LONGEST = 40.0
 
 
 class OneClock(HubSpotClient):
-    """The emulator and the sync share a host: the full seconds of its ``Date`` header would blur waits of tenths."""
+    """The emulator and the sync share a host: the full seconds of its ``Date`` header would blur waits of
+    tenths.
+    """
 
     def server_time(self) -> float:
         return time.time()
@@ -69,7 +71,8 @@ class Ended:
     """How one run ended.
 
     Attributes:
-        how: ``finished``, ``killed``, ``stopped`` (an error of HubSpot's), ``broken`` (an error of ours) or ``hung``.
+        how: ``finished``, ``killed``, ``stopped`` (an error of HubSpot's), ``broken`` (an error of ours) or
+            ``hung``.
         rows: Rows that came in, by the run's own account.
         counts: Outcome -> rows.
         ids_path: The ids table of the run.

@@ -1,4 +1,6 @@
-"""The audit: what the emulator's books and the ids tables say, held against what should have become of the rows."""
+"""The audit: what the emulator's books and the ids tables say, held against what should have become of the
+rows.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Findings:
 
 
 def audit_run(ended: Ended, rows: list[Row], findings: Findings) -> None:
-    """Look at one run that came to its end: do its outcomes add up, and is nothing falsely reported failed?"""
+    """Look at one run that came to its end: do its outcomes add up, and is nothing falsely reported
+    failed?
+    """
     lines = _lines(ended.ids_path)
     if sum(ended.counts.values()) != ended.rows or len(lines) != ended.rows:
         findings.add("law", f"{ended.rows} rows, {ended.counts}, {len(lines)} lines")
@@ -89,9 +93,11 @@ def audit_end(
 
 
 def audit_settling(ended: Ended, source: Source, findings: Findings) -> None:
-    """A run of unchanged rows may write those again that changed after a request without an answer, and makes nothing.
+    """A run of unchanged rows may write those again that changed after a request without an answer, and makes
+    nothing.
 
-    A record whose create had no answer when its row left the source is archived by the run after the one that found it.
+    A record whose create had no answer when its row left the source is archived by the run after the one that
+    found it.
     """
     changed = sum(len(row.titles) > 1 or row.amount == "2" for row in source.rows)
     if ended.how != "finished" or not ended.clean:

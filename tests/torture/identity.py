@@ -1,9 +1,10 @@
-"""``python -m tests.torture.identity --seeds 200``: records that others merge, archive and purge, and runs that HubSpot refuses as a whole.
+"""``python -m tests.torture.identity --seeds 200``: records that others merge, archive and purge, and runs
+that HubSpot refuses as a whole.
 
-Every seed chooses an operation and nights. Before and during a run others change records; a run may be refused for a scope, a
-permission or a deleted property, and killed. When it is quiet again, every row is changed and sent. Then the books must say
-that no row has two records, that each row's record has its newest values, and that a row is refused only where it must be: its record is
-another row's, or is gone.
+Every seed chooses an operation and nights. Before and during a run others change records; a run may be
+refused for a scope, a permission or a deleted property, and killed. When it is quiet again, every row is
+changed and sent. Then the books must say that no row has two records, that each row's record has its newest
+values, and that a row is refused only where it must be: its record is another row's, or is gone.
 """
 
 from __future__ import annotations
@@ -242,7 +243,8 @@ class Trial:
         for row, line in zip(self.source.rows, lines, strict=False):
             if line["outcome"] == "rejected" and not self._is_justly_refused(row, line, story):
                 refused.append(f"{row.marker}: {line['error_code']}: {line['error_message']}")
-        # A few rows that were sent alone may be told what HubSpot tells every row. It is not remembered: the next run sends them.
+        # A few rows that were sent alone may be told what HubSpot tells every row. It is not remembered: the
+        # next run sends them.
         if not (refusal == "permission" and len(refused) <= MOST_ALONE):
             for said in refused:
                 self._add("refused with the run" if refusal else "falsely failed", said)
@@ -306,7 +308,9 @@ class Trial:
                 self._add("stale", f"{said}: HubSpot has {title!r}, the row {row.titles[-1]!r}")
 
     def _audit_archived(self, story: Story) -> None:
-        """The sync archives what its rows ask for, and nothing that a living row or somebody else stands for."""
+        """The sync archives what its rows ask for, and nothing that a living row or somebody else stands
+        for.
+        """
         archiving = self.scenario.style == "archive"
         births = {each for row in self.source.rows for each in story.births.get(row.marker, ())[-1:]}
         for record, parts in story.archived.items():
@@ -353,8 +357,9 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{asked.seeds} seeds, {killed} kills, {nights} runs in {time.monotonic() - began:.0f} s: {wrong['duplicates']} duplicates, "
-        f"{wrong['lost']} lost, {wrong['falsely failed']} falsely failed, {len(failed)} seeds failed {failed or ''} {dict(wrong) or ''}"
+        f"{asked.seeds} seeds, {killed} kills, {nights} runs in {time.monotonic() - began:.0f} s:"
+        f" {wrong['duplicates']} duplicates, {wrong['lost']} lost, {wrong['falsely failed']} falsely failed,"
+        f" {len(failed)} seeds failed {failed or ''} {dict(wrong) or ''}"
     )
     return 1 if failed else 0
 

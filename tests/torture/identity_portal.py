@@ -1,4 +1,6 @@
-"""What others do in the portal while a sync lives there: they merge, archive and purge records, and forbid a whole run."""
+"""What others do in the portal while a sync lives there: they merge, archive and purge records, and forbid a
+whole run.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ MERGEABLE = ("contacts", "companies", "deals")
 
 ABOUT_THE_RUN = "The app lacks a permission that this needs."
 REFUSALS = ("scopes", "permission", "property")
-"""A scope that is taken away (403), a permission that HubSpot tells in a 400 that names no row, a property that is deleted."""
+"""A scope that is taken away (403), a permission that HubSpot tells in a 400 that names no row, a property
+that is deleted.
+"""
 
 FOREVER = 1_000_000
 
@@ -31,8 +35,8 @@ class OtherPeople:
         object_type: The records that they change.
         rng: The seed's chance.
         strangers: Records that are no row's.
-        known: Records that the sync has heard of. Others leave alone what a killed run made until the next one has found it: the
-            pages say that the sync rests on that.
+        known: Records that the sync has heard of. Others leave alone what a killed run made until the next
+            one has found it: the pages say that the sync rests on that.
     """
 
     hubspot: EmulatorProcess

@@ -1,4 +1,6 @@
-"""What became of each record of a type, replayed from the emulator's books: made, merged, archived, purged, and by whom."""
+"""What became of each record of a type, replayed from the emulator's books: made, merged, archived, purged,
+and by whom.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ class Story:
         Args:
             books: The books.
             object_type: The type.
-            unique: The property by which HubSpot itself finds the rows; a record that lost its value is found no more.
+            unique: The property by which HubSpot itself finds the rows; a record that lost its value is found
+                no more.
         """
         story = cls()
         others = {each.n for each in books.requests() if each.version == OTHERS_VERSION} | {0}
@@ -78,7 +81,9 @@ class Story:
         return self.leads.get(record_id, record_id)
 
     def record_of(self, row: Row, unique: str | None) -> str | None:
-        """The living record of a row: by the unique value that HubSpot finds it by, else the last one that was made of it."""
+        """The living record of a row: by the unique value that HubSpot finds it by, else the last one that
+        was made of it.
+        """
         if unique == "email":
             address = str(row.email).lower()
             found = [each for each, values in self.living.items() if address in _addresses(values)]

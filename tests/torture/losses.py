@@ -88,7 +88,9 @@ def open_store(folder: Path, journal: str, url: str | None) -> Store:
 
 
 def wait_for_loss(lost: Path) -> None:
-    """In the process of the second run: come to the lock only when the first run has lost it, and wait for no long silence."""
+    """In the process of the second run: come to the lock only when the first run has lost it, and wait for no
+    long silence.
+    """
     locks._LOOK = 0.05
     waited_for = locks._waited_for
 

@@ -1,4 +1,6 @@
-"""The moments at which a run loses its lock: a gate in the run's own process, and the run's notes of what it does."""
+"""The moments at which a run loses its lock: a gate in the run's own process, and the run's notes of what it
+does.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ _PIECE = 1024
 
 
 class Notes:
-    """What a run did, and when by the host's steady clock; one line each, in a file that other processes read."""
+    """What a run did, and when by the host's steady clock; one line each, in a file that other processes
+    read.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -46,7 +50,8 @@ class Notes:
 
 
 class Gate:
-    """It closes when a moment comes for the nth time, and holds every thread that comes to it until it is opened.
+    """It closes when a moment comes for the nth time, and holds every thread that comes to it until it is
+    opened.
 
     Args:
         nth: At which passage it closes.

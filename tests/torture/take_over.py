@@ -1,11 +1,14 @@
-"""``python -m tests.torture.take_over --seeds 300``: two runs of one sync, whose lock is taken away at a random moment.
+"""``python -m tests.torture.take_over --seeds 300``: two runs of one sync, whose lock is taken away at a
+random moment.
 
-A seed says where the journal is, how the first run loses its lock, and at which moment: while it waits for the budget, in mid-body, while
-it saves, or between put and delete. The second run takes over, the first one goes on, and both come to an end. Then runs follow until
-nothing is left to do, and the audit: no row may have two records, none may be lost, and the ids table must lead to all of them.
+A seed says where the journal is, how the first run loses its lock, and at which moment: while it waits for
+the budget, in mid-body, while it saves, or between put and delete. The second run takes over, the first one
+goes on, and both come to an end. Then runs follow until nothing is left to do, and the audit: no row may have
+two records, none may be lost, and the ids table must lead to all of them.
 
-A seed counts if both runs have sent or saved something after the take-over; else it is made anew with other timing. ``--no-fence``
-is the control: the same seeds without the look at who is the latest run. If few of them double, the trial proves nothing.
+A seed counts if both runs have sent or saved something after the take-over; else it is made anew with other
+timing. ``--no-fence`` is the control: the same seeds without the look at who is the latest run. If few of
+them double, the trial proves nothing.
 """
 
 from __future__ import annotations
@@ -91,11 +94,12 @@ def _summary(verdicts: list[Verdict], seconds: float) -> None:
         print(f"{name}: " + ", ".join(f"{part} {n}" for part, n in sorted(parts.items())))
     overtaken = sum(each.ends[0] == "Overtaken" for each in both)
     print(
-        f"{len(verdicts)} seeds in {seconds:.0f} s, both runs at work after the take-over in {len(both)}: "
-        f"{sum(each.doubled for each in verdicts)} doubled in {sum(bool(each.doubled) for each in both)} seeds, "
-        f"{sum(each.lost for each in verdicts)} lost, {sum(each.astray for each in verdicts)} wrong in the ids table, "
-        f"{sum(each.stale for each in verdicts)} stale copies, {sum(each.hung for each in verdicts)} hung; "
-        f"the first run heard that it was overtaken in {overtaken}"
+        f"{len(verdicts)} seeds in {seconds:.0f} s, both runs at work after the take-over in {len(both)}:"
+        f" {sum(each.doubled for each in verdicts)} doubled in {sum(bool(each.doubled) for each in both)}"
+        f" seeds, {sum(each.lost for each in verdicts)} lost, {sum(each.astray for each in verdicts)} wrong"
+        f" in the ids table, {sum(each.stale for each in verdicts)} stale copies,"
+        f" {sum(each.hung for each in verdicts)} hung; the first run heard that it was overtaken in"
+        f" {overtaken}"
     )
 
 

@@ -39,7 +39,9 @@ def test_rows_in_a_warehouse_that_change_under_killed_runs_are_in_hubspot_once()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the harness forks")
 def test_associations_are_what_was_wanted_whenever_their_target_comes_and_whatever_dies() -> None:
-    """All operations, and a seed that once failed: a killed run that ended what a row that was away wanted."""
+    """All operations, and a seed that once failed: a killed run that ended what a row that was away
+    wanted.
+    """
     for first, seeds in ((4, 4), (52, 1)):
         command = [
             sys.executable,
@@ -74,7 +76,9 @@ def take_over(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the harness forks and stops processes")
 def test_a_run_whose_lock_was_taken_away_doubles_and_loses_nothing_and_would_without_the_fence() -> None:
-    """Both runs are at work after the take-over in every seed; without the fence the first of them doubles."""
+    """Both runs are at work after the take-over in every seed; without the fence the first of them
+    doubles.
+    """
     done = take_over("--seeds", "3", "--from", "17")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "both runs at work after the take-over in 3: 0 doubled in 0 seeds, 0 lost" in done.stdout
@@ -96,7 +100,9 @@ def test_a_lock_in_postgres_that_is_cut_lets_no_run_double_or_lose_a_row(seed: i
 def test_records_that_others_merge_archive_and_purge_and_runs_that_are_refused_double_lose_and_fail_nothing() -> (
     None
 ):
-    """Seeds that once failed: a deleted property, a permission that creates alone lacked, two rows that shared a record."""
+    """Seeds that once failed: a deleted property, a permission that creates alone lacked, two rows that
+    shared a record.
+    """
     for seed in ("0", "8", "101"):
         command = [sys.executable, "-m", "tests.torture.identity", "--seeds", "1", "--from", seed]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)

@@ -200,7 +200,9 @@ class Trial:
         return ended
 
     def _later(self) -> Later | None:
-        """Some rows change in the warehouse while the run is at work: it has them as they were, or as they are."""
+        """Some rows change in the warehouse while the run is at work: it has them as they were, or as they
+        are.
+        """
         if not self.scenario.changing or self.rng.random() < 0.4:
             return None
         good = self.source.of("good")
@@ -232,7 +234,8 @@ class Trial:
         if self._late_work():
             time.sleep(max(STALL, LATE))
         for _ in range(SETTLING_RUNS):
-            # Rows that changed after a request without an answer are written until it is certainly over, and no others.
+            # Rows that changed after a request without an answer are written until it is certainly over, and
+            # no others.
             last = self._attempt(None)
             audit_settling(last, self.source, self.findings)
             if last.how != "finished":
@@ -260,7 +263,9 @@ class Trial:
 
 
 def choose(seed: int, only: str = "") -> tuple[Scenario, Trouble]:
-    """The operation and the trouble of a seed: all pairs in turn, in a mixed order, so that some hundred seeds see each."""
+    """The operation and the trouble of a seed: all pairs in turn, in a mixed order, so that some hundred
+    seeds see each.
+    """
     pairs = [
         (scenario, trouble)
         for scenario in SCENARIOS

@@ -17,7 +17,9 @@ READ_TIMEOUT = 0.5
 """Seconds after which the sync gives a silent server up."""
 
 LATE = 0.8
-"""Seconds after which a late request is carried out: the sync has long given it up. Shorter than ``certain_after``."""
+"""Seconds after which a late request is carried out: the sync has long given it up. Shorter than
+``certain_after``.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The rows of a seed in a warehouse: a table that the sync's query reads, and what became of each of its rows.
+"""The rows of a seed in a warehouse: a table that the sync's query reads, and what became of each of its
+rows.
 
-A run's own table has the rows that were moved. The audit wants a line for each row, so those that stayed get theirs from the ids
-table in the warehouse, which must say the same of them.
+A run's own table has the rows that were moved. The audit wants a line for each row, so those that stayed get
+theirs from the ids table in the warehouse, which must say the same of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds, tab
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import open_engine
 
 WAREHOUSE = "HUBSPOT_TORTURE_WAREHOUSE"
-"""The variable that says where the rows are: nothing (they are given as rows), ``duckdb``, or the URL of a Postgres server."""
+"""The variable that says where the rows are: nothing (they are given as rows), ``duckdb``, or the URL of a
+Postgres server.
+"""
 
 COLUMNS = ("row_id", "marker", "title", "amount", "email", "ext_id", "rid")
 STEPS: dict[str, tuple[Any, str]] = {

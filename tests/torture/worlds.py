@@ -1,7 +1,9 @@
-"""``python -m tests.torture.worlds --seeds 300``: nights between which the world changes, and an audit after each of them.
+"""``python -m tests.torture.worlds --seeds 300``: nights between which the world changes, and an audit after
+each of them.
 
-A night loses the disk or a part of it, finds an older backup of it, a portal that was reset, or the token of another portal, or a sync
-that was renamed, with or without the command, or with one that was killed. A run may refuse such a world: then it must have sent nothing and name a remedy, which the harness follows, as a
+A night loses the disk or a part of it, finds an older backup of it, a portal that was reset, or the token of
+another portal, or a sync that was renamed, with or without the command, or with one that was killed. A run
+may refuse such a world: then it must have sent nothing and name a remedy, which the harness follows, as a
 person would. A run that does not refuse must leave every row in the portal once, with its newest values.
 """
 
@@ -119,7 +121,9 @@ class World:
         return {"k": number, "name": f"firm {number}", "city": "v0", "firm_key": f"f{number}"}
 
     def night(self) -> None:
-        """One night: the world changes, then the run, and the remedies that it names until it goes through."""
+        """One night: the world changes, then the run, and the remedies that it names until it goes
+        through.
+        """
         self._source()
         change = self.rng.choice(CHANGES) if self.backups else "nothing"
         self._change(change)
@@ -186,7 +190,9 @@ class World:
         self._move_state(former)
 
     def _rename_killed(self) -> None:
-        """The command is killed between two of its steps. The asset has the new name, or was given the former one again."""
+        """The command is killed between two of its steps. The asset has the new name, or was given the former
+        one again.
+        """
         former = self.name
         self._rename()
         step = self.rng.randint(0, 40)
@@ -331,8 +337,9 @@ def main() -> int:
             if found.wrong or asked.verbose:
                 print(f"seed {seed}, {found.operation}: {found.nights} {found.wrong}", flush=True)
     print(
-        f"{asked.seeds} seeds, {nights} nights, {refused} refused at first, in {time.monotonic() - began:.0f} s: "
-        f"{wrong['doubled']} doubled, {wrong['lost']} lost, {wrong['falsely unchanged']} falsely unchanged, all faults: {dict(wrong)}"
+        f"{asked.seeds} seeds, {nights} nights, {refused} refused at first, in {time.monotonic() - began:.0f}"
+        f" s: {wrong['doubled']} doubled, {wrong['lost']} lost, {wrong['falsely unchanged']} falsely"
+        f" unchanged, all faults: {dict(wrong)}"
     )
     return 1 if wrong else 0
 

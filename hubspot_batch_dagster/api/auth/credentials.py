@@ -14,10 +14,12 @@ class TokenSource(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that name the credential without giving it away: they name the shared budget's file."""
+        """16 hex digits that name the credential without giving it away: they name the shared budget's
+        file.
+        """
 
     def token(self) -> str:
-        """The token to send now.
+        """Return the token to send now.
 
         Raises:
             HubSpotError: No token could be got; nothing was sent.
@@ -35,7 +37,7 @@ class TokenSource(Protocol):
 
 
 def fingerprint_of(*parts: str) -> str:
-    """The first 16 hex digits of the parts' SHA-256."""
+    """Return the first 16 hex digits of the parts' SHA-256."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -57,10 +59,12 @@ class RedactedRepr(ABC):
 
 
 class AccessToken(RedactedRepr):
-    """A token that stays the same: of a private app, a service key, or an OAuth token that somebody else renews.
+    """A token that stays the same: of a private app, a service key, or an OAuth token that somebody else
+    renews.
 
     Args:
-        token: The token alone, without `Bearer`. Blanks and line ends around it are dropped, as secret files have them.
+        token: The token alone, without `Bearer`. Blanks and line ends around it are dropped, as secret files
+            have them.
 
     Raises:
         InputError: The token is empty or holds characters that no token has. The message does not show it.
@@ -75,16 +79,16 @@ class AccessToken(RedactedRepr):
         return fingerprint_of(self._token)
 
     def token(self) -> str:
-        """The token."""
+        """Return the token."""
         return self._token
 
     def refresh(self, stale: str) -> bool:  # noqa: ARG002 - the protocol's parameter
-        """False: there is no other token to be had."""
+        """Return False: there is no other token to be had."""
         return False
 
 
 def checked_secret(secret: str, what: str) -> str:
-    """A secret without the blanks around it, if it can be one.
+    """Return a secret without the blanks around it, if it can be one.
 
     Raises:
         InputError: It cannot. The message names it by `what` and never shows it.

@@ -40,7 +40,9 @@ _REMEDIES: Mapping[str, str] = {
     "BAD_CLIENT_ID": "Check the client id against the app's settings in HubSpot.",
     "BAD_CLIENT_SECRET": "Check the client secret against the app's settings in HubSpot.",
     "BAD_HUB": "The app was taken out of this account, or the account does not allow it. Install it again.",
-    "ACCESS_DENIED": "The app was taken out of this account, or the account does not allow it. Install it again.",
+    "ACCESS_DENIED": (
+        "The app was taken out of this account, or the account does not allow it. Install it again."
+    ),
 }
 
 
@@ -58,11 +60,13 @@ class OAuthRefresh(RedactedRepr):
     Args:
         client_id: The app's client id.
         client_secret: The app's client secret.
-        refresh_token: What installing the app in the account gave. If HubSpot sends a new one, that is used from then on.
+        refresh_token: What installing the app in the account gave. If HubSpot sends a new one, that is used
+            from then on.
         base_url: Where HubSpot is.
         version: Which of HubSpot's token endpoints to use: `v1`, `v3`, `2026-03` or `2026-09`.
-        cache: A file in which processes share tokens, so that they renew once together and not once each. It holds
-            tokens in clear and is made readable by its owner only. Without it nothing is written anywhere.
+        cache: A file in which processes share tokens, so that they renew once together and not once each. It
+            holds tokens in clear and is made readable by its owner only. Without it nothing is written
+            anywhere.
         timeout: How long a renewal may take.
         trust_env: Take proxies and CA bundles from the environment.
         allow_http: Let credentials leave without TLS to a host that is not this one.
@@ -113,7 +117,7 @@ class OAuthRefresh(RedactedRepr):
         return self._fingerprint
 
     def token(self) -> str:
-        """A token that is good for at least a minute; renewed here when it is not.
+        """Return a token that is good for at least a minute; renewed here when it is not.
 
         Raises:
             NotAuthenticated: HubSpot refuses the credential; the message says which part of it.

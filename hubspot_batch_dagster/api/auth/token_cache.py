@@ -67,7 +67,9 @@ class TokenCache:
             lock.release()
 
     def read(self) -> Tokens | None:
-        """The tokens, or None where there are none that can be used: a broken file counts as an empty one."""
+        """Return the tokens, or None where there are none that can be used: a broken file counts as an empty
+        one.
+        """
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))
             if found["owner"] != self._owner:

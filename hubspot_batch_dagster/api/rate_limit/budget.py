@@ -13,7 +13,8 @@ class Grant(Protocol):
     """One request that may leave now. A grant is used once, by the thread that took it."""
 
     def confirm(self) -> None:
-        """Ask, with the connection open, whether the request may still leave. A late grant is moved to this moment.
+        """Ask, with the connection open, whether the request may still leave. A late grant is moved to this
+        moment.
 
         Raises:
             NotSent: It is late, and the window has no room for it just now: `renew` it, and send again.
@@ -31,7 +32,9 @@ class Grant(Protocol):
 
 
 class Budget(Protocol):
-    """What the client asks before each request and tells after each answer. One budget serves many threads."""
+    """What the client asks before each request and tells after each answer. One budget serves many
+    threads.
+    """
 
     def take(self, window: Window = "burst") -> Grant:
         """Wait until one more request may leave.

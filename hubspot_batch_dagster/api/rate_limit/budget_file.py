@@ -25,7 +25,7 @@ def budget_file(fingerprint: str, folder: str | Path | None = None) -> Path | No
 
 
 def cache_folder() -> Path:
-    """The user's cache folder, by the rules of the platform.
+    """Return the user's cache folder, by the rules of the platform.
 
     Raises:
         RuntimeError: The user has no home folder.

@@ -1,7 +1,7 @@
 """The day's requests: how many the account has left, and how many of them this app may still make.
 
-HubSpot counts them for the whole account, whoever makes them, and starts anew at midnight in the account's time zone
-("Usage guidelines", daily limits). With OAuth it does not say how many are left.
+HubSpot counts them for the whole account, whoever makes them, and starts anew at midnight in the account's
+time zone ("Usage guidelines", daily limits). With OAuth it does not say how many are left.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Day:
     reported_at: float
 
     def available(self, daily_share: float) -> int:
-        """Requests that we may still make today when `daily_share` of the limit is ours."""
+        """Return requests that we may still make today when `daily_share` of the limit is ours."""
         return max(0, self.remaining - math.ceil(self.limit * (1 - daily_share) - 1e-9))
 
 
@@ -65,7 +65,9 @@ class DayBudget:
         self._wall = wall
 
     def use_zone(self, name: str) -> None:
-        """Take the account's time zone, such as "US/Eastern", and set the end of the day that is known by it."""
+        """Take the account's time zone, such as "US/Eastern", and set the end of the day that is known by
+        it.
+        """
         try:
             self.zone = ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -95,8 +97,8 @@ class DayBudget:
     def refuse_when_over(self, facts: Mapping[str, float]) -> bool:
         """Raise `DailyLimitReached` when the app's part of the day is used up.
 
-        What HubSpot said is believed for 10 minutes. Then one request may go and bring a new answer, because the
-        limit may have been raised meanwhile.
+        What HubSpot said is believed for 10 minutes. Then one request may go and bring a new answer, because
+        the limit may have been raised meanwhile.
 
         Returns:
             Whether this request is the one that goes to ask.

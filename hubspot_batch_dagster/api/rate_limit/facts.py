@@ -1,4 +1,6 @@
-"""What everybody on a log has learned of the limits, as this process last read it; and what an answer adds to it."""
+"""What everybody on a log has learned of the limits, as this process last read it; and what an answer adds to
+it.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,8 @@ class SharedFacts:
             self.publish({f"{window}.others": others, f"{window}.others_until": left_at + 2 * seconds})
 
     def _restore(self, before: Mapping[str, float]) -> None:
-        """Give a log that starts anew what the old one knew of the limits; the requests of the last window are lost.
+        """Give a log that starts anew what the old one knew of the limits; the requests of the last window
+        are lost.
 
         HubSpot has not forgotten them, so everybody waits until it has.
         """

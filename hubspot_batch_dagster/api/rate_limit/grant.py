@@ -10,7 +10,8 @@ from hubspot_batch_dagster.api.rate_limit.log import AcquireResult, Entry
 
 _LEAST_LIFE = 0.01
 _MOVES = 3
-"""A log that answers more slowly than a grant lives never gives one in time; what then leaves is corrected."""
+"""A log that answers more slowly than a grant lives never gives one in time; what then leaves is corrected.
+"""
 
 
 class _Source(Protocol):
@@ -24,8 +25,8 @@ class _Source(Protocol):
 class SharedGrant:
     """A request as the log has it. It lives for a fifth of the margin: the rest is for the way to HubSpot.
 
-    A thread that was given no processor for a while, or that had a connection to open, would reach HubSpot among the
-    requests of a later window. So its time in the log follows the time at which it leaves.
+    A thread that was given no processor for a while, or that had a connection to open, would reach HubSpot
+    among the requests of a later window. So its time in the log follows the time at which it leaves.
 
     Args:
         budget: Where it is counted; waited for here.

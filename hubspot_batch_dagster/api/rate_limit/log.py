@@ -1,6 +1,8 @@
-"""The log of requests that all users of a budget share: who left when, and what HubSpot said about the limits.
+"""The log of requests that all users of a budget share: who left when, and what HubSpot said about the
+limits.
 
-A rolling window needs one thing: the times of the last requests, read and extended in one atomic step by everybody.
+A rolling window needs one thing: the times of the last requests, read and extended in one atomic step by
+everybody.
 """
 
 from __future__ import annotations
@@ -86,10 +88,11 @@ class Log(Protocol):
 
         Args:
             requests: The windows to count against, all or none.
-            entry: The same request as it was written down before, for the same windows. It is moved: the old time no
-                longer counts, and the day does not count it again.
+            entry: The same request as it was written down before, for the same windows. It is moved: the old
+                time no longer counts, and the day does not count it again.
             left: The request has left already, so the move is a correction and does not ask for room.
-            born: What the caller knows the log to be `BORN` as. Another log writes nothing and asks to wait a moment.
+            born: What the caller knows the log to be `BORN` as. Another log writes nothing and asks to wait a
+                moment.
 
         Raises:
             LogUnavailable: The log cannot be asked just now.
@@ -112,7 +115,7 @@ class Log(Protocol):
 
 
 def readable(facts: Mapping[object, object]) -> dict[str, float]:
-    """The facts that are numbers: what else a damaged log holds is as good as not there."""
+    """Return the facts that are numbers: what else a damaged log holds is as good as not there."""
     found: dict[str, float] = {}
     for name, value in facts.items():
         try:
@@ -125,12 +128,16 @@ def readable(facts: Mapping[object, object]) -> dict[str, float]:
 
 
 class RoundTrip:
-    """How long a server takes to answer at best: what all answers share is no reason to call one of them late."""
+    """How long a server takes to answer at best: what all answers share is no reason to call one of them
+    late.
+    """
 
     def __init__(self) -> None:
         self._best = math.inf
 
     def since(self, asked: float, answered: float) -> float:
-        """The moment, on the clock of `asked` and `answered`, that the server's time of the answer stands for."""
+        """Return the moment, on the clock of `asked` and `answered`, that the server's time of the answer
+        stands for.
+        """
         self._best = min(self._best, answered - asked)
         return asked + self._best

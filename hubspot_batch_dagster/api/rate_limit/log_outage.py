@@ -35,7 +35,7 @@ class LogOutage:
         return self._since is not None
 
     def over(self) -> None:
-        """The log has answered."""
+        """Note that the log has answered."""
         if self._since is not None:
             with self._lock:
                 self._since, self._pause = None, _FIRST_PAUSE
@@ -61,6 +61,7 @@ class LogOutage:
             raise BudgetUnavailable(f"The app's requests cannot be counted: {error}. Nothing more was sent.")
         if left <= 0:
             raise BudgetUnavailable(
-                f"The app's requests cannot be counted: {error}, for {self.patience:g} s by now. Nothing more was sent."
+                f"The app's requests cannot be counted: {error}, for {self.patience:g} s by now. Nothing more"
+                " was sent."
             )
         return min(pause, left)

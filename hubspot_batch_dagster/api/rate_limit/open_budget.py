@@ -26,14 +26,14 @@ def open_budget(
     """Open the budget that every process with this credential shares.
 
     Args:
-        fingerprint: What tells the credential apart, such as `TokenSource.fingerprint`. It is hashed before it names
-            a file or a key.
+        fingerprint: What tells the credential apart, such as `TokenSource.fingerprint`. It is hashed before
+            it names a file or a key.
         url: A Redis or Postgres URL, for several hosts. None counts in a file, for one host.
         limit: Requests per 10 s; None follows HubSpot's headers.
         share: The part of each window that may be used.
         daily_share: The part of the day's limit that may be used.
-        folder: Where the file lies, on a disk of this host. None takes the user's cache folder, with one file for each
-            host. Name a folder to share the budget between users or containers of one host.
+        folder: Where the file lies, on a disk of this host. None takes the user's cache folder, with one file
+            for each host. Name a folder to share the budget between users or containers of one host.
         shared: False counts in this process alone.
         associations_in_burst: True counts association requests against the burst window too.
         max_wait: Seconds of waiting for room after which `take` gives up.

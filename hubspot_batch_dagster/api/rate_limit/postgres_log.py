@@ -1,7 +1,7 @@
 """The shared log of requests in Postgres, for several hosts that share a database already.
 
-One function per step, so each step is atomic and costs one round trip. It reads the time from the server, for the
-same reason as in Redis: hosts' own clocks differ.
+One function per step, so each step is atomic and costs one round trip. It reads the time from the server, for
+the same reason as in Redis: hosts' own clocks differ.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _FUNCTION = "hubspot_budget_acquire_1"
 """The number goes up with each change: processes of two releases may share a database."""
 
-# What the log holds is worthless 10 s later, so it need not survive a crash of the server: unlogged tables cost no
-# fsync. They are empty after one, which is noticed by BORN.
+# What the log holds is worthless 10 s later, so it need not survive a crash of the server: unlogged tables
+# cost no fsync. They are empty after one, which is noticed by BORN.
 _TABLES = (
     """
 CREATE UNLOGGED TABLE IF NOT EXISTS hubspot_budget_requests (
@@ -107,7 +107,8 @@ BEGIN
             END IF;
             v_lines := v_lines || v_line;
             DELETE FROM hubspot_budget_requests
-            WHERE budget = p_budget AND "window" = p_windows[i] AND at < v_now - {KEPT_WINDOWS} * p_seconds[i];
+            WHERE budget = p_budget AND "window" = p_windows[i]
+                AND at < v_now - {KEPT_WINDOWS} * p_seconds[i];
         END LOOP;
         IF p_at IS NULL THEN
             UPDATE hubspot_budget_facts SET value = value - 1
@@ -143,7 +144,8 @@ class PostgresLog:
     """A log in Postgres, shared by every host that is given the same database. See `log.Log` for its methods.
 
     Args:
-        url: An SQLAlchemy URL, such as `postgresql+psycopg://user:password@host/database`. Its password never shows.
+        url: An SQLAlchemy URL, such as `postgresql+psycopg://user:password@host/database`. Its password never
+            shows.
         name: What tells this budget from others in the same tables; everybody on one budget uses the same.
         timeout: Seconds to connect, and after which a connection that is silent is given up.
 
@@ -220,7 +222,7 @@ class PostgresLog:
             self._engine.dispose()
 
     def _timed(self, query: str, parameters: Mapping[str, Any]) -> tuple[Any, float]:
-        """The first row, and the moment its time stands for; opening a connection does not count."""
+        """Return the first row, and the moment its time stands for; opening a connection does not count."""
         with self._connected() as connection:
             asked = time.monotonic()
             row = _rows(connection, query, parameters)[0]
@@ -253,7 +255,9 @@ class PostgresLog:
             ) from None
 
     def _create(self) -> None:
-        """Make tables and function where they are missing; a user who may not make any can use those that are there."""
+        """Make tables and function where they are missing; a user who may not make any can use those that are
+        there.
+        """
         transaction = self._engine.connect().execution_options(isolation_level="READ COMMITTED")
         with transaction as connection, connection.begin():
             _rows(connection, "SELECT pg_advisory_xact_lock(:lock)", {"lock": _CREATION_LOCK})
@@ -276,7 +280,7 @@ def _rows(connection: Connection, query: str, parameters: Mapping[str, Any] | No
 
 
 def _engine(url: str, timeout: float) -> tuple[Engine, str]:
-    """The engine, and what to call its server: without user name and password."""
+    """Return the engine, and what to call its server: without user name and password."""
     try:
         from sqlalchemy import create_engine, make_url
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -307,7 +311,8 @@ def _engine(url: str, timeout: float) -> tuple[Engine, str]:
     except (ArgumentError, NoSuchModuleError, ValueError):
         # The library's own message may quote a piece of the password.
         raise InputError(
-            "The budget's Postgres URL is not valid. It must look like postgresql+psycopg://user:password@host/database, "
-            "and special characters in its password must be percent-encoded."
+            "The budget's Postgres URL is not valid. It must look like"
+            " postgresql+psycopg://user:password@host/database, and special characters in its password must"
+            " be percent-encoded."
         ) from None
     return engine, f"{parsed.host or ''}{f':{parsed.port}' if parsed.port else ''}/{parsed.database or ''}"

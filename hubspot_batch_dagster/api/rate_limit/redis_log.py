@@ -1,7 +1,7 @@
 """The shared log of requests in Redis, for several hosts.
 
-One script per step, so each step is atomic. The script reads the time from the Redis server: hosts' own clocks differ,
-and with times from two clocks 20 ms apart a window of 190 was seen to let 242 through.
+One script per step, so each step is atomic. The script reads the time from the Redis server: hosts' own
+clocks differ, and with times from two clocks 20 ms apart a window of 190 was seen to let 242 through.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local function text(number) return string.format('%.6f', number) end
 """
 
-# KEYS: facts, sequence, one log per window. ARGV: what a new log is born as, what this one must be born as ('' for
-# anything), 1 when the request has left already, the time of its entry ('' for a new request); then allowed, seconds
-# and line of its entry for each window.
+# KEYS: facts, sequence, one log per window. ARGV: what a new log is born as, what this one must be born as
+# ('' for anything), 1 when the request has left already, the time of its entry ('' for a new request); then
+# allowed, seconds and line of its entry for each window.
 _ACQUIRE = (
     _TIME
     + f"""
@@ -119,7 +119,8 @@ class RedisLog:
             from redis.retry import Retry
         except ImportError:
             raise InputError(
-                "A budget in Redis needs the redis package. Install it: pip install hubspot-batch-dagster[redis]"
+                "A budget in Redis needs the redis package. Install it: pip install"
+                " hubspot-batch-dagster[redis]"
             ) from None
         try:
             client = redis.Redis.from_url(

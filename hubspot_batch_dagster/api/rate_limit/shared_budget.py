@@ -1,21 +1,23 @@
 """One budget for every process that shares the app.
 
-HubSpot counts requests in a rolling window of 10 s. Everybody who uses one token writes each request down in one log
-(SQLite on one host; Redis or Postgres on several) before it leaves, and waits while the window is full. A request that
-then leaves late is moved in the log to the time at which it leaves.
+HubSpot counts requests in a rolling window of 10 s. Everybody who uses one token writes each request down in
+one log (SQLite on one host; Redis or Postgres on several) before it leaves, and waits while the window is
+full. A request that then leaves late is moved in the log to the time at which it leaves.
 
-The log is our own and not pyrate-limiter's (4.5.1), because of what was measured on 2 cores with 190 requests per 10 s
-(`benchmarks/limit.py` shows ours):
+The log is our own and not pyrate-limiter's (4.5.1), because of what was measured on 2 cores with 190 requests
+per 10 s (`benchmarks/limit.py` shows ours):
 
-- its SQLite bucket with file lock, 4 processes of 16 threads: up to 198 requests left in a rolling 10 s, since it notes
-  the time before it waits for the lock, and 1.3 ms CPU per request, since each waiting thread asks for itself;
+- its SQLite bucket with file lock, 4 processes of 16 threads: up to 198 requests left in a rolling 10 s,
+  since it notes the time before it waits for the lock, and 1.3 ms CPU per request, since each waiting thread
+  asks for itself;
 - after the system clock went back a minute it wanted 70 s of waiting;
 - its Redis bucket trusts each host's clock: with two clocks 20 ms apart a window of 190 let 242 through;
-- it has no place for what must change in the same step: a pause, the day's count, a limit found by another process.
+- it has no place for what must change in the same step: a pause, the day's count, a limit found by another
+  process.
 
-Ours in the same setting: never more than 189, 0.36 ms CPU per request with 64 threads waiting and 0.09 ms with none.
-It cannot use all of the limit: 189 of 190 requests in 10.1 s are 98.5 % in the long run, and the missing 1.5 % is what
-keeps a request that is slow on its way from being one too many.
+Ours in the same setting: never more than 189, 0.36 ms CPU per request with 64 threads waiting and 0.09 ms
+with none. It cannot use all of the limit: 189 of 190 requests in 10.1 s are 98.5 % in the long run, and the
+missing 1.5 % is what keeps a request that is slow on its way from being one too many.
 """
 
 from __future__ import annotations
@@ -56,23 +58,24 @@ _IN_PLACE_SECONDS = 1.0
 class SharedBudget:
     """The requests that the app may still make, for all threads and all processes on one log.
 
-    One thread of a process waits at the log for each window; the others queue behind it, so waiting costs little CPU
-    however many threads there are.
+    One thread of a process waits at the log for each window; the others queue behind it, so waiting costs
+    little CPU however many threads there are.
 
     Args:
         log: Where requests are written down; everybody on it shares the budget.
-        limit: Requests per burst window. None starts at 90 and follows `X-HubSpot-RateLimit-Max`. A header that
-            says less than `limit` wins.
-        share: The part of each window for this process and those beside it on the log, above 0 up to 1; the rest stays
-            free for the app's other users.
-        daily_share: The part of the day's limit that this app may use, above 0 up to 1. When less than the rest is
-            left, by whomever, `take` raises `DailyLimitReached`.
-        margin: Seconds added to each window, for requests that are slower on their way to HubSpot than others.
-        associations_in_burst: True counts association requests against the burst window too. HubSpot gives them
-            figures of their own, so the default is False.
+        limit: Requests per burst window. None starts at 90 and follows `X-HubSpot-RateLimit-Max`. A header
+            that says less than `limit` wins.
+        share: The part of each window for this process and those beside it on the log, above 0 up to 1; the
+            rest stays free for the app's other users.
+        daily_share: The part of the day's limit that this app may use, above 0 up to 1. When less than the
+            rest is left, by whomever, `take` raises `DailyLimitReached`.
+        margin: Seconds added to each window, for requests that are slower on their way to HubSpot than
+            others.
+        associations_in_burst: True counts association requests against the burst window too. HubSpot gives
+            them figures of their own, so the default is False.
         max_wait: Seconds of waiting for room after which `take` gives up with `BudgetTimeout`.
-        patience: Seconds that the log may be away (Redis or Postgres restarted, the file locked) before `take` gives
-            up with `BudgetUnavailable`.
+        patience: Seconds that the log may be away (Redis or Postgres restarted, the file locked) before
+            `take` gives up with `BudgetUnavailable`.
         stop: When set, a waiting `take` ends within moments, with `BudgetTimeout`.
         clock: Time in seconds for `max_wait`, for tests.
         sleep: Waits so many seconds, for tests. By default waits for `stop`.
@@ -122,7 +125,9 @@ class SharedBudget:
 
     @property
     def time_zone(self) -> str:
-        """The account's time zone, whose midnight starts a new day. UTC until it is set from the account's details."""
+        """The account's time zone, whose midnight starts a new day. UTC until it is set from the account's
+        details.
+        """
         return str(self._day.zone)
 
     @time_zone.setter
@@ -164,7 +169,8 @@ class SharedBudget:
                 self._nap(min(result.wait, _LONGEST_NAP), deadline)
 
     def move(self, window: Window, entry: Entry) -> AcquireResult:
-        """Count a late request at this moment instead, waiting no longer than a connection may be held open for it.
+        """Count a late request at this moment instead, waiting no longer than a connection may be held open
+        for it.
 
         Raises:
             NotSent: There is no room for it just now.
@@ -179,7 +185,9 @@ class SharedBudget:
             self._nap(min(result.wait, _LONGEST_NAP), deadline)
 
     def correct(self, window: Window, entry: Entry) -> None:
-        """Count a request that has left later than it was counted at this moment, whether there is room or not."""
+        """Count a request that has left later than it was counted at this moment, whether there is room or
+        not.
+        """
         if self._outage.is_on:
             return  # a request that is half out must not wait for the log
         try:
@@ -289,7 +297,7 @@ class SharedBudget:
             return None
 
     def requests_per_second(self) -> float:
-        """What HubSpot allows at present, as far as this process knows. Asks nobody."""
+        """Return what HubSpot allows at present, as far as this process knows. Asks nobody."""
         facts = self._facts.known
         seconds = self._allowance.seconds("burst", facts) + self._allowance.margin
         return self._allowance.ceiling("burst", facts) / seconds
@@ -335,7 +343,7 @@ class SharedBudget:
         return [self._allowance.request(name, self._facts.known, now) for name in windows]
 
     def _log_time(self) -> float:
-        """The log's clock, without asking for it: it goes on as this process's does."""
+        """Return the log's clock, without asking for it: it goes on as this process's does."""
         if self._log_ahead is None:
             self._log_ahead = self.log.now() - self._clock()
         return self._clock() + self._log_ahead

@@ -1,7 +1,7 @@
 """The shared log of requests in SQLite, for one host.
 
-A table of times and a table of facts; SQLite's own lock makes each step atomic between processes, and the system gives
-the lock back when a process dies.
+A table of times and a table of facts; SQLite's own lock makes each step atomic between processes, and the
+system gives the lock back when a process dies.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _MERGE: Mapping[Merge, str] = {
     "max": "max(value, excluded.value)",
     "min": "min(value, excluded.value)",
 }
-# The window is full exactly when the allowed-th newest request is still inside it. A line's number may be used again
-# after it was deleted, so a line is named by number and time.
+# The window is full exactly when the allowed-th newest request is still inside it. A line's number may be
+# used again after it was deleted, so a line is named by number and time.
 _BLOCKING = """
 SELECT at FROM requests WHERE window = ? AND NOT (rowid = ? AND at = ?) ORDER BY at DESC LIMIT 1 OFFSET ?
 """
@@ -56,15 +56,15 @@ _NO_ENTRY = (-1, -1.0)
 class SqliteLog:
     """A log in a SQLite file, shared by the processes of one host; or in memory, for one process.
 
-    The clock is `time.monotonic`, which Python promises to be the same for all processes of a host and which nobody
-    can set back. A damaged or deleted file is replaced. If no file can be written, the log goes on in memory. Both
-    lose the last window's requests, so `BORN` changes, and a warning is logged.
+    The clock is `time.monotonic`, which Python promises to be the same for all processes of a host and which
+    nobody can set back. A damaged or deleted file is replaced. If no file can be written, the log goes on in
+    memory. Both lose the last window's requests, so `BORN` changes, and a warning is logged.
 
     Args:
         path: The file; None for memory. Its folder is created, readable for the user only.
         clock: The time in seconds, for tests.
-        busy_seconds: How long to wait for another process's lock before `LogUnavailable`. A lock is held for well
-            under a millisecond, so only a stopped process makes this matter.
+        busy_seconds: How long to wait for another process's lock before `LogUnavailable`. A lock is held for
+            well under a millisecond, so only a stopped process makes this matter.
     """
 
     def __init__(

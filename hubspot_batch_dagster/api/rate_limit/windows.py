@@ -1,7 +1,8 @@
 """What HubSpot allows, and how much of it this process may use. No waiting, no storage: only the sums.
 
-The windows are those of HubSpot's "Usage guidelines": 100, 190 or 250 requests in any 10 s for each app (110 for an
-OAuth app in each account), 5 searches a second for each account, and figures of their own for associations.
+The windows are those of HubSpot's "Usage guidelines": 100, 190 or 250 requests in any 10 s for each app (110
+for an OAuth app in each account), 5 searches a second for each account, and figures of their own for
+associations.
 """
 
 from __future__ import annotations
@@ -91,12 +92,12 @@ class Allowance:
     """How much of what HubSpot allows this process may use.
 
     Attributes:
-        limit: Requests in a burst window, as the user says; None follows HubSpot's headers. Where the headers say less,
-            they win.
+        limit: Requests in a burst window, as the user says; None follows HubSpot's headers. Where the headers
+            say less, they win.
         share: The part of each window that is ours, above 0 up to 1.
         daily_share: The part of the day's limit that is ours, above 0 up to 1.
-        margin: Seconds added to each window. HubSpot counts when requests arrive, we when they leave; the margin covers
-            the difference between a slow and a quick way there.
+        margin: Seconds added to each window. HubSpot counts when requests arrive, we when they leave; the
+            margin covers the difference between a slow and a quick way there.
     """
 
     limit: int | None
@@ -114,7 +115,7 @@ class Allowance:
             raise InputError(f"margin must be a number of seconds, 0 or more, not {self.margin}.")
 
     def ceiling(self, window: Window, facts: Mapping[str, float]) -> int:
-        """What the whole window allows, as far as is known."""
+        """Return what the whole window allows, as far as is known."""
         known = facts.get(f"{window}.max", 0.0)
         known = known if 1 <= known < _MOST_REQUESTS else 0.0
         if window == "burst" and self.limit is not None:
@@ -122,20 +123,21 @@ class Allowance:
         return int(known) if known else RULES[window].requests
 
     def request(self, window: Window, facts: Mapping[str, float], now: float) -> AcquireRequest:
-        """What to ask the log for: our requests in a window that is longer by the margin."""
+        """Return what to ask the log for: our requests in a window that is longer by the margin."""
         ceiling = self.ceiling(window, facts)
         # One in a hundred stays unused, for the request that is on its way for longer than the margin.
         usable = ceiling - ceiling // 100
         ours = min(usable, math.floor(ceiling * self.share + 1e-9))
         if facts.get(f"{window}.others_until", 0.0) > now:
-            # Never down to nothing: only our own requests bring the headers that say when the others are gone.
+            # Never down to nothing: only our own requests bring the headers that say when the others are
+            # gone.
             others = int(min(max(0.0, facts.get(f"{window}.others", 0.0)), ceiling))
             ours = max(min(ours, usable - others), ours // 10)
         seconds = self.seconds(window, facts) + self.margin + extra_margin(window, facts, now)
         return AcquireRequest(window, max(1, ours), seconds)
 
     def seconds(self, window: Window, facts: Mapping[str, float]) -> float:
-        """The window's length as HubSpot counts it."""
+        """Return the window's length as HubSpot counts it."""
         known = facts.get(f"{window}.seconds", 0.0)
         return known if _SECONDS_ALLOWED[0] <= known <= _SECONDS_ALLOWED[1] else RULES[window].seconds
 
@@ -151,10 +153,11 @@ def extra_margin(window: Window, facts: Mapping[str, float], now: float) -> floa
 
 
 def widened(window: Window, facts: Mapping[str, float], now: float) -> dict[str, float]:
-    """What to remember after a 429 that the log did not expect: some requests were slower on their way than the margin.
+    """Return what to remember after a 429 that the log did not expect: some requests were slower on their way
+    than the margin.
 
-    The extra margin doubles with each window in which that happens. It is forgotten after 10 minutes: a host that is short
-    of processors, or a network that stutters, mostly is so for a while.
+    The extra margin doubles with each window in which that happens. It is forgotten after 10 minutes: a host
+    that is short of processors, or a network that stutters, mostly is so for a while.
     """
     if facts.get(f"{window}.widened_at", -math.inf) > now - RULES[window].seconds:
         return {}
@@ -165,8 +168,8 @@ def widened(window: Window, facts: Mapping[str, float], now: float) -> dict[str,
 class ForeignUsage:
     """How many requests others make in the same window, from what is left and what we used ourselves.
 
-    One answer proves little: a request that was overtaken on its way sees more used than we would think. So the median
-    of the last answers counts, and a few requests are nobody.
+    One answer proves little: a request that was overtaken on its way sees more used than we would think. So
+    the median of the last answers counts, and a few requests are nobody.
     """
 
     def __init__(self, answers: int = 9) -> None:

@@ -1,4 +1,6 @@
-"""The associations of a run as files: one line each with its outcome, those that are open, those that were removed."""
+"""The associations of a run as files: one line each with its outcome, those that are open, those that were
+removed.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def write_lines(stage: StagingArea, associations: Sequence[TypedAssociation], pa
 
 
 def write_open(stage: StagingArea, path: Path) -> bool:
-    """Write the lines that the next run must know: unresolved and rejected ones. Returns whether there are any."""
+    """Write the lines that the next run must know: unresolved and rejected ones. Returns whether there are
+    any.
+    """
     _copy(
         stage,
         """SELECT key, keys, p.name, target_key, target_id, outcome, code, message
@@ -52,10 +56,8 @@ def write_open(stage: StagingArea, path: Path) -> bool:
 
 def note_removed(stage: StagingArea, to: str, removed: Sequence[RemovedAssociation]) -> None:
     """Note what ``replace`` removed."""
-    stage.db.execute(
-        """CREATE TABLE IF NOT EXISTS association_removed
-        (record VARCHAR, "to" VARCHAR, target_id VARCHAR, labels VARCHAR, whole BOOLEAN)"""
-    )
+    stage.db.execute("""CREATE TABLE IF NOT EXISTS association_removed
+        (record VARCHAR, "to" VARCHAR, target_id VARCHAR, labels VARCHAR, whole BOOLEAN)""")
     if removed:
         columns: dict[str, Any] = {
             "record": [each.record for each in removed],
@@ -76,7 +78,8 @@ def write_removed(stage: StagingArea, path: Path) -> bool:
 
 
 def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) -> dict[str, int]:
-    """The same lines where the rows are associations themselves: their outcomes, in the words of associations.
+    """Return the same lines where the rows are associations themselves: their outcomes, in the words of
+    associations.
 
     Called when the run is concluded.
 
@@ -94,13 +97,17 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
     with stage.texts("association_texts"):
         stage.db.execute(
             f"""CREATE TABLE row_associations AS
-            SELECT f.row AS line, f.keys, {literal(association.to)} AS "to", {label} AS label, {target_key} AS target_key,
+            SELECT f.row AS line, f.keys, {literal(association.to)} AS "to", {label} AS label,
+                {target_key} AS target_key,
                 json_extract_string(t.associations, '$[0].to.id') AS target_id,
-                CASE WHEN f.outcome = 'created' THEN 'associated' WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
+                CASE WHEN f.outcome = 'created' THEN 'associated'
+                    WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
                     ELSE f.outcome END AS outcome,
                 coalesce(f.code, f.category) AS error_code, f.message AS reason,
-                {label_type} AS _label_type, f.key AS _key, s.record AS _record, {literal(association.name)} AS _name
-            FROM final f LEFT JOIN association_texts t USING (row) LEFT JOIN association_sources s USING (row)"""
+                {label_type} AS _label_type, f.key AS _key, s.record AS _record,
+                    {literal(association.name)} AS _name
+            FROM final f LEFT JOIN association_texts t USING (row) LEFT
+                JOIN association_sources s USING (row)"""
         )
     query = f"SELECT {keys}* EXCLUDE (line, keys) FROM row_associations ORDER BY line"
     _copy(stage, query, path, declaration([association], rows_are_associations=True))
@@ -113,10 +120,12 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
 
 
 def planned_rows(stage: StagingArea) -> dict[str, int]:
-    """What rows that are associations would come to, in the words of associations."""
+    """Return what rows that are associations would come to, in the words of associations."""
     query = f"""SELECT outcome, count(*) FROM (
-            SELECT CASE action WHEN 'associate' THEN 'associated' WHEN 'reverted' THEN 'unchanged' ELSE action END AS outcome FROM plan
-            UNION ALL SELECT CASE WHEN code = '{UNRESOLVED}' THEN 'unresolved' ELSE 'rejected' END FROM rejected)
+            SELECT CASE action WHEN 'associate' THEN 'associated' WHEN 'reverted' THEN 'unchanged' ELSE action
+                END AS outcome FROM plan
+            UNION ALL SELECT CASE WHEN code = '{UNRESOLVED}' THEN 'unresolved' ELSE 'rejected' END
+            FROM rejected)
         GROUP BY outcome"""
     return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
 

@@ -1,7 +1,7 @@
 """Associations between two object types, request by request: add, read, remove.
 
-All of it may be sent twice without harm. The answers carry no trace ids, so they are matched by the records' ids, and what
-an answer does not speak of is sent again.
+All of it may be sent twice without harm. The answers carry no trace ids, so they are matched by the records'
+ids, and what an answer does not speak of is sent again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ MOST_REMOVED = 2000
 
 
 class NewAssociation(NamedTuple):
-    """An association to add: two record ids, and the labels that the pair shall have. Without labels it is the plain one."""
+    """An association to add: two record ids, and the labels that the pair shall have. Without labels it is
+    the plain one.
+    """
 
     from_id: str
     to_id: str
@@ -62,7 +64,8 @@ class AddedAssociations:
     """What became of associations.
 
     Attributes:
-        verdicts: Association -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is missing.
+        verdicts: Association -> ``created``, or ``rejected`` with HubSpot's reason. What is still open is
+            missing.
         sent: Associations that HubSpot may have.
     """
 
@@ -75,14 +78,16 @@ CurrentAssociations = Mapping[str, Mapping[str, list[LabelDefinition]]]
 
 
 def labels_of(present: Sequence[LabelDefinition]) -> tuple[AssociationTypeKey, ...]:
-    """The labels of what two records have; the association without a label is none."""
+    """Return the labels of what two records have; the association without a label is none."""
     return tuple((each.category or "", each.type_id or 0) for each in present if each.label and each.type_id)
 
 
 def with_labels(
     record: str, target: str, labels: Iterable[AssociationTypeKey], current: CurrentAssociations | None
 ) -> NewAssociation:
-    """A plain association, or one with all labels that there are and shall be: a request with labels replaces them."""
+    """Return a plain association, or one with all labels that there are and shall be: a request with labels
+    replaces them.
+    """
     wanted = set(labels)
     if not wanted:
         return NewAssociation(record, target)
@@ -105,10 +110,11 @@ class AssociationRequests:
     to_type: str
 
     def add(self, pairs: Iterable[NewAssociation]) -> AddedAssociations:
-        """Add associations, 2,000 in a request. A refusal that names no association is halved down to the association that it is about.
+        """Add associations, 2,000 in a request. A refusal that names no association is halved down to the
+        association that it is about.
 
-        Associations without labels leave a pair's labels as they are; labels **replace** those that the pair has
-        (HubSpot, associations guide), so they come with the ones to keep.
+        Associations without labels leave a pair's labels as they are; labels **replace** those that the pair
+        has (HubSpot, associations guide), so they come with the ones to keep.
         """
         added = AddedAssociations()
         every = list(dict.fromkeys(pairs))
@@ -122,7 +128,7 @@ class AssociationRequests:
         return added
 
     def read(self, ids: Sequence[str]) -> CurrentAssociations:
-        """What records are associated with at present, 1,000 in a request.
+        """Return what records are associated with at present, 1,000 in a request.
 
         Raises:
             HubSpotError: HubSpot could not be asked.
@@ -229,7 +235,9 @@ class _Addition:
         self._again([i for i in group.rows if self.pairs[i] not in verdicts], group, errors)
 
     def _after(self, error: HubSpotError, group: Group) -> None:
-        """What to send next after a request that failed as often as it may, by the table of answers."""
+        """Choose what to send next after a request that failed as often as it may, by the table of
+        answers.
+        """
         policy = self.requester.retry_policy
         decision = decide(error, repeatable=True, attempt=policy.tries, retry_policy=policy)
         if isinstance(decision, Halve) and len(group.rows) > 1:
@@ -242,10 +250,10 @@ class _Addition:
             self.requester.stop.set(error)
 
     def _again(self, left: list[int], group: Group, errors: list[ErrorItem]) -> None:
-        """What to send next of the associations that the answer does not speak of.
+        """Choose what to send next of the associations that the answer does not speak of.
 
-        Errors that name nobody are halved down to the association that they are about. An answer that says nothing at all is
-        like a lost one: the same request again after a pause, and not too often.
+        Errors that name nobody are halved down to the association that they are about. An answer that says
+        nothing at all is like a lost one: the same request again after a pause, and not too often.
         """
         if not left or len(left) < len(group.rows):
             self.groups.taken(group)
@@ -274,7 +282,10 @@ class _Addition:
                 InvalidBatch(
                     f"HubSpot refused {alike} associations, one by one, for the same reason: {error.message}",
                     status=400,
-                    remedy="Correct the association or the column that it names, then run again; the others were not sent.",
+                    remedy=(
+                        "Correct the association or the column that it names, then run again; the others were"
+                        " not sent."
+                    ),
                 )
             )
 
@@ -289,7 +300,9 @@ class _Addition:
         return done | self._done_by_others(set(part) - done, ends - {each[:2] for each in part}), errors
 
     def _done_by_others(self, left: set[NewAssociation], ends: set[tuple[str, str]]) -> set[NewAssociation]:
-        """Of the associations that an answer does not speak of those that it has under other ids: their records were merged."""
+        """Of the associations that an answer does not speak of those that it has under other ids: their
+        records were merged.
+        """
         if not left or not ends:
             return set()
         first = moved_records(self.requester, self.types[0], {each.from_id for each in left})
@@ -301,7 +314,9 @@ class _Addition:
         }
 
     def _forward(self, answer: Answer) -> tuple[set[tuple[str, str]], list[ErrorItem]]:
-        """The ends of the lines of this direction: each association comes in both, and ids of two object types may be alike."""
+        """Return the ends of the lines of this direction: each association comes in both, and ids of two
+        object types may be alike.
+        """
         if answer.status == 204:
             return set(), []
         errors: list[ErrorItem] = []
@@ -327,7 +342,9 @@ _ID = re.compile(r"\d+")
 
 
 def _named(error: ErrorItem, pairs: Sequence[NewAssociation]) -> list[NewAssociation]:
-    """The associations that an error is about: those both ends of which it names, else those of which it names one."""
+    """Return the associations that an error is about: those both ends of which it names, else those of which
+    it names one.
+    """
     listed = {key.lower(): values for key, values in error.context.items() if key.lower().endswith(_IDS)}
     sources = {each for key, values in listed.items() if key.startswith("from") for each in values}
     targets = {each for key, values in listed.items() if key.startswith("to") for each in values}

@@ -1,4 +1,6 @@
-"""The associations that the rows of a sync want, from the tables of its last runs: the ids table keeps no more than their hash."""
+"""The associations that the rows of a sync want, from the tables of its last runs: the ids table keeps no
+more than their hash.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ class Declared:
 
 
 def declaration(associations: Sequence[TypedAssociation], *, rows_are_associations: bool) -> str:
-    """The associations of an operation as text, for the file of a run's associations."""
+    """Return the associations of an operation as text, for the file of a run's associations."""
     declared = [
         {
             "to": each.to,
@@ -56,7 +58,7 @@ def declaration(associations: Sequence[TypedAssociation], *, rows_are_associatio
 
 
 def declared_in(path: Path) -> Declared | None:
-    """What such a file says of the operation; ``None`` for one of an earlier version."""
+    """Return what such a file says of the operation; ``None`` for one of an earlier version."""
     said = kept_metadata(path).get(META)
     if said is None:
         return None
@@ -79,7 +81,9 @@ def _typed(said: dict[str, Any]) -> TypedAssociation:
 
 
 def last_declared(store: Store, sync: str) -> Declared | None:
-    """What the last run of a sync says of its associations; ``None`` where it has none, or is of an earlier version."""
+    """Return what the last run of a sync says of its associations; ``None`` where it has none, or is of an
+    earlier version.
+    """
     for run in reversed(store.runs(sync)):
         with store.local(sync, "runs", run, FILE) as path:
             if path is not None:
@@ -88,14 +92,15 @@ def last_declared(store: Store, sync: str) -> Declared | None:
 
 
 def attach_kept_lines(db: duckdb.DuckDBPyConnection, store: Store, sync: str, rows: str) -> None:
-    """Make the table ``kept_lines``: of each row the associations that its latest run wanted, as far as they are kept.
+    """Make the table ``kept_lines``: of each row the associations that its latest run wanted, as far as they
+    are kept.
 
     Args:
         db: Where.
         store: Where the tables of the runs are; those of the last ten are kept.
         sync: The sync.
-        rows: A table (key, digest). Of a row with a hash only lines that have it count; of one without the newest ones that
-            HubSpot has.
+        rows: A table (key, digest). Of a row with a hash only lines that have it count; of one without the
+            newest ones that HubSpot has.
     """
     db.execute(
         """CREATE TABLE kept_lines
@@ -137,7 +142,7 @@ class WantedLine(NamedTuple):
 
 
 def wanted_lines(db: duckdb.DuckDBPyConnection, store: Store, sync: str) -> Iterator[WantedLine]:
-    """What the rows of a sync want and have, as far as the tables of its runs are kept.
+    """Yield what the rows of a sync want and have, as far as the tables of its runs are kept.
 
     Args:
         db: An empty database.

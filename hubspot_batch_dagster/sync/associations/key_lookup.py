@@ -1,4 +1,5 @@
-"""Record ids for keys: columns that name records by the keys of another sync, looked up in that sync's ids table.
+"""Record ids for keys: columns that name records by the keys of another sync, looked up in that sync's ids
+table.
 
 The keys are joined batch by batch in DuckDB, so an ids table of any length costs no memory.
 """
@@ -62,7 +63,7 @@ class _Cells:
 
 
 def columns_of(operation: Operation) -> tuple[Column, ...]:
-    """The columns of an operation that hold another sync's keys."""
+    """Return the columns of an operation that hold another sync's keys."""
     columns = [
         Column(each.column, each.through, object_type(each.to).name, each.required)
         for each in operation.associations
@@ -81,8 +82,8 @@ class KeyLookup:
         stage: The rows of the run.
         operation: What to do with them.
         tables: Sync -> the table of its keys and record ids.
-        own: The sync of the run itself. Its keys have no record yet while rows are read; they are looked up again once
-            the records of the run exist.
+        own: The sync of the run itself. Its keys have no record yet while rows are read; they are looked up
+            again once the records of the run exist.
     """
 
     def __init__(self, stage: StagingArea, operation: Operation, tables: dict[str, str], own: str) -> None:
@@ -100,8 +101,8 @@ class KeyLookup:
         """Take the ids tables in that an operation looks keys up in.
 
         Raises:
-            InputError: A sync has no ids table yet, or one of another object type or of several key columns; or a
-                required association leads to the records of the run itself.
+            InputError: A sync has no ids table yet, or one of another object type or of several key columns;
+                or a required association leads to the records of the run itself.
             StoreError: An ids table cannot be read.
         """
         tables: dict[str, str] = {}
@@ -109,8 +110,8 @@ class KeyLookup:
             for each in columns_of(operation):
                 if each.sync == own and each.required:
                     raise InputError(
-                        f"The association by column {each.column!r} is required and leads to records of this sync itself, "
-                        "which do not exist before its rows are sent.",
+                        f"The association by column {each.column!r} is required and leads to records of this"
+                        " sync itself, which do not exist before its rows are sent.",
                         column=each.column,
                         remedy="Leave required out: the association is made once both records exist.",
                     )
@@ -184,14 +185,15 @@ class KeyLookup:
         return LookedUp(ids, [*unfit, *open_keys])
 
     def _ids(self, table: str, keys: Array, folded: Array) -> Array:
-        """The record ids of keys, in their order. Emails are found in HubSpot's spelling too."""
+        """Return the record ids of keys, in their order. Emails are found in HubSpot's spelling too."""
         db = self._stage.db
         db.register("incoming", pa.table({"place": counted(0, len(keys)), "key": keys, "folded": folded}))
         db.execute("CREATE OR REPLACE TABLE asked AS SELECT * FROM incoming")
         query = f"""WITH spelt AS (
                 SELECT place, key, 0 AS rank FROM asked
                 UNION ALL SELECT place, folded, 1 FROM asked WHERE folded <> key)
-            SELECT arg_min(t.id, rank) AS id FROM spelt LEFT JOIN {table} t USING (key) GROUP BY place ORDER BY place"""
+            SELECT arg_min(t.id, rank) AS id FROM spelt LEFT JOIN {table} t USING (key) GROUP BY place
+                ORDER BY place"""
         found: Array = self._stage.table(query).column("id").cast(pa.string()).combine_chunks()
         return found
 

@@ -20,7 +20,8 @@ class WantedAssociation:
         line: Its number in the table; -1 for what is not to be written.
         key: Key of its row.
         record: The record that it starts from.
-        target: The record that it leads to; ``None`` for a row that wants none and shall lose the others (``replace``).
+        target: The record that it leads to; ``None`` for a row that wants none and shall lose the others
+            (``replace``).
         place: Which association of the operation it is; -1 without a target.
     """
 
@@ -37,7 +38,9 @@ class WantedAssociation:
 
 
 class RemovedAssociation(NamedTuple):
-    """What ``replace`` took from two records: the whole association with the labels that it had, or labels alone."""
+    """What ``replace`` took from two records: the whole association with the labels that it had, or labels
+    alone.
+    """
 
     record: str
     target: str
@@ -46,7 +49,8 @@ class RemovedAssociation(NamedTuple):
 
 
 def hash_of(name: str, target_id: str) -> str:
-    """One hash for what a row is associated with, whatever the order, as an aggregate in SQL; the empty text for nothing.
+    """One hash for what a row is associated with, whatever the order, as an aggregate in SQL; the empty text
+    for nothing.
 
     Args:
         name: The expression for the association of the operation.
@@ -59,7 +63,7 @@ def hash_of(name: str, target_id: str) -> str:
 
 
 def hashed(associations: Iterable[tuple[str, str]]) -> str:
-    """The same hash, of the names of associations with the records that they lead to."""
+    """Return the same hash, of the names of associations with the records that they lead to."""
     texts = [f"{name}\x1f{target}".encode() for name, target in associations]
     numbers = (int.from_bytes(hashlib.md5(each, usedforsecurity=False).digest(), "little") for each in texts)
     found = reduce(xor, numbers, 0)

@@ -12,7 +12,8 @@ READ_AT_ONCE = 100
 
 
 def moved_records(requester: Requester, object_type: str, ids: Iterable[str]) -> dict[str, str]:
-    """The records of today of those that were merged into another one. Of what may not be read nothing is known.
+    """Return the records of today of those that were merged into another one. Of what may not be read nothing
+    is known.
 
     Args:
         requester: The requests, one for each 100 records.

@@ -1,4 +1,6 @@
-"""What an association means: from what the user wrote to HubSpot's category and type id, in the right direction."""
+"""What an association means: from what the user wrote to HubSpot's category and type id, in the right
+direction.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class TypedAssociation:
         association: As the user wrote it.
         to: Object type of the target.
         type: Category and type id of this direction.
-        plain: Whether it carries no label. Such an association is added without a word about the labels that a pair has.
+        plain: Whether it carries no label. Such an association is added without a word about the labels that
+            a pair has.
     """
 
     association: Association
@@ -42,7 +45,9 @@ class TypedAssociation:
 
     @property
     def counts_for_both_ends(self) -> bool:
-        """Whether, between records of one type, the other end has the same meaning: of a parent it has another one."""
+        """Whether, between records of one type, the other end has the same meaning: of a parent it has
+        another one.
+        """
         return self.type not in (("HUBSPOT_DEFINED", 13), ("HUBSPOT_DEFINED", 14))
 
     @property
@@ -64,12 +69,12 @@ class TypedAssociation:
 
 
 def typed_associations(operation: Operation, labels: Labels | None) -> tuple[TypedAssociation, ...]:
-    """The operation's associations with their types.
+    """Return the operation's associations with their types.
 
     Args:
         operation: What the user asks for.
-        labels: Reads a pair's types from the portal, which is needed for labels, for types of the portal's own and for
-            pairs that HubSpot documents no type of. ``None`` where there is no connection.
+        labels: Reads a pair's types from the portal, which is needed for labels, for types of the portal's
+            own and for pairs that HubSpot documents no type of. ``None`` where there is no connection.
 
     Raises:
         InputError: There is no such label or type in this direction; the message names what there is.
@@ -81,7 +86,8 @@ def typed_associations(operation: Operation, labels: Labels | None) -> tuple[Typ
     for association in associations:
         if meant.setdefault(association.type, association.to) != association.to:
             raise InputError(
-                f"Association type {association.type[1]} is given for {meant[association.type]} and for {association.to}.",
+                f"Association type {association.type[1]} is given for {meant[association.type]} and for"
+                f" {association.to}.",
                 column=association.association.column,
                 remedy="A type id belongs to one pair of object types: correct one of them.",
             )
@@ -104,10 +110,13 @@ def _typed_association(source: str, association: Association, labels: Labels | N
     found = _unlabelled(listed) if wanted is None else _labelled(source, to, association, wanted, listed)
     if found is None:
         raise InputError(
-            f"The table of association types in this package has none from {source} to {to}, and the portal lists none.",
+            f"The table of association types in this package has none from {source} to {to}, and the portal"
+            " lists none.",
             column=association.column,
-            remedy="Give type= an association type id, if you know one, or check in the portal that the two object types can "
-            "be associated.",
+            remedy=(
+                "Give type= an association type id, if you know one, or check in the portal that the two"
+                " object types can be associated."
+            ),
         )
     return TypedAssociation(association, to, _type_of(found), not found.label)
 
@@ -126,7 +135,10 @@ def _unseen(source: str, to: str, association: Association) -> TypedAssociation:
     if association.type:
         said = f"The label {association.type!r} from {source} to {to} is not known here, only in the portal."
     else:
-        said = f"The table of association types in this package has none from {source} to {to}; the portal is asked for it."
+        said = (
+            f"The table of association types in this package has none from {source} to {to}; the portal is"
+            " asked for it."
+        )
     raise InputError(
         said,
         column=association.column,

@@ -42,7 +42,7 @@ class WrittenAssociations:
     """What became of a group of associations.
 
     Attributes:
-        verdicts: Line -> ``associated``, ``unchanged``, ``rejected`` or ``unknown``. What was not sent is missing.
+        verdicts: Line -> ``associated``, ``unchanged``, ``rejected`` or ``unknown``. Those not sent lack.
         removed: What ``replace`` removed.
         whole: Whether every request was answered.
     """
@@ -89,14 +89,13 @@ class AssociationWriter:
         look: bool,
         removing: Removing = lambda _ended: None,
     ) -> WrittenAssociations:
-        """Write associations to one object type; those that are there already are ``unchanged`` where it was looked.
+        """Write associations to one object type; those found there already are ``unchanged``.
 
         Args:
             to: The object type that they lead to.
             group: What is wanted, whole records.
             prune: Remove what the records are associated with beyond that.
-            look: Read first what is there. Needed, and done anyway, for labels (a request with labels replaces those that
-                two records have) and for ``prune``.
+            look: Read first what is there; done anyway for ``prune``, and for labels: they replace others.
             removing: Called with what is removed, before it is.
         """
         written = WrittenAssociations()
@@ -139,7 +138,7 @@ class AssociationWriter:
     def surplus(
         self, to: str, record: str, targets: Targets, current: CurrentAssociations
     ) -> list[RemovedAssociation]:
-        """What ``replace`` would remove from a record."""
+        """Return what ``replace`` would remove from a record."""
         ended, labels = self._extra(to, record, targets, current)
         return [
             RemovedAssociation(record, each, labels_of(current[record][each]), whole=True) for each in ended
@@ -208,7 +207,7 @@ class AssociationWriter:
         *,
         thorough: bool,
     ) -> list[WantedAssociation]:
-        """The group with the records of today at the other end, as far as it matters."""
+        """Return the group with the records of today at the other end, as far as it matters."""
         wanted = _by_record(group, self.associations)
         now = self._moved(to, wanted.items(), current, thorough=thorough)
         return [replace(each, target=now.get(each.target or "", each.target)) for each in group]
@@ -221,7 +220,8 @@ class AssociationWriter:
         *,
         thorough: bool,
     ) -> dict[str, str]:
-        """Which wanted records were merged into others, looked up where a record lacks one and has one that is not wanted.
+        """Which wanted records were merged into others, looked up where a record lacks one and has one that
+        is not wanted.
 
         That may be the one that is left: it must not be removed, nor lose the labels that it has.
 
@@ -240,7 +240,7 @@ class AssociationWriter:
         return moved_records(self.requester, to, lacking) if lacking else {}
 
     def _targets(self, associations: str | None) -> Targets:
-        """The other ends of a row, from the text that a create request would carry."""
+        """Return the other ends of a row, from the text that a create request would carry."""
         targets: Targets = {}
         for each in json.loads(associations or "[]"):
             for one in each["types"]:
@@ -280,8 +280,9 @@ class AssociationWriter:
     ) -> tuple[dict[Pair, Verdict], set[Pair]]:
         """Make associations; returns the verdicts, and the pairs that HubSpot may have.
 
-        A request with labels replaces those that two records have, and between records of one type both of them may get one
-        in the same run. So such pairs are written one request at a time, each after a look at what the others left.
+        A request with labels replaces those that two records have, and between records of one type both of
+        them may get one in the same run. So such pairs are written one request at a time, each after a look
+        at what the others left.
 
         Raises:
             HubSpotError: HubSpot could not be asked what is there.
@@ -342,7 +343,7 @@ class AssociationWriter:
     def _extra(
         self, to: str, record: str, targets: Targets, current: CurrentAssociations
     ) -> tuple[list[str], list[NewAssociation]]:
-        """What ``replace`` removes from a record: whole associations, and labels."""
+        """Return what ``replace`` removes from a record: whole associations, and labels."""
         replacing = [each for each in self.associations if each.to == to and each.replace]
         present = current.get(record, {})
         whole = (

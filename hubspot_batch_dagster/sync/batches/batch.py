@@ -45,7 +45,7 @@ class Batch:
         return len(self.rows)
 
     def trace_id(self, index: int) -> str:
-        """The trace id of the row at ``index``: the run and the row's position."""
+        """Return the trace id of the row at ``index``: the run and the row's position."""
         return f"{self.run}-{self.rows[index]}"
 
     def traces(self) -> dict[str, int]:
@@ -53,7 +53,7 @@ class Batch:
         return {f"{self.run}-{row}": i for i, row in enumerate(self.rows)}
 
     def pick(self, indexes: Sequence[int]) -> Batch:
-        """The same batch with only the rows at ``indexes``."""
+        """Return the same batch with only the rows at ``indexes``."""
         return replace(
             self,
             rows=[self.rows[i] for i in indexes],
@@ -78,12 +78,14 @@ class Batch:
         )
 
     def without(self, indexes: Sequence[int]) -> Batch:
-        """The same batch without the rows at ``indexes``."""
+        """Return the same batch without the rows at ``indexes``."""
         gone = set(indexes)
         return self.pick([i for i in range(len(self)) if i not in gone])
 
     def body(self) -> bytes:
-        """The request body. The properties were encoded column by column and are put in as they are."""
+        """Return the request body. The properties were encoded column by column and are put in as they
+        are.
+        """
         return batch_body(",".join(self._inputs()).encode())
 
     def size(self) -> int:
@@ -100,7 +102,8 @@ class Batch:
         return intent_id(self.run, self.action, self.rows) + ("." * self.again)
 
     def intent(self, sent_at: float, own_at: float = 0.0) -> Intent:
-        """What the journal must know before the request leaves. Creates are known by their values alone.
+        """Return what the journal must know before the request leaves. Creates are known by their values
+        alone.
 
         Args:
             sent_at: When it may leave, by HubSpot's clock.
@@ -136,10 +139,14 @@ class Batch:
 
 
 def intent_id(run: str, action: Action, rows: Sequence[int]) -> str:
-    """The name of a batch in the journal. No two batches of a run begin with the same row, but for those sent in another way."""
+    """Return the name of a batch in the journal. No two batches of a run begin with the same row, but for
+    those sent in another way.
+    """
     return f"{run}-{action[0]}{rows[0]}"
 
 
 def _json(text: str | None) -> str:
-    """A JSON string, or null; many times as quick as `json.dumps`, which makes an encoder for each call."""
+    """Return a JSON string, or null; many times as quick as `json.dumps`, which makes an encoder for each
+    call.
+    """
     return "null" if text is None else encode_basestring(text)

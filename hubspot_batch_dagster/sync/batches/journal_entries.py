@@ -17,13 +17,14 @@ from hubspot_batch_dagster.sync.batches.seals import closed, unbroken
 class Intent:
     """The rows of one batch that may have reached HubSpot; each list has one item for each row.
 
-    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could, both by HubSpot's clock.
-    ``own_at`` is when the last one could by the clock of the host that sent it; 0 where an older version wrote the intent.
-    ``bodies`` holds the values of the rows (the JSON text that was sent) when they are needed to
-    recognise a record, and is empty otherwise. ``settled`` says that the fate of every row is known, and that an earlier
-    request of the batch had no answer: HubSpot may still carry it out, and write older values over newer ones. ``noted`` says that
-    a later run wrote outcomes ``unknown`` of its rows. ``written`` is the moment from which on this process counts how long a
-    request of it may leave; the journal does not keep it.
+    ``sent_at`` is when its first request could leave, and ``last_at`` when the last one could, both by
+    HubSpot's clock. ``own_at`` is when the last one could by the clock of the host that sent it; 0 where an
+    older version wrote the intent. ``bodies`` holds the values of the rows (the JSON text that was sent) when
+    they are needed to recognise a record, and is empty otherwise. ``settled`` says that the fate of every row
+    is known, and that an earlier request of the batch had no answer: HubSpot may still carry it out, and
+    write older values over newer ones. ``noted`` says that a later run wrote outcomes ``unknown`` of its
+    rows. ``written`` is the moment from which on this process counts how long a request of it may leave; the
+    journal does not keep it.
     """
 
     id: str
@@ -45,7 +46,9 @@ class Intent:
 
     @property
     def is_of_associations(self) -> bool:
-        """Whether it says nothing of rows, but that associations of theirs were sent and the answer is missing."""
+        """Whether it says nothing of rows, but that associations of theirs were sent and the answer is
+        missing.
+        """
         return self.action == "associate" and self.settled
 
     @property
@@ -59,7 +62,8 @@ class Intent:
         return min(self.sent_at, self.own_at) if self.own_at else self.sent_at
 
     def age(self, server_now: float, own_now: float) -> float:
-        """Seconds since its last request could leave, by whichever clock says less: what is over must be certain to be.
+        """Seconds since its last request could leave, by whichever clock says less: what is over must be
+        certain to be.
 
         Args:
             server_now: Seconds since 1970, by HubSpot's clock.
@@ -69,7 +73,9 @@ class Intent:
         return min(told, own_now - self.own_at) if self.own_at else told
 
     def without(self, heard: Outcomes) -> Intent | None:
-        """What is left of it once some outcomes are known; one of a repeatable batch stays whole while some row is open."""
+        """Return what is left of it once some outcomes are known; one of a repeatable batch stays whole while
+        some row is open.
+        """
         settled = set(heard.rows)
         left = [i for i, row in enumerate(self.rows) if row not in settled]
         if not left:
@@ -77,7 +83,7 @@ class Intent:
         return self.pick(left) if self.action == "create" else self
 
     def pick(self, indexes: Sequence[int]) -> Intent:
-        """The same intent with only the rows at ``indexes``."""
+        """Return the same intent with only the rows at ``indexes``."""
         return replace(
             self,
             rows=[self.rows[i] for i in indexes],
@@ -90,7 +96,9 @@ class Intent:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of some rows; each list has one item for each row. Columns, so that Arrow can take them as they are."""
+    """What became of some rows; each list has one item for each row. Columns, so that Arrow can take them as
+    they are.
+    """
 
     rows: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -109,7 +117,7 @@ class Outcomes:
         return len(self.rows)
 
     def pick(self, indexes: Sequence[int]) -> Outcomes:
-        """The outcomes of some of the rows."""
+        """Return the outcomes of some of the rows."""
         columns = {name: [getattr(self, name)[i] for i in indexes] for name in OUTCOME_COLUMNS}
         return Outcomes(**columns, settled_at=self.settled_at)
 
@@ -143,7 +151,7 @@ _NULLABLE = frozenset({"ids", "categories", "codes", "properties", "messages", "
 
 
 def payload_of(columns: Mapping[str, bytes]) -> bytes:
-    """The payload of an intent or of outcomes, of columns that are JSON already, with its sum."""
+    """Return the payload of an intent or of outcomes, of columns that are JSON already, with its sum."""
     return closed(b"{" + b",".join(b'"%b":%b' % (name.encode(), each) for name, each in columns.items()))
 
 

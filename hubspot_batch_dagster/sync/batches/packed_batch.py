@@ -1,7 +1,8 @@
-"""PackedBatch batches: the bodies and journal lines of many batches made at once in Arrow, without a Python object for each row.
+"""PackedBatch batches: the bodies and journal lines of many batches made at once in Arrow, without a Python
+object for each row.
 
-Nearly every batch goes out as it is and comes back all well. For those a row costs nothing in Python but its record
-id. A batch that HubSpot says anything else about is unpacked, and settled row by row.
+Nearly every batch goes out as it is and comes back all well. For those a row costs nothing in Python but its
+record id. A batch that HubSpot says anything else about is unpacked, and settled row by row.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ MAX_BYTES = 4_000_000
 """Bytes in one request. HubSpot documents no limit; a hundred long texts could reach many megabytes."""
 
 AT_ONCE = 40
-"""Batches packed in one go: enough to make the kernels' own cost small, and few enough to stay in the processor's cache."""
+"""Batches packed in one go: enough to make the kernels' own cost small, and few enough to stay in the
+processor's cache.
+"""
 
 DIRECT = ("create", "upsert", "update")
 """Actions whose batches may be packed: the answer names every record."""
@@ -74,17 +77,19 @@ class PackedBatch:
         return intent_id(self.run, self.action, self.rows)
 
     def intent_payload(self) -> bytes:
-        """What the journal must know before the request leaves. Creates are known by their values alone."""
+        """Return what the journal must know before the request leaves. Creates are known by their values
+        alone.
+        """
         names = ("rows", "keys", "digests", "ids", *(["bodies"] if self.action == "create" else []))
         columns = {name: self.lines[name] for name in names if name in self.lines}
         return payload_of({**columns, "own_at": to_json(self.own_at)})
 
     def unpack(self) -> Batch:
-        """The batch with a Python object for each value."""
+        """Return the batch with a Python object for each value."""
         return batch_of(self.table.slice(self.start, len(self)), self.action, self.run, self.id_property)
 
     def intent(self, batch: Batch) -> Intent:
-        """The intent of the unpacked batch, as it is in the journal."""
+        """Return the intent of the unpacked batch, as it is in the journal."""
         return replace(batch.intent(self.sent_at, self.own_at), written=self.written)
 
     def accept(self, body: bytes, settled_at: float, reader: ResultReader) -> AcceptedBatch | None:
@@ -145,7 +150,7 @@ class AcceptedBatch:
         return self.packed.rows
 
     def payload(self) -> bytes:
-        """What the journal keeps of it."""
+        """Return what the journal keeps of it."""
         lines = self.packed.lines
         return payload_of(
             {
@@ -175,7 +180,9 @@ def batch_of(rows: pa.Table, action: Action, run: str, id_property: str | None) 
 def packed(
     rows: pa.Table, action: Action, run: str, id_property: str | None, size: int
 ) -> Iterator[PackedBatch]:
-    """Rows of a plan, joined with their texts, as batches of ``size`` and of no more than ``MAX_BYTES``; only the last has fewer."""
+    """Rows of a plan, joined with their texts, as batches of ``size`` and of no more than ``MAX_BYTES``; only
+    the last has fewer.
+    """
     for start in range(0, rows.num_rows, size * AT_ONCE):
         yield from _pack(rows.slice(start, size * AT_ONCE).combine_chunks(), action, run, id_property, size)
 
@@ -216,7 +223,9 @@ def _pack(
 def _inputs(
     action: Action, run: str, id_property: str | None, column: dict[str, Any], lines: dict[str, Any]
 ) -> Any:
-    """The JSON object of each row, as the requester wants it. The properties were encoded column by column and are put in as they are."""
+    """Return the JSON object of each row, as the requester wants it. The properties were encoded column by
+    column and are put in as they are.
+    """
     trace = f',"objectWriteTraceId":"{run}-'
     if action == "create":
         associations = pc.fill_null(column["associations"], "[]")  # the contract requires them
@@ -228,13 +237,13 @@ def _inputs(
 
 
 def _joined(values: Any, groups: Any) -> Sequence[bytes]:
-    """The texts of each group with commas between them, as bytes."""
+    """Return the texts of each group with commas between them, as bytes."""
     found: Any = pc.binary_join(pa.ListArray.from_arrays(groups, values), ",")
     return [each.as_buffer().to_pybytes() for each in found]
 
 
 def _numbers(column: Any) -> list[int]:
-    """An int64 column without nulls as Python integers, in a tenth of the time of ``to_pylist``."""
+    """Return an int64 column without nulls as Python integers, in a tenth of the time of ``to_pylist``."""
     memory = memoryview(column.buffers()[1]).cast("q")
     return memory[column.offset : column.offset + len(column)].tolist()
 

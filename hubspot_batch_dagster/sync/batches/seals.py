@@ -1,4 +1,6 @@
-"""Sums over what a store keeps: one byte that a disk gives back wrongly would be another row's key, or another record's id."""
+"""Sums over what a store keeps: one byte that a disk gives back wrongly would be another row's key, or
+another record's id.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ _MARK = b',"crc":'
 
 
 def seal_of(path: Path) -> str:
-    """The sum of a file."""
+    """Return the sum of a file."""
     found = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -24,25 +26,28 @@ def seal_of(path: Path) -> str:
 
 
 def sealed_json(said: Mapping[str, Any]) -> str:
-    """A mapping as JSON that tells when it was changed; a seal that it had is replaced."""
+    """Return a mapping as JSON that tells when it was changed; a seal that it had is replaced."""
     return closed(
         json.dumps({name: each for name, each in said.items() if name != "crc"}).encode()[:-1]
     ).decode()
 
 
 def closed(body: bytes) -> bytes:
-    """A JSON object of which the last brace is missing, with its sum and that brace."""
+    """Return a JSON object of which the last brace is missing, with its sum and that brace."""
     return b"%b%b%d}" % (body, _MARK, zlib.crc32(body))
 
 
 def bound(content: bytes, *about: object) -> bytes:
-    """What :func:`closed` gave, with a sum that is also of what stands beside it, such as the other columns of its line."""
+    """Return what :func:`closed` gave, with a sum that is also of what stands beside it, such as the other
+    columns of its line.
+    """
     body, mark, said = content.rpartition(_MARK)
     return b"%b%b%d}" % (body, mark, _sum_with(int(said[:-1]), about))
 
 
 def unbound(content: bytes, *about: object) -> bytes:
-    """What :func:`bound` was given, as JSON without a sum. What an earlier version wrote has one of its own alone, or none.
+    """Return what :func:`bound` was given, as JSON without a sum. What an earlier version wrote has one of
+    its own alone, or none.
 
     Raises:
         ValueError: It was changed since, or what stands beside it.
@@ -57,7 +62,7 @@ def unbound(content: bytes, *about: object) -> bytes:
 
 
 def sum_of(*about: object) -> str:
-    """The sum of some values."""
+    """Return the sum of some values."""
     return f"{_sum_with(0, about):08x}"
 
 
@@ -66,7 +71,8 @@ def _sum_with(before: int, about: tuple[object, ...]) -> int:
 
 
 def unbroken(content: bytes) -> bytes:
-    """What :func:`closed` was given, as JSON. What has no sum, because an earlier version wrote it, is given back as it is.
+    """Return what :func:`closed` was given, as JSON. What has no sum, because an earlier version wrote it, is
+    given back as it is.
 
     Raises:
         ValueError: It was changed since.

@@ -34,7 +34,8 @@ def holds(sent: Mapping[str, str], stored: Mapping[str, str | None], numbers: Se
 def related(sent: str, stored: str) -> bool:
     """Whether a value that came back can be what HubSpot made of the one that was sent.
 
-    It formats phone numbers and cuts web addresses down to their domain; it does not put one text in the place of another.
+    It formats phone numbers and cuts web addresses down to their domain; it does not put one text in the
+    place of another.
     """
     shorter, longer = sorted((_plain(sent), _plain(stored)), key=len)
     same = shorter in longer if len(shorter) >= _TELLING else shorter == longer
@@ -44,8 +45,8 @@ def related(sent: str, stored: str) -> bool:
 def can_be(stored: str, sent: str) -> bool:
     """Whether a stored value is the one that was sent, in HubSpot's own way to write it.
 
-    Blanks and capitals, dates and numbers, the order of options, the punctuation of phone numbers, the domain of a web address
-    and the tags of a formatted text make no other value.
+    Blanks and capitals, dates and numbers, the order of options, the punctuation of phone numbers, the domain
+    of a web address and the tags of a formatted text make no other value.
     """
     if not stored or not sent:
         return stored == sent
@@ -59,7 +60,9 @@ def can_be(stored: str, sent: str) -> bool:
 
 
 def _same_number(sent: str, stored: str) -> bool:
-    """Whether two texts are one number. HubSpot may cut a fraction to the digits of a float; whole numbers stay what they are."""
+    """Whether two texts are one number. HubSpot may cut a fraction to the digits of a float; whole numbers
+    stay what they are.
+    """
     one, other = _number(sent), _number(stored)
     if one is None or other is None:
         return False
@@ -112,7 +115,7 @@ def _plain(value: str) -> str:
 
 
 def meaning(value: str) -> str:
-    """What a value says, however it is written: two values are the same if this is."""
+    """Return what a value says, however it is written: two values are the same if this is."""
     text = _folded(value).removeprefix(";")  # a leading one adds to the options
     if _NUMBER.match(text):
         return text.rstrip("0").rstrip(".").lstrip("+") if "." in text else text.lstrip("+")
@@ -120,7 +123,7 @@ def meaning(value: str) -> str:
 
 
 def _milliseconds(text: str) -> str:
-    """A point in time as HubSpot also takes it, in milliseconds since 1970."""
+    """Return a point in time as HubSpot also takes it, in milliseconds since 1970."""
     exact = _FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", text).replace("z", "+00:00")
     try:
         at = datetime.fromisoformat(exact)

@@ -27,9 +27,11 @@ SAME_RECORD = "In HubSpot this row and another one are the same record "
 class Verdict(NamedTuple):
     """What is known of one row: its outcome, its record, and why if it failed.
 
-    ``stale`` says that the record does not hold the row's values: they are still to be sent where the operation updates.
+    ``stale`` says that the record does not hold the row's values: they are still to be sent where the
+    operation updates.
 
-    A tuple and not a dataclass, as :class:`Written`: there is one for each row, and it is made five times as fast.
+    A tuple and not a dataclass, as :class:`Written`: there is one for each row, and it is made five times as
+    fast.
     """
 
     outcome: str
@@ -66,7 +68,9 @@ def is_record_id(text: str) -> bool:
 
 
 def same_record(record_id: str, key: str) -> Verdict:
-    """The verdict on a row whose record is another row's. It keeps the record's id, so that it is never made anew."""
+    """Return the verdict on a row whose record is another row's. It keeps the record's id, so that it is
+    never made anew.
+    """
     return Verdict(
         outcome="rejected",
         id=record_id,
@@ -100,7 +104,7 @@ class Rows(Protocol):
 
 
 def outcomes_of(source: Rows, verdicts: dict[int, Verdict], settled_at: float) -> Outcomes:
-    """The verdicts on rows of a batch or an intent as columns, for the journal and the ids table."""
+    """Return the verdicts on rows of a batch or an intent as columns, for the journal and the ids table."""
     indexes = sorted(verdicts)
     columns: list[list[Any]] = [list(each) for each in zip(*(verdicts[i] for i in indexes), strict=True)]
     outcomes, ids, categories, codes, properties, messages, correlation_ids, warnings, stale = columns or (

@@ -1,7 +1,8 @@
 """Records that an update did not find: they are gone, or were merged into others.
 
-HubSpot answers an update of a record that was merged in several ways: it leaves the row out, it says that there is no such
-record, or it carries the update out and names the record that is left. A read tells them apart: it answers with that record.
+HubSpot answers an update of a record that was merged in several ways: it leaves the row out, it says that
+there is no such record, or it carries the update out and names the record that is left. A read tells them
+apart: it answers with that record.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def find_absent(
             if owner == batch.keys[row]:
                 found.merged[row] = others[row]
             else:
-                # An answer that leaves the row out may be that of an update which was carried out on the other row's record.
+                # An answer that leaves the row out may be that of an update which was carried out on the
+                # other row's record.
                 found.rejected[row] = same_record(others[row], owner)._replace(stale=told[row] is None)
         elif row not in records:
             found.rejected[row] = told[row] or _ABSENT
@@ -83,7 +85,9 @@ def find_absent(
 
 
 def none_of(part: Batch) -> dict[int, Verdict]:
-    """None of the records exist. To archive what is gone is done; which updates have none is found out by reading."""
+    """None of the records exist. To archive what is gone is done; which updates have none is found out by
+    reading.
+    """
     if part.action != "archive":
         return {}
     return {i: Verdict("archived", each) for i, each in enumerate(part.ids)}

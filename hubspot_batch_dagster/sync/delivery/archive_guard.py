@@ -1,6 +1,8 @@
-"""What an archive may archive: not a record that a living row stands for, and not what somebody else's record was merged into.
+"""What an archive may archive: not a record that a living row stands for, and not what somebody else's record
+was merged into.
 
-HubSpot archives by record id, without a word about single ids. So the records are read first, one request for each batch.
+HubSpot archives by record id, without a word about single ids. So the records are read first, one request for
+each batch.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ def archivable(
     values = {i: each for i, each in enumerate(batch.ids) if each}
     records = lookup.records(values, batch.id_property, [MERGED_IDS])
     found = Archivable([records[i].id if i in records else None for i in range(len(batch))])
-    # A row whose former archive lost its answer has no live record any more; its id is known, and archiving repeats.
+    # A row whose former archive lost its answer has no live record any more; its id is known, and archiving
+    # repeats.
     absent = [i for i in range(len(batch)) if i not in records]
     before = known_ids([batch.keys[i] for i in absent]) if absent and batch.id_property else {}
     for i in absent:
@@ -88,7 +91,7 @@ def _no_record(name: str) -> Verdict:
 
 def _merged(record_id: str, former: str) -> Verdict:
     message = (
-        f"The record {former} was merged into {record_id}, which holds other records too. It was not archived. "
-        "Archive it by its own id if that is meant."
+        f"The record {former} was merged into {record_id}, which holds other records too. It was not"
+        " archived. Archive it by its own id if that is meant."
     )
     return Verdict(outcome="rejected", id=record_id, code="SAME_RECORD", message=message)

@@ -26,7 +26,8 @@ READ_AT_ONCE = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationSender(Sender):
-    """Sends batches of associations. All of it may be repeated, so a lost answer costs a request and nothing else.
+    """Sends batches of associations. All of it may be repeated, so a lost answer costs a request and nothing
+    else.
 
     Attributes:
         association_writer: Writes them.

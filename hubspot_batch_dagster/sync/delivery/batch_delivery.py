@@ -1,7 +1,7 @@
 """One batch, settled row by row: retries, splitting, and what stays unknown.
 
-What may happen to a row is the table of :mod:`~hubspot_batch_dagster.sync.delivery.row_states`; here is what makes it happen. Each
-answer is durable before the next request.
+What may happen to a row is the table of :mod:`~hubspot_batch_dagster.sync.delivery.row_states`; here is what
+makes it happen. Each answer is durable before the next request.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class BatchDelivery(BatchLookup):
         super()._settle(self._about_rows(verdicts), event)
 
     def _about_rows(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
-        """The verdicts that are about rows. A property that was deleted stops the run, and is remembered against no row."""
+        """Return the verdicts about rows. A property deleted meanwhile stops the run: no row is to blame."""
         gone = {row: error for row, each in verdicts.items() if (error := deleted_property(each))}
         if not gone:
             return verdicts
@@ -120,7 +120,7 @@ class BatchDelivery(BatchLookup):
         return {row: each for row, each in verdicts.items() if row not in gone}
 
     def _without_bad_cells(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
-        """The verdicts that stand. A row refused for a property that it may go without is sent once more without it."""
+        """Return the verdicts that stand. A row refused for an optional property is sent without it."""
         rules = self.sender.on_invalid
         if not rules:
             return verdicts
@@ -139,7 +139,7 @@ class BatchDelivery(BatchLookup):
         return verdicts
 
     def _without_associations(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
-        """The verdicts that stand. A record that HubSpot does not make with its associations is made without them."""
+        """Return the verdicts that stand. A record refused with its associations is made without them."""
         self.batch, again = without_refused(self.batch, verdicts, self.sender.required)
         verdicts = {row: said_before(each, self.bare.get(row)) for row, each in verdicts.items()}
         self.bare |= again
@@ -147,7 +147,7 @@ class BatchDelivery(BatchLookup):
         return self._sent_again(verdicts, again) if again else verdicts
 
     def _sent_again(self, verdicts: dict[int, Verdict], again: Container[int]) -> dict[int, Verdict]:
-        """The verdicts on the rows that are not sent once more in another way."""
+        """Return the verdicts on the rows that are not sent once more in another way."""
         rows = [row for row in verdicts if row in again]
         self.states.happens(Event.NOT_CARRIED_OUT, [row for row in rows if self.states[row] in UNDER_WAY])
         self.groups.add(sorted(rows))
@@ -160,7 +160,7 @@ class BatchDelivery(BatchLookup):
         return leaner is not None
 
     def _note_values(self) -> None:
-        """Tell the journal with which values creates leave from now on: whoever looks for their records looks for these."""
+        """Tell the journal the values that creates leave with from now on: these are looked for."""
         if self.intent.bodies:
             by_row = dict(zip(self.batch.rows, self.batch.properties, strict=True))
             self.intent = replace(self.intent, bodies=[by_row[row] for row in self.intent.rows])
@@ -209,7 +209,7 @@ class BatchDelivery(BatchLookup):
         return verdicts_on(part, first, self.sender.object_type)
 
     def _decide(self, error: HubSpotError, attempt: int) -> Decision:
-        """What to do after an error. Trouble that all batches meet is waited out as long as the run's patience allows."""
+        """Return what to do after an error. Trouble of all batches is waited out within the patience."""
         policy = self.requester.retry_policy
         decision = decide(error, repeatable=self.repeatable, attempt=attempt, retry_policy=policy)
         if is_trouble(error) and isinstance(decision, Again | Stop):
@@ -248,7 +248,8 @@ class BatchDelivery(BatchLookup):
             self._absent(absent)
         omitted = [row for row in rows if self.states[row] in UNDER_WAY]
         self.states.happens(Event.OMITTED, omitted)
-        # A row whose associations are not settled was told of: it stays open, and the next run sends it again.
+        # A row whose associations are not settled was told of: it stays open, and the next run sends it
+        # again.
         omitted = [row for row in omitted if row not in certain]
         if self.repeatable:
             self._not_too_often(omitted)
@@ -256,7 +257,7 @@ class BatchDelivery(BatchLookup):
             self._look_up(omitted)
 
     def _absent(self, told: dict[int, Verdict | None]) -> None:
-        """Rows whose record the update did not find: they follow it where it was merged, are handed back, or are rejected."""
+        """Follow records that an update missed to where they were merged, or hand back or reject rows."""
         found = find_absent(self.batch, told, self.sender.lookup, self.sender.owners, self.refused)
         anew: set[int] = set()
         if self.sender.updates:
@@ -279,14 +280,14 @@ class BatchDelivery(BatchLookup):
             self.requester.stop.set(error)
 
     def _halve(self, error: HubSpotError, group: Group) -> None:
-        """The request, or its answer, is too large. A row that is too large alone is rejected, if it was not written."""
+        """Halve what is too large to send or answer; reject a row too large alone that was not written."""
         if len(group.rows) > 1:
             self.groups.shrink(group)
         elif not error.may_have_acted:
             self._settle({group.rows[0]: rejection(error, error.correlation_id)}, Event.TAKEN)
 
     def _refused(self, error: HubSpotError, group: Group) -> None:
-        """Some row is wrong: reject the rows that HubSpot names and send the others; if it names none, find out which."""
+        """Reject the rows that HubSpot names and send the others; if it names none, find out which."""
         rows = group.rows
         named = refusals(self.batch.pick(rows), error) or self._same_records(error, rows)
         if not named and not self._is_known(error, group):
@@ -303,7 +304,7 @@ class BatchDelivery(BatchLookup):
         self.groups.add(rest)
 
     def _not_written(self, error: HubSpotError, rows: list[int]) -> None:
-        """Rows of a batch of creates that ended in a 409: each half is sent again, unless the refusal is about the run."""
+        """Send each half of a batch of creates again that ended in a 409, unless it is about the run."""
         if len(rows) < 2 or names_a_record(error):
             self.groups.halve(Group(rows)) if len(rows) > 1 else self.groups.add(rows)
         elif self._about(words_of(error, self.batch.action), rows) is TrialResult.RUN:
@@ -312,7 +313,7 @@ class BatchDelivery(BatchLookup):
             self._take_apart(rows)
 
     def _is_known(self, error: HubSpotError, group: Group) -> bool:
-        """Whether a refusal that names no row is certain to be of the one row of its group. If not, it has been dealt with."""
+        """Tell if a nameless refusal is of its group's one row for certain; if not, it was dealt with."""
         rows = group.rows
         if isinstance(error, Conflict) and names_a_record(error):
             if len(rows) > 1:
@@ -340,7 +341,7 @@ class BatchDelivery(BatchLookup):
         return False
 
     def _about(self, words: str, rows: list[int]) -> TrialResult:
-        """Whether a refusal is about rows or about the run, by trial: the rows that were tried have their outcome or are in ``alone``."""
+        """Tell by trial if a refusal is about the run. Rows tried have outcomes or are in ``alone``."""
         trials, stop = self.sender.trials, self.requester.stop
         untried = rows[:: max(1, len(rows) // MOST_ALONE)] if len(rows) > 1 else []
         trials.join(words, id(self), alone=not untried)
@@ -355,7 +356,7 @@ class BatchDelivery(BatchLookup):
         return about
 
     def _take_apart(self, rows: list[int]) -> None:
-        """One of the rows at least is refused. Those that were tried alone and refused are asked about once more: it may have passed."""
+        """Ask once more about the rows that were refused alone: what refused them may have passed."""
         known = [row for row in rows if row in self.alone]
         apart = {
             *self.alone,
@@ -371,7 +372,7 @@ class BatchDelivery(BatchLookup):
             self.groups.add([row], refused=True)
 
     def _same_records(self, error: HubSpotError, rows: list[int]) -> dict[int, Verdict]:
-        """The rows that HubSpot calls duplicates though nothing in the batch is there twice: two values lead to one record."""
+        """Reject the rows that HubSpot calls duplicates of no other row: two values lead to one record."""
         if self.batch.action == "create" or len(rows) == 1 or not duplicated_ids(error):
             return {}
         wanted = {i: self.batch.ids[row] or "" for i, row in enumerate(rows)}
@@ -390,7 +391,7 @@ class BatchDelivery(BatchLookup):
         }
 
     def _stop_if_hopeless(self) -> None:
-        """Every row refused alone, for one reason: the operation is wrong and not the rows; do not go on like this."""
+        """Stop the run: every row was refused alone, for one reason, so the operation is wrong."""
         (reason, refused), *others = self.reasons.most_common() or [("", 0)]
         if not others and refused == len(self.batch) == len(self.refused) >= MANY:
             self.requester.stop.set(all_refused(len(self.batch), reason))

@@ -1,4 +1,6 @@
-"""The rows of a batch of which an answer leaves open whether they were written: they are read back, searched for, or sent again."""
+"""The rows of a batch of which an answer leaves open whether they were written: they are read back, searched
+for, or sent again.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class BatchLookup(BatchSettlement):
         self.examined: set[int] = set()
 
     def _conflict(self, rows: list[int]) -> list[int]:
-        """A 409 for a batch of creates: whether the other rows were written is not documented, so look before sending again.
+        """Look before sending again after a 409 for a batch of creates: whether the other rows were written
+        is not documented.
 
         Returns:
             The rows that were not written.
@@ -50,7 +53,7 @@ class BatchLookup(BatchSettlement):
         return rest
 
     def _look_up(self, rows: list[int]) -> None:
-        """Creates whose answer was lost: read them back by a unique value; what has none stays open for the search.
+        """Read creates whose answer was lost back by a unique value; what has none stays open for the search.
 
         A row with a unique value that HubSpot does not have may be sent again: were the lost request still
         to be carried out, HubSpot would refuse the second record.
@@ -72,7 +75,9 @@ class BatchLookup(BatchSettlement):
             self.groups.add(rest)
 
     def _doubtful(self, verdicts: dict[int, Verdict]) -> tuple[dict[int, Verdict], dict[int, Verdict]]:
-        """Verdicts that are certain, and refusals of creates because the value exists: the record may be the row's own."""
+        """Verdicts that are certain, and refusals of creates because the value exists: the record may be the
+        row's own.
+        """
         adopts = self.sender.lookup.adopts
         doubtful = {
             row: verdict
@@ -84,7 +89,9 @@ class BatchLookup(BatchSettlement):
         return {row: verdict for row, verdict in verdicts.items() if row not in doubtful}, doubtful
 
     def _settle_told(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
-        """Settle what an answer says of rows, and look up what contradicts itself; returns the verdicts that were certain."""
+        """Settle what an answer says of rows, and look up what contradicts itself; returns the verdicts that
+        were certain.
+        """
         certain, doubtful = self._doubtful(verdicts)
         self._settle(certain, Event.TAKEN)
         self._reconsider(doubtful)

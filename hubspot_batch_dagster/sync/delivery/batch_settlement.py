@@ -1,4 +1,6 @@
-"""What is known of the rows of a batch, made durable: their states, their outcomes, and what the journal still holds of them."""
+"""What is known of the rows of a batch, made durable: their states, their outcomes, and what the journal
+still holds of them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from hubspot_batch_dagster.sync.delivery.row_states import Event, Kind, RowState
 
 LOST = "The answer was lost; the next run sends the row again."
 
-DOUBTED = "HubSpot refused its batch with a 409, which does not say whether other rows were written; the next run sends the row again."
+DOUBTED = (
+    "HubSpot refused its batch with a 409, which does not say whether other rows were written; the next run"
+    " sends the row again."
+)
 
 UNDER_WAY = (State.SENT, State.RESENT)
 
@@ -50,7 +55,7 @@ class BatchSettlement:
         return Kind.UNIQUE if row in self.keyed else Kind.BARE
 
     def _note_time(self) -> LeaveBy:
-        """A request is about to leave. If it had to wait, the journal is told."""
+        """Note that a request is about to leave. If it had to wait, the journal is told."""
         rows: Sequence[int] = range(len(self.intent)) if self.at_large else self.states.unsettled()
         self.intent = self.sender.leaving_at(self.intent, rows)
         return self.sender.leave_by(self.intent)
@@ -79,7 +84,9 @@ class BatchSettlement:
         self.states.happens(Event.NOT_CARRIED_OUT if certain else Event.CONFLICT, rows)
 
     def _left(self) -> Intent | None:
-        """What the journal must still know of the batch: the open rows, and all of them while a request without an answer is at large."""
+        """Return what the journal must still know of the batch: the open rows, and all of them while a
+        request without an answer is at large.
+        """
         unsettled = self.states.unsettled()
         if self.at_large:
             return replace(self.intent, settled=not unsettled)

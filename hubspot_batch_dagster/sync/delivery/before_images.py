@@ -1,6 +1,7 @@
 """Before-images: what records held before a run changed them.
 
-They are kept only where the operation asks for it (``keep_before=True``), in the journal, durable before the change is sent.
+They are kept only where the operation asks for it (``keep_before=True``), in the journal, durable before the
+change is sent.
 """
 
 from __future__ import annotations

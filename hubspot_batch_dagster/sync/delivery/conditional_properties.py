@@ -15,7 +15,8 @@ class ConditionalProperties:
     """Leaves properties out of updates.
 
     Attributes:
-        requester: Reads the records; one request for each batch, and only where ``if_empty`` names a property.
+        requester: Reads the records; one request for each batch, and only where ``if_empty`` names a
+            property.
         object_type: The type of the records.
         on_create: Written to new records only.
         if_empty: Written to new records, and to others that have no value when they are read, just before.
@@ -31,7 +32,8 @@ class ConditionalProperties:
         return bool(self.on_create or self.if_empty) and action in ("update", "upsert")
 
     def applied(self, batch: Batch) -> Batch:
-        """The batch as it is sent. It keeps all of its properties for rows whose record turns out to be gone.
+        """Return the batch as it is sent. It keeps all of its properties for rows whose record turns out to
+        be gone.
 
         Raises:
             HubSpotError: The records could not be read; the batch must not be sent.

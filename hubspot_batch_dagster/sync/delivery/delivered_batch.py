@@ -18,8 +18,10 @@ class DeliveredBatch:
         again: Rows to send in another way: the record to update is gone and may be made anew.
         stale: Updates to send: these rows were to be created, and their records exist with other values.
         lost: The intent that is still open, with its rows that HubSpot perhaps wrote.
-        found_rows: Rows whose record was there already when it was to be made: what it is associated with is not known.
-        accepted: A batch that went all well. Its outcomes are not durable yet: :meth:`Sender.begin` makes them so.
+        found_rows: Rows whose record was there already when it was to be made: what it is associated with is
+            not known.
+        accepted: A batch that went all well. Its outcomes are not durable yet: :meth:`Sender.begin` makes
+            them so.
     """
 
     outcomes: list[Outcomes] = field(default_factory=list)

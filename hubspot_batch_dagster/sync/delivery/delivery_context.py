@@ -39,11 +39,14 @@ class DeliveryContext:
         lookup: Finds out what HubSpot did.
         recreate: Rows whose record is gone are handed back instead of being rejected.
         clock: Seconds since 1970, by HubSpot's clock as far as it is known.
-        suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own record.
-        updates: A create that finds its record there already is followed by an update: the operation is an upsert.
+        suspects: Keys of creates that an earlier run perhaps sent, and when: a conflict may be with its own
+            record.
+        updates: A create that finds its record there already is followed by an update: the operation is an
+            upsert.
         known_ids: The record ids that the ids table has for some keys.
         before: Keeps what a batch is about to change, if the operation asks for it.
-        on_invalid: Property -> what becomes of a value that HubSpot refuses, where it is not the row's rejection.
+        on_invalid: Property -> what becomes of a value that HubSpot refuses, where it is not the row's
+            rejection.
         omit: Notes the values that were left out or cleared, by row.
         conditional: Leaves properties out of updates, if the operation asks for it.
         required: The types of associations without which no record is made.
@@ -99,12 +102,14 @@ class DeliveryContext:
         return answer
 
     def leave_by(self, intent: Intent) -> LeaveBy:
-        """Until when a request of an intent may leave: until then no other run can take it for one that is long over."""
+        """Until when a request of an intent may leave: until then no other run can take it for one that is
+        long over.
+        """
         return self.time_left(intent.written)
 
     def leaving_at(self, intent: Intent, open_rows: Sequence[int]) -> Intent:
-        """The intent of a request that leaves now. If it had to wait, it is written anew: its age decides later, and a run that was
-        overtaken meanwhile finds that out before it sends.
+        """Return the intent of a request that leaves now. If it had to wait, it is written anew: its age
+        decides later, and a run that was overtaken meanwhile finds that out before it sends.
 
         Raises:
             StoreError: The journal could not be written; the request must not leave.
@@ -125,5 +130,7 @@ class DeliveryContext:
 
     @property
     def _time_to_leave(self) -> float:
-        """Seconds within which a request must leave once its intent is written; a second at least, for a busy host needs it."""
+        """Seconds within which a request must leave once its intent is written; a second at least, for a busy
+        host needs it.
+        """
         return max(SHORTEST_TIME_TO_LEAVE, self.requester.retry_policy.index_lag / 10)

@@ -49,8 +49,9 @@ class Dispatcher:
         Raises:
             StoreError: The journal could not be written.
         """
-        # An interruption strikes the main thread between any two instructions: a future that was taken from the queue and
-        # not yet counted would be waited for for ever, or its records forgotten. So the accounting has a thread of its own.
+        # An interruption strikes the main thread between any two instructions: a future that was taken from
+        # the queue and not yet counted would be waited for for ever, or its records forgotten. So the
+        # accounting has a thread of its own.
         stop, interruption = self.sender.requester.stop, None
         alone = ThreadPoolExecutor(1, thread_name_prefix="hubspot-dispatcher")
         try:
@@ -155,9 +156,11 @@ class Dispatcher:
         self._tell(delivery.outcomes)
 
     def _wanted(self, commit_seconds: float) -> int:
-        """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law), with a third to spare.
+        """Batches that must be in flight to use the whole limit at the latency seen so far (Little's law),
+        with a third to spare.
 
-        A batch waits for two commits beside its request: the one that lets it leave, and the one under way when it lands.
+        A batch waits for two commits beside its request: the one that lets it leave, and the one under way
+        when it lands.
         """
         rate = self.sender.requester.requests_per_second()
         if rate is None:

@@ -1,7 +1,8 @@
-"""Outages: server trouble that all batches of a run meet. It is waited out together, by one request at a time.
+"""Outages: server trouble that all batches of a run meet. It is waited out together, by one request at a
+time.
 
-Without this each batch would go on alone: repeatable ones with as many requests as there are batches, and bare creates by
-becoming ``unknown`` one batch after the other, while HubSpot is down.
+Without this each batch would go on alone: repeatable ones with as many requests as there are batches, and
+bare creates by becoming ``unknown`` one batch after the other, while HubSpot is down.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Outage:
                 self._changed.wait(LOOK if self._asking else min(left, LOOK))
 
     def trouble(self, policy: RetryPolicy) -> bool:
-        """A request ended in trouble.
+        """Count a request that ended in trouble.
 
         Returns:
             Whether to go on; not once the trouble has lasted for the policy's total time.

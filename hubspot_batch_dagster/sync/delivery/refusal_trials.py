@@ -1,9 +1,11 @@
-"""Refusals that name no row: whether they are about rows or about the run is found out by trial, once for the run.
+"""Refusals that name no row: whether they are about rows or about the run is found out by trial, once for the
+run.
 
-A missing permission or a property that was deleted meanwhile makes HubSpot refuse every batch, in words that name no row.
-Halving all of them would cost two requests for each row, and remember the refusal against rows that are fine. So single
-rows of the refused batches are sent, one after the other, while the batches that got the same words wait. Creates, updates and archives
-are refused apart, and have trials of their own; one of these is on at a time, for the first that is about the run ends all of them.
+A missing permission or a property that was deleted meanwhile makes HubSpot refuse every batch, in words that
+name no row. Halving all of them would cost two requests for each row, and remember the refusal against rows
+that are fine. So single rows of the refused batches are sent, one after the other, while the batches that got
+the same words wait. Creates, updates and archives are refused apart, and have trials of their own; one of
+these is on at a time, for the first that is about the run ends all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ MOST_ALONE = 8
 """Single rows that are tried."""
 
 MOST_REQUESTS = 12
-"""Requests after the first refusal, until it is known to be about the run: refused batches, and rows tried alone."""
+"""Requests after the first refusal, until it is known to be about the run: refused batches, and rows tried
+alone.
+"""
 
 _LOOK = 0.1
 
@@ -38,7 +42,9 @@ class TrialResult(Enum):
 
 
 def words_of(error: HubSpotError, action: str) -> str:
-    """What HubSpot said to an action, without what changes from one answer to the next. What it says to creates is not about updates."""
+    """Return what HubSpot said to an action, without what changes from one answer to the next. What it says
+    to creates is not about updates.
+    """
     return f"{action} {error.status} {error.category} {re.sub(r'[0-9]+', '#', error.said)}"
 
 
@@ -48,27 +54,34 @@ def names_a_record(error: HubSpotError) -> bool:
 
 
 def about_the_run(error: HubSpotError) -> HubSpotError:
-    """The refusal of every row, as what stops the run."""
+    """Return the refusal of every row, as what stops the run."""
     return InvalidBatch(
         f"HubSpot refuses every row in the same words, so it is not about the rows: {error.message}",
         status=error.status,
         category=error.category,
         correlation_id=error.correlation_id,
-        remedy=f"Correct what HubSpot names (a permission of the app, a property, the operation) and run again: {_UNSENT}",
+        remedy=(
+            "Correct what HubSpot names (a permission of the app, a property, the operation) and run again:"
+            f" {_UNSENT}"
+        ),
     )
 
 
 def all_refused(rows: int, reason: str) -> HubSpotError:
-    """The refusal of each row of a batch alone, as what stops the run."""
+    """Return the refusal of each row of a batch alone, as what stops the run."""
     return InvalidBatch(
         f"HubSpot refused all {rows} rows of a batch, one by one, for the same reason: {reason}",
         status=400,
-        remedy="Correct the operation or the column that it names, then run again; the other rows were not sent.",
+        remedy=(
+            "Correct the operation or the column that it names, then run again; the other rows were not sent."
+        ),
     )
 
 
 def deleted_property(verdict: Verdict) -> HubSpotError | None:
-    """What stops the run where a row is refused because a property is not there: it is the same for every row that sends it."""
+    """Return what stops the run where a row is refused because a property is not there: it is the same for
+    every row that sends it.
+    """
     if verdict.outcome != "rejected" or verdict.code != "PROPERTY_DOESNT_EXIST":
         return None
     return InvalidBatch(
@@ -108,7 +121,8 @@ class RefusalTrials:
         return len(self._trials)
 
     def row_taken(self, action: str, mark: int) -> None:
-        """HubSpot took a row: what it refused of the same action before that row left is not all rows, so it is about rows.
+        """HubSpot took a row: what it refused of the same action before that row left is not all rows, so it
+        is about rows.
 
         A row that was under way already proves nothing: the permission may have gone meanwhile.
         """
@@ -121,12 +135,14 @@ class RefusalTrials:
                             self._decide(trial, TrialResult.ROWS)
 
     def taken_since(self, words: str) -> bool:
-        """Whether HubSpot took a row of the same action after it first refused one in these words: then they are about rows."""
+        """Whether HubSpot took a row of the same action after it first refused one in these words: then they
+        are about rows.
+        """
         trial = self._trials.get(words)
         return trial is not None and trial.taken
 
     def join(self, words: str, batch: int, *, alone: bool) -> None:
-        """A batch was refused in these words; ``alone`` if it is of one row."""
+        """Note that a batch was refused in these words; ``alone`` if it is of one row."""
         with self._changed:
             action = words.partition(" ")[0]
             trial = self._trials.setdefault(words, _Trial(action, len(self._trials)))
@@ -186,7 +202,7 @@ class RefusalTrials:
         return not any(each.is_on and each.number < trial.number for each in self._trials.values())
 
     def tried(self, words: str, *, same: bool) -> None:
-        """A row was sent alone; ``same`` if it was refused in the same words."""
+        """Note that a row was sent alone; ``same`` if it was refused in the same words."""
         with self._changed:
             trial = self._trials[words]
             trial.trying = False

@@ -1,6 +1,8 @@
-"""Records that HubSpot does not make with their associations: they are made without those that are not required.
+"""Records that HubSpot does not make with their associations: they are made without those that are not
+required.
 
-The associations are written, and refused, for themselves once the record exists: what becomes of them is not what becomes of the row.
+The associations are written, and refused, for themselves once the record exists: what becomes of them is not
+what becomes of the row.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def without_refused(
 
 
 def said_before(verdict: Verdict, before: Verdict | None) -> Verdict:
-    """The refusal of a row that was sent without its associations, with what HubSpot had said of it with them."""
+    """Return the refusal of a row that was sent without its associations, with what HubSpot had said of it
+    with them.
+    """
     if verdict.outcome != "rejected" or before is None:
         return verdict
     message = f"{verdict.message} With its associations HubSpot had said: {before.message}"

@@ -9,7 +9,9 @@ from hubspot_batch_dagster.sync.batches.batch import Batch
 
 
 def without_value(batch: Batch, row: int, name: str, *, clear: bool) -> Batch | None:
-    """The batch with a property taken out of what a row sends, or cleared; ``None`` if the row sends no value of it."""
+    """Return the batch with a property taken out of what a row sends, or cleared; ``None`` if the row sends
+    no value of it.
+    """
     sent = json.loads(batch.properties[row])
     if not sent.get(name):
         return None

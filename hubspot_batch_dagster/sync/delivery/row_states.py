@@ -1,29 +1,34 @@
 """The states of a row while its batch is delivered and recovered.
 
-The theory. After every request there is one question about each of its rows: may HubSpot have acted? Three kinds of
-rows answer it differently:
+The theory. After every request there is one question about each of its rows: may HubSpot have acted? Three
+kinds of rows answer it differently:
 
-* ``REPEATABLE``: an upsert, an update or an archive. Done twice it leaves the same record, so a row in doubt may leave again.
-* ``UNIQUE``: a create with a value that no two records share. HubSpot would refuse a second record, so a row in doubt
-  may leave again; but first its value is read, because the record may be there already, and its id is wanted.
-* ``BARE``: a create with nothing unique. HubSpot would make a second record. A row in doubt never leaves again: it is
-  ``HELD``, its intent stays in the journal, and the search decides, once its request is certain to be over.
+* ``REPEATABLE``: an upsert, an update or an archive. Done twice it leaves the same record, so a row in doubt
+  may leave again.
+* ``UNIQUE``: a create with a value that no two records share. HubSpot would refuse a second record, so a row
+  in doubt may leave again; but first its value is read, because the record may be there already, and its id
+  is wanted.
+* ``BARE``: a create with nothing unique. HubSpot would make a second record. A row in doubt never leaves
+  again: it is ``HELD``, its intent stays in the journal, and the search decides, once its request is certain
+  to be over.
 
-So there is one rule that everything rests on: **no row leaves from a state in which HubSpot may have it, unless having it
-twice is impossible.** ``LEAVES`` is possible from ``READY``, where HubSpot certainly has nothing of the row, and from
-``IN_DOUBT``, which a bare create never enters.
+So there is one rule that everything rests on: **no row leaves from a state in which HubSpot may have it,
+unless having it twice is impossible.** ``LEAVES`` is possible from ``READY``, where HubSpot certainly has
+nothing of the row, and from ``IN_DOUBT``, which a bare create never enters.
 
-A 409 for a whole batch of creates is a case of its own: HubSpot has answered, so it will do nothing more, but what it wrote
-before the conflict is not documented. The rows are ``EXAMINED``: those whose records are not there were not made. Where an
-earlier request of a row is in doubt, it stays so. And where HubSpot refuses every row in the same words, and the first row of a batch
-alone too, that row was in the way already: nothing of the batch was written.
+A 409 for a whole batch of creates is a case of its own: HubSpot has answered, so it will do nothing more, but
+what it wrote before the conflict is not documented. The rows are ``EXAMINED``: those whose records are not
+there were not made. Where an earlier request of a row is in doubt, it stays so. And where HubSpot refuses
+every row in the same words, and the first row of a batch alone too, that row was in the way already: nothing
+of the batch was written.
 
-A row ends in one of five ways: it has its outcome (``SETTLED``); it is sent in another way, with an intent of its own
-(``HANDED_BACK``); it was certainly not written (``UNSENT``); it was perhaps written, and the next run sends it again
-(``UNKNOWN``); or it was perhaps made, and only recovery can tell (``OPEN``). Nothing leads out of these.
+A row ends in one of five ways: it has its outcome (``SETTLED``); it is sent in another way, with an intent of
+its own (``HANDED_BACK``); it was certainly not written (``UNSENT``); it was perhaps written, and the next run
+sends it again (``UNKNOWN``); or it was perhaps made, and only recovery can tell (``OPEN``). Nothing leads out
+of these.
 
-The table below is what :mod:`~hubspot_batch_dagster.sync.delivery.batch_delivery` executes. A transition that is not in it
-raises: it would be a defect that could make a record twice.
+The table below is what :mod:`~hubspot_batch_dagster.sync.delivery.batch_delivery` executes. A transition that
+is not in it raises: it would be a defect that could make a record twice.
 """
 
 from __future__ import annotations
@@ -177,18 +182,21 @@ class RowStates:
             after = TRANSITIONS[kind].get((state, event))
             if after is None:
                 raise ConservationError(
-                    f"A row that is {state.name} ({kind.value}) cannot be {event.name}: the table of states has no such transition."
+                    f"A row that is {state.name} ({kind.value}) cannot be {event.name}: the table of states"
+                    " has no such transition."
                 )
             self._states[row] = after
 
     def those(self, *states: State) -> list[int]:
-        """The rows in some states."""
+        """Return the rows in some states."""
         return [row for row, state in enumerate(self._states) if state in states]
 
     def unsettled(self) -> list[int]:
-        """The rows without an outcome; those that were handed back, given up or left open are among them."""
+        """Return the rows without an outcome; those that were handed back, given up or left open are among
+        them.
+        """
         return [row for row, state in enumerate(self._states) if state is not State.SETTLED]
 
     def moving(self) -> list[int]:
-        """The rows that are in no final state yet."""
+        """Return the rows that are in no final state yet."""
         return [row for row, state in enumerate(self._states) if state not in FINAL]

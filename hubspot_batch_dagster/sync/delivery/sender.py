@@ -33,8 +33,8 @@ class Sender(DeliveryContext):
             accepted: What :meth:`deliver` gave back.
 
         Returns:
-            The batches, to be delivered. Those that cannot leave as they are have been unpacked; their intents are still to
-            be written.
+            The batches, to be delivered. Those that cannot leave as they are have been unpacked; their
+            intents are still to be written.
 
         Raises:
             StoreError: The journal could not be written; nothing more may be sent.
@@ -93,7 +93,9 @@ class Sender(DeliveryContext):
         return delivery
 
     def _deliver_packed(self, packed: PackedBatch) -> DeliveredBatch:
-        """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled row by row."""
+        """Send a batch whose intent is durable. Where its answer is not all well, it is unpacked and settled
+        row by row.
+        """
         late = None
 
         def leaving() -> LeaveBy:
@@ -115,7 +117,9 @@ class Sender(DeliveryContext):
         return BatchDelivery(self, batch, late or packed.intent(batch), first, mark).run()
 
     def _may_be_archived(self, batch: Batch, settled: list[Outcomes]) -> Batch:
-        """HubSpot archives by record id alone, and whatever the id leads to: read the records first, and reject what must stay."""
+        """HubSpot archives by record id alone, and whatever the id leads to: read the records first, and
+        reject what must stay.
+        """
         try:
             found = archivable(batch, self.lookup, self.owners, self.known_ids)
         except HubSpotError as error:

@@ -32,7 +32,7 @@ def by_unique_property(
     reverted: bool = True,
     new: bool = False,
 ) -> Iterator[Outcomes]:
-    """The records that rows have in the portal already, found by a property with unique values.
+    """Yield the records that rows have in the portal already, found by a property with unique values.
 
     Args:
         stage: The rows.
@@ -70,7 +70,7 @@ def by_record_id(
     *,
     reverted: bool = True,
 ) -> Iterator[Outcomes]:
-    """The same by the record ids that the ids table names."""
+    """Yield the same by the record ids that the ids table names."""
 
     def look(batch: Batch) -> Outcomes:
         ids = {i: each for i, each in enumerate(batch.ids) if each}
@@ -84,10 +84,11 @@ def by_record_id(
 def _rows(
     stage: StagingArea, size: int, *, known: bool, reverted: bool, new: bool = False
 ) -> Iterator[Batch]:
-    """The rows to look up: all with the id they came with, or (``known``) those with a record, with the id that the ids table has.
+    """Yield the rows to look up: all with the id they came with, or (``known``) those with a record, with the
+    id that the ids table has.
 
-    Those that an undo took back and that have not changed since are among them only with ``reverted``; with ``new`` only those
-    without a record that is known.
+    Those that an undo took back and that have not changed since are among them only with ``reverted``; with
+    ``new`` only those without a record that is known.
     """
     query = "SELECT row, key, digest, 'update' AS action, id AS send_id FROM staged s"
     some = (
@@ -126,7 +127,7 @@ def _compared(
 def _records(
     batch: Batch, requester: Requester, unique: UniqueProperty, object_type: str, values: dict[int, str]
 ) -> dict[int, Record]:
-    """The records that have the values, with what the rows would send."""
+    """Return the records that have the values, with what the rows would send."""
     sent = {name for text in batch.properties for name in json.loads(text)}
     names = sorted({*sent, *unique.read_with})
     return owned_records(unique, values, lambda ids: requester.read(object_type, ids, names, unique.name))

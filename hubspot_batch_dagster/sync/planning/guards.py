@@ -24,7 +24,8 @@ def guard_size(stage: StagingArea, operation: Operation, created: int, changed: 
         most = allowed * _size(stage) if isinstance(allowed, float) else allowed
         if planned > most:
             raise GuardStopped(
-                f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}. Nothing was sent.",
+                f"The run would {verb} {planned:,} records, and {name}={allowed:g} allows {most:,.0f}."
+                " Nothing was sent.",
                 remedy=f"Look at the plan with dry_run. If it is meant, raise {name} for one run.",
             )
 
@@ -33,7 +34,8 @@ def guard_gone(stage: StagingArea, operation: Operation) -> int:
     """Count the records that will be archived because their rows left the source.
 
     Raises:
-        GuardStopped: The source is empty, rows without a key hide who is gone, or more would go than ``max_gone`` allows.
+        GuardStopped: The source is empty, rows without a key hide who is gone, or more would go than
+            ``max_gone`` allows.
     """
     if not operation.archives_gone or not stage.elsewhere.whole:
         return 0

@@ -1,4 +1,6 @@
-"""New keys that differ from another one only in what people do not see: they are likely one thing, and would be two records."""
+"""New keys that differ from another one only in what people do not see: they are likely one thing, and would
+be two records.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ SHOWN = 5
 
 
 def near_keys(stage: StagingArea) -> tuple[str, ...]:
-    """A warning for new keys that another key equals but for case, blanks around it or its Unicode form.
+    """Return a warning for new keys that another key equals but for case, blanks around it or its Unicode
+    form.
 
-    Nothing is looked for where no row is new. Keys that are their own folded form are compared only with the others, so an
-    ordinary table costs one pass over its keys.
+    Nothing is looked for where no row is new. Keys that are their own folded form are compared only with the
+    others, so an ordinary table costs one pass over its keys.
 
     Args:
         stage: The rows, planned.
@@ -26,7 +29,8 @@ def near_keys(stage: StagingArea) -> tuple[str, ...]:
     if stage.count("SELECT count(*) FROM odd_keys") == 0:
         return ()
     found = db.execute(
-        f"SELECT one, other, count(*) OVER () FROM ({plan_statements.NEAR_KEYS}) ORDER BY one, other LIMIT {SHOWN}"
+        f"SELECT one, other, count(*) OVER () FROM ({plan_statements.NEAR_KEYS}) ORDER BY one, other LIMIT"
+        f" {SHOWN}"
     ).fetchall()
     db.execute("DROP TABLE odd_keys")
     if not found:
@@ -34,8 +38,10 @@ def near_keys(stage: StagingArea) -> tuple[str, ...]:
     said = ", ".join(_both(str(one), str(other)) for one, other, _ in found)
     more = "" if found[0][2] <= SHOWN else f" and {found[0][2] - SHOWN:,} more"
     return (
-        f"Keys that differ only in case, blanks or their Unicode form, and are two records to HubSpot: {said}{more}. "
-        "Write them alike in the source if they are one.",
+        (
+            "Keys that differ only in case, blanks or their Unicode form, and are two records to HubSpot:"
+            f" {said}{more}. Write them alike in the source if they are one."
+        ),
     )
 
 

@@ -1,4 +1,6 @@
-"""The statements of this package that are longer than two lines, by name: which row gets which action, and why."""
+"""The statements of this package that are longer than two lines, by name: which row gets which action, and
+why.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ PASSING_CODES = (
 """Codes of refusals that are about another record or a state that passes."""
 
 PASSING = f"(k.category IN ('CONFLICT', 'OBJECT_NOT_FOUND') OR k.code IN {PASSING_CODES})"
-"""Whether a refusal is about another record or a passing state and not about the row. Such rows are tried again."""
+"""Whether a refusal is about another record or a passing state and not about the row. Such rows are tried
+again.
+"""
 
 
 def table_of_plan(operation: Operation, *, action: str, retried: str, superseded: str) -> str:
@@ -35,7 +39,8 @@ def table_of_plan(operation: Operation, *, action: str, retried: str, superseded
     Args:
         operation: What the user asks for.
         action: The action of a row, as SQL.
-        retried: The same as if everything were sent again: for rows that were refused for a reason that passes.
+        retried: The same as if everything were sent again: for rows that were refused for a reason that
+            passes.
         superseded: Whether another row of the table is newer, as SQL.
     """
     other = operation.looks_up_keys_in is not None
@@ -44,7 +49,8 @@ def table_of_plan(operation: Operation, *, action: str, retried: str, superseded
     return f"""CREATE TABLE plan AS
         SELECT row, key, digest, action, retry,
             CASE WHEN retry = 'update' THEN {to_update} WHEN retry <> 'create' THEN {to_send} END AS retry_id,
-            CASE WHEN superseded OR (action = 'reverted' AND NOT there) THEN NULL ELSE known_id END AS known_id,
+            CASE WHEN superseded OR (action = 'reverted' AND NOT there) THEN NULL ELSE known_id
+                END AS known_id,
             synced_at,
             CASE WHEN action = 'older' THEN NULL WHEN action = 'update' THEN {to_update}
                 WHEN action = 'create' THEN NULL ELSE {to_send} END AS send_id
@@ -53,7 +59,8 @@ def table_of_plan(operation: Operation, *, action: str, retried: str, superseded
                 coalesce(k.outcome <> 'archived', false) AS there, {superseded} AS superseded,
                 {"o.id" if other else "NULL"} AS other_id, {action} AS action,
                 CASE WHEN k.outcome = 'rejected' AND {PASSING} THEN nullif({retried}, 'older') END AS retry
-            FROM staged s LEFT JOIN known k USING (key){" LEFT JOIN others o USING (key)" if other else ""})"""
+            FROM staged s LEFT JOIN known k USING (key)
+            {"LEFT JOIN others o USING (key)" if other else ""})"""
 
 
 def action_of(
@@ -67,7 +74,7 @@ def action_of(
     written_late: str,
     freed: str,
 ) -> str:
-    """The action of a row; the last four say, as SQL, whether something holds for it."""
+    """Return the action of a row; the last four say, as SQL, whether something holds for it."""
     live = "(k.id IS NOT NULL AND k.outcome <> 'archived')"
     cases = [f"WHEN {superseded} THEN 'older' WHEN {waiting} THEN 'unknown'"]
     through = operation.looks_up_keys_in is not None
@@ -87,7 +94,8 @@ def action_of(
             f"AND NOT {freed} THEN 'rejected'"
         )
         cases.append(
-            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late}{same} THEN 'unchanged'"
+            f"WHEN k.outcome IN ({done}) AND k.digest = s.digest AND NOT {written_late}{same} THEN"
+            " 'unchanged'"
         )
     if operation.updates_by_known_id:
         cases.append(f"WHEN {live} THEN 'update' ELSE 'create'")
@@ -97,7 +105,9 @@ def action_of(
 
 
 def table_of_gone(rows: int) -> str:
-    """Make the table ``gone``, numbered behind the last row; a record that a row of this run claims is not gone."""
+    """Make the table ``gone``, numbered behind the last row; a record that a row of this run claims is not
+    gone.
+    """
     return f"""CREATE TABLE gone AS
         SELECT {rows} + row_number() OVER (ORDER BY key) - 1 AS row, keys, key, id
         FROM ({GONE}) WHERE id NOT IN (SELECT id FROM settled WHERE id IS NOT NULL)"""
@@ -110,7 +120,8 @@ def rejected_duplicates(column: str, message: str, extra: str) -> str:
         FROM staged s JOIN doubled d USING (key) WHERE s.row IN ({extra})"""
 
 
-ALSO_INCOMPLETE = f"""UPDATE rejected SET message = rejected.message || ' Also ' || i.message FROM incomplete i
+ALSO_INCOMPLETE = f"""UPDATE rejected SET message = rejected.message || ' Also ' || i.message
+    FROM incomplete i
     WHERE i.row = rejected.row AND rejected.code <> 'DUPLICATE_KEY' AND rejected.key IS NOT NULL
     AND rejected.key NOT IN (SELECT key FROM known WHERE id IS NOT NULL AND outcome IN {LIVE})"""
 """Tell rows that were rejected before, and would become new records, what they lack besides."""
@@ -130,7 +141,8 @@ NOT_SENT_AGAIN = f"""SELECT a.intent, a.key FROM at_large a JOIN known k USING (
     AND a.key NOT IN (SELECT key FROM plan JOIN settled USING (row))"""
 """What may be written late over newer values, and whose row this run did not have."""
 
-REJECTED = f"""SELECT row, key, "column", property AS error_property, code AS error_code, message AS error_message
+REJECTED = f"""SELECT row, key, "column", property AS error_property, code AS error_code,
+    message AS error_message
     FROM rejected
     UNION ALL SELECT p.row, p.key, NULL, k.property, coalesce(k.code, k.category), k.message
     FROM plan p JOIN known k USING (key) WHERE p.action = 'rejected'

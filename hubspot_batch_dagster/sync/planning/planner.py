@@ -1,8 +1,9 @@
 """The plan: what becomes of each row before anything is sent.
 
-Every row gets one action. ``create``, ``upsert``, ``update``, ``archive`` are sent. The others are verdicts: ``unchanged``, ``rejected``
-(HubSpot said no to this very content before), ``unknown`` (an earlier answer is still open), ``missing`` (no
-record to update), ``reverted`` (an undo took this very content back) and ``older`` (a newer part of the table had the row).
+Every row gets one action. ``create``, ``upsert``, ``update``, ``archive`` are sent. The others are verdicts:
+``unchanged``, ``rejected`` (HubSpot said no to this very content before), ``unknown`` (an earlier answer is
+still open), ``missing`` (no record to update), ``reverted`` (an undo took this very content back) and
+``older`` (a newer part of the table had the row).
 """
 
 from __future__ import annotations
@@ -63,9 +64,10 @@ def make_plan(
         full_refresh: Send unchanged and formerly rejected rows too.
         size: Rows in a batch.
         held: Creates whose answer is still open: their rows wait.
-        at_large: Repeatable batches with a request that HubSpot may carry out late: their rows are sent again, unless they have
-            the very values of that request.
-        as_of: Which part of the table the rows are; a column of the table that says what is newer counts before it.
+        at_large: Repeatable batches with a request that HubSpot may carry out late: their rows are sent
+            again, unless they have the very values of that request.
+        as_of: Which part of the table the rows are; a column of the table that says what is newer counts
+            before it.
 
     Raises:
         InputError: More records would be made, changed or archived than the operation allows.
@@ -117,7 +119,7 @@ def make_plan(
 
 
 def doubts(stage: StagingArea, said: Sequence[str], about_all: Container[int], kind: str) -> tuple[str, ...]:
-    """The doubts about the plan's new records, each with how many it is about.
+    """Return the doubts about the plan's new records, each with how many it is about.
 
     Args:
         stage: The rows, planned.
@@ -137,20 +139,22 @@ def doubts(stage: StagingArea, said: Sequence[str], about_all: Container[int], k
 
 
 def plan_hash(stage: StagingArea, definition: str) -> str:
-    """What stands for the plan as a whole: the same rows with the same texts and actions give the same 16 hex digits."""
+    """Return what stands for the plan as a whole: the same rows with the same texts and actions give the same
+    16 hex digits.
+    """
     part = "md5_number_lower(concat_ws(chr(31), action, key, digest, coalesce(known_id, '')))"
     gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({plan_statements.GONE})"
-    wanted = """SELECT 'wanted' AS action, row || ' ' || place AS key, coalesce(target_key, '') AS digest, target_id AS known_id
+    wanted = """SELECT 'wanted' AS action, row || ' ' || place AS key, coalesce(target_key, '') AS digest,
+        target_id AS known_id
         FROM (SELECT DISTINCT * FROM wanted)"""
-    rows = stage.db.execute(
-        f"""SELECT count(*), coalesce(bit_xor({part}), 0) FROM (
-            SELECT action, key, digest, known_id FROM plan UNION ALL {gone} UNION ALL {wanted})"""
-    ).fetchall()
+    rows = stage.db.execute(f"""SELECT count(*), coalesce(bit_xor({part}), 0) FROM (
+            SELECT action, key, digest, known_id FROM plan UNION ALL {gone} UNION ALL {wanted})""").fetchall()
     return hashlib.sha256(f"{rows[0][0]} {rows[0][1]} {definition}".encode()).hexdigest()[:16]
 
 
 def plan_gone(stage: StagingArea) -> int:
-    """Add the records whose rows left the source, as rows behind the last one. A record that a row of this run claims is not gone.
+    """Add the records whose rows left the source, as rows behind the last one. A record that a row of this
+    run claims is not gone.
 
     Returns:
         How many.
@@ -159,20 +163,24 @@ def plan_gone(stage: StagingArea) -> int:
     db = stage.db
     db.execute(plan_statements.table_of_gone(stage.rows_in))
     db.execute(
-        "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
+        "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS"
+        " send_id FROM gone"
     )
     db.execute("INSERT INTO staged SELECT row, keys, key, id, '', NULL FROM gone")  # last: it counts them
     return stage.count("SELECT count(*) FROM gone")
 
 
 def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_last: bool) -> str:
-    """Reject rows that share a key, but for the one that is sent; returns the SQL that says whether a row is of an older part."""
+    """Reject rows that share a key, but for the one that is sent; returns the SQL that says whether a row is
+    of an older part.
+    """
     newest_wins = (newest_last or stage.has_order) and operation.on_duplicate is None
     chosen = operation.on_duplicate or ("newest" if newest_wins else "first")
     newest = "max_by(row, (coalesce(as_of, ''), row))"  # of two of the same moment the later row
     keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT", "newest": newest}[chosen]
     stage.db.execute(
-        f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key HAVING count(*) > 1"
+        f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key"
+        " HAVING count(*) > 1"
     )
     if stage.count("SELECT count(*) FROM doubled") == 0:
         return "false"
@@ -181,9 +189,13 @@ def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_la
         stage.db.execute(f"CREATE TABLE superseded AS {extra}")
         return "s.row IN (FROM superseded)"
     said = (
-        "'Row ' || kept || ' has the same key and was sent instead. Make the key unique, or choose with on_duplicate.'"
+        "'Row ' || kept || ' has the same key and was sent instead. Make the key unique, or choose with"
+        " on_duplicate.'"
         if chosen != "reject"
-        else "'Other rows have the same key, the first of them row ' || first_row || '. Make the key unique, or choose with on_duplicate.'"
+        else (
+            "'Other rows have the same key, the first of them row ' || first_row || '. Make the key unique,"
+            " or choose with on_duplicate.'"
+        )
     )
     stage.db.execute(plan_statements.rejected_duplicates(operation.key_columns[0], said, extra))
     stage.db.execute(f"DELETE FROM staged WHERE row IN ({extra})")
@@ -191,7 +203,9 @@ def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_la
 
 
 def _reject_incomplete(stage: StagingArea) -> None:
-    """Reject the rows that would become new records and lack what HubSpot needs for that; of rows rejected before, tell it too."""
+    """Reject the rows that would become new records and lack what HubSpot needs for that; of rows rejected
+    before, tell it too.
+    """
     if stage.count("SELECT count(*) FROM incomplete") == 0:
         return
     db = stage.db
@@ -228,7 +242,9 @@ def _note_at_large(stage: StagingArea, at_large: Iterable[Intent]) -> str:
 
 
 def _note_freed(stage: StagingArea) -> str:
-    """Note the rows that shared a record with a row which has left the table; returns the SQL that says whether a row is one of them."""
+    """Note the rows that shared a record with a row which has left the table; returns the SQL that says
+    whether a row is one of them.
+    """
     if not stage.count("SELECT count(*) FROM known WHERE code = 'SAME_RECORD'"):
         return "false"
     stage.db.execute(plan_statements.TABLE_OF_FREED)
@@ -236,7 +252,9 @@ def _note_freed(stage: StagingArea) -> str:
 
 
 def not_sent_again(stage: StagingArea) -> set[tuple[str, str]]:
-    """Intent and key of what may be written late over newer values and was not sent again by this run: its row was not there."""
+    """Intent and key of what may be written late over newer values and was not sent again by this run: its
+    row was not there.
+    """
     if not stage.has_table("at_large"):
         return set()
     stage.flush()

@@ -46,22 +46,23 @@ class SyncPlan:
     Attributes:
         name: The sync.
         rows: Rows that came in, and known records whose rows left the source and would be archived.
-        counts: Outcome -> rows. ``created`` counts rows that the ids table does not know; an upsert may find that
-            HubSpot has some of them already.
+        counts: Outcome -> rows. ``created`` counts rows that the ids table does not know; an upsert may find
+            that HubSpot has some of them already.
         reasons: Error code -> rows that would be rejected, as far as that is known beforehand.
         rejected: Those rows, with their reasons.
-        changes: A sample of what would change, property by property. Values are masked unless they were asked for.
+        changes: A sample of what would change, property by property. Values are masked unless they were asked
+            for.
         requests: Requests that it takes, if HubSpot refuses nothing; those of ``match_existing`` among them.
         seconds: Time that takes at the present limit; ``None`` where no limit is known.
         share_of_day: Part of the day's requests that it takes; ``None`` where that is not known.
         hash: Stands for the whole plan: give it as ``approve`` to carry out this plan and no other.
         drift: What changed in the portal's definitions since the last run.
-        associations: Outcome -> associations that the rows want, as :attr:`SyncResult.association_counts`; empty where the
-            operation has none.
+        associations: Outcome -> associations that the rows want, as :attr:`SyncResult.association_counts`;
+            empty where the operation has none.
         warnings: What HubSpot may refuse or do otherwise than meant, though only it can say.
         match_requests: Requests that look for existing records because of ``match_existing``.
-        match_seconds: Least time of these. HubSpot takes five searches a second, whatever the account's limit: a million rows
-            take about an hour. 0 where they are found by a unique property.
+        match_seconds: Least time of these. HubSpot takes five searches a second, whatever the account's
+            limit: a million rows take about an hour. 0 where they are found by a unique property.
 
     Examples:
         >>> import tempfile
@@ -71,7 +72,8 @@ class SyncPlan:
         >>> with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
         ...     settings = SessionSettings(access_token=emulator.token, base_url=emulator.url, store=folder)
         ...     with HubSpotSession(settings) as hubspot:
-        ...         plan: SyncPlan = hubspot.plan(people, Upsert("contacts", id_property="email"), name="people")
+        ...         plan: SyncPlan = hubspot.plan(people, Upsert("contacts", id_property="email"),
+        name="people")
         >>> plan.counts["created"], plan.requests
         (1, 1)
     """
@@ -101,7 +103,10 @@ class SyncPlan:
         if self.match_requests:
             least = f", at least {_spoken(self.match_seconds)}" if self.match_seconds else ""
             more += f" Looking for existing records: {self.match_requests:,} requests{least}."
-        return f"{self.name}: {self.rows:,} rows: {said}.{more} {self.requests:,} requests{minutes}{day}. Plan {self.hash}."
+        return (
+            f"{self.name}: {self.rows:,} rows: {said}.{more} {self.requests:,} requests{minutes}{day}. Plan"
+            f" {self.hash}."
+        )
 
 
 def preview(

@@ -1,6 +1,7 @@
 """Does HubSpot still have the associations that the rows of a sync want?
 
-What rows want is known by their hash in the ids table, and by name from the tables of the last runs. Nothing is written.
+What rows want is known by their hash in the ids table, and by name from the tables of the last runs. Nothing
+is written.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ class AssociationReconciliation(ReconciledTable):
     """What became of the associations of a sync.
 
     Attributes:
-        table: A line for each association: the key columns of its row, ``hs_object_id`` (the record that it starts from), ``to``,
-            ``label``, ``target_key``, ``target_id`` and ``state``. ``too_many`` is what ``replace`` leaves no record. ``unknown``
-            stands once for a row whose associations differ from those wanted, where the runs that wanted them are no longer kept.
+        table: A line for each association: the key columns of its row, ``hs_object_id`` (the record that it
+            starts from), ``to``, ``label``, ``target_key``, ``target_id`` and ``state``. ``too_many`` is what
+            ``replace`` leaves no record. ``unknown`` stands once for a row whose associations differ from
+            those wanted, where the runs that wanted them are no longer kept.
     """
 
     states: ClassVar = STATES
@@ -109,7 +111,9 @@ class AssociationReader:
 
     @classmethod
     def of(cls, store: Store, sync: str, object_type: str, requester: Requester) -> AssociationReader | None:
-        """The reader for a sync; ``None`` where it has no associations, or none that its last run tells of."""
+        """Return the reader for a sync; ``None`` where it has no associations, or none that its last run
+        tells of.
+        """
         declared = last_declared(store, sync)
         if declared is None:
             return None
@@ -123,9 +127,11 @@ class AssociationReader:
         key: Sequence[str],
         moved: Mapping[str, str | None],
     ) -> tuple[AssociationReconciliation, set[str]]:
-        """Read what the rows of ``chosen`` (lines of the ids table) are associated with, and tell what became of each.
+        """Read what the rows of ``chosen`` (lines of the ids table) are associated with, and tell what became
+        of each.
 
-        Rows of which an undo took something back, and those whose associations the next run writes anyway, are left out.
+        Rows of which an undo took something back, and those whose associations the next run writes anyway,
+        are left out.
 
         Args:
             db: Where ``chosen`` is.
@@ -148,7 +154,9 @@ class AssociationReader:
         return AssociationReconciliation(pa.Table.from_batches(batches, schema_of(types))), amiss
 
     def _is_amiss(self, fate: AssociationFate) -> bool:
-        """Whether its row must be written again. ``Associate`` with ``replace`` ends what is too many in every run."""
+        """Whether its row must be written again. ``Associate`` with ``replace`` ends what is too many in
+        every run.
+        """
         if self.declared.rows_are_associations:
             return fate.state == "missing"
         return fate.state != "as_wanted"
@@ -167,13 +175,11 @@ class AssociationReader:
         of_rows = self.declared.rows_are_associations
         some = "true" if of_rows else f"{digest} IS NOT NULL AND (m.key IS NULL OR m.now IS NOT NULL)"
         keys = ", ".join(f"{quoted(name)} := c.{quoted(name)}" for name in key)
-        db.execute(
-            f"""CREATE TABLE association_rows AS
+        db.execute(f"""CREATE TABLE association_rows AS
             SELECT _key AS key, coalesce(m.now, hs_object_id) AS record, struct_pack({keys}) AS keys,
                 {"NULL::VARCHAR" if of_rows else digest} AS digest
             FROM chosen c LEFT JOIN records m ON m.key = c._key
-            WHERE {some} AND error_code IS DISTINCT FROM '{REVERTED}'"""
-        )
+            WHERE {some} AND error_code IS DISTINCT FROM '{REVERTED}'""")
         names = ", ".join(f"keys.{quoted(name)}" for name in key)
         found: Any = db.sql(f"SELECT {names} FROM association_rows LIMIT 0").to_arrow_table()
         own = [name for name in key if name != "hs_object_id"]
@@ -198,7 +204,8 @@ class AssociationReader:
         names = self._names(to)
         replaced = any(each.replace for each in names.values())
         join = "LEFT JOIN" if replaced and not self.declared.rows_are_associations else "JOIN"
-        return f"""SELECT r.key, coalesce(r.record, l.record) AS record, r.keys, r.digest, l.name, l.target_key, l.target_id, l.outcome
+        return f"""SELECT r.key, coalesce(r.record, l.record) AS record, r.keys, r.digest, l.name,
+            l.target_key, l.target_id, l.outcome
             FROM association_rows r {join} kept_lines l ON l.key = r.key AND l.name IN {listed(names)}
             WHERE r.key NOT IN (SELECT key FROM unexplained) ORDER BY record, r.key"""
 
@@ -208,7 +215,7 @@ class AssociationReader:
         return "SELECT * FROM association_rows WHERE key IN (SELECT key FROM unexplained) ORDER BY record"
 
     def _told(self, to: str, lines: list[_Line]) -> list[AssociationFate]:
-        """What became of the associations of up to 1,000 records to one object type."""
+        """Return what became of the associations of up to 1,000 records to one object type."""
         names = self._names(to)
         current = self._read(to, lines)
         fates: list[AssociationFate] = []
@@ -243,7 +250,7 @@ class AssociationReader:
         return fates
 
     def _compared(self, lines: list[_Line]) -> list[AssociationFate]:
-        """What became of the associations of records of which no more than the hash is known."""
+        """Return what became of the associations of records of which no more than the hash is known."""
         current = {
             to: self._read(to, lines) for to in dict.fromkeys(each.to for each in self.declared.associations)
         }
@@ -264,7 +271,9 @@ class AssociationReader:
         return fates
 
     def _of_record(self, row: KnownRow) -> KnownRow:
-        """A row as one that stands for its record: of a row that is an association, without the column of the other end."""
+        """Return a row as one that stands for its record: of a row that is an association, without the column
+        of the other end.
+        """
         if not self.declared.rows_are_associations:
             return row
         first = next(iter(row.keys))
@@ -282,7 +291,7 @@ def _fate(line: _Line, association: TypedAssociation, state: str) -> Association
 def _of_surplus(
     associations: Iterable[TypedAssociation], labels: Sequence[tuple[str, int]], *, whole: bool
 ) -> TypedAssociation | None:
-    """The association of the operation that leaves no room for it."""
+    """Return the association of the operation that leaves no room for it."""
     return next(
         (each for each in associations if each.replace and (each.plain if whole else each.type in labels)),
         None,
@@ -307,7 +316,7 @@ def _groups(db: duckdb.DuckDBPyConnection, query: str) -> Iterator[list[_Line]]:
 
 
 def schema_of(keys: pa.Schema) -> pa.Schema:
-    """The columns of the table of associations."""
+    """Return the columns of the table of associations."""
     own = ("hs_object_id", "to", "label", "target_key", "target_id", "state")
     return pa.schema([*keys, *(pa.field(name, pa.string()) for name in own)])
 

@@ -26,10 +26,12 @@ class Mark:
     Attributes:
         key: The row.
         record_id: The record that the ids table has.
-        settled_at: Since when it has it: a row that a run has moved since is left alone, for that run knows better.
+        settled_at: Since when it has it: a row that a run has moved since is left alone, for that run knows
+            better.
         now_id: Its record of today.
         message: Why.
-        digest: Empty where the row is sent again; else the hash that is known: then its associations alone are written.
+        digest: Empty where the row is sent again; else the hash that is known: then its associations alone
+            are written.
     """
 
     key: str
@@ -41,7 +43,7 @@ class Mark:
 
 
 def marks_of(db: duckdb.DuckDBPyConnection, keys: Set[str], *, rows: bool) -> list[Mark]:
-    """Marks of rows whose associations are amiss.
+    """Return marks of rows whose associations are amiss.
 
     Args:
         db: Where their lines of the ids table are: ``chosen``.
@@ -57,9 +59,11 @@ def marks_of(db: duckdb.DuckDBPyConnection, keys: Set[str], *, rows: bool) -> li
 
 
 def repaired(store: Store, sync: str, marks: Sequence[Mark], at: float) -> list[Mark]:
-    """Tell the sync what is to be sent again: the records of rows are known, and their values, or associations, are not.
+    """Tell the sync what is to be sent again: the records of rows are known, and their values, or
+    associations, are not.
 
-    Rows that a run has moved since they were read are left alone: it knows better, and may have made their records anew.
+    Rows that a run has moved since they were read are left alone: it knows better, and may have made their
+    records anew.
 
     Returns:
         The marks that the next run will see.
@@ -73,7 +77,9 @@ def repaired(store: Store, sync: str, marks: Sequence[Mark], at: float) -> list[
 
 
 def _by_time(marks: Sequence[Mark], now: float) -> Iterator[tuple[float, list[Mark]]]:
-    """Marks with the moment from which on their rows are settled: a row that is not sent again stays as old as it is."""
+    """Yield marks with the moment from which on their rows are settled: a row that is not sent again stays as
+    old as it is.
+    """
     groups: dict[float, list[Mark]] = {}
     for each in marks:
         groups.setdefault(each.settled_at.timestamp() if each.digest else now, []).append(each)

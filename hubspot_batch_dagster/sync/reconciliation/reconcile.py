@@ -1,7 +1,8 @@
 """Reconcile: does HubSpot still have what a sync wrote?
 
-The records of an ids table are read, 100 a request, and told apart: as they were sent, changed by others, archived, merged
-into another record, or gone. Their associations are read too, 1,000 records a request. Nothing is written to HubSpot.
+The records of an ids table are read, 100 a request, and told apart: as they were sent, changed by others,
+archived, merged into another record, or gone. Their associations are read too, 1,000 records a request.
+Nothing is written to HubSpot.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ class Reconciliation(ReconciledTable):
         object_type: The type of the records.
         known: Records that the ids table has.
         properties: The properties whose values were looked at.
-        table: A line for each record that was read: the key columns, ``hs_object_id``, ``state``, ``now_id`` (the record that it was
-            merged into) and ``changed`` (the properties that others changed).
+        table: A line for each record that was read: the key columns, ``hs_object_id``, ``state``, ``now_id``
+            (the record that it was merged into) and ``changed`` (the properties that others changed).
         requests: Requests that it took.
         repaired: Rows that the next run sends again.
-        associations: What became of the associations of its rows; ``None`` where it has none, or its last run was one of an
-            earlier version.
+        associations: What became of the associations of its rows; ``None`` where it has none, or its last run
+            was one of an earlier version.
         repaired_associations: Rows whose associations the next run writes again.
     """
 
@@ -82,7 +83,10 @@ class Reconciliation(ReconciledTable):
         if self.repaired_associations:
             again = "are written again by the next run."
             associations += f" Those of {self.repaired_associations:,} rows {again}"
-        return f"{self.sync}: {read}: {self.in_words() or 'nothing'}.{associations} {self.requests:,} requests.{repaired}"
+        return (
+            f"{self.sync}: {read}: {self.in_words() or 'nothing'}.{associations} {self.requests:,}"
+            f" requests.{repaired}"
+        )
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,13 @@ def reconcile(
         sync: The sync.
         client: Reads; its budget is kept to.
         retry_policy: The waits.
-        properties: Properties that nobody else should change. A record is ``changed`` if one of them has another value than when
-            the row was settled; records that were not touched since cost no request more, the others one for 50.
+        properties: Properties that nobody else should change. A record is ``changed`` if one of them has
+            another value than when the row was settled; records that were not touched since cost no request
+            more, the others one for 50.
         sample: Read so many records, chosen by chance; ``None`` reads all.
-        repair: Have the next run send the rows again whose records are not as they were sent. It follows merged records,
-            and ``if_missing`` says what it does where there is none. Of rows that lack associations, or with ``replace`` have too
-            many, it writes the associations alone.
+        repair: Have the next run send the rows again whose records are not as they were sent. It follows
+            merged records, and ``if_missing`` says what it does where there is none. Of rows that lack
+            associations, or with ``replace`` have too many, it writes the associations alone.
         on_progress: Called after each request with the records that were read, and how many are to be read.
 
     Raises:
@@ -259,7 +264,9 @@ _KNOWN = f"{_LIVE} AND hs_object_id IS NOT NULL"
 def _choose(
     db: duckdb.DuckDBPyConnection, path: Path, sample: int | None, associations: AssociationReader | None
 ) -> None:
-    """Make ``chosen``: the lines of the ids table whose records are read, or, where the rows are associations, that are looked at."""
+    """Make ``chosen``: the lines of the ids table whose records are read, or, where the rows are
+    associations, that are looked at.
+    """
     of_rows = associations is not None and associations.declared.rows_are_associations
     some = f"{_LIVE if of_rows else _KNOWN}".replace("?", literal(str(path)))
     if sample is None:

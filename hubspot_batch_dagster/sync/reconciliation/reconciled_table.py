@@ -33,9 +33,9 @@ class ReconciledTable:
         return self.table.filter(pc.not_equal(self.table.column("state"), self.states[0]))
 
     def sample(self, lines: int = 20) -> list[dict[str, Any]]:
-        """A few lines of :attr:`amiss`."""
+        """Return a few lines of :attr:`amiss`."""
         return self.amiss.slice(0, lines).to_pylist()
 
     def in_words(self) -> str:
-        """The counts but for zeros; empty where there is no line."""
+        """Return the counts but for zeros; empty where there is no line."""
         return ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.counts.items() if n)

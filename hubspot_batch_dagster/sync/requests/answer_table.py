@@ -1,9 +1,10 @@
-"""What each answer means for the rows of a request, records and associations alike: the table that the code executes.
+"""What each answer means for the rows of a request, records and associations alike: the table that the code
+executes.
 
-Behind each line stands one question: may HubSpot have acted? What it cannot have done may always be sent again; what
-it may have done is sent again only if the operation is repeatable. A create without a unique value is not: it is looked
-up first. The second question is whom the answer is about: a row, another record, the run, or nobody (trouble that
-passes). Only what is about the row is ever remembered against it.
+Behind each line stands one question: may HubSpot have acted? What it cannot have done may always be sent
+again; what it may have done is sent again only if the operation is repeatable. A create without a unique
+value is not: it is looked up first. The second question is whom the answer is about: a row, another record,
+the run, or nobody (trouble that passes). Only what is about the row is ever remembered against it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Meaning:
         perhaps: What is done with creates that HubSpot may have written.
         wait: The pause before the next try.
         requests: What it costs, beside the request itself.
-        remembered: Whether a row is not sent again until it, the operation or the portal's definitions change.
+        remembered: Whether a row is not sent again until it, the operation or the portal's definitions
+            change.
     """
 
     error: type[HubSpotError]

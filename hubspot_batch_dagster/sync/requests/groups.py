@@ -1,8 +1,10 @@
-"""What of a batch is still to be sent, in groups; and how a group that is refused without a name, or too large, is taken apart.
+"""What of a batch is still to be sent, in groups; and how a group that is refused without a name, or too
+large, is taken apart.
 
-A refused group is halved, and its first half is sent. If that is taken, the row that HubSpot refuses is in the second half,
-which is halved in turn without being sent as a whole. If it is refused, nothing is known of the second half: it waits until the row
-is found, and then goes out together with all others of which nothing is known. So one bad row in 100 costs eight requests.
+A refused group is halved, and its first half is sent. If that is taken, the row that HubSpot refuses is in
+the second half, which is halved in turn without being sent as a whole. If it is refused, nothing is known of
+the second half: it waits until the row is found, and then goes out together with all others of which nothing
+is known. So one bad row in 100 costs eight requests.
 
 Rows of a batch, and associations of a request, are numbers here: their places in it.
 """
@@ -16,12 +18,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 FEW = 2
-"""So many refused rows are found before what waits is no longer sent together: where every other row is bad, that would be
-refused each time."""
+"""So many refused rows are found before what waits is no longer sent together: where every other row is bad,
+that would be refused each time.
+"""
 
 
 def halves(items: Sequence[T]) -> tuple[list[T], list[T]]:
-    """What is too large to be sent, or to be answered, at once, in two."""
+    """Return what is too large to be sent, or to be answered, at once, in two."""
     middle = len(items) // 2
     return list(items[:middle]), list(items[middle:])
 
@@ -53,7 +56,7 @@ class Groups:
         self._found = 0
 
     def next(self) -> Group | None:
-        """The group to send next; ``None`` when there is none."""
+        """Return the group to send next; ``None`` when there is none."""
         while self._waiting:
             group = self._waiting.pop()
             if not group.refused or len(group.rows) == 1:
@@ -67,28 +70,28 @@ class Groups:
             self._waiting.append(Group(found, refused))
 
     def rows(self) -> set[int]:
-        """The rows that wait to be sent."""
+        """Return the rows that wait to be sent."""
         return {row for group in self._waiting for row in group.rows}
 
     def halve(self, group: Group) -> None:
-        """A group was refused, and HubSpot did not say for which row."""
+        """Halve a group that was refused where HubSpot did not say for which row."""
         first, last = halves(group.rows)
         second = Group(last)
         self._waiting += [second, Group(first, other=second)]
 
     def shrink(self, group: Group) -> None:
-        """A group was too large: that one half fits says nothing of the other."""
+        """Halve a group that was too large: that one half fits says nothing of the other."""
         first, last = halves(group.rows)
         self.add(last)
         self.add(first)
 
     def taken(self, group: Group) -> None:
-        """A group was not refused."""
+        """Note that a group was not refused."""
         if group.other is not None:
             group.other.refused = True
 
     def found(self) -> None:
-        """A row that HubSpot refuses was found."""
+        """Note a row that HubSpot refuses."""
         self._found += 1
 
     def _with_all_unknown(self, group: Group) -> Group:

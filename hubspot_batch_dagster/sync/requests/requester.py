@@ -102,7 +102,7 @@ class Requester:
         self._silent_since: float | None = None
 
     def requests_per_second(self) -> float | None:
-        """What the budget allows at present; ``None`` if nothing limits."""
+        """Return what the budget allows at present; ``None`` if nothing limits."""
         budget = self.client.budget
         return budget.requests_per_second() if isinstance(budget, SharedBudget) else None
 
@@ -120,7 +120,9 @@ class Requester:
         return association_endpoint(*between, kind, self.version)
 
     def pause(self, decision: Again) -> None:
-        """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run stops."""
+        """Wait before the next try; the whole app if the limit is the app's. Ends at once when the run
+        stops.
+        """
         if decision.everybody:
             self.client.budget.pause(decision.pause)
         self.stop.wait(decision.pause)
@@ -207,7 +209,7 @@ class Requester:
         )
 
     def ask_of(self, where: Endpoint, body: bytes, read: Callable[[Answer], T]) -> T:
-        """The same, with a way of one's own to read the answer.
+        """Return the same, with a way of one's own to read the answer.
 
         Raises:
             HubSpotError: HubSpot refused, or gave no answer.
@@ -215,13 +217,15 @@ class Requester:
         return self._with_retries(lambda: read(self.client.send(where, body)))
 
     def labels(self, from_type: str, to_type: str) -> list[LabelDefinition]:
-        """What associations from one object type to another can mean."""
+        """Return what associations from one object type to another can mean."""
         between = self.client.type_of(from_type), self.client.type_of(to_type)
         path = f"{associations_path(*between, self.version)}/labels"
         return self._with_retries(lambda: results_of(self.client.get(path), LabelDefinition))
 
     def learn_server_time(self, object_type: str) -> None:
-        """Ask HubSpot for anything, if nothing was asked yet: before a moment is written down that is compared with its clock."""
+        """Ask HubSpot for anything, if nothing was asked yet: before a moment is written down that is
+        compared with its clock.
+        """
         if not self.tally.requests:
             with suppress(HubSpotError):
                 self.read(object_type, ["1"], [])
@@ -232,7 +236,9 @@ class Requester:
         return self._with_retries(partial(self._search, where, SearchRequest(limit=1).to_json())).total
 
     def created_since(self, object_type: str, since: float, properties: Sequence[str]) -> Iterator[Record]:
-        """Records made at or after ``since`` (seconds since 1970), as far as the search index knows them, oldest first."""
+        """Yield records made at or after ``since`` (seconds since 1970), as far as the search index knows
+        them, oldest first.
+        """
         where = self.search_endpoint(object_type)
         name = "createdate" if object_type in _CREATEDATE else "hs_createdate"
         wide = sum(len(each) + 3 for each in properties) > _LONGEST_LIST
@@ -275,7 +281,9 @@ class Requester:
         return self._with_retries(read)
 
     def gives_up_on(self, error: HubSpotError) -> bool:
-        """Whether an error is that no connection was ever made in this run, for as long as a first one is waited for."""
+        """Whether an error is that no connection was ever made in this run, for as long as a first one is
+        waited for.
+        """
         if self._heard or not isinstance(error, NotConnected):
             return False
         now = time.monotonic()
@@ -293,7 +301,9 @@ class Requester:
         return found
 
     def _asked_of_day(self, ask: Callable[[], T]) -> T:
-        """Make a request. Where the budget says that the day is used up, HubSpot is asked once a run, with one request."""
+        """Make a request. Where the budget says that the day is used up, HubSpot is asked once a run, with
+        one request.
+        """
         budget = self.client.budget
         try:
             return ask()
@@ -325,7 +335,7 @@ class Requester:
     def _whole(
         self, object_type: str, records: Sequence[Record], properties: Sequence[str]
     ) -> Iterator[Record]:
-        """The records with more properties than the body of a search has room for."""
+        """Yield the records with more properties than the body of a search has room for."""
         for start in range(0, len(records), 100):
             part = records[start : start + 100]
             read = {each.id: each for each in self.read(object_type, [each.id for each in part], properties)}

@@ -1,7 +1,7 @@
 """How often something is tried, how long is waited between, and what follows when the tries are used up.
 
-One policy serves every request of a run: batches, reads, searches, associations, and the renewal of a token, which
-fails as the request does that needs it.
+One policy serves every request of a run: batches, reads, searches, associations, and the renewal of a token,
+which fails as the request does that needs it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class RetryPolicy:
     """How long to wait, and for what. Seconds, all of them.
 
     Attributes:
-        tries: Requests for one batch before it is given up. Trouble that passes is waited out for the whole of ``total``.
+        tries: Requests for one batch before it is given up. Trouble that passes is waited out for the whole
+            of ``total``.
         total: Time for one batch with all its tries and waits.
         backoff: First pause after server trouble; it doubles, with jitter, up to ``longest_pause``.
         longest_pause: Longest pause between two tries, whatever the server asks for.
@@ -28,8 +29,8 @@ class RetryPolicy:
         window: Pause after a burst 429 that does not say how long: the whole window.
         index_lag: How long a new record may be missing from HubSpot's search.
         certain_after: Age at which a request has either been carried out or never will be.
-        first_contact: How long a host is tried that has not answered anything in this run: its address is more likely wrong
-            than its network down.
+        first_contact: How long a host is tried that has not answered anything in this run: its address is
+            more likely wrong than its network down.
     """
 
     tries: int = 6
@@ -43,12 +44,13 @@ class RetryPolicy:
     first_contact: float = 30.0
 
     def pause(self, attempt: int, *, asked: float | None = None, luck: float | None = None) -> float:
-        """Tell how long to wait after the try number ``attempt``: twice as long each time, so that trouble is not made worse.
+        """Tell how long to wait after the try number ``attempt``: twice as long each time, so that trouble is
+        not made worse.
 
         Args:
             attempt: From 1.
-            asked: Seconds that the server asked for (``Retry-After``). It is waited for at least that long, if that is
-                not longer than ``longest_pause``.
+            asked: Seconds that the server asked for (``Retry-After``). It is waited for at least that long,
+                if that is not longer than ``longest_pause``.
             luck: From 0 to 1; by chance, so that many clients do not come back in step.
         """
         doubled = min(self.backoff * 2.0 ** min(attempt - 1, 60), self.longest_pause)
@@ -149,10 +151,11 @@ class Retries:
         self._ends = clock() + policy.total
 
     def after(self, error: HubSpotError, *, repeatable: bool = True) -> Decision:
-        """Count a try that failed, and tell what to do next. A pause that would end too late is a :class:`Stop`.
+        """Count a try that failed, and tell what to do next. A pause that would end too late is a
+        :class:`Stop`.
 
-        Trouble that passes (HubSpot or the way to it is down) is waited out for the whole time; its pauses stay as long as
-        those of the last try.
+        Trouble that passes (HubSpot or the way to it is down) is waited out for the whole time; its pauses
+        stay as long as those of the last try.
         """
         self.attempt += 1
         attempt = self.attempt

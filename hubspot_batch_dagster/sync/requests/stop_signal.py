@@ -36,7 +36,7 @@ class StopSignal:
 
 @contextmanager
 def stop_signal_for(client: HubSpotClient) -> Iterator[StopSignal]:
-    """A stop that also ends the waiting for a turn in the budget.
+    """Yield a stop that also ends the waiting for a turn in the budget.
 
     DuckDB answers an interruption during a query with an error of its own; here it goes on as what it was.
     """

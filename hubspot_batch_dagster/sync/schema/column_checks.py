@@ -16,7 +16,7 @@ NOTHING_SENT = " Nothing was sent."
 
 
 def unknown_properties(mapping: Mapping[str, str], definitions: Definitions) -> list[str]:
-    """The properties that columns go to and that the portal does not have."""
+    """Return the properties that columns go to and that the portal does not have."""
     return [name for name in mapping if name not in definitions.properties]
 
 
@@ -49,7 +49,7 @@ def check_columns(
         if why is None and name == of_several and definitions.properties[name].type != "string":
             why = (
                 f"Property {name!r} is a {definitions.properties[name].type}, and the key of several columns "
-                f"that fills it is a text."
+                "that fills it is a text."
             )
         if why is not None:
             problems[column] = why
@@ -93,15 +93,19 @@ def check_unique(
         unique = definitions.unique_names()
         raise InputError(
             f"{what}={name!r} {why}.{consequence}",
-            remedy=f"Unique properties of {definitions.kind}: {_listed(unique)}."
-            if unique
-            else f"{definitions.kind} have no unique property. Make one in HubSpot (uniqueness cannot be added to an "
-            "existing one), or use key= instead.",
+            remedy=(
+                f"Unique properties of {definitions.kind}: {_listed(unique)}."
+                if unique
+                else (
+                    f"{definitions.kind} have no unique property. Make one in HubSpot (uniqueness cannot be"
+                    " added to an existing one), or use key= instead."
+                )
+            ),
         )
 
 
 def nearest(word: str, definitions: Definitions) -> list[str]:
-    """The properties whose name or label is most like a word."""
+    """Return the properties whose name or label is most like a word."""
     names: dict[str, str] = {}
     for name, each in definitions.properties.items():
         if not each.read_only:

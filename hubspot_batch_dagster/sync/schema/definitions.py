@@ -17,7 +17,7 @@ OWNER = "OWNER"
 
 
 def pipeline_properties(kind: str) -> tuple[str, str]:
-    """The properties that hold a record's pipeline and stage. Deals have names of their own."""
+    """Return the properties that hold a record's pipeline and stage. Deals have names of their own."""
     if object_type(kind).name == "deals":
         return "pipeline", "dealstage"
     return "hs_pipeline", "hs_pipeline_stage"
@@ -32,8 +32,8 @@ class Definitions:
         properties: All live properties by name.
         pipelines: Its pipelines, the default one first; empty where no column is about them.
         required: What the schema of a custom object requires of every record.
-        complete: Whether the sensitive properties are among them, as far as they were asked for. The token may not be
-            allowed to see them.
+        complete: Whether the sensitive properties are among them, as far as they were asked for. The token
+            may not be allowed to see them.
         owners: Finds owners by email.
     """
 
@@ -50,7 +50,7 @@ class Definitions:
         )
 
     def encoded(self, names: Iterable[str]) -> dict[str, Definition]:
-        """The named properties as the encoder wants them; unknown names are left out."""
+        """Return the named properties as the encoder wants them; unknown names are left out."""
         return {name: self.property(name) for name in names if name in self.properties}
 
     def property(self, name: str) -> Definition:
@@ -69,7 +69,9 @@ class Definitions:
         )
 
     def options(self, name: str) -> dict[str, str]:
-        """Internal value to label. Pipelines and stages come from the pipelines themselves."""
+        """Return a map of internal value to label. Pipelines and stages come from the pipelines
+        themselves.
+        """
         pipeline, stage = pipeline_properties(self.kind)
         if self.pipelines and name == pipeline:
             return {each.id: each.label or each.id for each in self.pipelines}
@@ -84,13 +86,15 @@ class Definitions:
         return {} if _is_owner(found) else {each.value: each.label or each.value for each in found.options}
 
     def is_unique(self, name: str) -> bool:
-        """Whether HubSpot finds a record by this property. The email of a contact counts, whatever its definition says."""
+        """Whether HubSpot finds a record by this property. The email of a contact counts, whatever its
+        definition says.
+        """
         if name == "email" and self.kind == "contacts":
             return name in self.properties
         return name in self.properties and self.properties[name].has_unique_value
 
     def unique_names(self) -> list[str]:
-        """The writable properties with unique values."""
+        """Return the writable properties with unique values."""
         return [
             name
             for name, each in self.properties.items()
@@ -98,7 +102,7 @@ class Definitions:
         ]
 
     def snapshot(self, mapping: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """The mapped properties as plain values: what the next run compares with."""
+        """Return the mapped properties as plain values: what the next run compares with."""
         return {
             name: {
                 "column": column,
@@ -113,7 +117,7 @@ class Definitions:
         }
 
     def fingerprint(self, mapping: Mapping[str, str]) -> str:
-        """A short hash of all that the definitions decide about these columns.
+        """Return a short hash of all that the definitions decide about these columns.
 
         A row that was rejected is sent again when it changes.
         """

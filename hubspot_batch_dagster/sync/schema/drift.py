@@ -25,7 +25,8 @@ class SchemaChange:
     Attributes:
         column: The column.
         property: The property.
-        change: ``gone``, ``read-only``, ``type changed``, ``no longer unique``, ``option removed`` or ``option renamed``.
+        change: ``gone``, ``read-only``, ``type changed``, ``no longer unique``, ``option removed`` or
+            ``option renamed``.
         before: What it was.
         after: What it is now.
         blocks: Whether the column can no longer be sent.
@@ -112,7 +113,7 @@ def write_snapshot(path: Path, kind: str, portal_id: int | None, snapshot: Snaps
 
 
 def read_snapshot(path: Path | None) -> Snapshot | None:
-    """The definitions of the last run; ``None`` where there are none, or none that can be read."""
+    """Return the definitions of the last run; ``None`` where there are none, or none that can be read."""
     if path is None:
         return None
     try:

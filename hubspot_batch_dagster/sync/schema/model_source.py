@@ -36,9 +36,10 @@ _SPLIT = '''
 
 
 def models_source(kind: str, definitions: Iterable[PropertyDefinition], *, portal_id: int | None) -> str:
-    """A Python module with one pydantic model: a field for each writable property, by name.
+    """Return a Python module with one pydantic model: a field for each writable property, by name.
 
-    The same definitions always give the same text. Ruff neither changes it nor complains, whatever its line length.
+    The same definitions always give the same text. Ruff neither changes it nor complains, whatever its line
+    length.
 
     Args:
         kind: The object type.
@@ -69,7 +70,10 @@ def models_source(kind: str, definitions: Iterable[PropertyDefinition], *, porta
             aliased=names != [each.name for each in writable],
         ),
         *([aliases] if aliases else []),
-        f'\nclass {_class_name(found.singular)}(BaseModel):\n    """{what}\n\n{_USE}    """\n\n    model_config = {_CONFIG}\n',
+        (
+            f'\nclass {_class_name(found.singular)}(BaseModel):\n    """{what}\n\n{_USE}    """\n\n   '
+            f" model_config = {_CONFIG}\n"
+        ),
         *([body] if body else []),
     ]
     return "\n".join(parts)
@@ -120,7 +124,7 @@ def _docstring(text: str) -> str:
 
 
 def _type_of(definition: PropertyDefinition, name: str, taken: set[str]) -> tuple[str, str]:
-    """The annotation, and the alias of its options that has to stand before the model."""
+    """Return the annotation, and the alias of its options that has to stand before the model."""
     if definition.type in _TYPES:
         return _TYPES[definition.type], ""
     values = list(dict.fromkeys(each.value for each in definition.options if each.value))
@@ -143,7 +147,7 @@ def _literal(values: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A Python string as Ruff writes it: in double quotes, unless that needs more escapes."""
+    """Return a Python string as Ruff writes it: in double quotes, unless that needs more escapes."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join(_escaped(character, quote) for character in text) + quote
 
@@ -164,7 +168,7 @@ def _plain(text: str) -> str:
 
 
 def _field_name(name: str, taken: set[str]) -> str:
-    """A property's name where Python and pydantic allow it; otherwise one like it, with an alias."""
+    """Return a property's name where Python and pydantic allow it; otherwise one like it, with an alias."""
     made = re.sub(r"\W", "_", name, flags=re.ASCII).lstrip("_") or "field"
     if made[0].isdigit():
         made = f"p_{made}"

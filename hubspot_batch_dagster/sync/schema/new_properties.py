@@ -28,7 +28,7 @@ _BATCH = 100
 def planned_properties(
     operation: Operation, names: Sequence[str], mapping: Mapping[str, str], schema: pa.Schema, group: str
 ) -> list[PropertyCreate]:
-    """The definitions of the properties to make, typed by their columns.
+    """Return the definitions of the properties to make, typed by their columns.
 
     Args:
         operation: Its id property and creation key are made with unique values.
@@ -55,7 +55,9 @@ def planned_properties(
 
 
 def _type_of_key(operation: Operation, schema: pa.Schema) -> pa.DataType:
-    """What a property must hold that the row key fills: text, for only text and numbers can be unique."""
+    """Return what a property must hold that the row key fills: text, for only text and numbers can be
+    unique.
+    """
     kind, types = schema.field(operation.key_columns[0]).type, pa.types
     text = types.is_date(kind) or types.is_timestamp(kind) or types.is_boolean(kind)
     return pa.string() if text or len(operation.key_columns) > 1 else kind
@@ -77,7 +79,7 @@ def make_properties(client: HubSpotClient, kind: str, planned: Sequence[Property
 
 
 def as_definition(planned: PropertyCreate) -> PropertyDefinition:
-    """A property that does not exist yet, as the portal will define it."""
+    """Return a property that does not exist yet, as the portal will define it."""
     return PropertyDefinition(
         name=planned.name,
         label=planned.label,
@@ -94,8 +96,10 @@ def _planned(name: str, column: str, kind: pa.DataType, group: str, *, unique: b
         raise InputError(
             f"{name!r} cannot be the name of a new property.",
             column=column,
-            remedy="Lower-case letters, digits and underscores, a letter first. Map it: properties={'new_name': "
-            f"{column!r}}}.",
+            remedy=(
+                "Lower-case letters, digits and underscores, a letter first. Map it:"
+                f" properties={{'new_name': {column!r}}}."
+            ),
         )
     type_, field_type, options = _type_of(column, kind)
     if unique and type_ not in ("string", "number"):
@@ -133,9 +137,11 @@ def _type_of(column: str, kind: pa.DataType) -> tuple[str, str, list[PropertyOpt
     why = (
         "A list column needs a property with options, and the column does not say which"
         if types.is_list(kind)
-        else "The column holds nothing, so its type is not known"
-        if types.is_null(kind)
-        else f"A column of type {kind} fits no property"
+        else (
+            "The column holds nothing, so its type is not known"
+            if types.is_null(kind)
+            else f"A column of type {kind} fits no property"
+        )
     )
     raise InputError(
         f"{why}.", column=column, remedy="Make the property in HubSpot, or cast or leave out the column."
@@ -168,7 +174,7 @@ def _check(part: Sequence[PropertyCreate], answer: PropertyBatchAnswer, kind: st
         found = made.get(planned.name)
         if found is not None and found.type != planned.type:
             raise InputError(
-                f"Property {planned.name!r} was archived and came back with its old type {found.type}, not {planned.type}. "
-                "No row was sent.",
+                f"Property {planned.name!r} was archived and came back with its old type {found.type}, not"
+                f" {planned.type}. No row was sent.",
                 remedy="Cast the column to that type, or map it to a new name.",
             )

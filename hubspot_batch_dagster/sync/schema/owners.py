@@ -23,11 +23,11 @@ class Owners:
         self._why = ""
 
     def id_of(self, email: str) -> str | None:
-        """The owner's id; ``None`` where no living owner has the address."""
+        """Return the owner's id; ``None`` where no living owner has the address."""
         return self._read().get(email.strip().lower())
 
     def complaint(self, email: str) -> str:
-        """What is wrong with an address that leads to no owner."""
+        """Return what is wrong with an address that leads to no owner."""
         self._read()
         if self._why:
             return f"the owners cannot be read: {self._why}"

@@ -1,6 +1,7 @@
 """The portal as a run needs it: who the account is, and how it defines an object type.
 
-Everything is read when it is first asked for and kept while the resource is open, so that only the first run pays.
+Everything is read when it is first asked for and kept while the resource is open, so that only the first run
+pays.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Portal:
         return self._account
 
     def account(self, ask: Ask = once, warn: Warn = logger.warning) -> AccountDetails | None:
-        """The account's details; ``None`` where the token may not read them.
+        """Return the account's details; ``None`` where the token may not read them.
 
         Raises:
             InputError: The token belongs to another portal than the pinned one.
@@ -111,7 +112,8 @@ class Portal:
     def properties(
         self, kind: str, ask: Ask = once, warn: Warn = logger.warning, *, fresh: bool = False
     ) -> Mapping[str, PropertyDefinition] | None:
-        """The properties of an object type by name; ``None`` where the token may not read them, or there are none to read.
+        """Return the properties of an object type by name; ``None`` where the token may not read them, or
+        there are none to read.
 
         Args:
             kind: The object type.
@@ -137,13 +139,15 @@ class Portal:
             return self._properties[found.name]
 
     def known_properties(self, kind: str) -> Mapping[str, PropertyDefinition]:
-        """The definitions of a type as far as they were read; nothing is asked."""
+        """Return the definitions of a type as far as they were read; nothing is asked."""
         return self._properties.get(object_type(kind).name, {})
 
     def hidden(self, kind: str, ask: Ask = once) -> tuple[Mapping[str, PropertyDefinition], bool]:
-        """The sensitive properties of an object type, which HubSpot's default list leaves out, and whether all could be read.
+        """Return the sensitive properties of an object type, which HubSpot's default list leaves out, and
+        whether all could be read.
 
-        Read once, and only where a column has no property among the others. They are kept among the type's properties.
+        Read once, and only where a column has no property among the others. They are kept among the type's
+        properties.
         """
         found = object_type(kind)
         with self._lock:
@@ -167,7 +171,7 @@ class Portal:
             return set()
 
     def schema(self, kind: str, ask: Ask = once, warn: Warn = logger.warning) -> ObjectSchema | None:
-        """The schema of a custom object; ``None`` for HubSpot's own types and where it cannot be read.
+        """Return the schema of a custom object; ``None`` for HubSpot's own types and where it cannot be read.
 
         Its properties are kept too, if those of the type were not read yet.
         """
@@ -181,7 +185,8 @@ class Portal:
             return schema
 
     def learn_types(self, kinds: Iterable[str], ask: Ask = once, warn: Warn = logger.warning) -> None:
-        """Find out the type ids of custom objects that are given by name: from then on requests have those in their path.
+        """Find out the type ids of custom objects that are given by name: from then on requests have those in
+        their path.
 
         HubSpot's own types, and custom objects that are given by id, cost no request; the others one in all.
         """
@@ -190,7 +195,9 @@ class Portal:
                 self._read_schemas(ask, warn)
 
     def _read_schemas(self, ask: Ask, warn: Warn) -> Mapping[str, ObjectSchema]:
-        """The schemas of the custom objects by type id, read once; none where the token may not read them."""
+        """Return the schemas of the custom objects by type id, read once; none where the token may not read
+        them.
+        """
         if self._schemas is None:
             try:
                 self._schemas = {each.object_type_id: each for each in ask(self.client.schemas)}
@@ -200,7 +207,7 @@ class Portal:
         return self._schemas
 
     def pipelines(self, kind: str, ask: Ask = once) -> tuple[Pipeline, ...]:
-        """The pipelines of an object type in their order; none where the token may not read them."""
+        """Return the pipelines of an object type in their order; none where the token may not read them."""
         name = object_type(kind).name
         with self._lock:
             if name not in self._pipelines:
@@ -213,7 +220,9 @@ class Portal:
             return self._pipelines[name]
 
     def records_url(self, kind: str) -> str | None:
-        """The page that lists the records of a type; ``None`` before the account was read, or without the type's id."""
+        """Return the page that lists the records of a type; ``None`` before the account was read, or without
+        the type's id.
+        """
         found = object_type(kind)
         if self._on_this_machine():
             return f"{self.client.base_url}/?type={quote(found.name)}"
@@ -224,7 +233,7 @@ class Portal:
         return f"https://{domain}/contacts/{self._account.portal_id}/objects/{type_id}/views/all/list"
 
     def record_url(self, kind: str, record_id: str) -> str | None:
-        """The page of one record; ``None`` where that of the list is not known either."""
+        """Return the page of one record; ``None`` where that of the list is not known either."""
         found = object_type(kind)
         if self._on_this_machine():
             return f"{self.client.base_url}/?type={quote(found.name)}&record={quote(record_id)}"
@@ -246,12 +255,16 @@ class Portal:
             has = ", ".join(sorted(f"{each.name} ({key})" for key, each in (self._schemas or {}).items()))
             raise InputError(
                 f"The account has no object type {found.name!r}.",
-                remedy="A custom object goes by its name (cars), by p_cars, by its full name (p123_cars) or by its id (2-123), as "
-                f"HubSpot's settings show them.{f' The account has {has}.' if has else ''}",
+                remedy=(
+                    "A custom object goes by its name (cars), by p_cars, by its full name (p123_cars) or by"
+                    " its id (2-123), as HubSpot's settings show"
+                    f" them.{f' The account has {has}.' if has else ''}"
+                ),
             ) from None
         self._close(
             f"properties of {found.name}",
-            f"The property definitions of {found.name} cannot be read, so columns are not checked against them: {error}",
+            f"The property definitions of {found.name} cannot be read, so columns are not checked against"
+            f" them: {error}",
             warn,
         )
 
@@ -272,6 +285,7 @@ def _goes_by_name(found: ObjectType) -> bool:
 def _check_pin(pinned: int, account: AccountDetails) -> None:
     if account.portal_id != pinned:
         raise InputError(
-            f"The token belongs to portal {account.portal_id}, and portal_id={pinned} is asked for. Nothing was sent.",
+            f"The token belongs to portal {account.portal_id}, and portal_id={pinned} is asked for. Nothing"
+            " was sent.",
             remedy="Give the token of the portal that is meant, or correct portal_id.",
         )

@@ -1,4 +1,6 @@
-"""A portal's definitions in a file: what the emulator can be like, and what syncs can be checked against without HubSpot."""
+"""A portal's definitions in a file: what the emulator can be like, and what syncs can be checked against
+without HubSpot.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ class PortalDefinitions:
             ) from None
 
     def of(self, kind: str) -> Definitions | None:
-        """The definitions of an object type; ``None`` where the file has none.
+        """Return the definitions of an object type; ``None`` where the file has none.
 
         Raises:
             InputError: The file has custom objects, and none of this name.
@@ -92,11 +94,12 @@ class PortalDefinitions:
         return None if listed is None else Definitions(found.name, listed)
 
     def check(self, operation: Operation) -> None:
-        """Refuse an operation that a run would refuse for the portal's definitions, as far as it names its properties.
+        """Refuse an operation that a run would refuse for the portal's definitions, as far as it names its
+        properties.
 
         Raises:
-            InputError: A property does not exist or cannot be written, what finds records is not unique, or the account
-                has no such object type.
+            InputError: A property does not exist or cannot be written, what finds records is not unique, or
+                the account has no such object type.
         """
         definitions = self.of(operation.object_type)
         for other in operation.associations:

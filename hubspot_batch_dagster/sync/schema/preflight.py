@@ -42,7 +42,8 @@ class Preflight:
 
     Attributes:
         portal_id: The account; ``None`` where it is not known.
-        definitions: Of the object type; ``None`` where they are not known: then columns are written by their own type.
+        definitions: Of the object type; ``None`` where they are not known: then columns are written by their
+            own type.
         mapping: Property -> column.
         rules: What new records need; ``None`` if nothing.
         missing: Properties that the run makes before its first write.
@@ -57,13 +58,15 @@ class Preflight:
     drift: Drift = field(default_factory=Drift)
 
     def definition(self, operation: Operation) -> str:
-        """A short hash of all that decides what is sent and how: the operation, and the definitions it meets."""
+        """Return a short hash of all that decides what is sent and how: the operation, and the definitions it
+        meets.
+        """
         if self.definitions is None or self.mapping is None:
             return operation.definition()
         return f"{operation.definition()}{self.definitions.fingerprint(self.mapping)}"
 
     def encoded(self) -> dict[str, Definition]:
-        """The mapped properties as the encoder wants them."""
+        """Return the mapped properties as the encoder wants them."""
         if self.definitions is None or self.mapping is None:
             return {}
         return self.definitions.encoded(self.mapping)
@@ -187,7 +190,7 @@ class Inquiry:
     def _completed(
         self, operation: Operation, mapping: Mapping[str, str], schema: pa.Schema, definitions: Definitions
     ) -> tuple[Definitions, tuple[PropertyCreate, ...]]:
-        """The definitions with the properties that will be made, and how they will be made."""
+        """Return the definitions with the properties that will be made, and how they will be made."""
         missing = unknown_properties(mapping, definitions)
         if not missing or not operation.makes_missing_properties or len(schema) == 0:
             return definitions, ()

@@ -1,8 +1,8 @@
 """What a record needs before HubSpot makes it, checked row by row before anything is sent.
 
-A rule refuses only where HubSpot certainly refuses. What its pages list and its examples or guides contradict is a
-warning, and HubSpot answers for itself. Rows that change a record need none of it, so the plan decides for which
-rows a missing value counts.
+A rule refuses only where HubSpot certainly refuses. What its pages list and its examples or guides contradict
+is a warning, and HubSpot answers for itself. Rows that change a record need none of it, so the plan decides
+for which rows a missing value counts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SCHEMA = "the object's schema, requiredProperties"
 
 
 def _listed(*choices: Choice) -> tuple[Needed, ...]:
-    """Lists that HubSpot's own guides and examples contradict."""
+    """Return lists that HubSpot's own guides and examples contradict."""
     return tuple(Needed(each, _LIST, certain=False) for each in choices)
 
 
@@ -70,8 +70,10 @@ NEEDED: Mapping[str, tuple[Needed, ...]] = {
     "projects": _STAGED,
     "users": _listed(("hs_internal_user_id",), ("hs_email",)),
 }
-"""In every version. A deal without a pipeline goes to the default one (deals guide), a ticket with nothing but a stage is
-in HubSpot's own examples, and what 2026-09 enforces are the rules of a portal's administrator and not these lists."""
+"""In every version. A deal without a pipeline goes to the default one (deals guide), a ticket with nothing
+but a stage is in HubSpot's own examples, and what 2026-09 enforces are the rules of a portal's administrator
+and not these lists.
+"""
 
 MISSING = "MISSING_REQUIRED_PROPERTY"
 MISSING_CONTACT = "MISSING_REQUIRED_ASSOCIATION"
@@ -118,8 +120,9 @@ class CreateRules:
         """Hold encoded rows against the rules.
 
         Returns:
-            For each row that cannot become a new record its first reason, and a message of all, with the schema ``REASONS``; and for each doubt about a
-            row its place in ``doubts``, with the schema ``DOUBTFUL``.
+            For each row that cannot become a new record its first reason, and a message of all, with the
+            schema ``REASONS``; and for each doubt about a row its place in ``doubts``, with the schema
+            ``DOUBTFUL``.
         """
         return self._incomplete(rows), self._doubtful(rows)
 
@@ -161,7 +164,8 @@ class CreateRules:
         return pc.invert(_any([_present(text, name) for name in choice], len(text)))
 
     def also_lacking(self, withheld: pa.RecordBatch) -> pa.RecordBatch:
-        """What rows lack besides that are rejected for the columns in ``faulty``: of those nothing more is told.
+        """Return what rows lack besides that are rejected for the columns in ``faulty``: of those nothing
+        more is told.
 
         Returns:
             Reasons, as from :meth:`check`.
@@ -202,7 +206,9 @@ class CreateRules:
         return column, name, MISSING, f"{column or name}: HubSpot makes no record without {what}. {remedy}"
 
     def _not_in_default(self, text: Array) -> Array:
-        """Where a stage stands without a pipeline, and is none of the first pipeline's: that one seems to be the default."""
+        """Where a stage stands without a pipeline, and is none of the first pipeline's: that one seems to be
+        the default.
+        """
         assert self.stages
         stages = next(iter(self.stages.values()))
         stage = _value(text, self.stage)
@@ -226,9 +232,10 @@ class CreateRules:
 def create_rules(
     operation: Operation, mapping: Mapping[str, str], definitions: Definitions | None
 ) -> CreateRules | None:
-    """The rules that an operation's rows are held against; ``None`` if there are none.
+    """Return the rules that an operation's rows are held against; ``None`` if there are none.
 
-    An upsert by a unique property may find a record for every row, so only HubSpot can say what is missing there.
+    An upsert by a unique property may find a record for every row, so only HubSpot can say what is missing
+    there.
 
     Raises:
         InputError: A create sends no column for what HubSpot needs of every new record.
@@ -257,29 +264,36 @@ def _check_columns(kind: str, mapping: Mapping[str, str], needed: tuple[Needed, 
     missing = [str(each) for each in needed if each.certain and not set(each.choice) & set(mapping)]
     if missing:
         raise InputError(
-            f"HubSpot makes no {kind} without {', '.join(missing)}, and no column is sent as that. Nothing was sent.",
+            f"HubSpot makes no {kind} without {', '.join(missing)}, and no column is sent as that. Nothing"
+            " was sent.",
             remedy="Add a column for it to properties=.",
         )
 
 
 def _check_contact(operation: Operation) -> None:
-    """A lead belongs to a contact from its first moment ("Leads guide")."""
+    """Check that a lead names its contact, to which it belongs from its first moment ("Leads guide")."""
     linked = [object_type(each.to).name for each in operation.associations]
     if "contacts" not in linked:
         raise InputError(
             "HubSpot makes no lead without an association to a contact. Nothing was sent.",
-            remedy="Add associations=[Association('contacts', column='<column with contact ids>', type=578)].",
+            remedy=(
+                "Add associations=[Association('contacts', column='<column with contact ids>', type=578)]."
+            ),
         )
 
 
 def _present(text: Array, name: str) -> Array:
-    """Where the JSON texts have a value for a property; in JSON text a quote inside a value is escaped, so this is exact."""
+    """Where the JSON texts have a value for a property; in JSON text a quote inside a value is escaped, so
+    this is exact.
+    """
     has = pc.match_substring(text, f'"{name}":"')
     return pc.and_(has, pc.invert(pc.match_substring(text, f'"{name}":""')))
 
 
 def _value(text: Array, name: str) -> Array:
-    """The property's value in the JSON texts; empty where there is none. Values with escapes are cut, and no id has any."""
+    """Return the property's value in the JSON texts; empty where there is none. Values with escapes are cut,
+    and no id has any.
+    """
     found = pc.extract_regex(text, rf'"{re.escape(name)}":"(?P<value>[^"\\]*)')
     return pc.fill_null(pc.struct_field(found, "value"), "")
 

@@ -1,6 +1,7 @@
 """An answer of HubSpot's to a batch, as verdicts on its rows.
 
-Answers are parsed only as far as settling needs them. Where an answer leaves out trace ids, it is read again in full.
+Answers are parsed only as far as settling needs them. Where an answer leaves out trace ids, it is read again
+in full.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Echoes: a success that says, beside the record's id, that HubSpot did not take a value.
 
-An answer repeats the properties of each record. Where one of them is not what was sent, and no way of HubSpot's to write it
-either, the row gets a warning: HubSpot moves a lifecycle stage forward only, and a workflow may set a value of its own. The property
-by which HubSpot finds the record is left out: a contact is found by each of its addresses.
+An answer repeats the properties of each record. Where one of them is not what was sent, and no way of
+HubSpot's to write it either, the row gets a warning: HubSpot moves a lifecycle stage forward only, and a
+workflow may set a value of its own. The property by which HubSpot finds the record is left out: a contact is
+found by each of its addresses.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from hubspot_batch_dagster.sync.batches.verdict import Verdict
 
 STAGE = "lifecyclestage"
 
-STAGE_KEPT = f"HubSpot kept another {STAGE} than was sent: a stage is not moved back. Clear the property first, then send the stage."
+STAGE_KEPT = (
+    f"HubSpot kept another {STAGE} than was sent: a stage is not moved back. Clear the property first, then"
+    " send the stage."
+)
 
 
 class _Record(Struct):
@@ -36,7 +40,7 @@ _DECODER = Decoder(_Answer)
 
 
 def with_warnings(batch: Batch, verdicts: dict[int, Verdict], body: bytes) -> dict[int, Verdict]:
-    """The verdicts on a batch, with a warning where the answer has another value than was sent.
+    """Return the verdicts on a batch, with a warning where the answer has another value than was sent.
 
     Args:
         batch: What was sent.
@@ -63,7 +67,9 @@ def _warned(batch: Batch, i: int, verdict: Verdict, echoes: Mapping[str, Mapping
 
 
 def contradicted(sent: Mapping[str, str], echo: Mapping[str, Any]) -> list[str]:
-    """The properties of which a record has another value than was sent; what the answer does not repeat is none of them."""
+    """Return the properties of which a record has another value than was sent; what the answer does not
+    repeat is none of them.
+    """
     return [
         name
         for name, value in sent.items()

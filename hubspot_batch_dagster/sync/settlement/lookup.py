@@ -1,8 +1,8 @@
 """Finding out what HubSpot did with creates whose answer was lost.
 
 A row with a unique value is read back by it: batch read is fresh. A row without one is searched for among the
-records made since its intent, once the search index has caught up; a record counts as the row's if it holds every value
-that was sent, and no record is claimed twice.
+records made since its intent, once the search index has caught up; a record counts as the row's if it holds
+every value that was sent, and no record is claimed twice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Lookup:
 
     @property
     def adopts(self) -> bool:
-        """Whether a record that exists already is the row's own, whoever made it: the user said so with ``creation_key``."""
+        """Whether a record that exists already is the row's own, whoever made it: the user said so with
+        ``creation_key``.
+        """
         return self.creation_key is not None
 
     @property
@@ -68,11 +70,12 @@ class Lookup:
     def by_unique_value(
         self, bodies: Sequence[str], keyed: dict[int, str], sent_at: Mapping[int, float]
     ) -> dict[int, Verdict]:
-        """What became of the rows in ``keyed``; a row without a record is left out.
+        """Return what became of the rows in ``keyed``; a row without a record is left out.
 
-        A record with all the values that were sent is the row's, and so is one that was made while the row's own request
-        was under way: the row may have changed since, and HubSpot may have changed a value. With ``creation_key``
-        any record with that key is. Fallback somebody else's record has the value, and the row is rejected.
+        A record with all the values that were sent is the row's, and so is one that was made while the row's
+        own request was under way: the row may have changed since, and HubSpot may have changed a value. With
+        ``creation_key`` any record with that key is. Fallback somebody else's record has the value, and the
+        row is rejected.
 
         Args:
             bodies: What was sent, as JSON texts.
@@ -89,7 +92,8 @@ class Lookup:
     def records(
         self, values: Mapping[int, str], name: str | None, names: Iterable[str] = ()
     ) -> dict[int, Record]:
-        """The records that have some values of a unique property (``None``: the record id), by the index of the value.
+        """Return the records that have some values of a unique property (``None``: the record id), by the
+        index of the value.
 
         Raises:
             HubSpotError: HubSpot could not be asked.
@@ -130,8 +134,8 @@ class Lookup:
         """Search for the rows of open creates.
 
         Returns:
-            Intent id -> index in the intent -> verdict. Rows that no record fits are left out; what that means
-            depends on how old the intent is.
+            Intent id -> index in the intent -> verdict. Rows that no record fits are left out; what that
+            means depends on how old the intent is.
         """
         intents = sorted(intents, key=lambda each: each.sent_at)
         if not intents:
@@ -180,8 +184,8 @@ class Place(NamedTuple):
 class OpenRows:
     """The rows of open creates, by what their values mean.
 
-    A killed first load leaves thousands of them, and other syncs have made ten thousands of records since: a record is
-    looked up here, and not held against each row.
+    A killed first load leaves thousands of them, and other syncs have made ten thousands of records since: a
+    record is looked up here, and not held against each row.
     """
 
     def __init__(self, intents: Iterable[Intent], sent: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
@@ -196,7 +200,9 @@ class OpenRows:
                     places.append(Place(next(numbers), intent, index))
 
     def take(self, record: Record) -> Place | None:
-        """The row that the record fits best, which no other record gets: of rows whose values it all holds, the one with most."""
+        """Return the row that the record fits best, which no other record gets: of rows whose values it all
+        holds, the one with most.
+        """
         made = record.created_at.timestamp() if record.created_at is not None else None
         fitting: list[tuple[int, int, list[Place], Place]] = []
         for names, places in self._places.items():

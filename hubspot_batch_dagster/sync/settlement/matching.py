@@ -1,11 +1,12 @@
 """Answers back to rows. Nothing is ever matched by position: HubSpot answers in any order.
 
-Each function is pure: from a batch and HubSpot's answer to what is known of each row. What an answer does not speak
-of stays unsettled; nothing is guessed.
+Each function is pure: from a batch and HubSpot's answer to what is known of each row. What an answer does not
+speak of stays unsettled; nothing is guessed.
 
-A result is a row's if it bears the row's trace id. One that bears another trace id is no row's of this batch, whatever
-else it says. One without a trace id is matched by record id, by the unique value, by all values; and the last result that is
-left belongs to the last row that is left, unless something that it says contradicts that.
+A result is a row's if it bears the row's trace id. One that bears another trace id is no row's of this batch,
+whatever else it says. One without a trace id is matched by record id, by the unique value, by all values; and
+the last result that is left belongs to the last row that is left, unless something that it says contradicts
+that.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def settle(
         object_type: The type of the records.
 
     Returns:
-        Index in the batch -> verdict. Rows that the answer does not speak of are missing. A row in both results and errors
-        is written.
+        Index in the batch -> verdict. Rows that the answer does not speak of are missing. A row in both
+        results and errors is written.
     """
     verdicts: dict[int, Verdict] = {}
     traces = batch.traces()
@@ -116,7 +117,7 @@ def _by_unique_value(
 
 
 def _by_values(batch: Batch, unique: UniqueProperty, result: Written, open_rows: list[int]) -> int | None:
-    """The only row all of whose values came back; two rows that could be meant leave it open."""
+    """Return the only row all of whose values came back; two rows that could be meant leave it open."""
     if not result.properties:
         return None
     fitting = [

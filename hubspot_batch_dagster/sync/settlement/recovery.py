@@ -1,4 +1,6 @@
-"""What was left open, settled: by an earlier run before this one sends anything, and by this run at its end."""
+"""What was left open, settled: by an earlier run before this one sends anything, and by this run at its
+end.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,13 @@ class Recovery:
         clock: Seconds since 1970, by HubSpot's clock.
         settled: What was found out; durable already.
         held: Creates that HubSpot may still carry out; they must not be sent.
-        suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and when
-            they were sent before.
+        suspects: Keys of creates that may be sent again because HubSpot would refuse a second record, and
+            when they were sent before.
         unmade: Creates that HubSpot certainly did not carry out: they may be sent.
         wall: Seconds since 1970, by this computer's clock.
         monotonic: Seconds of a clock that never jumps.
-        at_large: Intents of repeatable rows. HubSpot may still carry out a request of theirs, or did so only after newer
-            values had been sent: rows that have other values now are sent again.
+        at_large: Intents of repeatable rows. HubSpot may still carry out a request of theirs, or did so only
+            after newer values had been sent: rows that have other values now are sent again.
         associations_at_large: The same of associations: those of the rows are written again.
     """
 
@@ -54,8 +56,8 @@ class Recovery:
     _seen: dict[str, float] = field(default_factory=dict)
 
     def look_up_by_value(self) -> None:
-        """Settle what can be settled at once: repeatable rows without an outcome become ``unknown`` lines, which the plan sends
-        again, and creates with a unique value are read back.
+        """Settle what can be settled at once: repeatable rows without an outcome become ``unknown`` lines,
+        which the plan sends again, and creates with a unique value are read back.
 
         Raises:
             HubSpotError: HubSpot could not be asked; nothing was sent.
@@ -70,7 +72,9 @@ class Recovery:
                 self._reopen(intent)
 
     def take_testimony(self) -> dict[str, set[int]]:
-        """Take in what overtaken runs heard after this one began; gives back the rows of each intent that are settled so."""
+        """Take in what overtaken runs heard after this one began; gives back the rows of each intent that are
+        settled so.
+        """
         rows: dict[str, set[int]] = {}
         for intent_id, outcomes in self.journal.take_testimony(self.sync, self.run):
             self.settled.append(outcomes)
@@ -78,8 +82,8 @@ class Recovery:
         return rows
 
     def close_reopened(self, missed: Set[tuple[str, str]] = frozenset()) -> None:
-        """This run sent what had to be sent again. An intent is done with if its requests were over before that; else it stays
-        for the next run.
+        """Close what this run had to send again. An intent is done with if its requests were over before
+        that; else it stays for the next run.
         """
         for intent in self.at_large:
             over = intent.id in self._over
@@ -93,7 +97,7 @@ class Recovery:
                 )
 
     def close_associations(self, answered: Iterable[str], *, others: bool) -> None:
-        """The ids table knows the associations of this run: its requests that were answered are done with.
+        """Close the requests of associations that were answered: the ids table knows them.
 
         Args:
             answered: Ids of their intents.
@@ -127,7 +131,8 @@ class Recovery:
         self.settled.append(outcomes)
 
     def search(self) -> None:
-        """Search for the creates that are still held, once the index has caught up; waits no longer than its lag.
+        """Search for the creates that are still held, once the index has caught up; waits no longer than its
+        lag.
 
         A create that is not found stays held until its request is certain to be over. Then it was never
         carried out, and may be sent.
@@ -167,7 +172,8 @@ class Recovery:
             self.held.append(intent)
 
     def seconds_until_certain(self) -> float:
-        """How long it takes until each held create has been carried out or never will be; 0 if that is so already.
+        """How long it takes until each held create has been carried out or never will be; 0 if that is so
+        already.
 
         Held for good is what search cannot tell apart: nothing is waited for that.
         """
@@ -175,8 +181,9 @@ class Recovery:
         return max(0.0, *waits) if waits else 0.0
 
     def _left(self, intent: Intent) -> float:
-        """Seconds until a request is certain to be over. Of two clocks the one counts that says it is younger; a run that
-        has known it for that long by itself needs neither."""
+        """Seconds until a request is certain to be over. Of two clocks the one counts that says it is
+        younger; a run that has known it for that long by itself needs neither.
+        """
         certain_after = self.requester.retry_policy.certain_after
         age = intent.age(self.clock(), self.wall())
         known = self.monotonic() - self._seen.setdefault(intent.id, self.monotonic())

@@ -32,10 +32,11 @@ def rejection(error: ErrorItem | HubSpotError, correlation_id: str | None) -> Ve
 
 
 def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
-    """The rows that the refusal of a whole batch names, by trace id, by id, or by property and value, each with its reason.
+    """Return the rows that the refusal of a whole batch names, by trace id, by id, or by property and value,
+    each with its reason.
 
-    Of rows with an id that HubSpot calls duplicated the first is not named: sent without the others it is fine. The
-    same goes for rows that share a value which may be there once.
+    Of rows with an id that HubSpot calls duplicated the first is not named: sent without the others it is
+    fine. The same goes for rows that share a value which may be there once.
     """
     whole = rejection(error, error.correlation_id)
     traces = batch.traces()
@@ -55,7 +56,7 @@ def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
 
 
 def listed_reasons(message: str) -> list[dict[str, str]]:
-    """The list of reasons that HubSpot puts, as JSON text, behind the words of a validation message.
+    """Return the list of reasons that HubSpot puts, as JSON text, behind the words of a validation message.
 
     Of each reason only what is text counts, with what is no character taken out: it goes into the journal.
     """
@@ -85,7 +86,7 @@ _DUPLICATED = re.compile(r"Duplicate IDs found in batch input: \[([^\]]*)\]")
 
 
 def duplicated_ids(error: HubSpotError) -> set[str]:
-    """The records that two inputs of a batch name, by HubSpot's words."""
+    """Return the records that two inputs of a batch name, by HubSpot's words."""
     found = _DUPLICATED.search(_said(error))
     if not found:
         return set()
@@ -103,13 +104,13 @@ def _repeated_rows(batch: Batch, ids: set[str]) -> dict[int, int]:
 
 
 def _shared(batch: Batch, i: int, first: int, whole: Verdict) -> Verdict:
-    """The verdict on a row that names the record of another one of its batch."""
+    """Return the verdict on a row that names the record of another one of its batch."""
     record = batch.ids[i] if batch.id_property is None else None
     return whole if record is None else same_record(record, batch.keys[first])
 
 
 def _because(whole: Verdict, reason: dict[str, str]) -> Verdict:
-    """The verdict with the one reason of several that is about the row."""
+    """Return the verdict with the one reason of several that is about the row."""
     return whole._replace(
         code=reason.get("error") or whole.code,
         property=reason["name"],

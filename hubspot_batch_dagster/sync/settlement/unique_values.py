@@ -1,8 +1,8 @@
 """Which record has a value of a unique property: the one answer, for whoever asks it.
 
-HubSpot compares values of a unique property to the letter, with one exception: the email of a contact is trimmed
-and lower-cased, and a contact is also found by each of its other addresses. A record id is such a value too: a merged
-record is found by the ids of those that it was made of.
+HubSpot compares values of a unique property to the letter, with one exception: the email of a contact is
+trimmed and lower-cased, and a contact is also found by each of its other addresses. A record id is such a
+value too: a merged record is found by the ids of those that it was made of.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class UniqueProperty:
 
     Attributes:
         name: The property; ``None`` for the record id.
-        others: The property that holds further values by which HubSpot finds the record; ``None`` if there is none.
+        others: The property that holds further values by which HubSpot finds the record; ``None`` if there is
+            none.
         folds: Whether capitals and blanks around a value make no difference.
     """
 
@@ -36,7 +37,7 @@ class UniqueProperty:
 
     @classmethod
     def of(cls, object_type: str, name: str | None) -> UniqueProperty:
-        """The unique property of an object type; ``None`` stands for the record id."""
+        """Return the unique property of an object type; ``None`` stands for the record id."""
         if name is None:
             return cls(None, others=MERGED_IDS)
         if name == "email" and object_type_of(object_type).name == "contacts":
@@ -49,7 +50,7 @@ class UniqueProperty:
         return [each for each in (self.name, self.others) if each]
 
     def key(self, value: str | None) -> str:
-        """A value as HubSpot compares it: two values are one if their keys are equal."""
+        """Return a value as HubSpot compares it: two values are one if their keys are equal."""
         return (value or "").strip().lower() if self.folds else value or ""
 
     def holds(self, value: str | None, properties: Mapping[str, str | None], record_id: str = "") -> bool:
@@ -57,12 +58,16 @@ class UniqueProperty:
         return self.key(value) in set(self._keys(properties, record_id))
 
     def contradicts(self, value: str | None, properties: Mapping[str, str | None], record_id: str) -> bool:
-        """Whether a record says that it has another value. One that says nothing of it contradicts nothing."""
+        """Whether a record says that it has another value. One that says nothing of it contradicts
+        nothing.
+        """
         told = record_id if self.name is None else properties.get(self.name)
         return bool(told) and not self.holds(value, properties, record_id)
 
     def owners(self, records: Sequence[Record]) -> dict[str, Record]:
-        """Key of a value -> the record that has it. A record's own value comes before another one's further value."""
+        """Key of a value -> the record that has it. A record's own value comes before another one's further
+        value.
+        """
         found: dict[str, Record] = {}
         keys = [(record, list(self._keys(record.properties, record.id))) for record in records]
         for record, own in keys:
@@ -92,8 +97,8 @@ def owned_records(
         read: Reads records by such values, up to 100; must bring along what ``unique.read_with`` names.
 
     Returns:
-        Index -> record. A record that answers to an id that is not its own is one that others were merged into. Where it
-        does not say which, the ids without a record are read once more, one by one.
+        Index -> record. A record that answers to an id that is not its own is one that others were merged
+        into. Where it does not say which, the ids without a record are read once more, one by one.
 
     Raises:
         HubSpotError: HubSpot could not be asked.

@@ -39,8 +39,8 @@ class Associated:
         table: Their lines; ``None`` where the operation has none.
         counts: Outcome -> associations.
         dissociated: Associations that ``replace`` removed.
-        answered: Ids of intents that are done with once the new ids table is saved. A run that dies before that has written
-            what no ids table knows: the next one must look again.
+        answered: Ids of intents that are done with once the new ids table is saved. A run that dies before
+            that has written what no ids table knows: the next one must look again.
     """
 
     table: AssociationTable | None = None
@@ -68,8 +68,8 @@ def associate(
         staged: The rows, delivered.
         delivery: What delivering them came to.
         at_large: Association requests of earlier runs that HubSpot may carry out late.
-        adopts: This is a first run that took over the records that were there: their associations are looked at before any is
-            written.
+        adopts: This is a first run that took over the records that were there: their associations are looked
+            at before any is written.
 
     Raises:
         StoreError: The journal cannot be written.
@@ -89,11 +89,11 @@ def associate(
 def planned_associations(
     run: RunContext, schema: Schema, staged: StagedRows, at_large: Sequence[Intent]
 ) -> tuple[dict[str, int], int]:
-    """What a plan would come to.
+    """Return what a plan would come to.
 
     Returns:
-        Outcome -> associations, those to be written as ``associated``; and the requests that writing them takes. Where the rows
-        are associations, the plan of the rows has these.
+        Outcome -> associations, those to be written as ``associated``; and the requests that writing them
+        takes. Where the rows are associations, the plan of the rows has these.
     """
     if run.operation.is_association:
         return planned_rows(staged.area), 0
@@ -136,7 +136,9 @@ def _made(
 def _write_all(
     run: RunContext, schema: Schema, table: AssociationTable, answered: list[str], *, adopts: bool
 ) -> int:
-    """Write what is open, request by request, each through the journal; ids of answered intents go to ``answered``."""
+    """Write what is open, request by request, each through the journal; ids of answered intents go to
+    ``answered``.
+    """
     look = adopts or run.operation.keeps_before_images or run.operation.compares_with_portal
     numbers = itertools.count()
     dissociated = 0
@@ -178,11 +180,11 @@ def _journaled(
     number: int,
     answered: list[str],
 ) -> WrittenAssociations:
-    """Write a group whose intent is durable. It stays so until the ids table knows of it, or until HubSpot can no longer carry
-    it out.
+    """Write a group whose intent is durable. It stays so until the ids table knows of it, or until HubSpot
+    can no longer carry it out.
 
-    The intent says nothing of the rows: their records exist, and writing again does no harm. It says that these rows may have
-    associations that no ids table knows, so that the next run looks once more.
+    The intent says nothing of the rows: their records exist, and writing again does no harm. It says that
+    these rows may have associations that no ids table knows, so that the next run looks once more.
     """
     if run.stop:
         return WrittenAssociations()

@@ -1,4 +1,6 @@
-"""Rows in a warehouse: which of them are moved, said before they are; and what became of them, brought back."""
+"""Rows in a warehouse: which of them are moved, said before they are; and what became of them, brought
+back.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +37,21 @@ def compare(run: RunContext, schema: Schema, comparison: Comparison) -> None:
     elif compared.reasons:
         reasons = ", ".join(f"{n:,} {said}" for said, n in compared.reasons.items())
         run.options.on_warning(
-            f"{run.name}: {compared.moved:,} of {compared.rows:,} rows are moved, to be compared exactly: {reasons}. "
-            "Of these, only rows whose text changed are sent."
+            f"{run.name}: {compared.moved:,} of {compared.rows:,} rows are moved, to be compared exactly:"
+            f" {reasons}. Of these, only rows whose text changed are sent."
         )
     elif comparison.has_lines:
         run.options.on_notice(
-            f"{run.name}: the warehouse found {comparison.rows:,} of {compared.rows:,} rows unchanged; {compared.moved:,} are moved."
+            f"{run.name}: the warehouse found {comparison.rows:,} of {compared.rows:,} rows unchanged;"
+            f" {compared.moved:,} are moved."
         )
 
 
 def merge_into_warehouse(
     run: RunContext, identity: Identity, area: StagingArea, comparison: Comparison, state: Path
 ) -> Path:
-    """Bring the new lines of the ids table into the warehouse; returns a file that stands for the table in the store.
+    """Bring the new lines of the ids table into the warehouse; returns a file that stands for the table in
+    the store.
 
     It is done before the journal forgets them: a run that dies in between has its outcomes in both.
 
@@ -74,7 +78,7 @@ def merge_into_warehouse(
 
 
 def _choice(run: RunContext, schema: Schema, comparison: Comparison) -> Choice:
-    """What decides which rows are moved."""
+    """Return what decides which rows are moved."""
     operation = run.operation
     columns = {*operation.key_columns, *mapped(operation, run.definition.source.schema).values()}
     columns |= set(schema.encoder.layout.columns())
@@ -90,7 +94,9 @@ def _choice(run: RunContext, schema: Schema, comparison: Comparison) -> Choice:
 
 
 def _definition(run: RunContext, schema: Schema, types: dict[str, str]) -> str:
-    """A short hash of all that decides the text of a row besides its cells: the types of the columns and this package's version, too."""
+    """Return a short hash of all that decides the text of a row besides its cells: the types of the columns
+    and this package's version, too.
+    """
     parts = [schema.definition(run), version("hubspot-batch-dagster"), types]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -98,11 +104,16 @@ def _definition(run: RunContext, schema: Schema, types: dict[str, str]) -> str:
 def _whole_because(
     run: RunContext, schema: Schema, comparison: Comparison, columns: list[str]
 ) -> Iterator[str]:
-    """Why rows cannot be left where they are, nor lines: something besides their own cells decides what becomes of them."""
+    """Why rows cannot be left where they are, nor lines: something besides their own cells decides what
+    becomes of them.
+    """
     operation, options = run.operation, run.options
     odd = comparison.without_text(columns)
     if odd:
-        yield f"the type of {', '.join(odd)} has no text in {comparison.engine_name} that is known to be lossless"
+        yield (
+            f"the type of {', '.join(odd)} has no text in {comparison.engine_name} that is known to be"
+            " lossless"
+        )
     if options.full_refresh:
         yield "full_refresh sends all of them"
     if options.adopt or options.first_run:

@@ -57,7 +57,8 @@ def decide(
     found = plan_hash(area, schema.definition(run)) if approved is not None else None
     if found != approved:
         raise GuardStopped(
-            f"The plan is {found}, and {approved} was approved: the source or the portal moved. Nothing was sent.",
+            f"The plan is {found}, and {approved} was approved: the source or the portal moved. Nothing was"
+            " sent.",
             remedy="Look at the new plan with dry_run, and approve that.",
         )
     return plan
@@ -86,7 +87,8 @@ def note_start(run: RunContext, identity: Identity, plan: Plan) -> None:
 def prepare_writing(
     run: RunContext, schema: Schema, identity: Identity, area: StagingArea, plan: Plan, path: Path | None
 ) -> None:
-    """Leave a mark of a first run's key and of how new the rows are, and make the properties that are missing; called once the plan is settled.
+    """Leave a mark of a first run's key and of how new the rows are, and make the properties that are
+    missing; called once the plan is settled.
 
     Raises:
         StoreError: The mark cannot be written.

@@ -1,4 +1,6 @@
-"""What is known of the rows before anything is decided: ids table, journal, open intents and, if asked, the portal itself."""
+"""What is known of the rows before anything is decided: ids table, journal, open intents and, if asked, the
+portal itself.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from hubspot_batch_dagster.sync.state.row_order import kept_orders
 
 @contextmanager
 def ids_file(run: RunContext) -> Iterator[Path | None]:
-    """The ids table as a file; ``None`` if this is the first run of the sync.
+    """Yield the ids table as a file; ``None`` if this is the first run of the sync.
 
     Raises:
         InputError: A first run that was killed had another key or object type.
@@ -43,7 +45,8 @@ def ids_file(run: RunContext) -> Iterator[Path | None]:
         return
     if pointer is not None:
         raise StoreError(
-            f"The ids table of {run.name!r} is not in this store: it is the table {pointer.table} of a warehouse.",
+            f"The ids table of {run.name!r} is not in this store: it is the table {pointer.table} of a"
+            " warehouse.",
             remedy="Give the rows as Warehouse(...), as the runs before did.",
         )
     with run.store.local_ids(run.name) as path, known_rows.damage_explained(path):
@@ -67,7 +70,8 @@ def other_ids_table(run: RunContext, area: StagingArea) -> Iterator[None]:
 
 
 def check_interrupted_first_run(run: RunContext, schema: Schema, path: Path | None) -> None:
-    """Refuse another key than that of a first run that was killed: it left no ids table to tell what its keys are.
+    """Refuse another key than that of a first run that was killed: it left no ids table to tell what its keys
+    are.
 
     Raises:
         InputError: With both keys or object types.
@@ -84,7 +88,9 @@ def check_interrupted_first_run(run: RunContext, schema: Schema, path: Path | No
 def attach_known(
     run: RunContext, area: StagingArea, path: Path | None, found: Iterable[Outcomes] = ()
 ) -> None:
-    """Make ``known``: one line for each row key, from the ids table, the journal, and what was ``found`` in the portal."""
+    """Make ``known``: one line for each row key, from the ids table, the journal, and what was ``found`` in
+    the portal.
+    """
     known_rows.detach(area)
     outcomes = chain(run.store.journal.outcomes(run.name), found)
     with kept_orders(run.store, run.name) as order:
@@ -114,7 +120,9 @@ def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
 
 
 def respell_journal(run: RunContext) -> None:
-    """In the first run of this version: what an earlier one left in the journal has the row keys of that version."""
+    """In the first run of this version: what an earlier one left in the journal has the row keys of that
+    version.
+    """
     if run.generation != 1:
         return
     journal, columns = run.store.journal, len(run.operation.key_columns)

@@ -1,4 +1,6 @@
-"""A first run, and syncs that send the same rows: what is likely to make records twice is said, or refused, before anything is sent."""
+"""A first run, and syncs that send the same rows: what is likely to make records twice is said, or refused,
+before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +40,12 @@ class Overlap:
 
 
 def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> None:
-    """Refuse a first run whose rows have records under another name, and warn of two syncs with the same rows.
+    """Refuse a first run whose rows have records under another name, and warn of two syncs with the same
+    rows.
 
     Raises:
-        InputError: The ids table is the only memory of the operation, nothing is known yet, and another sync of the store knows the rows.
+        InputError: The ids table is the only memory of the operation, nothing is known yet, and another sync
+            of the store knows the rows.
     """
     operation = run.operation
     if not operation.makes_records:
@@ -50,14 +54,17 @@ def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> 
     found = next(_overlaps(run, identity, area), None)
     if found is not None:
         said = (
-            f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were looked at by the same "
-            f"keys, and sends them to {run.object_type} too"
+            f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were"
+            f" looked at by the same keys, and sends them to {run.object_type} too"
         )
         if first and operation.relies_on_ids_table and not run.options.first_run:
             raise InputError(
-                f"{said}; the sync {run.name!r} knows none of them, and would make every record a second time. Nothing was sent.",
-                remedy=f"If the sync was renamed, let it keep its state: {rename_command(found.sync, run.name)}. If "
-                "both are meant, run once with first_run=True.",
+                f"{said}; the sync {run.name!r} knows none of them, and would make every record a second"
+                " time. Nothing was sent.",
+                remedy=(
+                    f"If the sync was renamed, let it keep its state: {rename_command(found.sync, run.name)}."
+                    " If both are meant, run once with first_run=True."
+                ),
             )
         run.options.on_warning(
             f"{run.name}: {said}. Two syncs for one set of records undo each other's changes."
@@ -77,7 +84,10 @@ def start_over(run: RunContext) -> None:
 def _announce(run: RunContext) -> None:
     """Say loudly that a run is the first one: it is what a lost or a wrong store looks like."""
     there = _records_of_the_type(run)
-    said = f"First run of the sync {run.name!r}: the store {run.store.place} knows nothing of it, so every row counts as new."
+    said = (
+        f"First run of the sync {run.name!r}: the store {run.store.place} knows nothing of it, so every row"
+        " counts as new."
+    )
     if there is not None:
         known = f"{there:,} {run.object_type} already" if there else f"no {run.object_type} yet"
         said += f" The portal has {known}."
@@ -85,9 +95,10 @@ def _announce(run: RunContext) -> None:
         run.options.on_notice(said)
         return
     run.options.on_warning(
-        f"{said} Rows that are among them are made a second time: key= compares with the ids table alone. A property with "
-        "unique values prevents that: creation_key='...' with missing_properties='create' makes one and fills it from the key. "
-        "HubSpot then refuses a second record itself, and adopt finds the records again."
+        f"{said} Rows that are among them are made a second time: key= compares with the ids table alone. A"
+        " property with unique values prevents that: creation_key='...' with missing_properties='create'"
+        " makes one and fills it from the key. HubSpot then refuses a second record itself, and adopt finds"
+        " the records again."
     )
 
 
@@ -134,7 +145,8 @@ def _known_to(run: RunContext, other: str, area: StagingArea) -> int:
             return 0
         return area.count(
             f"""SELECT count(*) FROM (SELECT key FROM staged LIMIT {LOOKED_AT}) s SEMI JOIN (
-                SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'
+                SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL
+                    AND outcome <> 'archived'
             ) o USING (key)""",
             [str(path)],
         )

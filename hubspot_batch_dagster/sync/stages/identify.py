@@ -1,4 +1,6 @@
-"""What the run's state is about: another account, key, object type or store is refused before anything is read or sent."""
+"""What the run's state is about: another account, key, object type or store is refused before anything is
+read or sent.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from hubspot_batch_dagster.table.plain import single_type
 def identify(run: RunContext) -> Identity:
     """Say what the run is about, and refuse state that is about something else.
 
-    The account is asked for who it is, once a session, whatever ``check_portal`` says: state of another one must not be read.
+    The account is asked for who it is, once a session, whatever ``check_portal`` says: state of another one
+    must not be read.
 
     Raises:
         InputError: The state of this sync, or the token, is about something else; with both sides.
@@ -46,7 +49,9 @@ def identify(run: RunContext) -> Identity:
 
 
 def _account(run: RunContext, *, said: bool) -> int | None:
-    """The account's id; ``None`` where the token may not read it, which is warned of once, and not again by each run."""
+    """Return the account's id; ``None`` where the token may not read it, which is warned of once, and not
+    again by each run.
+    """
     if run.portal is None:
         return None
     warn = (lambda _: None) if said else run.options.on_warning

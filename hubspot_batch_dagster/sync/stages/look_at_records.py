@@ -1,7 +1,8 @@
 """A look before the first write: are the records that the run relies on in the portal at all?
 
-The ids table says what a row's record is, and the plan believes it. A sandbox that was reset, an emulator that was started
-anew, a portal that was restored, or a token that sees no records would make that belief wrong for every row at once.
+The ids table says what a row's record is, and the plan believes it. A sandbox that was reset, an emulator
+that was started anew, a portal that was restored, or a token that sees no records would make that belief
+wrong for every row at once.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ def look_at_records(run: RunContext, area: StagingArea) -> bool:
     """Read up to 100 of the records that the run relies on, those first that it may change or archive.
 
     Returns:
-        Whether what is known can be relied on. False only where none of the records is there and the user said ``first_run``.
+        Whether what is known can be relied on. False only where none of the records is there and the user
+        said ``first_run``.
 
     Raises:
-        InputError: None of them is there, and none is in the portal's bin: this is not the portal that the ids table is about.
+        InputError: None of them is there, and none is in the portal's bin: this is not the portal that the
+            ids table is about.
     """
     ids = _relied_on(run, area) if not run.stop else []
     if not ids:
@@ -56,17 +59,19 @@ def look_at_records(run: RunContext, area: StagingArea) -> bool:
         return False
     if there + archived == 0:
         raise InputError(
-            f"HubSpot has none of the {len(ids)} records that were looked at, of those that the sync {run.name!r} made "
-            f"or changed before in {run.client.base_url}. Nothing was sent.",
-            remedy="If this is another account, or a sandbox or an emulator that was reset, give it a store of its own "
-            "(store=). If the token may not see these records, correct its permissions. If the records are gone for good "
-            "and shall be made anew, run once with first_run=True.",
+            f"HubSpot has none of the {len(ids)} records that were looked at, of those that the sync"
+            f" {run.name!r} made or changed before in {run.client.base_url}. Nothing was sent.",
+            remedy=(
+                "If this is another account, or a sandbox or an emulator that was reset, give it a store of"
+                " its own (store=). If the token may not see these records, correct its permissions. If the"
+                " records are gone for good and shall be made anew, run once with first_run=True."
+            ),
         )
     if there < FEW * len(ids):
         bin_ = f", {archived} are in the portal's bin" if archived else ""
         run.options.on_warning(
-            f"{run.name}: of {len(ids)} known records that were looked at before sending, HubSpot has {there}{bin_}. "
-            "Check that this is the portal and the store that are meant."
+            f"{run.name}: of {len(ids)} known records that were looked at before sending, HubSpot has"
+            f" {there}{bin_}. Check that this is the portal and the store that are meant."
         )
     return True
 
@@ -82,7 +87,7 @@ def _relied_on(run: RunContext, area: StagingArea) -> list[str]:
 
 
 def _queries(run: RunContext) -> Iterator[str]:
-    """What the run relies on, the most dangerous first."""
+    """Yield what the run relies on, the most dangerous first."""
     if run.operation.is_association:
         yield _ASSOCIATED
         return

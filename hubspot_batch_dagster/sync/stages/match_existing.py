@@ -1,4 +1,6 @@
-"""Rows that the ids table does not know, looked for in HubSpot before their records are made (``match_existing``)."""
+"""Rows that the ids table does not know, looked for in HubSpot before their records are made
+(``match_existing``).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
 MOST_VALUES, MOST_CHARACTERS, MOST_HITS = 100, 2_000, 10_000
-"""Of a search: values after IN, their characters (HubSpot takes 3,000 for the whole body), and records that it shows."""
+"""Of a search: values after IN, their characters (HubSpot takes 3,000 for the whole body), and records that
+it shows.
+"""
 
 WIDTH = 5
 """Searches at a time: HubSpot takes five in a second."""
@@ -32,14 +36,17 @@ WIDTH = 5
 SAMPLE = 1_000
 """Rows whose values tell how many go into one search."""
 
-_TO_MATCH = "SELECT row, key, digest, 'update' AS action, NULL::VARCHAR AS send_id FROM plan WHERE action = 'create' ORDER BY row"
+_TO_MATCH = (
+    "SELECT row, key, digest, 'update' AS action, NULL::VARCHAR AS send_id FROM plan WHERE action = 'create'"
+    " ORDER BY row"
+)
 
 
 def match_existing(run: RunContext, schema: Schema, area: StagingArea) -> None:
     """Look for the records of rows that are to be created. A row that one record matches updates it.
 
-    A row matches a record if all named properties are equal, without regard to capitals and blanks around them; empty values
-    match nothing. Several records for a row, or several rows for a record, are refused.
+    A row matches a record if all named properties are equal, without regard to capitals and blanks around
+    them; empty values match nothing. Several records for a row, or several rows for a record, are refused.
     """
     names = run.operation.matched_by
     if not names or run.stop or not area.count("SELECT count(*) FROM plan WHERE action = 'create'"):
@@ -80,7 +87,8 @@ class MatchEstimate:
 
     Attributes:
         requests: Batch reads, or searches.
-        seconds: Least time that HubSpot's limit of five searches a second leaves; 0 for batch reads, which have no limit of their own.
+        seconds: Least time that HubSpot's limit of five searches a second leaves; 0 for batch reads, which
+            have no limit of their own.
     """
 
     requests: int = 0
@@ -88,7 +96,9 @@ class MatchEstimate:
 
 
 def estimate_matching(run: RunContext, schema: Schema, area: StagingArea) -> MatchEstimate:
-    """Tell what :func:`match_existing` will take for the planned creates, from the values of the first 1,000."""
+    """Tell what :func:`match_existing` will take for the planned creates, from the values of the first
+    1,000.
+    """
     names = run.operation.matched_by
     rows = area.count("SELECT count(*) FROM plan WHERE action = 'create'") if names else 0
     if not rows:
@@ -147,7 +157,7 @@ class _Finder:
 
 
 def _chunks(area: StagingArea, names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The distinct values of the most selective property, in groups that one request takes."""
+    """Yield the distinct values of the most selective property, in groups that one request takes."""
     counts = [area.count(f"SELECT count(DISTINCT v{i}) FROM to_match") for i in range(len(names))]
     place = counts.index(max(counts))
     batches = area.stream(f"SELECT DISTINCT v{place} AS value FROM to_match", 10_000)
@@ -180,12 +190,11 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
     """One match is the row's record; several, and a record or values that another row has, reject it."""
     same = " AND ".join(f"m.v{i} = t.v{i}" for i in range(properties))
     values = ", ".join(f"v{i}" for i in range(properties))
-    area.db.execute(
-        f"""CREATE TABLE matched AS
-        SELECT t.row, t.key, t.digest, first_value(t.key) OVER (PARTITION BY {values} ORDER BY t.row) AS owner,
+    area.db.execute(f"""CREATE TABLE matched AS
+        SELECT t.row, t.key, t.digest, first_value(t.key) OVER (PARTITION BY {values}
+            ORDER BY t.row) AS owner,
             (SELECT list(DISTINCT m.id ORDER BY m.id) FROM matches m WHERE {same}) AS ids
-        FROM to_match t"""
-    )
+        FROM to_match t""")
     lines = area.db.execute(
         "SELECT row, key, digest, owner, ids FROM matched WHERE ids IS NOT NULL OR owner <> key"
     ).fetchall()
@@ -229,7 +238,9 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
 
 
 def _owners(area: StagingArea, ids: set[str]) -> dict[str, str]:
-    """Record id -> key of the row that has the record, by its id or by that of a record that was merged into it."""
+    """Record id -> key of the row that has the record, by its id or by that of a record that was merged into
+    it.
+    """
     found = area.db.execute(
         "SELECT DISTINCT id, parts FROM matches WHERE id IN (SELECT unnest(?))", [list(ids)]
     )
@@ -247,7 +258,10 @@ def _ambiguous(ids: Sequence[str]) -> Verdict:
     return Verdict(
         outcome="rejected",
         code="AMBIGUOUS_MATCH",
-        message=f"{len(ids)} records have the values of match_existing: {shown}. Merge them in HubSpot, or match by more properties.",
+        message=(
+            f"{len(ids)} records have the values of match_existing: {shown}. Merge them in HubSpot, or match"
+            " by more properties."
+        ),
     )
 
 

@@ -1,4 +1,6 @@
-"""How the columns go to HubSpot: the portal is asked for its definitions, and the columns are bound to them."""
+"""How the columns go to HubSpot: the portal is asked for its definitions, and the columns are bound to
+them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class Schema:
     encoder: Encoder
 
     def definition(self, run: RunContext) -> str:
-        """A short hash of all that decides what is sent and how."""
+        """Return a short hash of all that decides what is sent and how."""
         return self.preflight.definition(run.operation)
 
     @property
@@ -45,7 +47,8 @@ class Schema:
 def resolve_schema(run: RunContext) -> Schema:
     """Ask the portal for the properties and the association types, and bind the columns to them.
 
-    If the portal does not answer, the run stops here, and goes on with nothing to send: what was open stays open.
+    If the portal does not answer, the run stops here, and goes on with nothing to send: what was open stays
+    open.
 
     Raises:
         InputError: A column, the unique property, a label or the portal itself is not what it must be.
@@ -67,7 +70,7 @@ def _preflight(run: RunContext) -> Preflight:
 
 
 def _answered(run: RunContext, ask: Callable[[], T], nothing: T) -> T:
-    """The answer; ``nothing`` if the portal does not give one, which stops the run."""
+    """Return the answer; ``nothing`` if the portal does not give one, which stops the run."""
     try:
         return ask()
     except (InputError, Forbidden, StoreError):

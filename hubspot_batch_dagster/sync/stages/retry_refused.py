@@ -1,7 +1,8 @@
-"""Rows that an earlier run saw refused because of another record, or of a state that passes: they are tried again.
+"""Rows that an earlier run saw refused because of another record, or of a state that passes: they are tried
+again.
 
-Nothing about such a row need change for HubSpot to take it: the other record was deleted, the missing one is back. So some of them are
-looked up in every run, the oldest first, and sent if the cause is gone.
+Nothing about such a row need change for HubSpot to take it: the other record was deleted, the missing one is
+back. So some of them are looked up in every run, the oldest first, and sent if the cause is gone.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ def retry_refused(run: RunContext, area: StagingArea, plan: Plan, lookup: Lookup
     requests = max(LEAST, int(plan.requests * SHARE))
     size = run.definition.batch_size
     area.db.execute(
-        f"""CREATE TABLE retried AS SELECT p.row, k.id, {", ".join(f"k.{each.strip()}" for each in _REASON.split(","))}
-        FROM plan p JOIN known k USING (key) WHERE {refused} ORDER BY k.synced_at, p.row LIMIT {requests // 2 * size}"""
+        f"""CREATE TABLE retried AS SELECT p.row, k.id,
+            {", ".join(f"k.{each.strip()}" for each in _REASON.split(","))}
+        FROM plan p JOIN known k USING (key) WHERE {refused} ORDER BY k.synced_at, p.row
+            LIMIT {requests // 2 * size}"""
     )
     to_send: list[int] = []
     targets: set[str] = set()
@@ -80,7 +83,7 @@ def _listed(rows: list[int]) -> str:
 
 
 def _refused_again(batch: Batch, reasons: list[dict[str, Any]], stay: list[int], at: float) -> Outcomes:
-    """The same refusal, seen again now: others get their turn before it."""
+    """Return the same refusal, seen again now: others get their turn before it."""
     verdicts = {
         i: Verdict("rejected", **{name: value for name, value in reasons[i].items() if name != "row"})
         for i in stay
@@ -97,7 +100,8 @@ class _Causes:
         reasons: Of each.
         lookup: Reads records.
         area: Knows whose the records are.
-        targets: The records that refused rows are sent to by now: no second one is, where several shared a record.
+        targets: The records that refused rows are sent to by now: no second one is, where several shared a
+            record.
     """
 
     batch: Batch
@@ -107,7 +111,7 @@ class _Causes:
     targets: set[str]
 
     def gone(self) -> set[int]:
-        """The rows that may be sent.
+        """Return the rows that may be sent.
 
         Raises:
             HubSpotError: HubSpot could not be asked.
@@ -138,7 +142,9 @@ class _Causes:
         return {str(found) for (found,) in self.area.ask(query, {"ids": ids})}
 
     def _asked_for(self, i: int) -> tuple[str | None, str] | None:
-        """The unique property and the value by which to find the record that the refusal is about; ``None``: the record id."""
+        """Return the unique property and the value by which to find the record that the refusal is about;
+        ``None``: the record id.
+        """
         batch, reason = self.batch, self.reasons[i]
         if reason["code"] == "AMBIGUOUS_MATCH":
             return None

@@ -40,7 +40,8 @@ def save(
 ) -> SyncResult:
     """Write the tables of the run and the new ids table, and let the journal forget what they hold.
 
-    Where nothing moved the ids table stays as it is: it is neither written nor uploaded, and the run ends with the one before.
+    Where nothing moved the ids table stays as it is: it is neither written nor uploaded, and the run ends
+    with the one before.
 
     Args:
         run: The run.
@@ -57,7 +58,8 @@ def save(
     """
     store, name, run_id, area = run.store, run.name, run.definition.id, staged.area
     kept = _kept_generation(run, schema, identity, area, associated, before)
-    # A run that keeps the ids table leaves its number: a store that has later numbers than its state is taken for lost.
+    # A run that keeps the ids table leaves its number: a store that has later numbers than its state is taken
+    # for lost.
     generation = (run.generation or 0) if kept is None else kept
     metadata = metadata_of(identity, generation)
     ids, rejected = conclusion.write_tables(area, run.folder, metadata)
@@ -124,7 +126,9 @@ def _kept_generation(
     associated: Associated,
     before: Path | None,
 ) -> int | None:
-    """The generation of the ids table, if a new one would hold the same lines and say the same of itself; else ``None``."""
+    """Return the generation of the ids table, if a new one would hold the same lines and say the same of
+    itself; else ``None``.
+    """
     of_another_kind = (
         run.comparison is not None
         or run.options.as_of is not None
@@ -155,7 +159,8 @@ def _save_omitted(run: RunContext, area: StagingArea) -> tuple[str | None, dict[
 def _save_associations(
     run: RunContext, schema: Schema, area: StagingArea, associated: Associated
 ) -> tuple[str | None, dict[str, int]]:
-    """Put the associations of the run and those that are still open into the store; returns their path and their counts.
+    """Put the associations of the run and those that are still open into the store; returns their path and
+    their counts.
 
     They count from the moment at which the ids table does.
     """

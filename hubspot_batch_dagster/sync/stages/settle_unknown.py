@@ -1,4 +1,6 @@
-"""Rows that HubSpot perhaps made, settled before the run ends: it waits until their requests are certain to be over."""
+"""Rows that HubSpot perhaps made, settled before the run ends: it waits until their requests are certain to
+be over.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def settle_unknown(
     dispatcher: Dispatcher,
     progress: Progress,
 ) -> bool:
-    """Find out what became of creates without an answer, those of earlier runs too, and send what was not made.
+    """Find out what became of creates without an answer, those of earlier runs too, and send what was not
+    made.
 
     Nothing is waited for once the run stops (Terminate, the day's limit, an account that moves), or with
     ``wait_for_unknown=False``: then the rows stay ``unknown``, and the next run settles them.
@@ -81,7 +84,9 @@ def _search(run: RunContext, recovery: Recovery, area: StagingArea) -> bool:
 
 
 def _as_rows_of_this_run(area: StagingArea, outcomes: Outcomes) -> Outcomes:
-    """Outcomes of rows as they stand in this run's table. A row that has other values by now is still to be sent."""
+    """Outcomes of rows as they stand in this run's table. A row that has other values by now is still to be
+    sent.
+    """
     found = places(area, outcomes.keys)
     kept = [i for i, key in enumerate(outcomes.keys) if key in found]
     mine = outcomes.pick(kept)

@@ -1,4 +1,6 @@
-"""The conclusion of a run: one line for each row, ids table and rejected rows of the run, and the conservation law."""
+"""The conclusion of a run: one line for each row, ids table and rejected rows of the run, and the
+conservation law.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META
 
 SLICE = 250_000
-"""Rows that are joined with their outcomes at a time: measured, a million does not fit into 512 MB beside ten million others."""
+"""Rows that are joined with their outcomes at a time: measured, a million does not fit into 512 MB beside ten
+million others.
+"""
 
 OUTCOMES = ("created", "updated", "archived", "unchanged", "rejected", "unknown", "unsent")
 
@@ -51,9 +55,11 @@ def write_omitted(stage: StagingArea, path: Path) -> dict[str, int]:
     target = str(path).replace("'", "''")
     stage.db.execute(
         f"""COPY (SELECT o.row, {keys}, o."column", o.property AS error_property, o.code AS error_code,
-            o.message AS error_message {some} ORDER BY o.row) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
+            o.message AS error_message {some} ORDER BY o.row) TO '{target}' (FORMAT parquet,
+                COMPRESSION zstd)"""
     )
-    query = f"""SELECT o."column" || ': ' || o.code AS reason, count(*) AS n {some} GROUP BY reason ORDER BY n DESC, reason"""
+    query = f"""SELECT o."column" || ': ' || o.code AS reason, count(*) AS n {some} GROUP BY reason
+        ORDER BY n DESC, reason"""
     return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
 
 
@@ -62,12 +68,16 @@ def write_tables(stage: StagingArea, folder: Path, metadata: str) -> tuple[Path,
     ids, rejected = folder / "ids.parquet", folder / "rejected.parquet"
     keys = [f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns]
     own = "" if "hs_object_id" in stage.key_columns else "id AS hs_object_id, "
-    errors = """category AS error_category, code AS error_code, property AS error_property, message AS error_message,
+    errors = """category AS error_category, code AS error_code, property AS error_property,
+        message AS error_message,
         correlation_id, warning"""
     for path, query in (
         (
             ids,
-            f"SELECT {', '.join(keys)}, {own}outcome, settled_at AS synced_at, {errors} FROM final ORDER BY row",
+            (
+                f"SELECT {', '.join(keys)}, {own}outcome, settled_at AS synced_at, {errors} FROM final ORDER"
+                " BY row"
+            ),
         ),
         (
             rejected,
@@ -105,10 +115,12 @@ def _check_law(stage: StagingArea, gone: int) -> None:
     rows = stage.count("SELECT count(DISTINCT row) FROM final")
     if not expected == lines == rows:
         raise ConservationError(
-            f"{stage.rows_in} rows came in and {gone} left the source, but {lines} outcomes for {rows} rows came out.",
+            f"{stage.rows_in} rows came in and {gone} left the source, but {lines} outcomes for {rows} rows"
+            " came out.",
         )
     twice = stage.db.execute(
-        f"""WITH twice AS (SELECT id FROM final WHERE outcome IN {LIVE} AND id IS NOT NULL GROUP BY id HAVING count(*) > 1)
+        f"""WITH twice AS (SELECT id FROM final WHERE outcome IN {LIVE} AND id IS NOT NULL GROUP BY id
+            HAVING count(*) > 1)
         SELECT id FROM twice WHERE id IN (SELECT id FROM settled) LIMIT 5"""
     ).fetchall()
     if twice:

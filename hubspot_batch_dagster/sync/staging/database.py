@@ -18,7 +18,9 @@ REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 
 
 def make_tables(db: duckdb.DuckDBPyConnection, encoder: Encoder) -> None:
-    """Make the tables that the rows of a run and their outcomes go to; :mod:`~hubspot_batch_dagster.sync.staging.tables` lists all."""
+    """Make the tables that the rows of a run and their outcomes go to;
+    :mod:`~hubspot_batch_dagster.sync.staging.tables` lists all.
+    """
     register(db, pa.Table.from_batches([], encoder.encoded_schema))
     db.execute(
         "CREATE TABLE staged AS SELECT row, keys, key, id, '' AS digest, '' AS as_of FROM incoming LIMIT 0"
@@ -30,7 +32,8 @@ def make_tables(db: duckdb.DuckDBPyConnection, encoder: Encoder) -> None:
     db.execute("CREATE TABLE doubtful (row BIGINT, doubt INTEGER)")
     db.execute("CREATE TABLE wanted (row BIGINT, place INTEGER, target_key VARCHAR, target_id VARCHAR)")
     db.execute(
-        'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message VARCHAR)'
+        'CREATE TABLE incomplete (row BIGINT, "column" VARCHAR, property VARCHAR, code VARCHAR, message'
+        " VARCHAR)"
     )
     register(db, outcomes_without_reasons([], []))
     db.execute("CREATE TABLE settled AS SELECT * FROM incoming LIMIT 0")

@@ -1,7 +1,8 @@
-"""What is known of each row key, as tables of a run: its ids table, and those of other syncs that it looks keys up in.
+"""What is known of each row key, as tables of a run: its ids table, and those of other syncs that it looks
+keys up in.
 
-A run reads its ids table as the view ``known``, overlaid with what the journal holds from a run that did not come to its end,
-and writes it anew when it is done.
+A run reads its ids table as the view ``known``, overlaid with what the journal holds from a run that did not
+come to its end, and writes it anew when it is done.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def attach(
         stage: The stage of the run; its ``staged`` table has the types of the key columns.
         path: The ids table's file, or ``None`` before the first run.
         recovered: Outcomes that the file does not have yet, oldest first.
-        definition: Hash of the operation under which they came about; empty if that is not known, and HubSpot is asked again
-            about the rows that it refused.
+        definition: Hash of the operation under which they came about; empty if that is not known, and HubSpot
+            is asked again about the rows that it refused.
         order: What :func:`write_order` wrote in runs that did not come to their end.
     """
     db = stage.db
@@ -88,14 +89,14 @@ def attach(
         )
     )
     # Two lines of one record were never held against each other: the one that stays is sent again.
-    db.execute(
-        f"""UPDATE known SET digest = '' WHERE id IN (
-            SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)"""
-    )
+    db.execute(f"""UPDATE known SET digest = '' WHERE id IN (
+            SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)""")
 
 
 def _check_order(stage: StagingArea, order: Sequence[Path]) -> None:
-    """Read what killed runs said of how new their rows are: the table that is made of it cannot tell what was damaged."""
+    """Read what killed runs said of how new their rows are: the table that is made of it cannot tell what was
+    damaged.
+    """
     import duckdb
 
     for each in order:
@@ -106,7 +107,8 @@ def _check_order(stage: StagingArea, order: Sequence[Path]) -> None:
             raise
         except duckdb.Error as error:
             raise StoreError(
-                f"The file {each}, which says how new the rows are that a killed run sent, cannot be read: {error}",
+                f"The file {each}, which says how new the rows are that a killed run sent, cannot be read:"
+                f" {error}",
                 remedy="Restore it. Or delete it: then an older partition may go over what that run sent.",
             ) from None
 
@@ -145,14 +147,18 @@ def check_key_types(
             f"The key column {changed}, and none of the table's keys is known to the sync {sync!r}: "
             "all rows would be taken for new ones. Nothing was sent.",
             column=stage.key_columns[0],
-            remedy="Cast the key to the type and the spelling that it had. If the rows are other ones, give the sync another name.",
+            remedy=(
+                "Cast the key to the type and the spelling that it had. If the rows are other ones, give the"
+                " sync another name."
+            ),
         )
 
 
 def detach(stage: StagingArea) -> None:
     """Take the view ``known`` away, to attach it anew with what was found out since."""
     for name, kind in stage.db.execute(
-        "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ('known', 'base', 'recovered')"
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ('known', 'base',"
+        " 'recovered')"
     ).fetchall():
         stage.db.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {name} CASCADE")
 
@@ -189,32 +195,38 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
     found = described(path)
     if not same_type(found["object_type"], object_type):
         raise InputError(
-            f"The ids table of {sync!r} holds {found['object_type']}, and the association is to {object_type}.",
+            f"The ids table of {sync!r} holds {found['object_type']}, and the association is to"
+            f" {object_type}.",
             remedy="Name the sync that made the records in through=.",
         )
     if len(found["key"]) != 1:
         raise InputError(
             f"The ids table of {sync!r} has the key {found['key']}, and a cell holds one value.",
-            remedy="Join its ids table to your rows, and give the column with the record ids without through=.",
+            remedy=(
+                "Join its ids table to your rows, and give the column with the record ids without through=."
+            ),
         )
     stage.db.execute(f"CREATE TABLE {table} AS {_living(stage, path)}")
 
 
 def _living(stage: StagingArea, path: Path) -> str:
-    """The keys and record ids of an ids table, but for archived records, as SQL."""
-    return f"""SELECT _key AS key, hs_object_id AS id FROM read_parquet({literal(str(in_this_spelling(stage, path)))})
+    """Return the keys and record ids of an ids table, but for archived records, as SQL."""
+    return f"""SELECT _key AS key, hs_object_id AS id
+        FROM read_parquet({literal(str(in_this_spelling(stage, path)))})
         WHERE hs_object_id IS NOT NULL AND outcome <> 'archived'"""
 
 
 def no_ids(stage: StagingArea, table: str) -> None:
-    """The same without lines: this sync has no ids table yet."""
+    """Note that this sync has no ids table yet: the same without lines."""
     stage.db.execute(f"CREATE TABLE {table} (key VARCHAR, id VARCHAR)")
 
 
 def write_order(stage: StagingArea, path: Path, part: str | None) -> bool:
-    """Write how new each row is that is about to be sent: its value of the ``as_of`` column, or the part of the table it is of.
+    """Write how new each row is that is about to be sent: its value of the ``as_of`` column, or the part of
+    the table it is of.
 
-    A run that is killed leaves outcomes in the journal, and this beside them: what it wrote last is not taken for older than it is.
+    A run that is killed leaves outcomes in the journal, and this beside them: what it wrote last is not taken
+    for older than it is.
 
     Args:
         stage: The rows, planned.
@@ -239,7 +251,8 @@ def _order(stage: StagingArea, table: str, part: str | None) -> str:
 def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, part: str | None = None) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
-    A record that another key claims now leaves its former line without an id, unless that line says that they share it.
+    A record that another key claims now leaves its former line without an id, unless that line says that they
+    share it.
 
     Args:
         stage: The run, concluded.
@@ -265,9 +278,9 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, par
             str(path),
             f"KV_METADATA {{{META.decode()}: {literal(metadata)}}}",
             keys=f"{keys}, " if keys else "",
-            key_as_id=f"keys.{quoted('hs_object_id')}::VARCHAR"
-            if "hs_object_id" in stage.key_columns
-            else "NULL",
+            key_as_id=(
+                f"keys.{quoted('hs_object_id')}::VARCHAR" if "hs_object_id" in stage.key_columns else "NULL"
+            ),
             kept=kept,
             every=_with_associations(stage, both),
             newer=newer,
@@ -291,7 +304,10 @@ def damage_explained(path: Path | None) -> Iterator[None]:
         if isinstance(error, duckdb.OutOfMemoryException):
             raise StoreError(
                 "The tables of this run do not fit into the memory that it may use.",
-                remedy="Raise memory= on the resource and run again. What was sent is in the journal, and nothing is sent twice.",
+                remedy=(
+                    "Raise memory= on the resource and run again. What was sent is in the journal, and"
+                    " nothing is sent twice."
+                ),
             ) from error
         if path is not None and isinstance(error, duckdb.Error):
             _read_through(path)
@@ -310,7 +326,9 @@ def _read_through(path: Path) -> None:
 
 
 def _optional(path: Path, name: str) -> str:
-    """A column that files of earlier formats do not have, as SQL: a row's hash of its associations, former record ids."""
+    """Return a column that files of earlier formats do not have, as SQL: a row's hash of its associations,
+    former record ids.
+    """
     return name if name in pq.read_schema(path).names else "NULL::VARCHAR"
 
 
@@ -318,7 +336,8 @@ def _with_associations(stage: StagingArea, lines: str) -> str:
     """Lines with what this run found out of their associations."""
     if not stage.has_table("association_state"):
         return lines
-    return f"""SELECT e.* REPLACE (CASE WHEN s.key IS NULL THEN e.associations ELSE s.digest END AS associations)
+    return f"""SELECT e.* REPLACE (CASE WHEN s.key IS NULL THEN e.associations ELSE s.digest
+        END AS associations)
         FROM ({lines}) e LEFT JOIN association_state s USING (key)"""
 
 
@@ -331,7 +350,7 @@ def _nothing(struct: str) -> str:
 
 
 def _types_of_keys(stage: StagingArea, path: Path) -> str:
-    """The key columns of an ids table as the type of a struct."""
+    """Return the key columns of an ids table as the type of a struct."""
     found = stage.db.execute(
         f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet({literal(str(path))}))"
     ).fetchall()
@@ -340,12 +359,12 @@ def _types_of_keys(stage: StagingArea, path: Path) -> str:
 
 
 def _type_in(stage: StagingArea, keys: str, file: str) -> str:
-    """The type of the key columns that a file has."""
+    """Return the type of the key columns that a file has."""
     query = f"SELECT column_type FROM (DESCRIBE SELECT {keys} AS keys FROM read_parquet({literal(file)}))"
     return str(stage.db.execute(query).fetchall()[0][0])
 
 
 def _types_of_columns(stage: StagingArea, struct: str) -> dict[str, str]:
-    """The key columns of a struct, with their types."""
+    """Return the key columns of a struct, with their types."""
     query = f"SELECT column_name, column_type FROM (DESCRIBE SELECT unnest(NULL::{struct}))"
     return dict(stage.db.execute(query).fetchall())

@@ -52,7 +52,9 @@ def outcome_table(several: Sequence[Outcomes], numbers: Sequence[int]) -> pa.Tab
 
 
 def outcomes_without_reasons(several: Sequence[Outcomes | AcceptedBatch], numbers: Sequence[int]) -> pa.Table:
-    """Outcomes without their reasons, with their numbers. ``stale`` are rows whose values are still to be sent."""
+    """Outcomes without their reasons, with their numbers. ``stale`` are rows whose values are still to be
+    sent.
+    """
     sizes = [len(each) for each in several]
     at = [int(each.settled_at * 1e6) for each in several]
     stale = [

@@ -30,20 +30,24 @@ class RecordOwners:
         return {**self._stage.elsewhere.keys_of([each for each in ids if each not in found]), **found}
 
     def keys_here_or_there(self, ids: Sequence[str]) -> dict[str, str]:
-        """The same, and keys that the sync in ``through`` has and that are no row of this table."""
+        """Return the same, and keys that the sync in ``through`` has and that are no row of this table."""
         query = """SELECT id, key FROM others
             WHERE id IN (SELECT unnest($ids)) AND key NOT IN (SELECT key FROM staged)"""
         there = {str(record): str(key) for record, key in self._stage.ask(query, {"ids": list(ids)})}
         return {**there, **self.keys(ids)}
 
     def known_ids(self, keys: Sequence[str], *, archived: bool = True) -> dict[str, str]:
-        """The record ids that the ids table has for some keys, those of archived records among them or not."""
+        """Return the record ids that the ids table has for some keys, those of archived records among them or
+        not.
+        """
         some = "" if archived else " AND outcome <> 'archived'"
         query = f"SELECT key, id FROM known WHERE id IS NOT NULL AND key IN (SELECT unnest(?)){some}"
         return {str(key): str(record) for key, record in self._stage.ask(query, [list(keys)])}
 
     def suspects(self) -> list[tuple[str, float]]:
-        """Keys to create that an earlier run perhaps sent, and when HubSpot was last seen without their record."""
+        """Keys to create that an earlier run perhaps sent, and when HubSpot was last seen without their
+        record.
+        """
         query = """SELECT p.key, epoch(k.synced_at) FROM plan p JOIN known k USING (key)
             WHERE p.action = 'create' AND k.outcome = 'unknown' AND k.id IS NULL"""
         return [(str(key), float(seen)) for key, seen in self._stage.ask(query)]

@@ -1,4 +1,6 @@
-"""Rows that are planned anew within a run: creates without an answer whose fate is known by now, and associations that are gone."""
+"""Rows that are planned anew within a run: creates without an answer whose fate is known by now, and
+associations that are gone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Row keys that an earlier version wrote, in the spelling of this one: in ids tables, open intents and outcomes."""
+"""Row keys that an earlier version wrote, in the spelling of this one: in ids tables, open intents and
+outcomes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ SPELT_SINCE = 2
 
 
 def in_this_spelling(stage: StagingArea, path: Path) -> Path:
-    """The ids table, or a copy of one of an earlier version whose keys are spelt anew.
+    """Return the ids table, or a copy of one of an earlier version whose keys are spelt anew.
 
     Two keys that are one now keep the line that was written last.
 
@@ -60,6 +62,7 @@ def _copied(stage: StagingArea, path: Path, columns: int) -> Path:
     alone = stage.folder / f"respelt-once-{number}.parquet"
     stage.db.execute(
         f"""COPY (FROM read_parquet({literal(str(copy))}) QUALIFY row_number() OVER (
-            PARTITION BY _key ORDER BY hs_object_id IS NULL, synced_at DESC) = 1) TO {literal(str(alone))} (FORMAT parquet)"""
+            PARTITION BY _key ORDER BY hs_object_id IS NULL, synced_at DESC) = 1)
+                TO {literal(str(alone))} (FORMAT parquet)"""
     )
     return alone

@@ -10,10 +10,11 @@ from hubspot_batch_dagster.table.layout import Layout
 
 
 def row_digest(layout: Layout) -> str:
-    """The hash of a row, as SQL: MD5 of the very text of its properties. It names a content and protects nothing.
+    """Return the hash of a row, as SQL: MD5 of the very text of its properties. It names a content and
+    protects nothing.
 
-    The associations of records have a hash of their own. Where the rows are associations, they are what is hashed; where they
-    start from keys, the key stays when its record is another one.
+    The associations of records have a hash of their own. Where the rows are associations, they are what is
+    hashed; where they start from keys, the key stays when its record is another one.
     """
     if layout.record_id_through is not None:
         return "md5(id || chr(31) || associations)"

@@ -1,7 +1,7 @@
 """Rows that end at one record: two addresses of one contact, or two records that were merged.
 
-One row of each record is written, the others are rejected as ``SAME_RECORD``. Where the ids table knows it, that is decided before
-anything is sent; else it shows when the answers name one record for two rows.
+One row of each record is written, the others are rejected as ``SAME_RECORD``. Where the ids table knows it,
+that is decided before anything is sent; else it shows when the answers name one record for two rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from hubspot_batch_dagster.sync.staging.statements import LIVE
 
 
 def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
-    """Take the rows out of the plan whose record another row of it has, as far as that is known; they go to the table ``same``.
+    """Take the rows out of the plan whose record another row of it has, as far as that is known; they go to
+    the table ``same``.
 
     Args:
         stage: The plan.
@@ -37,12 +38,13 @@ def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
 
 
 def settle_shared_records(stage: StagingArea, *, again: bool, at: float) -> int:
-    """Reject the rows whose record an earlier row of this run has, by the answers; the first row of each record stays.
+    """Reject the rows whose record an earlier row of this run has, by the answers; the first row of each
+    record stays.
 
     Args:
         stage: The outcomes.
-        again: Plan the first row's values to be sent once more where another row's were written over them. If not, the next run
-            sends them.
+        again: Plan the first row's values to be sent once more where another row's were written over them. If
+            not, the next run sends them.
         at: When that is, in seconds since 1970.
 
     Returns:
@@ -66,8 +68,10 @@ def settle_records_elsewhere(stage: StagingArea, at: float) -> set[str]:
         return set()
     stage.flush()
     lines = stage.db.execute(
-        f"""SELECT t.row, s.key, s.digest, t.id, t.outcome <> 'unchanged' FROM settled t JOIN staged s USING (row)
-        LEFT JOIN plan p USING (row) WHERE t.outcome IN {LIVE} AND t.id IS DISTINCT FROM p.known_id AND t.id IS NOT NULL"""
+        f"""SELECT t.row, s.key, s.digest, t.id, t.outcome <> 'unchanged' FROM settled t
+            JOIN staged s USING (row)
+        LEFT JOIN plan p USING (row) WHERE t.outcome IN {LIVE} AND t.id IS DISTINCT FROM p.known_id
+            AND t.id IS NOT NULL"""
     ).fetchall()
     overwritten: set[str] = set()
     for start in range(0, len(lines), 1000):
@@ -92,16 +96,14 @@ def _losers(stage: StagingArea, at: float) -> Outcomes:
 
 
 def _write_again(stage: StagingArea, again: bool, at: float) -> int:
-    """The first rows whose values another row's were written over."""
+    """Plan the first rows again whose values another row's were written over."""
     overwritten = (
         "SELECT row, id FROM shared WHERE row = first AND writes > CASE WHEN wrote THEN 1 ELSE 0 END"
     )
     if again:
         stage.db.execute(f"CREATE OR REPLACE TABLE reopened AS {overwritten}")
-        stage.db.execute(
-            """UPDATE plan SET action = 'update', known_id = r.id, send_id = r.id
-            FROM reopened r WHERE plan.row = r.row"""
-        )
+        stage.db.execute("""UPDATE plan SET action = 'update', known_id = r.id, send_id = r.id
+            FROM reopened r WHERE plan.row = r.row""")
         return stage.count("SELECT count(*) FROM reopened")
     lines = stage.db.execute(
         f"SELECT s.row, s.key, s.digest, o.id FROM ({overwritten}) o JOIN staged s USING (row)"

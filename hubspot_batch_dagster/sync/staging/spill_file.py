@@ -17,7 +17,9 @@ _FIELDS: dict[str, pa.DataType] = {
 SCHEMA = pa.schema(_FIELDS)
 
 PLAIN_BYTES = 512 << 20
-"""What lies on disk as it is. What comes after is compressed, to a quarter and for a tenth of the time of a plan: only many rows need so much disk."""
+"""What lies on disk as it is. What comes after is compressed, to a quarter and for a tenth of the time of a
+plan: only many rows need so much disk.
+"""
 
 
 class SpillFile:
@@ -47,14 +49,16 @@ class SpillFile:
         self._file.close()
 
     def read(self) -> Iterator[pa.RecordBatch]:
-        """The rows as they were added."""
+        """Yield the rows as they were added."""
         for path in self._paths:
             if path.exists():
                 with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as rows:
                     yield from rows
 
     def joined(self, planned: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-        """The planned rows with their texts: both come in the order of the rows, so one pass over each is enough."""
+        """Yield the planned rows with their texts: both come in the order of the rows, so one pass over each
+        is enough.
+        """
         first = next(planned, None)
         if first is None:
             return

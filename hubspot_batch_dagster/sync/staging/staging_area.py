@@ -1,7 +1,7 @@
 """The stage: all rows of a run, encoded and on disk, so that no run needs them in memory.
 
-What is sent (the property texts) lies in Arrow files and is read once, in order. What must be seen as a whole (keys,
-hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
+What is sent (the property texts) lies in Arrow files and is read once, in order. What must be seen as a whole
+(keys, hashes, outcomes) lies in DuckDB, which works out of core under a memory limit.
 """
 
 from __future__ import annotations
@@ -100,10 +100,12 @@ class StagingArea:
         self.db.close()
 
     def take_in(self, sources: Iterable[tuple[int, Callable[[], Encoded]]]) -> None:
-        """Take rows in. While the caller reads some, the ones before are encoded, and those before them spooled and staged, in threads.
+        """Take rows in. While the caller reads some, the ones before are encoded, and those before them
+        spooled and staged, in threads.
 
         Args:
-            sources: How many rows there are, and what encodes them. ``rows_in`` counts them before the next are asked for.
+            sources: How many rows there are, and what encodes them. ``rows_in`` counts them before the next
+                are asked for.
         """
         with (
             ThreadPoolExecutor(1, thread_name_prefix="hubspot-encode") as encoding,
@@ -139,7 +141,9 @@ class StagingArea:
             self._insert("omitted", encoded.omitted, "*", self._writer)
 
     def incomplete(self, reasons: pa.RecordBatch) -> None:
-        """Note the rows that cannot become new records, with the reason of each; the plan decides whether they would."""
+        """Note the rows that cannot become new records, with the reason of each; the plan decides whether
+        they would.
+        """
         if reasons.num_rows:
             with self.db.cursor() as alone:  # the caller's thread is not that of the other tables
                 self._insert("incomplete", reasons, "*", alone)
@@ -170,12 +174,14 @@ class StagingArea:
         return bool(self.count("SELECT count(*) FROM information_schema.tables WHERE table_name = ?", [name]))
 
     def type_of_keys(self) -> str:
-        """The key columns as DuckDB's type: a struct."""
+        """Return the key columns as DuckDB's type: a struct."""
         query = "SELECT column_type FROM (DESCRIBE staged) WHERE column_name = 'keys'"
         return str(self.db.execute(query).fetchall()[0][0])
 
     def want(self, associations: pa.Table) -> None:
-        """Note associations that rows want: row, place of the association in the operation, key or record id of the other end."""
+        """Note associations that rows want: row, place of the association in the operation, key or record id
+        of the other end.
+        """
         self._insert("wanted", associations, "*")
 
     def doubtful(self, doubts: pa.Table) -> None:
@@ -207,7 +213,7 @@ class StagingArea:
         self.db.execute("INSERT INTO lost SELECT row FROM staged WHERE key IN (SELECT unnest(?))", [keys])
 
     def ask(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """The lines of a small query, with all outcomes so far; safe for threads."""
+        """Return the lines of a small query, with all outcomes so far; safe for threads."""
         with self._lock:
             self._flush()
             given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
@@ -217,7 +223,7 @@ class StagingArea:
     def batches(
         self, run: str, size: int, *, reopened: bool = False, by_record_id: bool = False
     ) -> Iterator[Batch | PackedBatch]:
-        """What the plan wants sent, in the order of the rows, in batches of one action each.
+        """Yield what the plan wants sent, in the order of the rows, in batches of one action each.
 
         Args:
             run: Prefix of trace ids and intents.
@@ -231,23 +237,27 @@ class StagingArea:
             yield from ready if action in DIRECT else (each.unpack() for each in ready)
 
     def table(self, query: str) -> pa.Table:
-        """The rows of a query, all at once."""
+        """Return the rows of a query, all at once."""
         return self.stream(query, 65_536).read_all()
 
     def looked_at(self, query: str, size: int) -> Iterator[Batch]:
-        """The rows of a query (row, key, digest, action, send_id; ordered by row) with their texts, in batches of one action each."""
+        """Yield the rows of a query (row, key, digest, action, send_id; ordered by row) with their texts, in
+        batches of one action each.
+        """
         for action, rows in self._grouped(iter(self.stream(query, READ_AT_ONCE)), size):
             for start in range(0, rows.num_rows, size):
                 yield batch_of(rows.slice(start, size), action, "", self._id_property)
 
     def _to_send(self, reopened: bool) -> Iterator[pa.RecordBatch]:
-        """The plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
+        """Yield the plan in the order of the rows, sorted slice by slice: the whole of it would not fit."""
         only = "AND row IN (SELECT row FROM reopened)" if reopened else ""
         for low in range(0, self.rows_in, SORTED_AT_ONCE):
             yield from self.stream(staging_statements.planned_to_send(low, low + SORTED_AT_ONCE, only))
 
     def _grouped(self, planned: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[Action, pa.Table]]:
-        """Planned rows with their texts, in tables of one action and of whole batches, but for the last of each action."""
+        """Planned rows with their texts, in tables of one action and of whole batches, but for the last of
+        each action.
+        """
         pending: dict[Action, pa.Table] = {}
         for chunk in self._spool.joined(planned):
             actions: list[Any] = chunk.column("action").unique().to_pylist()
@@ -263,7 +273,7 @@ class StagingArea:
         yield from pending.items()
 
     def archives(self, run: str, size: int) -> Iterator[Batch]:
-        """The records whose rows left the source, as batches to archive."""
+        """Yield the records whose rows left the source, as batches to archive."""
         reader = self.stream(
             "SELECT row, key, digest, send_id FROM plan WHERE action = 'gone' ORDER BY row", size
         )
@@ -283,7 +293,7 @@ class StagingArea:
 
     @contextmanager
     def texts(self, name: str) -> Iterator[None]:
-        """What the rows would send (row, properties, associations), to be read once under a name."""
+        """Yield what the rows would send (row, properties, associations), to be read once under a name."""
         self.db.register(name, pa.RecordBatchReader.from_batches(spill_file.SCHEMA, self._spool.read()))
         try:
             yield
@@ -291,29 +301,34 @@ class StagingArea:
             self.db.unregister(name)
 
     def targets(self, size: int, *, of_both_ends: bool) -> Iterator[list[tuple[str, list[str]]]]:
-        """For rows that are associations: each record that they start from with all that they lead to, ``size`` at a time.
+        """For rows that are associations: each record that they start from with all that they lead to,
+        ``size`` at a time.
 
         With ``of_both_ends``, for records of one type, those that lead to it too.
-        Records with a rejected row are left out: what that row names is not known. So are those of which an undo took something
-        back, until a row of theirs is sent.
+        Records with a rejected row are left out: what that row names is not known. So are those of which an
+        undo took something back, until a row of theirs is sent.
         """
         with self.texts("spooled"):
             self.db.execute(
-                """CREATE TABLE targets AS SELECT row, s.id, json_extract_string(p.associations, '$[0].to.id') AS target
+                """CREATE TABLE targets AS SELECT row, s.id, json_extract_string(p.associations,
+                    '$[0].to.id') AS target
                 FROM spooled p JOIN staged s USING (row)"""
             )
         if of_both_ends:
             self.db.execute(
-                "INSERT INTO targets SELECT NULL, target, id FROM targets WHERE target IN (SELECT id FROM targets)"
+                "INSERT INTO targets SELECT NULL, target, id FROM targets WHERE target IN (SELECT id FROM"
+                " targets)"
             )
         start = "keys." + '"' + self.key_columns[0].replace('"', '""') + '"'
-        same = f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"  # one email in other letters is one record
+        same = (  # one email in other letters is one record
+            f"lower(trim(s.{start}::VARCHAR)) = lower(trim(r.{start}::VARCHAR))"
+        )
         for chunk in self.stream(staging_statements.records_of_targets(same), size):
             columns = chunk.to_pydict()
             yield list(zip(columns["id"], columns["targets"], strict=True))
 
     def count(self, query: str, parameters: Sequence[Any] = ()) -> int:
-        """The single number that a query gives."""
+        """Return the single number that a query gives."""
         found = self.db.execute(query, list(parameters)).fetchall()
         return int(found[0][0] or 0)
 
@@ -321,12 +336,14 @@ class StagingArea:
         return range(self._sequence, self._sequence + len(several))
 
     def make_outcome_table(self, name: str) -> None:
-        """An empty table for outcomes."""
+        """Make an empty table for outcomes."""
         register(self.db, outcome_table([], []))
         self.db.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming LIMIT 0")
 
     def stream(self, query: str, rows: int = READ_AT_ONCE) -> pa.RecordBatchReader:
-        """The rows of a query as they are asked for; on a connection of its own, which other queries do not disturb."""
+        """Return the rows of a query as they are asked for; on a connection of its own, which other queries
+        do not disturb.
+        """
         return arrow_reader(self.db.cursor().sql(query), rows)
 
     def _flush(self) -> None:

@@ -1,4 +1,5 @@
-"""The statements of this package that are longer than two lines, by name: what is known, what is final, who shares a record.
+"""The statements of this package that are longer than two lines, by name: what is known, what is final, who
+shares a record.
 
 What they ask is in :mod:`~hubspot_batch_dagster.sync.staging.tables`; the modules that execute them say when.
 """
@@ -16,7 +17,9 @@ COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
 
 
 def view_of_base(file: str, *, keys: str, associations: str, former: str, as_of: str) -> str:
-    """Make the view ``base`` of the ids table's file. The last three are columns that files of earlier formats do not have."""
+    """Make the view ``base`` of the ids table's file. The last three are columns that files of earlier
+    formats do not have.
+    """
     return f"""CREATE VIEW base AS SELECT _key AS key, {keys} AS keys,
         hs_object_id AS id, outcome, _digest AS digest, _definition AS definition, synced_at,
         error_category AS category, error_code AS code, error_property AS property,
@@ -26,7 +29,9 @@ def view_of_base(file: str, *, keys: str, associations: str, former: str, as_of:
 
 
 def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str]) -> str:
-    """Make the table ``known`` of ``base`` and what was ``recovered`` since; ``order`` are files that say how new rows are."""
+    """Make the table ``known`` of ``base`` and what was ``recovered`` since; ``order`` are files that say how
+    new rows are.
+    """
     as_of, joined = "b.as_of", ""
     if order:  # of rows that killed runs were about to send: the same values are as new, sent or not
         as_of = "greatest(b.as_of, w.as_of)"
@@ -65,7 +70,9 @@ KEPT = """SELECT k.* REPLACE (
 
 
 def kept_as_newer(kept: str, newer: str) -> str:
-    """The same, where rows have an order: a row that a newer one repeats has the values of that one from now on."""
+    """Return the same, where rows have an order: a row that a newer one repeats has the values of that one
+    from now on.
+    """
     return f"""SELECT k.* REPLACE (greatest(k.as_of, n.newer) AS as_of) FROM ({kept}) k
         LEFT JOIN (SELECT f.key, max({newer}) AS newer FROM final f
             WHERE f.outcome = 'unchanged' AND NOT f.moved AND f.code IS DISTINCT FROM '{OLDER}'
@@ -126,7 +133,8 @@ def rows_of_same(several: Sequence[str], record: str) -> str:
 
 TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
     WITH twice AS (
-        SELECT id FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id HAVING min(row) < max(row)
+        SELECT id FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id
+            HAVING min(row) < max(row)
         UNION SELECT t.id FROM settled t JOIN plan p ON p.known_id = t.id
         WHERE p.action IN ('unchanged', 'reverted') AND t.outcome IN {LIVE} AND p.row <> t.row
         UNION SELECT id FROM settled WHERE {_PERHAPS_WRITTEN}),
@@ -138,7 +146,8 @@ TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
     rows AS (SELECT row, id, bool_or(wrote) AS wrote, true AS owns FROM claims GROUP BY row, id
         UNION ALL SELECT row, id, true, false FROM settled
         WHERE {_PERHAPS_WRITTEN} AND row NOT IN (SELECT row FROM claims))
-    SELECT row, id, wrote, min(row) FILTER (owns) OVER one AS first, count(*) FILTER (wrote) OVER one AS writes
+    SELECT row, id, wrote, min(row) FILTER (owns) OVER one AS first, count(*)
+        FILTER (wrote) OVER one AS writes
     FROM rows WINDOW one AS (PARTITION BY id)
     QUALIFY first IS NOT NULL"""
 """Rows that ended at one record, the first row that has it, and how many wrote to it."""
@@ -166,14 +175,16 @@ def keys_of_records(rows: int) -> str:
 
 
 def planned_to_send(low: int, high: int, only: str) -> str:
-    """A slice of the plan in the order of its rows."""
+    """Return a slice of the plan in the order of its rows."""
     return f"""SELECT row, key, digest, action, send_id FROM plan
         WHERE action IN ('create', 'upsert', 'update', 'archive', 'associate')
             AND row >= {low} AND row < {high} {only} ORDER BY row"""
 
 
 def records_of_targets(same: str) -> str:
-    """Each record of ``targets`` with all that it leads to, but for those of which a row was rejected or taken back."""
+    """Each record of ``targets`` with all that it leads to, but for those of which a row was rejected or
+    taken back.
+    """
     return f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
             SELECT s.id FROM staged s JOIN rejected r ON {same}
             WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
@@ -185,10 +196,13 @@ def records_of_targets(same: str) -> str:
 TABLE_OF_VERDICTS = """CREATE TABLE verdicts AS
     SELECT * REPLACE (coalesce(id, max(id) OVER (PARTITION BY row)) AS id) FROM settled
     QUALIFY row_number() OVER (PARTITION BY row ORDER BY seq DESC) = 1"""
-"""The last outcome of each row: one may have two, of a create that found its record and of the update that followed."""
+"""The last outcome of each row: one may have two, of a create that found its record and of the update that
+followed.
+"""
 
 REJECTED_IN_FINAL = """INSERT INTO final
-    SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected', NULL,
+    SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected',
+        NULL,
         'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false, NULL, NULL
     FROM rejected r LEFT JOIN known k USING (key)"""
 """The lines of rows that were rejected before anything was sent."""
@@ -212,13 +226,14 @@ _OUTCOME = """CASE
 
 
 def lines_of_final(low: int, high: int) -> str:
-    """The lines of some rows: what the joins need in memory does not grow with the table."""
+    """Return the lines of some rows: what the joins need in memory does not grow with the table."""
     some = f"row >= {low} AND row < {high}"
     return f"""
         WITH s AS (SELECT * FROM staged WHERE {some}), p AS (SELECT * FROM plan WHERE {some}),
         o AS (SELECT * FROM verdicts WHERE {some}),
         why AS (SELECT reasons.* FROM reasons JOIN o USING (row, seq)),
-        past AS (SELECT key, category, code, property, message, correlation_id FROM known WHERE outcome = 'rejected')
+        past AS (SELECT key, category, code, property, message, correlation_id FROM known
+        WHERE outcome = 'rejected')
         SELECT s.row, s.keys, s.key, CASE WHEN o.stale THEN '' ELSE s.digest END AS digest,
             coalesce(o.id, p.known_id) AS id,
             {_OUTCOME} AS outcome,

@@ -16,15 +16,15 @@ REVERTED = "REVERTED"
 
 
 def literal(text: str) -> str:
-    """A text as SQL wants it."""
+    """Return a text as SQL wants it."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def listed(values: Iterable[str]) -> str:
-    """Some texts as SQL wants them after ``IN``."""
+    """Return some texts as SQL wants them after ``IN``."""
     return f"({', '.join(map(literal, values))})"
 
 
 def quoted(name: str) -> str:
-    """A column name as SQL wants it."""
+    """Return a column name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'

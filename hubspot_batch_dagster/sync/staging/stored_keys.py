@@ -14,7 +14,8 @@ _FRACTIONS = {"TIMESTAMP_S": "000", "TIMESTAMP_MS": "[0-9]{3}", "TIMESTAMP_NS": 
 
 
 def exactly(value: str, kind: str, stored: str) -> str:
-    """A stored value with another type, as SQL; null where it would become another value, as '007' would as 7.
+    """Return a stored value with another type, as SQL; null where it would become another value, as '007'
+    would as 7.
 
     Args:
         value: The value, as SQL.
@@ -28,7 +29,8 @@ def exactly(value: str, kind: str, stored: str) -> str:
 
 
 def from_text(columns: Mapping[str, str], key: str) -> str:
-    """The key columns, as a struct in SQL, from the text of a row key; null where the text says more than the type holds.
+    """Return the key columns, as a struct in SQL, from the text of a row key; null where the text says more
+    than the type holds.
 
     Args:
         columns: The names of the key columns, with DuckDB's types.
@@ -46,14 +48,16 @@ def from_text(columns: Mapping[str, str], key: str) -> str:
 
 
 def _cast(text: str, kind: str) -> str:
-    """DuckDB's own cast rounds '7.5' to 8, reads '007' as 7, '1' as true, and cuts the time off where a date is wanted."""
+    """DuckDB's own cast rounds '7.5' to 8, reads '007' as 7, '1' as true, and cuts the time off where a date
+    is wanted.
+    """
     if kind == "VARCHAR":
         return text
     return f"CASE WHEN regexp_full_match({text}, {literal(_form(kind))}) THEN TRY_CAST({text} AS {kind}) END"
 
 
 def _form(kind: str) -> str:
-    """The texts that a type holds whole, of those that a row key is spelt with."""
+    """Return the texts that a type holds whole, of those that a row key is spelt with."""
     decimal = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", kind)
     if decimal is not None:
         return _WHOLE + (rf"(\.[0-9]{{1,{decimal[1]}}})?" if int(decimal[1]) else "")

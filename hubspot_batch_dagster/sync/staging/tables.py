@@ -41,7 +41,8 @@ TABLES = {
         "a row that can be sent, with its key and the hash of its text",
         "row keys key id digest as_of",
         "staging/staging_area planning/planner",
-        "planning/planner planning/guards staging/conclusion staging/known_rows associations/association_table",
+        "planning/planner planning/guards staging/conclusion staging/known_rows"
+        " associations/association_table",
     ),
     "rejected": _table(
         "a reason why a row cannot be sent, found before anything was",
@@ -80,7 +81,8 @@ TABLES = {
         "what is known of a row key, from the ids table and all that came after it",
         _KNOWN,
         "staging/known_rows",
-        "planning/planner planning/guards staging/staging_area staging/conclusion associations/association_table",
+        "planning/planner planning/guards staging/staging_area staging/conclusion"
+        " associations/association_table",
     ),
     "others": _table(
         "a record id of the sync in whose ids table the row keys are looked up",
@@ -205,8 +207,8 @@ TABLES = {
     "verdicts": _table("the last outcome of a row", _SETTLED, "staging/conclusion", "staging/conclusion"),
     "final": _table(
         "what became of a row; each row has one line",
-        "row keys key digest id outcome settled_at category code property message correlation_id warning column_name "
-        "moved former as_of",
+        "row keys key digest id outcome settled_at category code property message correlation_id warning"
+        " column_name moved former as_of",
         "staging/conclusion",
         "staging/conclusion staging/known_rows associations/association_files",
     ),

@@ -1,4 +1,6 @@
-"""A bucket's objects, as a journal needs them: an object that is made once, and is never made a second time."""
+"""A bucket's objects, as a journal needs them: an object that is made once, and is never made a second
+time.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ class Bucket:
     """The objects below one URL.
 
     Args:
-        url: ``s3://bucket/folder``, ``gs://…``, ``az://container/folder``. The credentials are the environment's.
+        url: ``s3://bucket/folder``, ``gs://…``, ``az://container/folder``. The credentials are the
+            environment's.
         patience: Seconds for which a bucket that does not answer is tried again.
         objects: An object store of obstore's to use instead, such as one in memory.
 
@@ -41,7 +44,9 @@ class Bucket:
         self._objects = open_objects(url) if objects is None else objects
 
     def make(self, name: str, content: bytes) -> bool:
-        """Make an object; whether it was made now. False may also be said though it is not there: look before believing it."""
+        """Make an object; whether it was made now. False may also be said though it is not there: look before
+        believing it.
+        """
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -147,7 +152,7 @@ class Bucket:
         )
 
     def damaged(self, what: str) -> StoreError:
-        """The error for an object that is not as it was written."""
+        """Return the error for an object that is not as it was written."""
         return StoreError(
             f"The journal in {self.url} is damaged inside{what}.",
             remedy="Restore it, or move it away and adopt the records from the portal.",
@@ -161,15 +166,17 @@ class Bucket:
 
     def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
         return StoreError(
-            f"Cannot {verb} the journal in {self.url}: the bucket does not answer, and was waited for {waited:.0f} s: "
-            f"{_reason(error)}",
-            remedy="Check the URL, the region and the network, then run again: what was sent is in the journal, and the run "
-            "goes on from there.",
+            f"Cannot {verb} the journal in {self.url}: the bucket does not answer, and was waited for"
+            f" {waited:.0f} s: {_reason(error)}",
+            remedy=(
+                "Check the URL, the region and the network, then run again: what was sent is in the journal,"
+                " and the run goes on from there."
+            ),
         )
 
 
 def open_objects(url: str) -> Any:
-    """The object store that a URL names.
+    """Return the object store that a URL names.
 
     Raises:
         StoreError: The library is not installed, or does not know the URL.
@@ -180,8 +187,11 @@ def open_objects(url: str) -> Any:
     except ImportError:
         raise StoreError(
             f"The store {url} is a bucket, and its journal has no place.",
-            remedy="Install the extra [bucket], which keeps it in the bucket: pip install 'hubspot-batch-dagster[bucket]'. "
-            "Or give journal= a database URL that all hosts reach, such as postgresql+psycopg://…",
+            remedy=(
+                "Install the extra [bucket], which keeps it in the bucket: pip install"
+                " 'hubspot-batch-dagster[bucket]'. Or give journal= a database URL that all hosts reach, such"
+                " as postgresql+psycopg://…"
+            ),
         ) from None
     scheme, _, rest = url.partition("://")
     options: dict[str, Any] = {
@@ -204,7 +214,10 @@ def open_objects(url: str) -> Any:
     except (BaseError, ValueError, OSError) as error:
         raise StoreError(
             f"The store {url} cannot keep a journal: {_reason(error)}",
-            remedy="Give journal= a database URL, such as postgresql+psycopg://…, or a store on S3, Google Cloud Storage or Azure.",
+            remedy=(
+                "Give journal= a database URL, such as postgresql+psycopg://…, or a store on S3, Google Cloud"
+                " Storage or Azure."
+            ),
         ) from None
 
 
@@ -217,5 +230,5 @@ def _refuses(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What the library says, without the source that it shows after it."""
+    """Return what the library says, without the source that it shows after it."""
     return " ".join(str(error).partition("Debug source")[0].split()) or type(error).__name__

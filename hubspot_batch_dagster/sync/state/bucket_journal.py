@@ -1,7 +1,9 @@
 """The journal in a bucket, beside the ids tables: no database is needed.
 
-Each commit is one object of the sync's log (:mod:`~hubspot_batch_dagster.sync.state.bucket_log`), which cannot be made where a later
-run has begun. Commits are grouped (:mod:`~hubspot_batch_dagster.sync.state.group_commits`). Values that were sent stay in the bucket until the run ends.
+Each commit is one object of the sync's log (:mod:`~hubspot_batch_dagster.sync.state.bucket_log`), which
+cannot be made where a later run has begun. Commits are grouped
+(:mod:`~hubspot_batch_dagster.sync.state.group_commits`). Values that were sent stay in the bucket until the
+run ends.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class _Sync:
         self.writer = self._groups.writer
 
     def refreshed(self) -> SyncState:
-        """What is known of the sync now."""
+        """Return what is known of the sync now."""
         with self.writer:
             return self.log.refresh()
 
@@ -88,7 +90,7 @@ class _Sync:
             raise self.overtaken(run) from None
 
     def state_for(self, run: str) -> tuple[SyncState, Generation]:
-        """What is known of the sync now, and its line, for its latest run; hold ``writer``.
+        """Return what is known of the sync now, and its line, for its latest run; hold ``writer``.
 
         Raises:
             Overtaken: A later run has begun.
@@ -99,14 +101,16 @@ class _Sync:
         return state, state.latest
 
     def overtaken(self, run: str) -> Overtaken:
-        """The error for a run that is not the latest any more."""
+        """Return the error for a run that is not the latest any more."""
         return overtaken(self.refreshed().latest, self._name, run)
 
     def _write(self, _sync: str, run: str, several: list[Sequence[Op]]) -> None:
         self.append(run, [op for ops in several for op in ops])
 
     def _testify(self, run: str, lines: Sequence[Op]) -> None:
-        """Keep what a run heard that may not write any more; where even that fails, the later run finds out by itself."""
+        """Keep what a run heard that may not write any more; where even that fails, the later run finds out
+        by itself.
+        """
         with suppress(StoreError):
             for line in lines:
                 name = f"{self.log.folder}/testimony/{run}-{time.time_ns():020}-{uuid.uuid4().hex}"
@@ -356,7 +360,7 @@ class BucketJournal(Journal):
 
 
 def _folder(sync: str) -> str:
-    """The folder of a sync's log: its name as one part of a path, or the hash of a long one."""
+    """Return the folder of a sync's log: its name as one part of a path, or the hash of a long one."""
     quoted = quote(sync, safe="")
     if len(quoted) <= _LONGEST_FOLDER:
         return quoted

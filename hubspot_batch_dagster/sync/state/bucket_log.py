@@ -1,11 +1,13 @@
 """The log of one sync in a bucket: numbered objects, each made once.
 
-An append makes the object with the next number. Who finds it taken is not the latest run any more: between two appends of one run
-only a later run's *begin* can have been made. So each begin is also the seal on the run before it, and is never deleted: a number
-that is free again would not fence. All else goes once a *snapshot* holds what it came to.
+An append makes the object with the next number. Who finds it taken is not the latest run any more: between
+two appends of one run only a later run's *begin* can have been made. So each begin is also the seal on the
+run before it, and is never deleted: a number that is free again would not fence. All else goes once a
+*snapshot* holds what it came to.
 
-A put that is answered "exists", or not at all, is read back before it is judged: an entry with our own nonce is success; nothing
-there is tried again, for a put of the same bytes may be repeated; an entry of somebody else fences.
+A put that is answered "exists", or not at all, is read back before it is judged: an entry with our own nonce
+is success; nothing there is tried again, for a put of the same bytes may be repeated; an entry of somebody
+else fences.
 """
 
 from __future__ import annotations
@@ -81,7 +83,7 @@ class SyncState:
 
     @classmethod
     def of(cls, found: Op) -> SyncState:
-        """The state of a snapshot."""
+        """Return the state of a snapshot."""
         return cls(
             latest=None if found["latest"] is None else Generation(**found["latest"]),
             number=found["number"],
@@ -168,7 +170,7 @@ class BucketLog:
         return number
 
     def outcomes(self) -> Iterator[Op]:
-        """The outcomes that no ids table has, in their order.
+        """Yield the outcomes that no ids table has, in their order.
 
         Raises:
             StoreError: An entry is gone or damaged.
@@ -179,7 +181,9 @@ class BucketLog:
             if content is None:
                 raise StoreError(
                     f"The journal in {self._bucket.url} lacks {self.folder}/log/{name}.",
-                    remedy="Another run may have ended meanwhile: run again. If it stays, restore the bucket.",
+                    remedy=(
+                        "Another run may have ended meanwhile: run again. If it stays, restore the bucket."
+                    ),
                 )
             respelt = {old: new for at, keys in state.respelt if at > int(name) for old, new in keys.items()}
             for op in self._entry(name, content)["ops"]:
@@ -268,7 +272,9 @@ class BucketLog:
             self._take_over(op, number)
 
     def _take_over(self, op: Op, number: int) -> None:
-        """Take the state of another name, if that name has given it up: its entry says so, or there is none."""
+        """Take the state of another name, if that name has given it up: its entry says so, or there is
+        none.
+        """
         content = self._bucket.read(f"{op['folder']}/log/{_name(op['number'])}")
         given = [] if content is None else self._entry(op["folder"], content)["ops"]
         for each in given:

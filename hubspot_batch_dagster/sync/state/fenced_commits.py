@@ -1,7 +1,8 @@
 """Commits that only the latest run of a sync can make.
 
-They are grouped (:mod:`~hubspot_batch_dagster.sync.state.group_commits`). Each commit begins with an update of the sync's line in ``hubspot_generations``, where the run must be the latest, and is rolled
-back where it is not. The update holds the line until the commit: a run that begins meanwhile waits for it.
+They are grouped (:mod:`~hubspot_batch_dagster.sync.state.group_commits`). Each commit begins with an update
+of the sync's line in ``hubspot_generations``, where the run must be the latest, and is rolled back where it
+is not. The update holds the line until the commit: a run that begins meanwhile waits for it.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class FencedCommits:
         self._database.patiently("write", go)
 
     def _testify(self, _run: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Keep what a run heard that may not write any more; where even that fails, the later run finds out by itself."""
+        """Keep what a run heard that may not write any more; where even that fails, the later run finds out
+        by itself.
+        """
 
         def go() -> None:
             with self._database.engine.begin() as connection:
@@ -80,5 +83,5 @@ class FencedCommits:
                 self._database.patiently("write", go)
 
     def overtaken(self, sync: str, run: str) -> Overtaken:
-        """The error for a run that is not the latest of its sync any more."""
+        """Return the error for a run that is not the latest of its sync any more."""
         return overtaken(self._latest(sync), sync, run)

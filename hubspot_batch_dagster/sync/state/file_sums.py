@@ -1,6 +1,8 @@
-"""The sums of a store's files, without which one byte that a disk gives back wrongly would be another record's id.
+"""The sums of a store's files, without which one byte that a disk gives back wrongly would be another
+record's id.
 
-The journal keeps those of the ids table that counts and of its open associations; each run's tables have theirs beside them.
+The journal keeps those of the ids table that counts and of its open associations; each run's tables have
+theirs beside them.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ SUMS = "sums.json"
 
 _IDS = "Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal."
 _ASSOCIATIONS = (
-    "Restore the file, or move it and its copy open_associations.parquet away and run with full_refresh=True: "
-    "all associations are written again."
+    "Restore the file, or move it and its copy open_associations.parquet away and run with full_refresh=True:"
+    " all associations are written again."
 )
 _RUN = "Restore the file. It is needed by revert, rejected, ids and reconcile alone."
 
@@ -51,11 +53,14 @@ class FileSums:
             self._files.write_once((*folders_of(sync), "runs", run, SUMS), sealed_json(sums).encode())
 
     def of_generation(self, sync: str, generation: int, ids: Path) -> str:
-        """The sums that the journal keeps of a generation: of its ids table and, after a blank, of its open associations."""
+        """Return the sums that the journal keeps of a generation: of its ids table and, after a blank, of its
+        open associations.
+        """
         return f"{seal_of(ids)} {self._of_associations.pop((sync, generation), '')}".rstrip()
 
     def check_table(self, sync: str, run: str, name: str, path: Path) -> None:
-        """Refuse a table of a run that is not as it was written. One of an earlier version, or of a killed run, has no sum.
+        """Refuse a table of a run that is not as it was written. One of an earlier version, or of a killed
+        run, has no sum.
 
         Raises:
             StoreError: It is damaged.
@@ -79,10 +84,10 @@ def check_ids(path: Path, seal: str) -> None:
 
 
 def check_associations(path: Path, seal: str) -> None:
-    """The same for the open associations of its generation."""
+    """Do the same for the open associations of its generation."""
     check_seal(path, seal.partition(" ")[2], _ASSOCIATIONS)
 
 
 def with_ids(seal: str, ids: str) -> str:
-    """The sums of a generation with another one of its ids table."""
+    """Return the sums of a generation with another one of its ids table."""
     return f"{ids} {seal.partition(' ')[2]}".rstrip()

@@ -42,19 +42,19 @@ class Files(ABC):
 
     @abstractmethod
     def names(self, place: Place) -> list[str]:
-        """What is in a folder; nothing where there is none."""
+        """Return what is in a folder; nothing where there is none."""
 
     @abstractmethod
     def folders_with(self, name: str) -> Iterator[list[str]]:
-        """The folders, below the store's own, that hold a file of this name."""
+        """Yield the folders, below the store's own, that hold a file of this name."""
 
     @abstractmethod
     def local_copy(self, place: Place) -> contextlib.AbstractContextManager[Path | None]:
-        """The file as one of this host; ``None`` where there is none."""
+        """Return the file as one of this host; ``None`` where there is none."""
 
     @abstractmethod
     def opened(self, place: Place) -> contextlib.AbstractContextManager[Any]:
-        """The file, opened to read some of its bytes; ``None`` where there is none."""
+        """Return the file, opened to read some of its bytes; ``None`` where there is none."""
 
     @abstractmethod
     def put(self, written: Path, place: Place) -> str:
@@ -69,13 +69,13 @@ class Files(ABC):
         """Delete a file, or a folder with all that is in it; what cannot be deleted stays."""
 
     def numbered(self, place: Place, name: str) -> list[int]:
-        """The numbers of the files in a folder whose names have one in the place of ``{}``."""
+        """Return the numbers of the files in a folder whose names have one in the place of ``{}``."""
         pattern = re.compile(re.escape(name).replace(r"\{\}", r"(\d+)"))
         found = (pattern.fullmatch(each) for each in self.names(place))
         return [int(each[1]) for each in found if each is not None]
 
     def read(self, place: Place) -> bytes | None:
-        """The bytes of a small file."""
+        """Return the bytes of a small file."""
         with self.local_copy(place) as path:
             try:
                 return None if path is None else path.read_bytes()
@@ -97,7 +97,9 @@ class Files(ABC):
 
 
 class LocalFiles(Files):
-    """A folder of this host. Nothing outside it is written or deleted, and no symbolic link in it is followed."""
+    """A folder of this host. Nothing outside it is written or deleted, and no symbolic link in it is
+    followed.
+    """
 
     local = True
 

@@ -1,4 +1,6 @@
-"""Commits in groups: whichever thread gets the writer commits for all that wait, so a slow place costs latency and not throughput."""
+"""Commits in groups: whichever thread gets the writer commits for all that wait, so a slow place costs
+latency and not throughput.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the state of a sync is about. It is written into the ids table and the journal, and nothing else is read as the state of a sync."""
+"""What the state of a sync is about. It is written into the ids table and the journal, and nothing else is
+read as the state of a sync.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,14 @@ class Identity:
         sync: Its name.
         object_type: What the records are.
         key: The key columns.
-        key_types: Their types in the table of the last run, as Arrow writes them; empty where they are not known.
+        key_types: Their types in the table of the last run, as Arrow writes them; empty where they are not
+            known.
         portal: The account; ``None`` where it could not be read.
         store: The store's id; empty where it is not known.
         makes_records: Whether its rows become records; ``None`` where the state does not say.
         unknown_portal: An earlier run tried to read the account, and could not.
-        definition: Hash of the operation under which HubSpot refused what the journal holds as rejected; empty where it is not
-            one alone. The ids table has it in each line.
+        definition: Hash of the operation under which HubSpot refused what the journal holds as rejected;
+            empty where it is not one alone. The ids table has it in each line.
     """
 
     sync: str
@@ -45,7 +48,9 @@ class Identity:
 
     @classmethod
     def from_mapping(cls, found: Mapping[str, Any]) -> Identity:
-        """What an ids table says of itself; one of the first version knows neither portal nor store."""
+        """Return what an ids table says of itself; one of the first version knows neither portal nor
+        store.
+        """
         portal = found.get("portal")
         return cls(
             sync=str(found.get("sync", "")),
@@ -61,11 +66,11 @@ class Identity:
 
     @classmethod
     def from_json(cls, text: str) -> Identity | None:
-        """What the journal says of a sync; ``None`` where it says nothing."""
+        """Return what the journal says of a sync; ``None`` where it says nothing."""
         return cls.from_mapping(json.loads(unbroken(text.encode()))) if text else None
 
     def with_known(self, before: Identity | None) -> Identity:
-        """This one, with the portal that was known before where it could not be read now."""
+        """Return this one, with the portal that was known before where it could not be read now."""
         if before is None or self.portal is not None:
             return self
         return replace(
@@ -74,7 +79,7 @@ class Identity:
 
 
 def identity_of(sync: str, said: str) -> Identity | None:
-    """What the journal says that a sync is about; ``None`` where it says nothing.
+    """Return what the journal says that a sync is about; ``None`` where it says nothing.
 
     Raises:
         StoreError: It is damaged.
@@ -89,7 +94,7 @@ def identity_of(sync: str, said: str) -> Identity | None:
 
 
 def renamed(identity: str, new: str) -> str:
-    """What the journal says a sync is about, under another name."""
+    """Return what the journal says a sync is about, under another name."""
     found = Identity.from_json(identity)
     return replace(found, sync=new).to_json() if found is not None else ""
 
@@ -103,7 +108,9 @@ def check_portal(what: str, found: int | None, wanted: int | None) -> None:
     if found is not None and wanted is not None and found != wanted:
         raise InputError(
             f"{what} is about portal {found}, and the token belongs to portal {wanted}. Nothing was sent.",
-            remedy="Give the token of the portal that is meant, or give each portal a store of its own (store=).",
+            remedy=(
+                "Give the token of the portal that is meant, or give each portal a store of its own (store=)."
+            ),
         )
 
 
@@ -121,7 +128,9 @@ def check_sync(what: str, found: str, wanted: str) -> None:
 
 
 def other_type(known: str) -> str:
-    """What to do where state is about another object type, or calls a custom object by another of its names."""
+    """Return what to do where state is about another object type, or calls a custom object by another of its
+    names.
+    """
     if object_type(known).custom:
         return f"If it is the same object, write {known!r} as before. If not, give the sync another name."
     return "Give the sync another name."
@@ -138,17 +147,22 @@ def check_identity(what: str, found: Identity, wanted: Identity) -> None:
     sync = wanted.sync or found.sync
     if not same_type(found.object_type, wanted.object_type):
         raise InputError(
-            f"{what} holds {found.object_type}, and the operation is about {wanted.object_type}. Nothing was sent.",
+            f"{what} holds {found.object_type}, and the operation is about {wanted.object_type}. Nothing was"
+            " sent.",
             remedy=other_type(found.object_type),
         )
     if found.key != wanted.key:
         raise InputError(
-            f"{what} has the key {list(found.key)}, and the operation has {list(wanted.key)}. Nothing was sent.",
+            f"{what} has the key {list(found.key)}, and the operation has {list(wanted.key)}. Nothing was"
+            " sent.",
             remedy="Keep the key, or give the sync another name: its rows would not be recognised.",
         )
     if found.store and wanted.store and found.store != wanted.store:
         raise InputError(
-            f"{what} belongs to another store ({found.store}) than this one ({wanted.store}). Nothing was sent.",
-            remedy=f"Restore the store of {sync!r}. If it is lost, adopt the records from the portal. "
-            "Two stores must not share a journal: give each a database or a schema of its own.",
+            f"{what} belongs to another store ({found.store}) than this one ({wanted.store}). Nothing was"
+            " sent.",
+            remedy=(
+                f"Restore the store of {sync!r}. If it is lost, adopt the records from the portal. "
+                "Two stores must not share a journal: give each a database or a schema of its own."
+            ),
         )

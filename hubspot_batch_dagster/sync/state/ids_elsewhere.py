@@ -30,21 +30,27 @@ class Pointer:
 
     @classmethod
     def of(cls, sync: str, said: Mapping[str, Any] | None) -> Pointer | None:
-        """What an ids table says of itself, as one; ``None`` where it has its lines itself, or there is none."""
+        """Return what an ids table says of itself, as one; ``None`` where it has its lines itself, or there
+        is none.
+        """
         table = (said or {}).get("warehouse")
         return None if said is None or table is None else cls(sync, str(table), int(said["generation"]))
 
     def out_of_reach(self) -> StoreError:
-        """The error for one whose database was not named."""
+        """Return the error for one whose database was not named."""
         return StoreError(
-            f"The ids table of {self.sync!r} is not in this store: it is the table {self.table} of a warehouse, and no "
-            "warehouse that has it was named.",
-            remedy="Give its connection: warehouse= on the resource, --warehouse or HUBSPOT_WAREHOUSE on the command line.",
+            f"The ids table of {self.sync!r} is not in this store: it is the table {self.table} of a"
+            " warehouse, and no warehouse that has it was named.",
+            remedy=(
+                "Give its connection: warehouse= on the resource, --warehouse or HUBSPOT_WAREHOUSE on the"
+                " command line."
+            ),
         )
 
 
 class IdsElsewhere(ABC):
-    """A database that may have ids tables of a store. Each question is answered by ``None`` where it does not have this one.
+    """A database that may have ids tables of a store. Each question is answered by ``None`` where it does not
+    have this one.
 
     Raises:
         StoreError: The table is gone, is older than the store knows of, or the database cannot be asked.
@@ -64,11 +70,14 @@ class IdsElsewhere(ABC):
 
     @abstractmethod
     def latest(self, pointer: Pointer, new: str) -> int | None:
-        """The latest run that has claimed the table, under its name or, where a rename did not come to its end, under the new one."""
+        """Return the latest run that has claimed the table, under its name or, where a rename did not come to
+        its end, under the new one.
+        """
 
     @abstractmethod
     def rename(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
-        """Give the table to another name; returns its name as SQL. Done again, it is done. No earlier run may write it any more.
+        """Give the table to another name; returns its name as SQL. Done again, it is done. No earlier run may
+        write it any more.
 
         Raises:
             Overtaken: A run of a later generation has claimed it.

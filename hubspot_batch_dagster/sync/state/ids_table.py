@@ -1,7 +1,7 @@
 """The ids table as the state of a sync: what is known of each row key.
 
-One Parquet file for a sync, one line for each key that HubSpot ever gave a verdict on. This module knows the file and what
-it says of itself; :mod:`hubspot_batch_dagster.sync.staging.known_rows` makes tables of it.
+One Parquet file for a sync, one line for each key that HubSpot ever gave a verdict on. This module knows the
+file and what it says of itself; :mod:`hubspot_batch_dagster.sync.staging.known_rows` makes tables of it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ from hubspot_batch_dagster.sync.batches.verdict import ERROR_COLUMNS
 from hubspot_batch_dagster.sync.state.identity import Identity, other_type
 
 FORMAT = 2
-"""2: key texts of one meaning are one (7 and 7.0), and the file says which portal, store, sync and generation it is of."""
+"""2: key texts of one meaning are one (7 and 7.0), and the file says which portal, store, sync and generation
+it is of.
+"""
 POINTER_FORMAT = 3
-"""Of a file without lines that says where in a warehouse the ids table is: versions that do not know of it must not take it for an
-empty one."""
+"""Of a file without lines that says where in a warehouse the ids table is: versions that do not know of it
+must not take it for an empty one.
+"""
 
 META = b"hubspot_batch_dagster"
 IN_PROGRESS = "in_progress.first-{}.parquet"
-"""An ids table without lines: what the keys of a first run are that has not come to its end; with the generation of the run."""
+"""An ids table without lines: what the keys of a first run are that has not come to its end; with the
+generation of the run.
+"""
 
 FORMERLY_IN_PROGRESS = ("in_progress.parquet", "begun.parquet")
 """Its names in stores of earlier versions; still read."""
@@ -39,7 +44,8 @@ RESERVED = ("hs_object_id", "outcome", "synced_at", *ERROR_COLUMNS)
 
 
 def check_key_names(columns: Iterable[str], *, record_id: str | None) -> None:
-    """Refuse key columns that have the name of one of our own, or of each other. Files and DuckDB do not tell capitals apart.
+    """Refuse key columns that have the name of one of our own, or of each other. Files and DuckDB do not tell
+    capitals apart.
 
     Raises:
         InputError: With the name and what to do.
@@ -78,18 +84,20 @@ def write_pointer(path: Path, identity: Identity, generation: int, table: str) -
 
 
 def about(identity: Identity, generation: int) -> dict[str, Any]:
-    """What an ids table says of itself."""
+    """Return what an ids table says of itself."""
     said: dict[str, Any] = json.loads(json.dumps(asdict(identity)))
     return {"format": FORMAT, "generation": generation, **said}
 
 
 def metadata_of(identity: Identity, generation: int) -> str:
-    """The same, as it is written into the file."""
+    """Return the same, as it is written into the file."""
     return sealed_json(about(identity, generation))
 
 
 def portal_of(table: Any) -> int | None:
-    """The account that an ids table in memory is about; ``None`` for anything else, and where it does not say so."""
+    """Return the account that an ids table in memory is about; ``None`` for anything else, and where it does
+    not say so.
+    """
     metadata = getattr(getattr(table, "schema", None), "metadata", None)
     said = metadata.get(META) if isinstance(metadata, Mapping) else None
     try:
@@ -100,7 +108,9 @@ def portal_of(table: Any) -> int | None:
 
 
 def portal_in(definitions: bytes) -> int | None:
-    """The account that the definitions beside an ids table are of; ``None`` where they do not say so."""
+    """Return the account that the definitions beside an ids table are of; ``None`` where they do not say
+    so.
+    """
     try:
         portal = json.loads(definitions)["portal"]
         return None if portal is None else int(portal)
@@ -109,15 +119,18 @@ def portal_in(definitions: bytes) -> int | None:
 
 
 def unreadable(path: Path, error: Exception) -> StoreError:
-    """The error for a file that is damaged."""
+    """Return the error for a file that is damaged."""
     return StoreError(
         f"The ids table {path} cannot be read: {error}.",
-        remedy="Restore the file, or move it away and run with adopt_existing=True: the ids are read from the portal.",
+        remedy=(
+            "Restore the file, or move it away and run with adopt_existing=True: the ids are read from the"
+            " portal."
+        ),
     )
 
 
 def described(path: Path, file: Any = None) -> dict[str, Any]:
-    """What an ids table says of itself: format, key columns, object type.
+    """Return what an ids table says of itself: format, key columns, object type.
 
     Raises:
         StoreError: It cannot be read, is none of ours, or was written by a newer version.
@@ -131,7 +144,8 @@ def described(path: Path, file: Any = None) -> dict[str, Any]:
         raise unreadable(path, ValueError("it does not say what it is"))
     if found.get("format", 0) > POINTER_FORMAT:
         raise StoreError(
-            f"The ids table {path} was written by a newer version (format {found['format']}, this one reads {POINTER_FORMAT}).",
+            f"The ids table {path} was written by a newer version (format {found['format']}, this one reads"
+            f" {POINTER_FORMAT}).",
             remedy="Upgrade hubspot-batch-dagster, or give this deployment a store of its own.",
         )
     if "key" not in found or "object_type" not in found:
@@ -143,7 +157,9 @@ def described(path: Path, file: Any = None) -> dict[str, Any]:
 
 
 def generation_in(file: Any) -> int:
-    """The generation that wrote a table; 0 for one of the first version, or one that cannot be read."""
+    """Return the generation that wrote a table; 0 for one of the first version, or one that cannot be
+    read.
+    """
     try:
         found = json.loads(unbroken((pq.read_metadata(file).metadata or {}).get(META, b"{}")))
         return int(found.get("generation", 0))
@@ -161,11 +177,13 @@ def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
     found = described(path)
     if tuple(found["key"]) != key_columns:
         raise InputError(
-            f"The ids table of this sync has the key {found['key']}, and the operation has {list(key_columns)}.",
+            f"The ids table of this sync has the key {found['key']}, and the operation has"
+            f" {list(key_columns)}.",
             remedy="Keep the key, or give the sync another name: its rows would not be recognised.",
         )
     if not same_type(found["object_type"], object_type):
         raise InputError(
-            f"The ids table of this sync holds {found['object_type']}, and the operation is about {object_type}.",
+            f"The ids table of this sync holds {found['object_type']}, and the operation is about"
+            f" {object_type}.",
             remedy=other_type(found["object_type"]),
         )

@@ -1,16 +1,19 @@
-"""The journal: what may have been sent, durable before it is sent, and what became of it; and a fence between runs.
+"""The journal: what may have been sent, durable before it is sent, and what became of it; and a fence between
+runs.
 
-An *intent* is written before the first request of a batch leaves: which rows, with which trace ids and, for creates
-that HubSpot could not recognise a second time, which values. *Outcomes* are written as soon as an answer has been read. An intent
-that still has unsettled rows is *open*; the next run settles it before it sends anything.
+An *intent* is written before the first request of a batch leaves: which rows, with which trace ids and, for
+creates that HubSpot could not recognise a second time, which values. *Outcomes* are written as soon as an
+answer has been read. An intent that still has unsettled rows is *open*; the next run settles it before it
+sends anything.
 
-No lock is trusted. Each run is a *generation* of its sync: :meth:`Journal.begin` makes it the latest, and only one of two that begin at
-once does so. Whatever a run writes is refused from the moment at which a later run has begun: :class:`Overtaken`. An overtaken run sends
-nothing more, but what it hears of requests that had left is kept as *testimony*, and the run that took over takes it in.
+No lock is trusted. Each run is a *generation* of its sync: :meth:`Journal.begin` makes it the latest, and
+only one of two that begin at once does so. Whatever a run writes is refused from the moment at which a later
+run has begun: :class:`Overtaken`. An overtaken run sends nothing more, but what it hears of requests that had
+left is kept as *testimony*, and the run that took over takes it in.
 
 This is the interface; :mod:`~hubspot_batch_dagster.sync.state.sql_journal` keeps it in a database, and
-:mod:`~hubspot_batch_dagster.sync.state.bucket_journal` in a bucket. Another place for it must be able to refuse an append of a run that
-is no longer the latest, and no more.
+:mod:`~hubspot_batch_dagster.sync.state.bucket_journal` in a bucket. Another place for it must be able to
+refuse an append of a run that is no longer the latest, and no more.
 """
 
 from __future__ import annotations
@@ -33,10 +36,14 @@ class Generation:
         run: Its id.
         holder: Host, process and time of its begin, for people; empty once it has ended.
         beat: Rises while the run is alive.
-        current: The generation that wrote the ids table that counts; ``None`` where no run has since the journal was made.
-        identity: What the sync is about, as :class:`~hubspot_batch_dagster.sync.state.identity.Identity` writes it; or empty.
-        seal: Sum of the ids table that counts, and after a blank that of its open associations; empty where they are not known.
-        history: The run that wrote the file of all runs that counts; ``None`` where none has since the journal was made.
+        current: The generation that wrote the ids table that counts; ``None`` where no run has since the
+            journal was made.
+        identity: What the sync is about, as :class:`~hubspot_batch_dagster.sync.state.identity.Identity`
+            writes it; or empty.
+        seal: Sum of the ids table that counts, and after a blank that of its open associations; empty where
+            they are not known.
+        history: The run that wrote the file of all runs that counts; ``None`` where none has since the
+            journal was made.
     """
 
     number: int
@@ -52,8 +59,8 @@ class Generation:
 class Journal(ABC):
     """The journal of one store; safe for threads, shared by all syncs of the store.
 
-    Whatever cannot be read or written is a ``StoreError``. Methods that write for a run raise ``Overtaken`` where a later run of the
-    sync has begun.
+    Whatever cannot be read or written is a ``StoreError``. Methods that write for a run raise ``Overtaken``
+    where a later run of the sync has begun.
 
     Attributes:
         stop: Set when the run is to stop: then a place that is away is not waited for long.
@@ -67,7 +74,7 @@ class Journal(ABC):
 
     @abstractmethod
     def generation(self, sync: str) -> Generation | None:
-        """The latest run of a sync; ``None`` before the first."""
+        """Return the latest run of a sync; ``None`` before the first."""
 
     @abstractmethod
     def begin(self, sync: str, run: str, *, after: int = 0, holder: str = "") -> Generation:
@@ -117,15 +124,18 @@ class Journal(ABC):
         Args:
             sync: Whose.
             run: In which run.
-            accepted: Of batches all of whose rows are settled: the intent's id, when they were settled, and the outcomes.
+            accepted: Of batches all of whose rows are settled: the intent's id, when they were settled, and
+                the outcomes.
             intents: Of batches that are to leave: the intent's id, its action, its moment, and its rows.
         """
 
     @abstractmethod
     def take_testimony(self, sync: str, run: str) -> list[tuple[str, Outcomes]]:
-        """Take in what overtaken runs heard of requests that are still open here: the intents' ids, and what became of their rows.
+        """Take in what overtaken runs heard of requests that are still open here: the intents' ids, and what
+        became of their rows.
 
-        Outcomes of rows that no open intent has are dropped: this run or one before it has found out about them.
+        Outcomes of rows that no open intent has are dropped: this run or one before it has found out about
+        them.
         """
 
     @abstractmethod
@@ -148,7 +158,7 @@ class Journal(ABC):
         seal: str | None = None,
         history: int | None = None,
     ) -> None:
-        """The closing append of a run: the ids table of a generation is the one that counts, or none is.
+        """Make the closing append of a run: the ids table of a generation is the one that counts, or none is.
 
         Args:
             sync: Whose.
@@ -166,7 +176,7 @@ class Journal(ABC):
 
     @abstractmethod
     def before(self, sync: str, run: str) -> Iterator[dict[str, str | None]]:
-        """The before-images of a run, in the order in which they were taken."""
+        """Yield the before-images of a run, in the order in which they were taken."""
 
     @abstractmethod
     def rewrite_keys(self, sync: str, run: str, new: dict[str, str]) -> None:
@@ -199,7 +209,7 @@ class Journal(ABC):
 
 
 def overtaken(latest: Generation | None, sync: str, run: str) -> Overtaken:
-    """The error for a run that is not the latest of its sync any more."""
+    """Return the error for a run that is not the latest of its sync any more."""
     by = f"run {latest.run}" if latest is not None else "a run that is not in the journal"
     who = f" ({latest.holder})" if latest is not None and latest.holder else ""
     return Overtaken(

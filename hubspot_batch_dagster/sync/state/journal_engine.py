@@ -22,7 +22,9 @@ _LIBPQ = {
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine for a journal: SQLite with a write-ahead log and full synchronisation, or what the URL names."""
+    """Return an engine for a journal: SQLite with a write-ahead log and full synchronisation, or what the URL
+    names.
+    """
     where = sa.engine.make_url(url)
     if where.get_backend_name() == "sqlite":
         if where.database and where.database != ":memory:":
@@ -46,7 +48,9 @@ def open_engine(url: str) -> sa.Engine:
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    """Switch to the write-ahead log. SQLite does not wait for others who open the file at the same moment, so this does."""
+    """Switch to the write-ahead log. SQLite does not wait for others who open the file at the same moment, so
+    this does.
+    """
     for left in reversed(range(100)):
         try:
             cursor.execute("PRAGMA journal_mode=WAL")

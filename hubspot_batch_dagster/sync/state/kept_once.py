@@ -1,5 +1,6 @@
-"""What a store keeps of a sync once a run. The file of each run has a name of its own, so that a run that was overtaken has
-nothing to replace; the closing append to the journal says whose counts, and the names that readers know are copies made afterwards.
+"""What a store keeps of a sync once a run. The file of each run has a name of its own, so that a run that was
+overtaken has nothing to replace; the closing append to the journal says whose counts, and the names that
+readers know are copies made afterwards.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ KEPT_ONCE = {
 """What is kept once a generation -> how a generation's own is named."""
 
 ORDER = re.compile(r"in_progress\.order-(\d+)(?:-([0-9a-f]{8}))?\.parquet")
-"""How new the rows of a run are, until its ids table says it: generation and sum; one of an earlier version has no sum."""
+"""How new the rows of a run are, until its ids table says it: generation and sum; one of an earlier version
+has no sum.
+"""
 
 
 class KeptOnce:
@@ -44,7 +47,8 @@ class KeptOnce:
         self._journal = journal
 
     def current(self, sync: str, name: str) -> str:
-        """The file that counts of those that are kept once a generation; of a store of the first version the only one.
+        """Return the file that counts of those that are kept once a generation; of a store of the first
+        version the only one.
 
         Raises:
             StoreError: The ids table is gone, though the journal knows that it was written.
@@ -59,7 +63,8 @@ class KeptOnce:
         if name == IDS:
             if not self._files.exists((*folder, current)):
                 raise StoreError(
-                    f"The ids table {self._files.path((*folder, current))} is gone, though the journal knows that it was written.",
+                    f"The ids table {self._files.path((*folder, current))} is gone, though the journal knows"
+                    " that it was written.",
                     remedy="Restore the store. If it is lost, adopt the records from the portal.",
                 )
             return current
@@ -67,7 +72,9 @@ class KeptOnce:
         return KEPT_ONCE[name].format(max(counted)) if counted else name
 
     def publish(self, sync: str) -> None:
-        """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then its own counts."""
+        """Copy what counts to the names that readers know. A later run may do the same meanwhile, and then
+        its own counts.
+        """
         folder = folders_of(sync)
         for _ in range(10):
             before = self._counting(sync)
@@ -89,14 +96,15 @@ class KeptOnce:
         return (None, None) if line is None else (line.current, line.history)
 
     def runs(self, sync: str, run: str) -> list[str]:
-        """The runs whose tables are kept, this one among them."""
+        """Return the runs whose tables are kept, this one among them."""
         there = sorted(self._files.names((*folders_of(sync), "runs")))
         return sorted({*there[-KEEP_RUNS:], *({run} & {*there})})
 
     def needless(
         self, sync: str, *, generation: int, number: int, kept: list[str], whole: bool
     ) -> list[Place]:
-        """What nobody needs once a run has ended. It is listed before the run's closing append: no file of a later run is there yet.
+        """Return what nobody needs once a run has ended. It is listed before the run's closing append: no
+        file of a later run is there yet.
 
         Args:
             sync: Whose.
@@ -123,7 +131,9 @@ class KeptOnce:
 
 
 def mark_of_first_run(files: Files, sync: str) -> str | None:
-    """The file that says what the keys of a first run are that has not come to its end: that of the latest run."""
+    """Return the file that says what the keys of a first run are that has not come to its end: that of the
+    latest run.
+    """
     folder = folders_of(sync)
     numbers = files.numbered(folder, IN_PROGRESS)
     if numbers:

@@ -29,7 +29,7 @@ def kept_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def kept_columns(path: Path) -> list[str]:
-    """The names of its columns.
+    """Return the names of its columns.
 
     Raises:
         StoreError: It is damaged.
@@ -41,7 +41,7 @@ def kept_columns(path: Path) -> list[str]:
 
 
 def kept_metadata(path: Path) -> dict[bytes, bytes]:
-    """What it says of itself.
+    """Return what it says of itself.
 
     Raises:
         StoreError: It is damaged.

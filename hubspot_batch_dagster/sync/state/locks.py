@@ -1,7 +1,8 @@
-"""Locks are manners: they make a second run of a sync wait, and say for whom. What keeps two runs apart is the journal.
+"""Locks are manners: they make a second run of a sync wait, and say for whom. What keeps two runs apart is
+the journal.
 
-A lock whose holder has vanished is not waited for: its holder's line in the journal does not move any more. How long it has not is
-measured on the waiter's own clock; the clocks of two hosts are never compared.
+A lock whose holder has vanished is not waited for: its holder's line in the journal does not move any more.
+How long it has not is measured on the waiter's own clock; the clocks of two hosts are never compared.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def locks_of(url: str, here: Path) -> Path:
 
 
 def file_lock(folder: Path, sync: str) -> Callable[[], None] | None:
-    """A sync's lock as a file of this host; the lock of a process that died is free.
+    """Return a sync's lock as a file of this host; the lock of a process that died is free.
 
     Raises:
         StoreError: The file cannot be made.
@@ -64,7 +65,7 @@ def file_lock(folder: Path, sync: str) -> Callable[[], None] | None:
 
 
 def database_lock(engine: sa.Engine, sync: str) -> Callable[[], None] | None:
-    """A sync's lock in Postgres; the lock of a connection that ended is free."""
+    """Return a sync's lock in Postgres; the lock of a connection that ended is free."""
     digest = hashlib.sha256(f"hubspot-batch-dagster:{sync}".encode()).digest()
     number = {"n": int.from_bytes(digest[:8], "big", signed=True)}
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -91,7 +92,8 @@ def database_lock(engine: sa.Engine, sync: str) -> Callable[[], None] | None:
 
 @contextmanager
 def held(journal: Journal, sync: str, *, wait: float, lease: float = LEASE) -> Iterator[None]:
-    """Wait for the sync's lock and keep it. A holder without a sign of life for ``lease`` seconds is not waited for.
+    """Wait for the sync's lock and keep it. A holder without a sign of life for ``lease`` seconds is not
+    waited for.
 
     Raises:
         StoreError: Another run was alive for all of ``wait`` seconds.
@@ -124,8 +126,10 @@ def _waited_for(journal: Journal, sync: str, wait: float, lease: float) -> Calla
         if now - began >= wait:
             raise StoreError(
                 f"Another run of {sync!r} is at work ({_holder(line)}), and did not end within {wait:g} s.",
-                remedy="Wait for it or terminate it, then run again, or raise lock_wait. "
-                "The lock of a process that died is free by itself.",
+                remedy=(
+                    "Wait for it or terminate it, then run again, or raise lock_wait. "
+                    "The lock of a process that died is free by itself."
+                ),
             )
         if not told:
             logger.warning("Another run of %r is at work (%s): waiting for it.", sync, _holder(line))
@@ -138,7 +142,9 @@ def _waited_for(journal: Journal, sync: str, wait: float, lease: float) -> Calla
 def alive(
     journal: Journal, sync: str, run: str, *, on_overtaken: Callable[[HubSpotError], None]
 ) -> Iterator[None]:
-    """Give a sign of life every few seconds while a run is at work, and hear of it when a later one has begun."""
+    """Give a sign of life every few seconds while a run is at work, and hear of it when a later one has
+    begun.
+    """
     over = Event()
 
     def beating() -> None:
@@ -162,7 +168,10 @@ def alive(
 
 def this_process() -> str:
     """Host, process and moment, for people."""
-    return f"{socket.gethostname()}, process {os.getpid()}, since {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"{socket.gethostname()}, process {os.getpid()}, since"
+        f" {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 def has_vanished(holder: str) -> bool:

@@ -1,7 +1,7 @@
 """Names of syncs, and where in a store they live: two names never share a folder, a lock or a journal.
 
-A name is made of parts with ``/`` between them, as an asset key is. Each part is a folder. A part that has the name of a file of
-our own is written in another way, so that users' names and our files do not meet.
+A name is made of parts with ``/`` between them, as an asset key is. Each part is a folder. A part that has
+the name of a file of our own is written in another way, so that users' names and our files do not meet.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _OWN_FILE = re.compile(r"runs(\.parquet)?|open_associations(-\d+)?\.parquet")
 
 
 def check_run(run: str) -> str:
-    """Refuse what cannot be the id of a run, for its tables lie in a folder of this name; and give it back otherwise.
+    """Refuse what cannot be the id of a run, for its tables lie in a folder of this name; and give it back
+    otherwise.
 
     Raises:
         InputError: It would lead to another folder.
@@ -44,13 +45,18 @@ def check_run(run: str) -> str:
         shown = run if len(run) <= 80 else f"{run[:77]}..."
         raise InputError(
             f"run is {shown!r}, which is the id of no run.",
-            remedy="The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept.",
+            remedy=(
+                "The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are"
+                " kept."
+            ),
         )
     return run
 
 
 def new_run_id() -> str:
-    """Make the id of a run: 16 hex digits that sort by time, also where one run follows another within a second."""
+    """Make the id of a run: 16 hex digits that sort by time, also where one run follows another within a
+    second.
+    """
     return f"{time.time_ns() * 65_536 // 10**9:012x}{uuid.uuid4().hex[:4]}"
 
 
@@ -75,7 +81,7 @@ def check_name(name: str) -> str:
 
 
 def joined_name(parts: Iterable[str]) -> str:
-    """The name of a sync whose parts are these, such as those of an asset key.
+    """Return the name of a sync whose parts are these, such as those of an asset key.
 
     Raises:
         InputError: A part holds a ``/``: it would be two parts; or as for :func:`check_name`.
@@ -100,28 +106,31 @@ def check_partition(key: str) -> str:
     except InputError as error:
         shown = key if len(key) <= 80 else f"{key[:77]}..."
         raise InputError(
-            f"The partition {shown!r} has a portal of its own, and so a sync that ends in its key: {error.message}",
+            f"The partition {shown!r} has a portal of its own, and so a sync that ends in its key:"
+            f" {error.message}",
             remedy="Give the partition another key.",
         ) from None
 
 
 def rename_command(old: str, new: str) -> str:
-    """What to type to give a sync another name."""
+    """Return what to type to give a sync another name."""
     return shlex.join(["hubspot-batch-dagster", "rename", old, new])
 
 
 def name_of_undo(sync: str, run: str) -> str:
-    """The name of the sync that takes a run of another one back."""
+    """Return the name of the sync that takes a run of another one back."""
     return f"{sync}/undo/{run}"
 
 
 def is_of_undo(name: str) -> bool:
-    """Whether a name is one of :func:`name_of_undo`; a user's own sync may well be called ``undo/something``."""
+    """Whether a name is one of :func:`name_of_undo`; a user's own sync may well be called
+    ``undo/something``.
+    """
     return re.search(r"/undo/[0-9a-f]{16}$", name) is not None
 
 
 def folders_of(name: str) -> list[str]:
-    """The folders of a sync, from the store's own on.
+    """Return the folders of a sync, from the store's own on.
 
     Raises:
         InputError: As for :func:`check_name`.
@@ -130,12 +139,13 @@ def folders_of(name: str) -> list[str]:
 
 
 def name_of(folders: str) -> str:
-    """The name of the sync that lives in some folders, joined by ``/``."""
+    """Return the name of the sync that lives in some folders, joined by ``/``."""
     return "/".join(unquote(part) for part in folders.split("/"))
 
 
 def file_name_of(name: str) -> str:
-    """The name of the sync as one name of a file, for its lock; also where the file system does not tell capitals apart.
+    """Return the name of the sync as one name of a file, for its lock; also where the file system does not
+    tell capitals apart.
 
     Raises:
         InputError: As for :func:`check_name`.
@@ -163,7 +173,9 @@ def _check_part(part: str, name: str) -> None:
 
 
 def _folder(part: str) -> str:
-    """A part as the name of a folder. Where it is like the name of a file of ours, its first character is written as a number."""
+    """Return a part as the name of a folder. Where it is like the name of a file of ours, its first character
+    is written as a number.
+    """
     quoted = quote(part, safe="")
     if part.lower().startswith(_OWN) or _OWN_FILE.fullmatch(part.lower()):
         return f"%{ord(quoted[0]):02X}{quoted[1:]}"

@@ -16,7 +16,9 @@ _HURRY = 10.0
 """Seconds that are waited once the run is to stop."""
 
 FIRST_CONTACT = 30.0
-"""Seconds for which a place is waited for that has not answered anything: its URL is more likely wrong than the place away."""
+"""Seconds for which a place is waited for that has not answered anything: its URL is more likely wrong than
+the place away.
+"""
 
 
 class Patience:

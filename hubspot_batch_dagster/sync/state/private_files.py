@@ -1,7 +1,7 @@
 """Files that are nobody else's business: folders of 0700, files of 0600, and nothing outside the store.
 
-Permissions that an operator has given are kept: a file that is replaced keeps its own, and what is new in a sync's
-folder has those of the folder.
+Permissions that an operator has given are kept: a file that is replaced keeps its own, and what is new in a
+sync's folder has those of the folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ POSIX = os.name == "posix"
 
 
 def make_folder(folder: Path, *, base: Path) -> None:
-    """Make a folder and those above it that are missing. One in a folder of the store has its permissions, any other is private.
+    """Make a folder and those above it that are missing. One in a folder of the store has its permissions,
+    any other is private.
 
     Raises:
         StoreError: It cannot be made, or a symbolic link leads out of ``base``.
@@ -51,13 +52,16 @@ def check_inside(path: Path, *, base: Path) -> None:
         walked = walked / part
         if walked.is_symlink():
             raise StoreError(
-                f"{walked} is a symbolic link, and what is behind it is not the store's. Nothing was written or deleted.",
+                f"{walked} is a symbolic link, and what is behind it is not the store's. Nothing was written"
+                " or deleted.",
                 remedy="Remove the link, or give the resource the folder that is meant as store=.",
             )
 
 
 def replace_file(written: Path, target: Path, *, base: Path) -> None:
-    """Put a file in its place: a reader sees the old one or the new one, never half of one. Durable when this returns."""
+    """Put a file in its place: a reader sees the old one or the new one, never half of one. Durable when this
+    returns.
+    """
     make_folder(target.parent, base=base)
     check_inside(target, base=base)
     beside = target.with_name(f".{uuid.uuid4().hex[:16]}.tmp")
@@ -74,7 +78,9 @@ def replace_file(written: Path, target: Path, *, base: Path) -> None:
 
 
 def write_once(target: Path, content: bytes, *, base: Path) -> None:
-    """Write a small file unless it is there; of two that do so at once one is the first, and nobody sees half of it."""
+    """Write a small file unless it is there; of two that do so at once one is the first, and nobody sees half
+    of it.
+    """
     if target.exists():
         return
     make_folder(target.parent, base=base)
@@ -95,7 +101,9 @@ def write_once(target: Path, content: bytes, *, base: Path) -> None:
 
 
 def link_file(source: Path, target: Path, *, base: Path) -> None:
-    """Give a file a second name in the place of another file: no byte is copied where the file system can do so."""
+    """Give a file a second name in the place of another file: no byte is copied where the file system can do
+    so.
+    """
     check_inside(target, base=base)
     beside = target.with_name(f".{uuid.uuid4().hex[:16]}.tmp")
     try:
@@ -114,7 +122,9 @@ def link_file(source: Path, target: Path, *, base: Path) -> None:
 
 
 def delete_folder(folder: Path, *, base: Path) -> None:
-    """Delete a folder of the store with all that is in it. Links in it are deleted, and not what is behind them."""
+    """Delete a folder of the store with all that is in it. Links in it are deleted, and not what is behind
+    them.
+    """
     check_inside(folder, base=base)
     if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder, ignore_errors=True)
@@ -137,10 +147,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def folder_of_this_user(mark: str) -> Path:
-    """A folder for what belongs to this user on this host, whatever the store is; nothing in it has to outlast the process.
+    """Return a folder for what belongs to this user on this host, whatever the store is; nothing in it has to
+    outlast the process.
 
-    It is in the user's cache. A folder there that somebody else made, or that others may write to, is not used: then it is
-    a new one, under a name that nobody can guess.
+    It is in the user's cache. A folder there that somebody else made, or that others may write to, is not
+    used: then it is a new one, under a name that nobody can guess.
     """
     import platformdirs  # only remote stores need it
 
@@ -155,14 +166,17 @@ def folder_of_this_user(mark: str) -> Path:
 
 
 def cannot(verb: str, where: str, error: Exception) -> StoreError:
-    """The error for what the file system refuses."""
+    """Return the error for what the file system refuses."""
     why = str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")
     if "://" in where:
         remedy = (
             "Check the URL, the credentials and what they may do there, or give the resource another store=."
         )
     else:
-        remedy = "Check that the disk has room and that this user may write there, or give the resource another store=."
+        remedy = (
+            "Check that the disk has room and that this user may write there, or give the resource another"
+            " store=."
+        )
     return StoreError(f"Cannot {verb} {where}: {why}.", remedy=remedy)
 
 

@@ -42,7 +42,8 @@ _AWAY_NUMBERS = (
 
 
 def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
-    """The files of a store, and its folder on this host: the store's own, or one for what belongs to this host alone.
+    """Return the files of a store, and its folder on this host: the store's own, or one for what belongs to
+    this host alone.
 
     Args:
         root: A folder or a URL.
@@ -62,7 +63,10 @@ def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
     except (ImportError, ValueError, OSError) as error:
         raise StoreError(
             f"The store {root} cannot be opened: {str(error).rstrip('.')}.",
-            remedy="Correct the URL, or install the file system that it names: s3fs for s3://, gcsfs for gs://, adlfs for abfs://.",
+            remedy=(
+                "Correct the URL, or install the file system that it names: s3fs for s3://, gcsfs for gs://,"
+                " adlfs for abfs://."
+            ),
         ) from None
     mark = hashlib.sha256(f"{getpass.getuser()} {root}".encode()).hexdigest()[:16]
     return RemoteFiles(filesystem, base_url.rstrip("/"), patience=patience), folder_of_this_user(mark)
@@ -71,8 +75,8 @@ def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
 class RemoteFiles(Files):
     """A file system that fsspec knows.
 
-    Each has errors of its own, which fsspec hands on: missing credentials of S3 are no ``OSError``. None may be taken for an
-    empty store, which means a first run.
+    Each has errors of its own, which fsspec hands on: missing credentials of S3 are no ``OSError``. None may
+    be taken for an empty store, which means a first run.
 
     Args:
         filesystem: Which.
@@ -162,7 +166,8 @@ class RemoteFiles(Files):
 
         def go() -> None:
             self._remote.makedirs(self._at(place).rsplit("/", 1)[0], exist_ok=True)
-            # Of two that do so at once one is the first, where the file system can tell: fsspec before 2024.10 cannot.
+            # Of two that do so at once one is the first, where the file system can tell: fsspec before
+            # 2024.10 cannot.
             once = "mode" in inspect.signature(self._remote.pipe_file).parameters
             with contextlib.suppress(FileExistsError):
                 self._remote.pipe_file(self._at(place), content, **({"mode": "create"} if once else {}))
@@ -195,7 +200,8 @@ class RemoteFiles(Files):
     def _ask(
         self, verb: str, place: Place, work: Callable[[], T], missing: list[OSError] | None = None
     ) -> T | None:
-        """Do work that may be done twice, again while the file system is away; ``None`` where it says that nothing is there.
+        """Do work that may be done twice, again while the file system is away; ``None`` where it says that
+        nothing is there.
 
         Raises:
             StoreError: It is away for longer than ``patience``, or refuses.
@@ -267,5 +273,8 @@ def _gone(verb: str, where: str, error: Exception, waited: float) -> StoreError:
     why = str(error).rstrip(".") or type(error).__name__
     return StoreError(
         f"Cannot {verb} {where}: the file system does not answer, and was waited for {waited:.0f} s: {why}.",
-        remedy="Check the URL and the network, then run again: what was sent is in the journal, and the run goes on from there.",
+        remedy=(
+            "Check the URL and the network, then run again: what was sent is in the journal, and the run goes"
+            " on from there."
+        ),
     )

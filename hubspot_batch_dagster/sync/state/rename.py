@@ -1,11 +1,13 @@
-"""Giving a sync another name: its state goes with it, so that a renamed asset does not make its records again.
+"""Giving a sync another name: its state goes with it, so that a renamed asset does not make its records
+again.
 
-The order of the steps is what makes a kill harmless. Until the journal has the new name, the old sync is whole, and what was copied
-under the new one is no state. From then on the new sync is whole, and a mark in the old folder keeps runs of the old name out until
-what is left there is gone.
+The order of the steps is what makes a kill harmless. Until the journal has the new name, the old sync is
+whole, and what was copied under the new one is no state. From then on the new sync is whole, and a mark in
+the old folder keeps runs of the old name out until what is left there is gone.
 
-A rename is a run of both names. One that was overtaken under either is refused by the journal, and has replaced nothing: what it copies has
-the numbers of the old sync's runs, and a run of the new name that began after it has a higher one.
+A rename is a run of both names. One that was overtaken under either is refused by the journal, and has
+replaced nothing: what it copies has the numbers of the old sync's runs, and a run of the new name that began
+after it has a higher one.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.parquet import stored_batches
 
 _MARK = "in_progress.rename-{}.json"
-"""Says in the old folder which name the sync is getting; with the generation of the rename, of which the latest counts."""
+"""Says in the old folder which name the sync is getting; with the generation of the rename, of which the
+latest counts.
+"""
 
 _FORMERLY_MARK = "in_progress.rename.json"
 """Its name in stores of earlier versions; still read."""
@@ -41,7 +45,8 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
 
     A kill at any moment leaves the sync under the one name or the other; done again, it is finished.
 
-    An ids table that is in a database is renamed there first: until all is done, no run of either name takes it for its own.
+    An ids table that is in a database is renamed there first: until all is done, no run of either name takes
+    it for its own.
 
     Args:
         store: Where the state is.
@@ -52,7 +57,8 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
     Raises:
         InputError: There is no such sync, or the new name has state of its own.
         Overtaken: A run of either name has begun meanwhile; its state is as it was.
-        StoreError: The sync's ids table is gone or in a database that the store cannot ask, or a file cannot be written.
+        StoreError: The sync's ids table is gone or in a database that the store cannot ask, or a file cannot
+            be written.
     """
     if old == new:
         raise InputError(f"{old!r} is the name already.", remedy="Name another one.")
@@ -100,9 +106,11 @@ def _carry_over(store: Store, old: str, new: str, run: str, folder: Path, number
 
 
 def being_renamed(store: Store, sync: str) -> str | None:
-    """The name that a sync is getting, if its state has it already and files of it are left under the former name.
+    """Return the name that a sync is getting, if its state has it already and files of it are left under the
+    former name.
 
-    A rename that was overtaken or killed before may have left its mark: it counts only where the new name has state.
+    A rename that was overtaken or killed before may have left its mark: it counts only where the new name has
+    state.
     """
     numbers = store.files.numbered(folders_of(sync), _MARK)
     mark = _MARK.format(max(numbers)) if numbers else _FORMERLY_MARK
@@ -114,8 +122,10 @@ def being_renamed(store: Store, sync: str) -> str | None:
     except (ValueError, KeyError, TypeError):
         raise StoreError(
             f"The file {store.path(sync, mark)} is damaged.",
-            remedy="It says which name the sync was getting. If hubspot-batch-dagster runs knows the sync under its new name, "
-            "delete this folder.",
+            remedy=(
+                "It says which name the sync was getting. If hubspot-batch-dagster runs knows the sync under"
+                " its new name, delete this folder."
+            ),
         ) from None
     return new if store.has_state(new) else None
 
@@ -129,7 +139,8 @@ def refuse_renamed(store: Store, sync: str) -> None:
     new = being_renamed(store, sync)
     if new is not None:
         raise StoreError(
-            f"The sync {sync!r} is called {new!r} since a rename that did not come to its end. Nothing was sent.",
+            f"The sync {sync!r} is called {new!r} since a rename that did not come to its end. Nothing was"
+            " sent.",
             remedy=f"Finish it: {rename_command(sync, new)}.",
         )
 
@@ -151,12 +162,17 @@ def _check_new(store: Store, new: str) -> None:
     if store.has_state(new) or store.generation_of_runs(new) is not None:
         raise InputError(
             f"The sync {new!r} has state of its own already.",
-            remedy="Two syncs cannot be made one. Choose another name, or move the folder of the one that is not needed away.",
+            remedy=(
+                "Two syncs cannot be made one. Choose another name, or move the folder of the one that is not"
+                " needed away."
+            ),
         )
 
 
 def _give_generation(store: Store, sync: str, run: str, number: int) -> None:
-    """Keep files that no journal knows as those of a generation: only such a one waits for the journal to count."""
+    """Keep files that no journal knows as those of a generation: only such a one waits for the journal to
+    count.
+    """
     line, folder = store.journal.generation(sync), folders_of(sync)
     current, history = (None, None) if line is None else (line.current, line.history)
     there = {name for name in KEPT_ONCE if store.files.exists((*folder, name))}
@@ -213,7 +229,8 @@ def _is_mark(name: str) -> bool:
 def _clear(store: Store, old: str, new: str, folder: Path) -> None:
     """Take to the new name what is left under the old one, and delete it there. The mark goes last.
 
-    It is looked at before each step: once it is gone somebody else has finished, and the files may be those of a new sync.
+    It is looked at before each step: once it is gone somebody else has finished, and the files may be those
+    of a new sync.
     """
     try:
         for step in _steps(store, folders_of(old), folders_of(new), new, folder):
@@ -252,7 +269,9 @@ def _steps(
 
 
 def _files_of(files: Files, folder: list[str]) -> Iterator[list[str]]:
-    """The files of a sync, without those of its runs; folders of other syncs below it are not its own."""
+    """Yield the files of a sync, without those of its runs; folders of other syncs below it are not its
+    own.
+    """
     for name in files.names(folder):
         if name != "runs" and not files.names([*folder, name]):
             yield [*folder, name]
@@ -261,7 +280,9 @@ def _files_of(files: Files, folder: list[str]) -> Iterator[list[str]]:
 def _copy_table(
     store: Store, source: list[str], target: list[str], new: str, folder: Path, table: str | None = None
 ) -> str:
-    """Copy a table of the sync batch by batch; it says of itself whose it is, and where if it is in a database. Returns its sum."""
+    """Copy a table of the sync batch by batch; it says of itself whose it is, and where if it is in a
+    database. Returns its sum.
+    """
     with store.files.local_copy(source) as path:
         if path is None:
             return ""

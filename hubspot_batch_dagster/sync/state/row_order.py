@@ -25,7 +25,7 @@ def put_order(store: Store, sync: str, generation: int, written: Path) -> None:
 
 @contextmanager
 def kept_orders(store: Store, sync: str) -> Iterator[list[Path]]:
-    """The files of runs that did not come to their end, as local ones.
+    """Yield the files of runs that did not come to their end, as local ones.
 
     Raises:
         StoreError: One is damaged.

@@ -18,7 +18,8 @@ _HELD = ".held"
 
 @contextlib.contextmanager
 def scratch_folder(here: Path) -> Iterator[Path]:
-    """A new private folder under ``here``; it is deleted at the end, and by later runs where its process was killed.
+    """Yield a new private folder under ``here``; it is deleted at the end, and by later runs where its
+    process was killed.
 
     Raises:
         StoreError: It cannot be made, or ``.scratch`` is a symbolic link.
@@ -45,7 +46,9 @@ _MADE_WITHIN = 3600.0
 
 
 def _clear(place: Path, here: Path) -> None:
-    """Delete the folders that no living process holds. One that is being made at this moment has no such file yet, and stays."""
+    """Delete the folders that no living process holds. One that is being made at this moment has no such file
+    yet, and stays.
+    """
     for folder in place.iterdir():
         check_inside(folder, base=here)
         if not (folder / _HELD).is_file():

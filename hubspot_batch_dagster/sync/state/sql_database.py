@@ -44,7 +44,10 @@ class Database:
         if self.dialect not in ("sqlite", "postgresql"):
             raise StoreError(
                 f"The journal {self.where} is neither SQLite nor Postgres.",
-                remedy="Give journal= a URL such as postgresql+psycopg://user@host/database, or leave it out for a file in the store.",
+                remedy=(
+                    "Give journal= a URL such as postgresql+psycopg://user@host/database, or leave it out for"
+                    " a file in the store."
+                ),
             )
         self.patience = Patience(patience)
         with self.explained("open"):
@@ -80,7 +83,9 @@ class Database:
 
     @contextmanager
     def explained(self, verb: str) -> Iterator[None]:
-        """Errors of the database as members of the one error tree. What was sent to it is not shown: it is people's data."""
+        """Errors of the database as members of the one error tree. What was sent to it is not shown: it is
+        people's data.
+        """
         try:
             yield
         except (SQLAlchemyError, OSError) as error:
@@ -96,10 +101,12 @@ class Database:
 
     def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
         return StoreError(
-            f"Cannot {verb} the journal {self.where}: the database does not answer, and was waited for {waited:.0f} s: "
-            f"{_reason(error)}",
-            remedy="Start the database, or correct its URL, then run again: what was sent is in the journal, and the run goes on "
-            "from there.",
+            f"Cannot {verb} the journal {self.where}: the database does not answer, and was waited for"
+            f" {waited:.0f} s: {_reason(error)}",
+            remedy=(
+                "Start the database, or correct its URL, then run again: what was sent is in the journal, and"
+                " the run goes on from there."
+            ),
         )
 
     def _damaged(self, error: Exception) -> StoreError:
@@ -110,7 +117,7 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
-        """A transaction that no other process is in: several may open a new journal at once."""
+        """Yield a transaction that no other process is in: several may open a new journal at once."""
         if self.dialect == "postgresql":
             with self.engine.begin() as connection:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(727274)"))
@@ -141,7 +148,10 @@ _OF_A_FILE = (
     "Check that its disk has room, that the file may be written, and that it is a journal. "
     "A damaged file: move it away and adopt the records from the portal."
 )
-_OF_A_SERVER = "Check that the URL names a database that is there, that the user may make and write tables in it, and that its disk has room."
+_OF_A_SERVER = (
+    "Check that the URL names a database that is there, that the user may make and write tables in it, and"
+    " that its disk has room."
+)
 
 _AWAY = ("08", "57P", "53300")
 """SQL states of a server that is not there, is stopping or starting, or has no connection free."""

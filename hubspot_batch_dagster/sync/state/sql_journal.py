@@ -1,6 +1,7 @@
 """The journal in a database: SQLite serves one host and Postgres several, both through SQLAlchemy.
 
-:mod:`hubspot_batch_dagster.sync.state.fenced_commits` makes the commits of a run; only :meth:`SqlJournal.begin` is made apart.
+:mod:`hubspot_batch_dagster.sync.state.fenced_commits` makes the commits of a run; only
+:meth:`SqlJournal.begin` is made apart.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class SqlJournal(Journal):
         return line if line is not None and line.run else None
 
     def _line(self, sync: str) -> Generation | None:
-        """The line of a sync; without a run where the sync has another name by now, for numbers are never given twice."""
+        """Return a sync's line; without a run where it was renamed, for numbers are never given twice."""
         query = sa.select(schema.generations).where(schema.generations.c.sync == sync)
 
         def read() -> Generation | None:
@@ -349,7 +350,7 @@ class SqlJournal(Journal):
         return self._database.patiently("read", read)
 
     def _pages(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> Iterator[Any]:
-        """Lines in their order, some hundred at a time: a server that goes away in between is asked for the rest."""
+        """Yield lines in order, some hundred at a time; after a server was away the rest is asked for."""
         last = -1
         while True:
             query = sa.select(table).where(condition, table.c.seq > last).order_by(table.c.seq).limit(500)

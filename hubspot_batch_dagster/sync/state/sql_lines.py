@@ -1,4 +1,6 @@
-"""Lines of the journal's tables as what they stand for, and back. Each has a sum, of its payload and of its own columns."""
+"""Lines of the journal's tables as what they stand for, and back. Each has a sum, of its payload and of its
+own columns.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ ADD_OUTCOMES = sa.insert(schema.outcomes)
 
 
 def insert_once(dialect: str, table: sa.Table) -> Any:
-    """An insert that may be repeated when the answer to the first was lost."""
+    """Return an insert that may be repeated when the answer to the first was lost."""
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
@@ -36,17 +38,17 @@ def insert_once(dialect: str, table: sa.Table) -> Any:
 
 
 def intent_payload(payload: bytes, *, name: str, sync: str, action: str, sent_at: float) -> bytes:
-    """The payload of an intent as its line has it."""
+    """Return the payload of an intent as its line has it."""
     return bound(payload, name, sync, action, float(sent_at))
 
 
 def outcome_payload(payload: bytes, *, sync: str, settled_at: float) -> bytes:
-    """The payload of outcomes as their line has it; that of testimony is the same."""
+    """Return the payload of outcomes as their line has it; that of testimony is the same."""
     return bound(payload, sync, float(settled_at))
 
 
 def intent_of(line: Any) -> Intent:
-    """The intent of a line.
+    """Return the intent of a line.
 
     Raises:
         ValueError: The line is damaged; so for the others.
@@ -56,7 +58,7 @@ def intent_of(line: Any) -> Intent:
 
 
 def outcomes_of_line(line: Any) -> Outcomes:
-    """The outcomes of a line."""
+    """Return the outcomes of a line."""
     payload = unbound(bytes(line.payload), line.sync, float(line.settled_at))
     return Outcomes(settled_at=line.settled_at, **unpack(payload, OUTCOME_COLUMNS))
 
@@ -67,7 +69,7 @@ def images_payload(images: list[dict[str, str | None]], *, sync: str, run: str) 
 
 
 def images_of_line(line: Any) -> list[dict[str, str | None]]:
-    """The before-images of a line; one of an earlier version has nothing but their list."""
+    """Return the before-images of a line; one of an earlier version has nothing but their list."""
     found = pydantic_core.from_json(unbound(bytes(line.payload), line.sync, line.run))
     return list(found if isinstance(found, list) else found["images"])
 
@@ -132,7 +134,7 @@ def _renamed(table: sa.Table, line: Any, new: str) -> bytes:
 
 
 def payload_of_line(table: sa.Table, line: Any, payload: bytes, sync: str) -> bytes:
-    """The payload for a line that is there, of intents or of outcomes."""
+    """Return the payload for a line that is there, of intents or of outcomes."""
     if table is schema.intents:
         return intent_payload(payload, name=line.id, sync=sync, action=line.action, sent_at=line.sent_at)
     return outcome_payload(payload, sync=sync, settled_at=line.settled_at)
@@ -150,9 +152,11 @@ def check_pages(connection: sa.Connection) -> None:
 
 
 def check_lines(connection: sa.Connection) -> None:
-    """Refuse a journal in which a line was changed since it was written, whichever sync it says that it is of.
+    """Refuse a journal in which a line was changed since it was written, whichever sync it says that it is
+    of.
 
-    A line that names another sync would else be missing where it belongs. Before-images are looked at when they are read.
+    A line that names another sync would else be missing where it belongs. Before-images are looked at when
+    they are read.
 
     Raises:
         ValueError: There is one.

@@ -1,4 +1,6 @@
-"""What a run writes over and over, in the fewest statements: outcomes, the end of their intents, and new intents."""
+"""What a run writes over and over, in the fewest statements: outcomes, the end of their intents, and new
+intents.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from hubspot_batch_dagster.sync.batches.journal_entries import Line
 from hubspot_batch_dagster.sync.state.sql_lines import intent_payload, outcome_payload
 
 PLACES = {"sqlite": "?", "postgresql": "%s"}
-"""Dialect -> how its drivers write the place of a value. What each commit of a run needs is given to them as text: a commit costs a
-fifth less CPU than with statements that SQLAlchemy compiles and binds."""
+"""Dialect -> how its drivers write the place of a value. What each commit of a run needs is given to them as
+text: a commit costs a fifth less CPU than with statements that SQLAlchemy compiles and binds.
+"""
 
 
 def _add_outcomes(places: str) -> str:
@@ -50,9 +53,10 @@ def record(
 def _record_at_once(
     connection: sa.Connection, sync: str, run: str, accepted: Sequence[Line], intents: Sequence[Line]
 ) -> None:
-    """The same in one statement: in Postgres each is a round trip.
+    """Do the same in one statement: in Postgres each is a round trip.
 
-    All parts of a statement see the tables as they were before it, so an intent that is closed and opened anew needs two.
+    All parts of a statement see the tables as they were before it, so an intent that is closed and opened
+    anew needs two.
     """
     if not {each.intent_id for each in accepted}.isdisjoint(each.intent_id for each in intents):
         _record_at_once(connection, sync, run, accepted, ())
@@ -70,7 +74,9 @@ def _record_at_once(
 
 @lru_cache(maxsize=512)
 def _statement(settled: int, opened: int) -> str:
-    """The statement that writes so many outcomes and intents; the same text is planned once by the server."""
+    """Return the statement that writes so many outcomes and intents; the same text is planned once by the
+    server.
+    """
     outcomes, intents = _add_outcomes(_places(settled, 4)), _add_intents(_places(opened, 6))
     closing = "DELETE FROM hubspot_intents WHERE id = ANY(%s)"
     if not settled:

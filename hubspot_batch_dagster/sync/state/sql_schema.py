@@ -32,7 +32,9 @@ generations = sa.Table(
     sa.Column("crc", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("history", sa.Integer, nullable=True),
 )
-"""One line a sync: the fence. Each commit of a run begins with an update of its line, and is rolled back where there is none."""
+"""One line a sync: the fence. Each commit of a run begins with an update of its line, and is rolled back
+where there is none.
+"""
 
 intents = sa.Table(
     "hubspot_intents",
@@ -78,21 +80,21 @@ before = sa.Table(
 
 
 def _to_2(connection: sa.Connection) -> None:
-    """The tables of generations and of testimony are new, and made with all others."""
+    """Change nothing: the tables of generations and of testimony are new, and made with all others."""
 
 
 def _to_3(connection: sa.Connection) -> None:
-    """Generations say the sum of their ids table."""
+    """Let generations say the sum of their ids table."""
     _add_column(connection, "seal", "TEXT NOT NULL DEFAULT ''")
 
 
 def _to_4(connection: sa.Connection) -> None:
-    """Generations have a sum of their own line."""
+    """Give generations a sum of their own line."""
     _add_column(connection, "crc", "TEXT NOT NULL DEFAULT ''")
 
 
 def _to_5(connection: sa.Connection) -> None:
-    """Generations say whose file of all runs counts."""
+    """Let generations say whose file of all runs counts."""
     _add_column(connection, "history", "INTEGER")
 
 

@@ -1,10 +1,11 @@
 """Where the ids tables and the journal live.
 
-A store is a folder or any fsspec URL. Each sync has a folder of its own in it: its ids table (``ids-<generation>.parquet``; the
-journal says which one counts, and ``ids.parquet`` is a copy of that for whoever reads it), the portal's definitions as they were
-(``portal-<generation>.json``, with a copy ``portal.json``), what its runs came to (``journal.runs-<generation>.parquet``, with a copy
-``runs.parquet``) and the tables of its last runs (``runs/<run>/``). The journal is a SQLite file beside them, objects of the bucket
-that the store is in, or a database that several hosts share.
+A store is a folder or any fsspec URL. Each sync has a folder of its own in it: its ids table
+(``ids-<generation>.parquet``; the journal says which one counts, and ``ids.parquet`` is a copy of that for
+whoever reads it), the portal's definitions as they were (``portal-<generation>.json``, with a copy
+``portal.json``), what its runs came to (``journal.runs-<generation>.parquet``, with a copy ``runs.parquet``)
+and the tables of its last runs (``runs/<run>/``). The journal is a SQLite file beside them, objects of the
+bucket that the store is in, or a database that several hosts share.
 """
 
 from __future__ import annotations
@@ -49,15 +50,15 @@ class Store:
 
     Args:
         root: A folder, or a URL that fsspec understands (``s3://bucket/hubspot``).
-        journal_url: SQLAlchemy URL of the journal. By default a SQLite file in ``root``, or objects of the bucket that
-            ``root`` is (extra ``[bucket]``).
+        journal_url: SQLAlchemy URL of the journal. By default a SQLite file in ``root``, or objects of the
+            bucket that ``root`` is (extra ``[bucket]``).
         lock_wait: Seconds to wait for another run of the same sync before giving up.
         patience: Seconds for which a journal's server or a remote file system that is away is tried again.
         elsewhere: Databases that may have ids tables of the store; they are asked in this order.
 
     Attributes:
         files: The files of the store.
-        portal_id: The account that the token belongs to, once it is known: ids tables of another one are refused.
+        portal_id: The token's account, once it is known: ids tables of another one are refused.
 
     Raises:
         StoreError: The folder cannot be written or the journal cannot be opened.
@@ -133,12 +134,12 @@ class Store:
         )
 
     def latest_generation(self, sync: str) -> int:
-        """The latest run of a sync that the journal or the ids table knows; 0 for state of the first version and for none."""
+        """Return a sync's latest run in journal or ids table; 0 for first version state and for none."""
         line = self.journal.generation(sync)
         return line.number if line is not None else int((self.ids_described(sync) or {}).get("generation", 0))
 
     def generation_of_runs(self, sync: str) -> int | None:
-        """The generation of the newest run whose tables are kept; 0 if it is of the first version, ``None`` if there is none."""
+        """Return the newest kept run's generation; 0 if of the first version, ``None`` if there is none."""
         for run in reversed(self.runs(sync)):
             place = (*folders_of(sync), "runs", run, IDS)
             with self.files.opened(place) as file:
@@ -156,11 +157,13 @@ class Store:
 
     @contextlib.contextmanager
     def local_ids(self, sync: str) -> Iterator[Path | None]:
-        """The ids table that counts, as a local file (a copy if it is elsewhere); ``None`` before the first run.
+        """Yield the ids table that counts, as a local file (a copy if it is elsewhere); ``None`` before the
+        first run.
 
         Raises:
             InputError: It is about another account than the token.
-            StoreError: It is gone, though the journal knows that it was written, or is in a database that was not named.
+            StoreError: It is gone, though the journal knows that it was written, or is in a database that was
+                not named.
         """
         found = self._identity_of_file(sync) if self.portal_id is not None else None
         if found is not None:
@@ -179,7 +182,7 @@ class Store:
 
     @contextlib.contextmanager
     def local(self, sync: str, *parts: str) -> Iterator[Path | None]:
-        """Any file of the sync as a local one; ``None`` where there is none. Of what is kept once a generation, the one that counts."""
+        """Yield a file of the sync as a local one, of several generations' the one that counts, or None."""
         name = self.name_that_counts(sync, parts[0]) if len(parts) == 1 else parts[-1]
         with self.files.local_copy((*folders_of(sync), *parts[:-1], name)) as path:
             if path is not None:
@@ -187,7 +190,7 @@ class Store:
             yield path
 
     def _check_sum(self, sync: str, parts: tuple[str, ...], path: Path) -> None:
-        """Refuse a file that is not as it was written; one of another generation than the ids table has no sum in the journal."""
+        """Refuse a file that is not as it was written; one of another generation has no sum there."""
         if parts[0] == "runs":
             self._sums.check_table(sync, parts[1], parts[-1], path)
         elif parts in _CHECKED:
@@ -244,7 +247,7 @@ class Store:
                 self.journal.end(sync, run)
 
     def accept_loss(self, sync: str, run: str) -> None:
-        """Go on as if no ids table had been written, if the one that counts is gone: the records are read from the portal instead."""
+        """Go on without the ids table that counts if it is gone: records are read from the portal."""
         line = self.journal.generation(sync)
         if line is None or line.current is None:
             return
@@ -276,14 +279,14 @@ class Store:
     ) -> None:
         """End a run: its ids table is the one that counts from now on, and what it makes needless is deleted.
 
-        Nothing is replaced or deleted where a later run has begun: the closing append to the journal comes first, and the
-        names that readers know are copies made afterwards.
+        Nothing is replaced or deleted where a later run has begun: the closing append to the journal comes
+        first, and the names that readers know are copies made afterwards.
 
         Args:
             sync: The sync.
             run: Id of the run.
             generation: That of the ids table that counts from now on.
-            ids: The new ids table; ``None`` where the one of ``generation`` is there already and goes on to count.
+            ids: The new ids table; ``None`` where that of ``generation`` is there and goes on to count.
             number: The generation that the run is.
             history: What all runs came to, this one among them; ``None`` where that is there already.
             forget: It holds all that the journal knows.
@@ -319,13 +322,11 @@ class Store:
 
     def syncs(self) -> list[str]:
         """Names of the syncs that have an ids table here."""
-        found = {
-            name_of("/".join(folders)) for folders in self.files.folders_with(IDS) if "runs" not in folders
-        }
-        return sorted(found)
+        found = (name_of("/".join(each)) for each in self.files.folders_with(IDS) if "runs" not in each)
+        return sorted(set(found))
 
     def identities(self) -> Iterator[tuple[str, Identity]]:
-        """The syncs that have an ids table here, and what each is about; those that undo others are left out."""
+        """Yield the syncs that have an ids table here, and what each is about, but for undoing ones."""
         for sync in self.syncs():
             found = self._identity_of_file(sync) if not is_of_undo(sync) else None
             if found is not None:
@@ -335,7 +336,7 @@ class Store:
     def lock(self, sync: str) -> Iterator[None]:
         """Keep other runs of the sync waiting, in every process and, with a shared journal, on every host.
 
-        The lock of a process that died is free, and one without a sign of life for a minute is not waited for.
+        The lock of a process that died is free; one without a sign of life for a minute is not waited for.
 
         Raises:
             StoreError: Another run held it for longer than ``lock_wait``.
@@ -346,13 +347,13 @@ class Store:
 
     @contextlib.contextmanager
     def scratch(self, sync: str) -> Iterator[Path]:
-        """A folder of this host for the run's own files, which no other run uses; what killed runs left is cleared."""
+        """Yield a folder of this host for the run's own files. What killed runs left is cleared."""
         folders_of(sync)
         with scratch_folder(self._here) as folder:
             yield folder
 
     def check_writable(self, sync: str) -> None:
-        """Write and remove a small file, so that a full disk or a read-only folder stops a run before it sends.
+        """Write and remove a small file: a full disk or a read-only folder stops a run before it sends.
 
         Raises:
             StoreError: It cannot be written.
@@ -361,7 +362,7 @@ class Store:
             self.files.probe(folder / "probe", (*folders_of(sync), f".{uuid.uuid4().hex[:16]}.probe"))
 
     def name_that_counts(self, sync: str, name: str) -> str:
-        """The file of the sync that has the contents of ``name``: of what is kept once a generation, the one that counts."""
+        """Return the file with the contents of ``name``, of several generations' the one that counts."""
         return self._kept.current(sync, name)
 
     def publish(self, sync: str) -> None:
@@ -369,7 +370,7 @@ class Store:
         self._kept.publish(sync)
 
     def _identity_of_file(self, sync: str) -> Identity | None:
-        """What the ids table that counts says of itself; one of the first version has its portal in the definitions beside it."""
+        """Return what the ids table that counts says of itself; the first version's portal is beside it."""
         said = self.ids_described(sync)
         if said is None:
             return None
@@ -380,7 +381,7 @@ class Store:
         return found if portal is None else replace(found, portal=portal)
 
     def ids_described(self, sync: str) -> dict[str, Any] | None:
-        """What the ids table that counts says of itself; ``None`` before the first run."""
+        """Return what the ids table that counts says of itself; ``None`` before the first run."""
         place = (*folders_of(sync), self.name_that_counts(sync, IDS))
         with self.files.opened(place) as file:
             return None if file is None else described(Path(self.files.path(place)), file)
@@ -390,7 +391,7 @@ class Store:
             return None if file is None else portal_in(file.read())
 
     def identity_in_journal(self, sync: str) -> Identity | None:
-        """What the journal says that a sync is about.
+        """Return what the journal says that a sync is about.
 
         Raises:
             StoreError: It is damaged.

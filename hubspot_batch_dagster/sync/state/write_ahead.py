@@ -1,8 +1,10 @@
-"""SQLite's write-ahead log, looked at before SQLite reads it: what it cannot read there, it leaves out without a word.
+"""SQLite's write-ahead log, looked at before SQLite reads it: what it cannot read there, it leaves out
+without a word.
 
-A killed process leaves its last commits in ``journal.db-wal``. Each frame of that file has a sum that goes on from the one before it. At
-the first frame whose sum is wrong SQLite takes the log for ended: so it must, for a power cut may tear the last commit. Where a
-later commit stands whole behind it, though, the frame was changed since it was written, and what would be left out was durable.
+A killed process leaves its last commits in ``journal.db-wal``. Each frame of that file has a sum that goes on
+from the one before it. At the first frame whose sum is wrong SQLite takes the log for ended: so it must, for
+a power cut may tear the last commit. Where a later commit stands whole behind it, though, the frame was
+changed since it was written, and what would be left out was durable.
 """
 
 from __future__ import annotations
@@ -76,7 +78,8 @@ def _frames(content: bytes, page: int) -> Iterator[_Frame]:
     magic, _, _, _, *salts, first, second = struct.unpack(">8I", content[:_HEADER])
     order = _MAGIC.get(magic)
     if order is None or _sum(content[: _HEADER - 8], order, 0, 0) != (first, second):
-        # The header is wrong: all frames would be left out. What they say of each other tells whether that is damage.
+        # The header is wrong: all frames would be left out. What they say of each other tells whether that is
+        # damage.
         order, salts = (
             order or "<",
             [*struct.unpack(">2I", content[_HEADER + 8 : _HEADER + 16].ljust(8, b"\0"))],

@@ -1,9 +1,10 @@
 """The comparison: which rows of a query must be moved, asked of the database that has them.
 
-The query is evaluated once, into a temporary table of the session; every question is asked of that and of the ids table. A row
-stays where it is only if a settled line of the ids table was made of the very same cells under the same definition, and nothing
-that this run does could concern it. All others are candidates: they are moved, and from there on everything is as it is for
-any table. A candidate may turn out to be unchanged; a row that stays may not have changed.
+The query is evaluated once, into a temporary table of the session; every question is asked of that and of the
+ids table. A row stays where it is only if a settled line of the ids table was made of the very same cells
+under the same definition, and nothing that this run does could concern it. All others are candidates: they
+are moved, and from there on everything is as it is for any table. A candidate may turn out to be unchanged; a
+row that stays may not have changed.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class Comparison(Elsewhere):
         ids: The ids table.
         keys: The key columns.
         stored: What the ids table in the store says of itself.
-        anew: What is known is made anew: a table that is gone, or older than the store knows of, counts as none.
+        anew: What is known is made anew: a table that is gone, or older than the store knows of, counts as
+            none.
 
     Attributes:
         keys: The key columns.
@@ -144,11 +146,11 @@ class Comparison(Elsewhere):
         return self._engine.name
 
     def without_text(self, columns: Sequence[str]) -> list[str]:
-        """The columns whose type has no lossless text, each with its type."""
+        """Return the columns whose type has no lossless text, each with its type."""
         return without_text(self._engine, columns, self.types)
 
     def shape(self) -> pa.Table:
-        """The query without rows."""
+        """Return the query without rows."""
         return self._engine.stream(f"SELECT * FROM {SHAPE}").read_all()
 
     def claim(self, generation: int, run: str) -> None:
@@ -177,21 +179,17 @@ class Comparison(Elsewhere):
             self._load_keys(keys_of)
             self._note_gone(choice)
             self._note_concerned()
-            self._move(
-                f"""SELECT place FROM {MOVED} UNION SELECT r.place FROM {CONCERNED} c
-                JOIN {self.ids.table} l ON l._key = c.key JOIN {ROWS} r ON r.source_key = l._source_key"""
-            )
+            self._move(f"""SELECT place FROM {MOVED} UNION SELECT r.place FROM {CONCERNED} c
+                JOIN {self.ids.table} l ON l._key = c.key JOIN {ROWS} r ON r.source_key = l._source_key""")
             moved = self._engine.count(f"SELECT count(*) FROM {MOVED}")
             self.rows = rows - moved
             if choice.gone:
-                self.live = self._engine.count(
-                    f"""SELECT count(*) FROM {self.ids.table} l WHERE {_ALIVE}
-                    AND NOT EXISTS (SELECT 1 FROM {CONCERNED} c WHERE c.key = l._key)"""
-                )
+                self.live = self._engine.count(f"""SELECT count(*) FROM {self.ids.table} l WHERE {_ALIVE}
+                    AND NOT EXISTS (SELECT 1 FROM {CONCERNED} c WHERE c.key = l._key)""")
             return Compared(rows, moved, reasons)
 
     def candidates(self) -> RowStream:
-        """The rows that are moved, in the order of the query."""
+        """Return the rows that are moved, in the order of the query."""
         columns = ", ".join(f"r.{quoted(each)}" for each in self.types)
         return plain_stream(
             self._engine.stream(
@@ -200,7 +198,9 @@ class Comparison(Elsewhere):
         )
 
     def known(self, path: Path) -> Path:
-        """Write what the ids table has of the rows that are moved, and of all else that concerns them, as an ids table's file."""
+        """Write what the ids table has of the rows that are moved, and of all else that concerns them, as an
+        ids table's file.
+        """
         assert self.before is not None
         return self.ids.copy(path, "true" if self._whole else f"l._key IN (SELECT key FROM {CONCERNED})")
 
@@ -231,18 +231,17 @@ class Comparison(Elsewhere):
     def keys_of(self, ids: Sequence[str]) -> dict[str, str]:
         if self._whole or not self.rows or not ids:
             return {}
-        lines = self._engine.fetch(
-            f"""SELECT l.hs_object_id, l._key FROM {self.ids.table} l
+        lines = self._engine.fetch(f"""SELECT l.hs_object_id, l._key FROM {self.ids.table} l
             WHERE l.hs_object_id IN {listed(ids)} AND l.outcome IN {LIVE}
-            AND EXISTS (SELECT 1 FROM {ROWS} r WHERE r.source_key = l._source_key)"""
-        )
+            AND EXISTS (SELECT 1 FROM {ROWS} r WHERE r.source_key = l._source_key)""")
         return {str(record): str(key) for record, key in lines}
 
     def claimed(self, ids: Sequence[str]) -> set[str]:
         if self._whole or not self.has_lines or not ids:
             return set()
         lines = self._engine.fetch(
-            f"SELECT hs_object_id FROM {self.ids.table} WHERE hs_object_id IN {listed(ids)} AND outcome <> 'archived'"
+            f"SELECT hs_object_id FROM {self.ids.table} WHERE hs_object_id IN {listed(ids)} AND outcome <>"
+            " 'archived'"
         )
         return {str(record) for (record,) in lines}
 
@@ -252,7 +251,8 @@ class Comparison(Elsewhere):
         self._engine.make_again(
             ROWS,
             f"""SELECT row_number() OVER () AS place, hashed.* FROM (
-                SELECT {key} AS source_key, {source} AS source, q.* FROM ({self._query}) q {self._engine.apart}) hashed""",
+                SELECT {key} AS source_key, {source} AS source, q.*
+                FROM ({self._query}) q {self._engine.apart}) hashed""",
         )
         self._engine.analyse(ROWS)
 
@@ -265,18 +265,22 @@ class Comparison(Elsewhere):
         self._engine.execute("DROP TABLE hubspot_places")
 
     def _not_settled(self, choice: Choice) -> str:
-        """The rows without a settled line of the same cells; of several with one key all, for only one of them is sent."""
+        """Return the rows without a settled line of the same cells; of several with one key all, for only one
+        of them is sent.
+        """
         return f"""SELECT r.place FROM {ROWS} r WHERE NOT EXISTS (
                 SELECT 1 FROM {self.ids.table} l WHERE l._source_key = r.source_key AND l._source = r.source
                 AND l._source_definition = {literal(choice.definition)} AND {_settled(choice)}
                 AND NOT EXISTS (SELECT 1 FROM {JOURNAL} j WHERE j.key = l._key))
             UNION SELECT r.place FROM {ROWS} r JOIN (
-                SELECT source_key FROM {ROWS} GROUP BY source_key HAVING count(*) > 1) d ON d.source_key = r.source_key
+                SELECT source_key FROM {ROWS} GROUP BY source_key
+                    HAVING count(*) > 1) d ON d.source_key = r.source_key
             UNION SELECT place FROM (SELECT place FROM {ROWS} ORDER BY source_key LIMIT {SAMPLE}) s"""
 
     def _note_concerned(self) -> None:
-        """The keys of the lines that concern the rows that are moved: their own, those that the journal names, those whose rows are
-        gone, those that share a record or had another one before a merge, and all that have a record in common with one of these.
+        """Note the keys of the lines that concern the rows that are moved: their own, those that the journal
+        names, those whose rows are gone, those that share a record or had another one before a merge, and all
+        that have a record in common with one of these.
         """
         engine, ids = self._engine, self.ids.table
         engine.make_again(
@@ -321,14 +325,19 @@ class Comparison(Elsewhere):
         moved = self._engine.count(f"SELECT count(*) FROM {MOVED}")
         if moved <= max(SAMPLE, MANY * rows):
             return {}
-        join = f"FROM {MOVED} m JOIN {ROWS} r ON r.place = m.place LEFT JOIN {self.ids.table} l ON l._source_key = r.source_key"
+        join = (
+            f"FROM {MOVED} m JOIN {ROWS} r ON r.place = m.place LEFT JOIN {self.ids.table} l ON l._source_key"
+            " = r.source_key"
+        )
         defined = f"l._source_definition = {literal(choice.definition)}"
         cases = {
             "are not in the ids table, or were not compared before": "l._key IS NULL",
             "are not settled": f"l._key IS NOT NULL AND NOT coalesce({_settled(choice)}, false)",
             "were compared under another definition": f"l._source_definition IS NOT NULL AND NOT ({defined})",
             "have other cells": f"{defined} AND l._source IS DISTINCT FROM r.source",
-            "have outcomes that only the journal has": f"EXISTS (SELECT 1 FROM {JOURNAL} j WHERE j.key = l._key)",
+            "have outcomes that only the journal has": (
+                f"EXISTS (SELECT 1 FROM {JOURNAL} j WHERE j.key = l._key)"
+            ),
         }
         counted = self._engine.fetch(
             f"SELECT {', '.join(f'count(CASE WHEN {case} THEN 1 END)' for case in cases.values())} {join}"
@@ -346,7 +355,9 @@ def _settled(choice: Choice) -> str:
 def _counts(
     ids: WarehouseIds, before: Registered | None, stored: Mapping[str, Any] | None, anew: bool
 ) -> bool:
-    """Whether the table in the warehouse counts, and not the file in the store, which it may be taking the place of."""
+    """Whether the table in the warehouse counts, and not the file in the store, which it may be taking the
+    place of.
+    """
     merged = before.merged if before is not None else None
     generation = int((stored or {}).get("generation", 0))
     if stored is not None and "warehouse" in stored and not anew:

@@ -20,7 +20,9 @@ _AS_IT_IS = re.compile(
     r"VARCHAR|BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,\d+\)|DOUBLE|FLOAT|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|"
     r"UUID|INTERVAL|JSON"
 )
-"""Types whose cast to text is lossless; floats have as many digits as they need. A zone plays no part in any of them."""
+"""Types whose cast to text is lossless; floats have as many digits as they need. A zone plays no part in any
+of them.
+"""
 
 _IN_LISTS = re.compile(r"(VARCHAR|BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|DATE|UUID)(\[\])+")
 """Lists of these are lossless as JSON, which quotes their texts and tells null from 'null'."""
@@ -68,7 +70,7 @@ class DuckDbEngine(Engine):
             self._db.unregister("hubspot_incoming")
 
     def analyse(self, table: str) -> None:
-        """It knows its tables."""
+        """Do nothing: DuckDB knows its tables."""
 
     def types(self, table: str) -> Mapping[str, str]:
         found = self.fetch(f"SELECT column_name, column_type FROM (DESCRIBE {table})")
@@ -78,7 +80,10 @@ class DuckDbEngine(Engine):
         if _AS_IT_IS.fullmatch(kind) or kind.startswith("ENUM("):
             return f"CAST({column} AS VARCHAR)"
         if kind == "TIMESTAMP WITH TIME ZONE":  # to the microsecond; what has no number is one of two words
-            return f"CASE WHEN isinf({column}) THEN CAST({column} AS VARCHAR) ELSE CAST(epoch_us({column}) AS VARCHAR) END"
+            return (
+                f"CASE WHEN isinf({column}) THEN CAST({column} AS VARCHAR) ELSE CAST(epoch_us({column}) AS"
+                " VARCHAR) END"
+            )
         if kind == "BLOB":
             return f"hex({column})"
         if _IN_LISTS.fullmatch(kind):

@@ -2,10 +2,11 @@
 
 To add an engine, write a subclass and go through this list:
 
-1. ``open``: which settings of a session change how a value is written as text (time zone, form of dates, digits of floats,
-   bytes)? Pin them all, whatever the server or the user has set.
-2. ``text_of``: for each type one text that no two different values share. Two texts of one value only cost a comparison;
-   one text of two values would lose a change. Leave out what you do not know: rows with such a column are pulled.
+1. ``open``: which settings of a session change how a value is written as text (time zone, form of dates,
+   digits of floats, bytes)? Pin them all, whatever the server or the user has set.
+2. ``text_of``: for each type one text that no two different values share. Two texts of one value only cost a
+   comparison; one text of two values would lose a change. Leave out what you do not know: rows with such a
+   column are pulled.
 3. ``md5`` of a text in the engine's own words, as 32 hex digits, and ``length`` in characters or bytes.
 4. Temporary tables, transactions over several statements, ``MERGE`` in one of them, and ``IS DISTINCT FROM``.
 5. ``stream`` and ``load``: Arrow where there is an ADBC driver; else some thousand rows at a time into Arrow.
@@ -34,7 +35,9 @@ class Engine(ABC):
 
     name: ClassVar[str]
     unique_keys: ClassVar[bool]
-    """Whether the ids table gets a primary key and an index of record ids: engines that keep rows by them need it."""
+    """Whether the ids table gets a primary key and an index of record ids: engines that keep rows by them
+    need it.
+    """
     for_update: ClassVar[str] = ""
     """What follows a SELECT of lines that nobody else may change until the transaction ends."""
     alone: ClassVar[str] = "SELECT 1"
@@ -65,11 +68,11 @@ class Engine(ABC):
 
     @abstractmethod
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
-        """The lines of a small query."""
+        """Return the lines of a small query."""
 
     @abstractmethod
     def stream(self, query: str) -> pa.RecordBatchReader:
-        """The rows of a query as Arrow, as they are asked for; nothing else is asked meanwhile."""
+        """Return the rows of a query as Arrow, as they are asked for; nothing else is asked meanwhile."""
 
     @abstractmethod
     def load(self, table: str, rows: pa.RecordBatchReader) -> None:
@@ -77,11 +80,12 @@ class Engine(ABC):
 
     @abstractmethod
     def types(self, table: str) -> Mapping[str, str]:
-        """The columns of a temporary table and their types, in the engine's words."""
+        """Return the columns of a temporary table and their types, in the engine's words."""
 
     @abstractmethod
     def text_of(self, column: str, kind: str) -> str | None:
-        """A column as a text that no two different values share, as SQL; ``None`` where none is known for the type.
+        """Return a column as a text that no two different values share, as SQL; ``None`` where none is known
+        for the type.
 
         Args:
             column: The column, quoted.
@@ -102,7 +106,7 @@ class Engine(ABC):
         return pa.RecordBatchReader.from_batches(batch.schema, [batch])
 
     def count(self, query: str) -> int:
-        """The single number that a query gives."""
+        """Return the single number that a query gives."""
         return int(self.fetch(query)[0][0] or 0)
 
     def make_again(self, table: str, query: str) -> None:

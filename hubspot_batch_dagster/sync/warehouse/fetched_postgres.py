@@ -1,4 +1,6 @@
-"""Postgres as the warehouse where its ADBC driver is not installed: psycopg fetches rows, and they become Arrow here."""
+"""Postgres as the warehouse where its ADBC driver is not installed: psycopg fetches rows, and they become
+Arrow here.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +104,9 @@ class FetchedPostgres(PostgresEngine):
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> Any:
-    """Values as psycopg gives them: moments as Postgres' own text, of which Arrow has no infinity and no years before the first."""
+    """Values as psycopg gives them: moments as Postgres' own text, of which Arrow has no infinity and no
+    years before the first.
+    """
     if isinstance(kind, pa.BaseExtensionType):
         return cast("Any", kind).wrap_array(pa.array(values, pa.string()))
     if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):

@@ -39,7 +39,8 @@ class Staged:
     """What of a run lies in temporary tables of the session.
 
     Attributes:
-        rows: Table of the rows of the query, with ``source_key``, ``source`` and ``place`` beside their columns.
+        rows: Table of the rows of the query, with ``source_key``, ``source`` and ``place`` beside their
+            columns.
         moved: Table of those that were moved: ``number`` in the run, and ``place``.
     """
 
@@ -53,7 +54,8 @@ class MergedLines:
 
     Attributes:
         lines: Lines of an ids table, as the file has them.
-        pairs: For rows of the run: ``key``, their ``number``, and ``digest`` where the row is settled with it.
+        pairs: For rows of the run: ``key``, their ``number``, and ``digest`` where the row is settled with
+            it.
         overwritten: Keys of other lines over whose values this run wrote: they are sent again.
         about: What the table says of itself from now on.
     """
@@ -73,7 +75,7 @@ def merge_statement(
     definition: str,
     generation: int,
 ) -> str:
-    """The statement that brings the lines of a run into the ids table; done again, it changes nothing.
+    """Return the statement that brings the lines of a run into the ids table; done again, it changes nothing.
 
     Args:
         table: The ids table, as SQL.
@@ -106,4 +108,5 @@ def merge_statement(
     )
     return f"""MERGE INTO {table} AS t USING ({source}) AS s ON t._key = s._key
         WHEN MATCHED AND ({differs}) THEN UPDATE SET {changed}
-        WHEN NOT MATCHED THEN INSERT ({", ".join(map(quoted, values))}) VALUES ({", ".join(f"s.{quoted(each)}" for each in values)})"""
+        WHEN NOT MATCHED THEN INSERT ({", ".join(map(quoted, values))})
+            VALUES ({", ".join(f"s.{quoted(each)}" for each in values)})"""

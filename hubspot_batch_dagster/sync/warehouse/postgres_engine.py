@@ -21,19 +21,22 @@ SETTINGS = {
 """What changes how a value is written as text. A role or a database may have set any of them."""
 
 PLANNER = {"jit": "off", "random_page_cost": "1.1"}
-"""A run asks for few lines of a big table. At the server's default, which is a rotating disk's, the table is read whole for them; and
-to compile a statement that runs once takes longer than it saves."""
+"""A run asks for few lines of a big table. At the server's default, which is a rotating disk's, the table is
+read whole for them; and to compile a statement that runs once takes longer than it saves.
+"""
 
 LONGEST_WAIT = "10min"
-"""For a table that another session has locked. Where that one has stopped without an end, the run fails and can be done again."""
+"""For a table that another session has locked. Where that one has stopped without an end, the run fails and
+can be done again.
+"""
 
 _LOSSLESS = re.compile(
     r"(boolean|smallint|integer|bigint|numeric|real|double precision|text|character varying|character|name|"
     r"date|time|timestamp|interval|uuid|bytea|json|jsonb|oid|inet|cidr|macaddr|enum)"
     r"(\([\d, ]+\))?( without time zone| with time zone)?(\[\])?"
 )
-"""Types whose output function is lossless under ``SETTINGS``, and arrays of them, which quote what they hold. Not among them: money,
-which depends on the locale, xml, and types of extensions.
+"""Types whose output function is lossless under ``SETTINGS``, and arrays of them, which quote what they hold.
+Not among them: money, which depends on the locale, xml, and types of extensions.
 """
 
 
@@ -99,9 +102,11 @@ class PostgresEngine(Engine):
 
     def types(self, table: str) -> Mapping[str, str]:
         found = self.fetch(
-            f"""SELECT a.attname::text, CASE t.typtype WHEN 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END
+            f"""SELECT a.attname::text, CASE t.typtype WHEN 'e' THEN 'enum' ELSE format_type(a.atttypid,
+                a.atttypmod) END
             FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-            WHERE a.attrelid = 'pg_temp.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+            WHERE a.attrelid = 'pg_temp.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+                ORDER BY a.attnum"""
         )
         return {str(name): str(kind) for name, kind in found}
 

@@ -1,8 +1,9 @@
 """The hash of a row as its database makes it, before the row is moved.
 
-It is MD5 over the texts of the mapped columns, each with its length in front, so that no two rows of different cells give one
-text, and null is another thing than an empty text. It decides which rows are moved, never what is sent: of those that are,
-the text that would be sent is hashed anew and compared. It names a content and protects nothing.
+It is MD5 over the texts of the mapped columns, each with its length in front, so that no two rows of
+different cells give one text, and null is another thing than an empty text. It decides which rows are moved,
+never what is sent: of those that are, the text that would be sent is hashed anew and compared. It names a
+content and protects nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from hubspot_batch_dagster.sync.warehouse.engine import Engine
 
 
 def source_digest(engine: Engine, columns: Sequence[str], types: Mapping[str, str]) -> str | None:
-    """The hash of some columns, as SQL; ``None`` where one of them has a type without a lossless text.
+    """Return the hash of some columns, as SQL; ``None`` where one of them has a type without a lossless text.
 
     Args:
         engine: Whose SQL.
@@ -31,7 +32,7 @@ def source_digest(engine: Engine, columns: Sequence[str], types: Mapping[str, st
 
 
 def without_text(engine: Engine, columns: Sequence[str], types: Mapping[str, str]) -> list[str]:
-    """The columns whose type has no lossless text in this engine, each with its type."""
+    """Return the columns whose type has no lossless text in this engine, each with its type."""
     return [
         f"{name} ({types[name]})" for name in columns if engine.text_of(quoted(name), types[name]) is None
     ]

@@ -1,11 +1,12 @@
 """The ids table of a sync as a table in the warehouse, and the register of which run may write it.
 
-The columns are those of the file (:mod:`hubspot_batch_dagster.sync.state.ids_table`), and four more: ``_source_key`` and ``_source``,
-the hashes of the row's key columns and of its mapped columns as the engine made them, ``_source_definition``, under which they were
-compared, and ``_generation``, the run that wrote the line last.
+The columns are those of the file (:mod:`hubspot_batch_dagster.sync.state.ids_table`), and four more:
+``_source_key`` and ``_source``, the hashes of the row's key columns and of its mapped columns as the engine
+made them, ``_source_definition``, under which they were compared, and ``_generation``, the run that wrote the
+line last.
 
-A line of ``hubspot_syncs`` says which run is the latest: a run claims it at its beginning, and its outcomes are merged in
-one transaction that begins with the claim. A run that was overtaken merges nothing.
+A line of ``hubspot_syncs`` says which run is the latest: a run claims it at its beginning, and its outcomes
+are merged in one transaction that begins with the claim. A run that was overtaken merges nothing.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class WarehouseIds:
         return self._engine.has_table(self._schema, self._name)
 
     def registered(self, *, lost: bool = False) -> Registered | None:
-        """The line of the sync; ``None`` before its first run.
+        """Return the line of the sync; ``None`` before its first run.
 
         Args:
             lost: A table that is gone is one that was never written.
@@ -109,14 +110,16 @@ class WarehouseIds:
         if not self._engine.has_table(self._schema, REGISTER):
             return None
         found = self._engine.fetch(
-            f"SELECT format, generation, run, merged, about FROM {self._register} WHERE sync = {literal(self._sync)}"
+            f"SELECT format, generation, run, merged, about FROM {self._register} WHERE sync ="
+            f" {literal(self._sync)}"
         )
         if not found:
             return None
         form, generation, run, merged, about = found[0]
         if form > FORMAT:
             raise StoreError(
-                f"The ids table {self.table} was written by a newer version (format {form}, this one reads {FORMAT}).",
+                f"The ids table {self.table} was written by a newer version (format {form}, this one reads"
+                f" {FORMAT}).",
                 remedy="Upgrade hubspot-batch-dagster.",
             )
         gone = merged is not None and not self.exists
@@ -144,16 +147,15 @@ class WarehouseIds:
         self._make(keys, shape)
         with engine.transaction():
             engine.execute(
-                f"""INSERT INTO {self._register} VALUES ({sync}, {literal(self._name)}, {FORMAT}, 0, '', NULL, NULL)
+                f"""INSERT INTO {self._register} VALUES ({sync}, {literal(self._name)}, {FORMAT}, 0, '', NULL,
+                    NULL)
                 ON CONFLICT DO NOTHING"""
             )
             self._claim(generation, run)
 
     def _claim(self, generation: int, run: str) -> None:
-        self._engine.execute(
-            f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
-            WHERE sync = {literal(self._sync)} AND (generation < {generation} OR run = {literal(run)})"""
-        )
+        self._engine.execute(f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
+            WHERE sync = {literal(self._sync)} AND (generation < {generation} OR run = {literal(run)})""")
         self._check_latest(run)
 
     def merge(
@@ -168,7 +170,8 @@ class WarehouseIds:
         run: str,
         whole: bool,
     ) -> None:
-        """Bring the lines of a run into the table: all of them or none, and the same again if it is done again.
+        """Bring the lines of a run into the table: all of them or none, and the same again if it is done
+        again.
 
         Args:
             brought: What the run found out.
@@ -205,7 +208,8 @@ class WarehouseIds:
                     else self._taking(generation)
                 )
                 engine.execute(
-                    f"""UPDATE {self._register} SET merged = {generation}, about = {literal(brought.about)}, format = {FORMAT}
+                    f"""UPDATE {self._register} SET merged = {generation}, about = {literal(brought.about)},
+                        format = {FORMAT}
                     WHERE sync = {literal(self._sync)}"""
                 )
             if whole:
@@ -248,10 +252,8 @@ class WarehouseIds:
         """How many of some row keys have a record."""
         if not keys:
             return 0
-        return self._engine.count(
-            f"""SELECT count(*) FROM {self.table} l WHERE l._key IN {listed(keys)}
-            AND l.hs_object_id IS NOT NULL AND l.outcome <> 'archived'"""
-        )
+        return self._engine.count(f"""SELECT count(*) FROM {self.table} l WHERE l._key IN {listed(keys)}
+            AND l.hs_object_id IS NOT NULL AND l.outcome <> 'archived'""")
 
     def rename(self, new: WarehouseIds, run: str, generation: int) -> None:
         """Give table and line of the register to another sync's name, within a transaction of the caller's.
@@ -272,7 +274,8 @@ class WarehouseIds:
         assert registered is not None
         about = json.dumps({**registered.about, "sync": new._sync})
         engine.execute(
-            f"""UPDATE {self._register} SET sync = {literal(new._sync)}, ids_table = {literal(other)}, run = {literal(run)},
+            f"""UPDATE {self._register} SET sync = {literal(new._sync)}, ids_table = {literal(other)},
+                run = {literal(run)},
             about = {literal(about)} WHERE sync = {literal(self._sync)}"""
         )
         engine.execute(f"ALTER TABLE {self.table} RENAME TO {quoted(other)}")
@@ -282,11 +285,13 @@ class WarehouseIds:
 
     def _check_latest(self, run: str) -> None:
         found = self._engine.fetch(
-            f"SELECT run, generation FROM {self._register} WHERE sync = {literal(self._sync)}{self._engine.for_update}"
+            f"SELECT run, generation FROM {self._register} WHERE sync ="
+            f" {literal(self._sync)}{self._engine.for_update}"
         )
         if not found or found[0][0] != run:
             raise Overtaken(
-                f"Run {found[0][0] if found else 'none'} of {self._sync!r} has begun in the warehouse after run {run}, which stops here."
+                f"Run {found[0][0] if found else 'none'} of {self._sync!r} has begun in the warehouse after"
+                f" run {run}, which stops here."
             )
 
     def _make(self, keys: Sequence[str], shape: str) -> None:
@@ -298,7 +303,8 @@ class WarehouseIds:
             engine.execute(engine.alone)
             engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}")
             engine.execute(
-                f"""CREATE TABLE IF NOT EXISTS {self._register} (sync VARCHAR PRIMARY KEY, ids_table VARCHAR, format INTEGER,
+                f"""CREATE TABLE IF NOT EXISTS {self._register} (sync VARCHAR PRIMARY KEY, ids_table VARCHAR,
+                    format INTEGER,
                 generation BIGINT, run VARCHAR, merged BIGINT, about VARCHAR)"""
             )
             types = engine.types(shape)
@@ -309,11 +315,14 @@ class WarehouseIds:
             engine.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({', '.join(columns)})")
             if engine.unique_keys:
                 engine.execute(
-                    f"CREATE INDEX IF NOT EXISTS {quoted(_index_of(self._name))} ON {self.table} (hs_object_id)"
+                    f"CREATE INDEX IF NOT EXISTS {quoted(_index_of(self._name))} ON {self.table}"
+                    " (hs_object_id)"
                 )
 
     def _fit_keys(self, keys: Sequence[str], rows: str) -> None:
-        """Give the key columns the types of this run's: all rows with another type are compared anew, and so written anew."""
+        """Give the key columns the types of this run's: all rows with another type are compared anew, and so
+        written anew.
+        """
         types = self._engine.types(rows)
         self._engine.make_again("hubspot_ids_shape", f"SELECT * FROM {self.table} LIMIT 0")
         before = self._engine.types("hubspot_ids_shape")
@@ -323,14 +332,19 @@ class WarehouseIds:
                 self._engine.execute(f"ALTER TABLE {self.table} ADD COLUMN {quoted(each)} {types[each]}")
 
     def _taking(self, generation: int) -> str:
-        """A record that another key claims now leaves its former line without an id, unless that line says that they share it."""
-        return f"""UPDATE {self.table} SET hs_object_id = NULL, _digest = '', _source = NULL, _generation = {generation}
+        """Leave a line without an id whose record another key claims now, unless that line says that they
+        share it.
+        """
+        return f"""UPDATE {self.table} SET hs_object_id = NULL, _digest = '', _source = NULL,
+            _generation = {generation}
             WHERE hs_object_id IN (SELECT hs_object_id FROM {OUTCOMES}
                 WHERE outcome IN {LIVE} AND error_code IS NULL AND hs_object_id IS NOT NULL)
             AND error_code IS DISTINCT FROM 'SAME_RECORD' AND {self._not_brought()}"""
 
     def _not_brought(self) -> str:
-        """Whether a line is not among those that the run brings, as SQL; engines make a join of it, and none of NOT IN."""
+        """Whether a line is not among those that the run brings, as SQL; engines make a join of it, and none
+        of NOT IN.
+        """
         return f"NOT EXISTS (SELECT 1 FROM {OUTCOMES} o WHERE o._key = {self.table}._key)"
 
 
@@ -348,19 +362,24 @@ def check_age(ids: WarehouseIds, registered: Registered | None, generation: int)
     merged = registered.merged if registered is not None else None
     if merged is None or merged < generation:
         raise StoreError(
-            f"The ids table {ids.table} has the outcomes of run {merged or 0}, and the store knows of run {generation}.",
-            remedy="It was restored to an older state, or this is another database. Restore the newer one, or adopt the "
-            "records from the portal.",
+            f"The ids table {ids.table} has the outcomes of run {merged or 0}, and the store knows of run"
+            f" {generation}.",
+            remedy=(
+                "It was restored to an older state, or this is another database. Restore the newer one, or"
+                " adopt the records from the portal."
+            ),
         )
 
 
 def _index_of(table: str) -> str:
-    """The name of a table's index of record ids."""
+    """Return the name of a table's index of record ids."""
     return f"{table[:60]}_id"
 
 
 def table_name(sync: str) -> str:
-    """The name of a sync's table: its own where that is a plain one, else one that is like it and its alone."""
+    """Return the name of a sync's table: its own where that is a plain one, else one that is like it and its
+    alone.
+    """
     plain = re.sub(r"[^a-z0-9_]", "_", sync.lower())
     if plain != sync or len(plain) > LONGEST - 8:
         plain = f"{plain[: LONGEST - 20]}_{hashlib.sha256(sync.encode()).hexdigest()[:8]}"

@@ -22,12 +22,14 @@ class Warehouse:
     """Rows of a sync that are compared where they are: only those that changed are moved.
 
     Give it in the place of a table. The ids table of the sync then lies in a schema of the same database, as
-    ``<schema>.ids_<sync>``, where any SQL can read it. What was in the store's ids table is taken over by the first run.
+    ``<schema>.ids_<sync>``, where any SQL can read it. What was in the store's ids table is taken over by the
+    first run.
 
     Args:
-        query: A SELECT without parameters. It is evaluated once in a run, into a temporary table of the run's session.
-        connection: Where: a DuckDB file, or the URL of a Postgres server (``postgresql://…``, as libpq or SQLAlchemy take it).
-            It is never shown or stored.
+        query: A SELECT without parameters. It is evaluated once in a run, into a temporary table of the run's
+            session.
+        connection: Where: a DuckDB file, or the URL of a Postgres server (``postgresql://…``, as libpq or
+            SQLAlchemy take it). It is never shown or stored.
         schema: Where the ids tables are; made if it is not there. Lower-case letters, digits and ``_``.
 
     Raises:
@@ -81,7 +83,9 @@ def check_connection(connection: str, name: str = "connection") -> None:
     if scheme not in ("duckdb", *_POSTGRES):
         raise InputError(
             f"{name}: a warehouse of the kind {scheme} is not known.",
-            remedy="It may be a DuckDB file or a Postgres server. Any other is read as rows, and compared here.",
+            remedy=(
+                "It may be a DuckDB file or a Postgres server. Any other is read as rows, and compared here."
+            ),
         )
     if scheme == "duckdb" and not connection.removeprefix("duckdb:///").strip():
         raise InputError(f"{name} names no file.", remedy="Give the DuckDB file or the Postgres URL.")
@@ -105,12 +109,14 @@ def check_database(connection: str) -> None:
 
 
 def _scheme(connection: str) -> str:
-    """The kind of database that a connection names; what is no URL is a DuckDB file."""
+    """Return the kind of database that a connection names; what is no URL is a DuckDB file."""
     return connection.partition("://")[0].partition("+")[0] if "://" in connection else "duckdb"
 
 
 def _ports(connection: str) -> list[str]:
-    """The ports of a Postgres URL, which may name several hosts; an address in brackets has colons of its own."""
+    """Return the ports of a Postgres URL, which may name several hosts; an address in brackets has colons of
+    its own.
+    """
     hosts = re.split("[/?]", connection.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
     found = (re.fullmatch(r"(?:\[.*\]|[^:]*):(.+)", each) for each in hosts.split(","))
     return [each[1] for each in found if each is not None]

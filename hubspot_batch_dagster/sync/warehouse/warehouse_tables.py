@@ -64,14 +64,19 @@ class WarehouseTables(IdsElsewhere):
             if there:
                 raise InputError(
                     f"The table {renamed.table} of the warehouse is that of another sync {new!r}.",
-                    remedy="Choose another name, or drop the table and its line in hubspot_syncs if nothing needs them.",
+                    remedy=(
+                        "Choose another name, or drop the table and its line in hubspot_syncs if nothing"
+                        " needs them."
+                    ),
                 )
             ids.rename(renamed, run, generation)
             return renamed.table
 
     @contextmanager
     def _snapshot(self, pointer: Pointer) -> Iterator[WarehouseIds | None]:
-        """The table at one moment: a run that merges meanwhile is seen in all that is asked, or in nothing."""
+        """Yield the table at one moment: a run that merges meanwhile is seen in all that is asked, or in
+        nothing.
+        """
         with open_engine(self.connection, memory=self._memory) as engine, engine.snapshot():
             ids = _ids(engine, pointer)
             registered = ids.registered()
@@ -81,7 +86,7 @@ class WarehouseTables(IdsElsewhere):
 
 
 def tables_in(connection: str | None, *, memory: str) -> list[IdsElsewhere]:
-    """What a store is given for the ids tables in a database; nothing where none is named."""
+    """Return what a store is given for the ids tables in a database; nothing where none is named."""
     return [] if connection is None else [WarehouseTables(connection, memory=memory)]
 
 

@@ -1,4 +1,6 @@
-"""A clock that only moves when told, the audit of rolling windows, and a worker process for the budget's tests."""
+"""A clock that only moves when told, the audit of rolling windows, and a worker process for the budget's
+tests.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ STAMP = struct.Struct("=d")
 
 
 class Clock:
-    """Time that passes by sleeping only. `wall` is a fixed moment, in UTC 2026-03-10 12:00:00, plus what has passed."""
+    """Time that passes by sleeping only. `wall` is a fixed moment, in UTC 2026-03-10 12:00:00, plus what has
+    passed.
+    """
 
     def __init__(self) -> None:
         self.time = 1000.0

@@ -12,7 +12,9 @@ from hubspot_batch_dagster.api.rate_limit.windows import ForeignUsage, read_head
 
 
 def test_starts_careful_and_follows_the_header() -> None:
-    """Before the first answer at most 90 requests leave; after it, what HubSpot allows, less one in a hundred."""
+    """Before the first answer at most 90 requests leave; after it, what HubSpot allows, less one in a
+    hundred.
+    """
     budget = budget_on(Clock())
     assert budget.state().limit == 90
     budget.take()
@@ -87,7 +89,9 @@ def test_headers_are_read_in_any_case() -> None:
 
 
 def test_others_in_the_same_window_are_given_room() -> None:
-    """When the headers show that others use the window, we slow down, and speed up again when they are gone."""
+    """When the headers show that others use the window, we slow down, and speed up again when they are
+    gone.
+    """
     clock = Clock()
     budget = budget_on(clock)
     server: deque[float] = deque()
@@ -119,8 +123,9 @@ def test_others_in_the_same_window_are_given_room() -> None:
 
 
 def test_requests_that_are_slower_than_the_margin_are_given_more_for_a_while() -> None:
-    """A server that counts late refuses what the log had room for: the window gets longer, once in each window, and
-    short again after 10 minutes."""
+    """A server that counts late refuses what the log had room for: the window gets longer, once in each
+    window, and short again after 10 minutes.
+    """
     clock = Clock()
     budget = budget_on(clock, limit=100)
     lengths = []

@@ -1,4 +1,6 @@
-"""One budget: never over in any rolling window, follows HubSpot, waits no longer than it must. Time is simulated."""
+"""One budget: never over in any rolling window, follows HubSpot, waits no longer than it must. Time is
+simulated.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def test_the_day_counts_a_late_request_once() -> None:
 
 
 def test_a_late_request_goes_to_the_end_of_the_queue_when_the_window_is_full() -> None:
-    """A process that stood still for longer than a window finds it full: it sends nothing, and waits like the others."""
+    """A process that stood still for longer than a window finds it full: it sends nothing, and waits like the
+    others.
+    """
     clock = Clock()
     budget = budget_on(clock, limit=3)
     late = budget.take()
@@ -107,7 +111,9 @@ def test_a_request_that_leaves_in_time_asks_the_log_once(monkeypatch: pytest.Mon
 @settings(max_examples=40, deadline=None)
 @given(maximum=st.integers(1, 300), share=st.floats(0.01, 1), takes=st.integers(1, 400))
 def test_a_share_leaves_the_rest(maximum: int, share: float, takes: int) -> None:
-    """With a share, no rolling window holds more than that part of what HubSpot allows (but always one request)."""
+    """With a share, no rolling window holds more than that part of what HubSpot allows (but always one
+    request).
+    """
     clock = Clock()
     budget = budget_on(clock, share=share)
     budget.take()
@@ -203,7 +209,9 @@ def test_gives_up_after_max_wait_and_says_why() -> None:
 
 
 def test_stop_ends_every_waiting_thread_at_once() -> None:
-    """Setting `stop` ends the threads that wait, the first and those behind it, long before the window has room."""
+    """Setting `stop` ends the threads that wait, the first and those behind it, long before the window has
+    room.
+    """
     stop = threading.Event()
     budget = open_budget("x", shared=False, limit=1, stop=stop)
     budget.take()

@@ -1,4 +1,6 @@
-"""A budget file of which a bit was changed is read as it is, begins anew, or is left aside: requests go on, and no error reaches a run."""
+"""A budget file of which a bit was changed is read as it is, begins anew, or is left aside: requests go on,
+and no error reaches a run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The budget's file: shared by real processes, given back by dead ones, and replaced when it is damaged or gone."""
+"""The budget's file: shared by real processes, given back by dead ones, and replaced when it is damaged or
+gone.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,8 @@ def test_a_process_that_dies_in_the_middle_of_a_step_locks_nothing(tmp_path: Pat
     budget = SharedBudget(SqliteLog(file), max_wait=5)
     budget.take()
     code = (
-        "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "c.execute('BEGIN IMMEDIATE'); c.execute('DELETE FROM requests'); print('held', flush=True); time.sleep(60)"
+        "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None);c.execute('BEGIN"
+        " IMMEDIATE'); c.execute('DELETE FROM requests'); print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE)
     try:
@@ -69,7 +71,9 @@ def test_a_process_that_dies_in_the_middle_of_a_step_locks_nothing(tmp_path: Pat
 
 
 def test_a_held_lock_ends_in_a_clear_error(tmp_path: Path) -> None:
-    """While somebody holds the file's lock a request waits; at the end it says who is to blame, then works again."""
+    """While somebody holds the file's lock a request waits; at the end it says who is to blame, then works
+    again.
+    """
     file = tmp_path / "budget"
     budget = SharedBudget(SqliteLog(file, busy_seconds=0.05), patience=0.3)
     budget.take()

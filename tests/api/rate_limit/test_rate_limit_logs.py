@@ -54,7 +54,9 @@ def test_a_request_takes_from_all_its_windows_or_none(open_one: Opener) -> None:
 
 
 def test_a_late_request_is_moved_and_not_taken_twice(open_one: Opener) -> None:
-    """A full window has room for the move of a request in it; the window and the day count it once, at its new time."""
+    """A full window has room for the move of a request in it; the window and the day count it once, at its
+    new time.
+    """
     log, other = open_one(), open_one()
     window = [AcquireRequest("burst", 2, 0.6)]
     log.merge({DAY_REMAINING: 10})
@@ -168,7 +170,9 @@ def test_a_pause_beyond_reason_is_damage(open_one: Opener, ahead: float) -> None
 
 
 def test_many_threads_and_users_never_pass_the_limit(open_one: Opener) -> None:
-    """Acquiring, moving and correcting at the same time from several users keeps each window within what is allowed."""
+    """Acquiring, moving and correcting at the same time from several users keeps each window within what is
+    allowed.
+    """
     logs = [open_one(), open_one()]
     window = [AcquireRequest("burst", 10, 0.3)]
     left: list[float] = []
@@ -195,7 +199,9 @@ def test_many_threads_and_users_never_pass_the_limit(open_one: Opener) -> None:
 
 
 def test_four_processes_one_killed_never_over_and_nearly_full(place: str, tmp_path: Path) -> None:
-    """Four processes with starved requests, one killed with SIGKILL half-way, fill 90 % of the limit and never pass it."""
+    """Four processes with starved requests, one killed with SIGKILL half-way, fill 90 % of the limit and
+    never pass it.
+    """
     record, name = tmp_path / "record", str(tmp_path)
     log = open_place(place, name)
     first = SharedBudget(log, margin=MARGIN)

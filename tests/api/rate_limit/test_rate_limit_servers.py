@@ -1,4 +1,6 @@
-"""What is special to a budget in Redis or Postgres: servers that restart or are away, wrong URLs, missing drivers."""
+"""What is special to a budget in Redis or Postgres: servers that restart or are away, wrong URLs, missing
+drivers.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ SCHEMES = {"redis": "redis://user:s3cr3t@{}", "postgres": "postgresql+psycopg://
 
 @pytest.mark.parametrize("kind", SCHEMES)
 def test_a_server_that_is_down_ends_in_an_error_that_names_it(kind: str) -> None:
-    """A request waits for the server as long as the patience lasts; the error names the place, never the password."""
+    """A request waits for the server as long as the patience lasts; the error names the place, never the
+    password.
+    """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{closed.getsockname()[1]}/0"
@@ -94,7 +98,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Redis | Postgres]:
 def test_a_server_that_is_away_for_a_moment_is_waited_for(
     server: Redis | Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Requests in many threads wait while the server restarts, then go on; it is said once. What it lost costs a window."""
+    """Requests in many threads wait while the server restarts, then go on; it is said once. What it lost
+    costs a window.
+    """
     budget = SharedBudget(open_place(server.url, "x"), patience=30)
     budget.observe(200, limits(40, seconds=1.0))
     leave(budget.take())

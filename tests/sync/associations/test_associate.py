@@ -136,7 +136,9 @@ def test_a_link_is_made_again_once_the_other_sync_has_another_record_for_its_key
 
 
 def test_replace_leaves_only_the_tables_links(bench: Bench) -> None:
-    """Links of the table's records that the table does not name go; records that it does not name are left alone."""
+    """Links of the table's records that the table does not name go; records that it does not name are left
+    alone.
+    """
     ada, bob = bench.contacts(2)
     first, second, third = bench.companies(3)
     bench.run(rows((ada, first), (ada, second), (bob, third)), LINKS, name="before")
@@ -152,7 +154,9 @@ def test_replace_leaves_only_the_tables_links(bench: Bench) -> None:
 
 
 def test_replace_leaves_records_with_a_rejected_row_alone(bench: Bench) -> None:
-    """What a rejected row means is not known, so nothing of its record is removed; a duplicate row is no such case."""
+    """What a rejected row means is not known, so nothing of its record is removed; a duplicate row is no such
+    case.
+    """
     ada, bob = bench.contacts(2)
     first, second = bench.companies(2)
     bench.run(rows((ada, first), (bob, first)), LINKS, name="before")

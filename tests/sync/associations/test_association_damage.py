@@ -1,4 +1,6 @@
-"""The file of open associations has a sum: one that was changed is a ``StoreError`` before anything is sent."""
+"""The file of open associations has a sum: one that was changed is a ``StoreError`` before anything is
+sent.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Labels that have a name for each direction, the primary company, HubSpot's limits, and records with very many associations."""
+"""Labels that have a name for each direction, the primary company, HubSpot's limits, and records with very
+many associations.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def label_both_ways(emulator: Emulator) -> None:
 
 
 def test_a_label_is_found_by_its_name_in_each_direction(bench: Bench) -> None:
-    """What one sync wrote from the contacts another finds to be there from the companies, under the other name and type id."""
+    """What one sync wrote from the contacts another finds to be there from the companies, under the other
+    name and type id.
+    """
     label_both_ways(bench.emulator)
     (firm,) = bench.companies(1)
     from_contacts = by_email(Association("companies", column="company", type="Works at"))
@@ -73,7 +77,9 @@ def test_both_directions_of_a_label_between_records_of_one_type_are_kept_apart(b
 
 
 def test_the_primary_company_changes_only_with_the_type_that_says_so(bench: Bench) -> None:
-    """The first company becomes it by HubSpot's doing, more companies do not, and type 1 moves it; all stay associated."""
+    """The first company becomes it by HubSpot's doing, more companies do not, and type 1 moves it; all stay
+    associated.
+    """
     first, second, third = bench.companies(3)
     bench.run(people([first]), by_email(Association("companies", column="company")))
     operation = by_email(
@@ -102,7 +108,9 @@ def test_the_primary_company_changes_only_with_the_type_that_says_so(bench: Benc
 
 
 def test_what_is_above_hubspots_limit_of_a_record_is_rejected_with_its_words(bench: Bench) -> None:
-    """The row and the other associations are written; it is counted every night, sent no more, and tried again with full_refresh."""
+    """The row and the other associations are written; it is counted every night, sent no more, and tried
+    again with full_refresh.
+    """
     bench.emulator.portal.settings = replace(SETTINGS, max_associations=3)
     companies = bench.companies(5)
     rows = [
@@ -124,7 +132,9 @@ def test_what_is_above_hubspots_limit_of_a_record_is_rejected_with_its_words(ben
 def test_a_new_record_with_more_associations_than_hubspot_takes_with_it_gets_them_once_it_exists(
     bench: Bench,
 ) -> None:
-    """A create has its associations in the request: where HubSpot refuses that, the record is made without, and they are written."""
+    """A create has its associations in the request: where HubSpot refuses that, the record is made without,
+    and they are written.
+    """
     bench.emulator.portal.settings = replace(SETTINGS, max_inline_associations=3)
     companies = bench.companies(5)
     rows = [{"id": i, "email": f"p{i}@x.org", "company": list(companies) if i == 1 else []} for i in range(3)]
@@ -138,7 +148,9 @@ def test_a_new_record_with_more_associations_than_hubspot_takes_with_it_gets_the
 
 
 def test_ten_thousand_associations_of_one_record(bench: Bench) -> None:
-    """They are written 2,000 in a request, read page by page, as wanted afterwards, and ended but for those that are wanted."""
+    """They are written 2,000 in a request, read page by page, as wanted afterwards, and ended but for those
+    that are wanted.
+    """
     companies = bench.companies(10_000)
     operation = by_email(Association("companies", column="company", replace=True))
     row = {**people([None])[0], "company": list(companies)}

@@ -179,7 +179,9 @@ def test_an_adopting_run_looks_at_associations_and_writes_none(bench: Bench) -> 
 
 
 def test_an_ids_table_of_the_first_format_has_its_associations_written_once_more(bench: Bench) -> None:
-    """It holds no hash of associations: they are written again, which does no harm, and are unchanged from then on."""
+    """It holds no hash of associations: they are written again, which does no harm, and are unchanged from
+    then on.
+    """
     rows = people(list(bench.companies(3)))
     bench.run(rows, by_email())
     path = Path(bench.store.path("sync", "ids.parquet"))
@@ -194,7 +196,9 @@ def test_an_ids_table_of_the_first_format_has_its_associations_written_once_more
 
 
 def test_a_late_request_does_not_bring_back_what_replace_removed(bench: Bench) -> None:
-    """A request without an answer stays in the journal: until it is certainly over, every run looks at its rows again."""
+    """A request without an answer stays in the journal: until it is certainly over, every run looks at its
+    rows again.
+    """
     first, second = bench.companies(2)
     operation = by_email(Association("companies", column="company", replace=True))
     bench.emulator.faults.add(Fault.drop(operation="associations.default"))
@@ -215,7 +219,9 @@ def test_a_late_request_does_not_bring_back_what_replace_removed(bench: Bench) -
 
 
 def test_an_undo_ends_what_the_run_made_and_makes_what_it_removed(bench: Bench) -> None:
-    """With replace the former associations come back, labels included; what was there before the run stays."""
+    """With replace the former associations come back, labels included; what was there before the run
+    stays.
+    """
     first, second, third = bench.companies(3)
     bench.label("Billing")
     plain = Association("companies", column="company", replace=True)
@@ -241,7 +247,9 @@ def test_an_undo_ends_what_the_run_made_and_makes_what_it_removed(bench: Bench) 
 
 
 def test_rows_that_are_associations_tell_of_them_in_the_same_words(bench: Bench) -> None:
-    """Associate keeps created and unchanged for its rows; the table of associations says associated and unresolved."""
+    """Associate keeps created and unchanged for its rows; the table of associations says associated and
+    unresolved.
+    """
     (firm,) = bench.companies(1)
     made = persons(bench, "ada")
     seats = Associate(
@@ -259,7 +267,9 @@ def test_rows_that_are_associations_tell_of_them_in_the_same_words(bench: Bench)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_graph_is_what_the_tables_want_whatever_comes_first(bench: Bench, data: st.DataObject) -> None:
-    """Over some nights people and calls come and go in any order: what is associated is what was wanted, and all is accounted for."""
+    """Over some nights people and calls come and go in any order: what is associated is what was wanted, and
+    all is accounted for.
+    """
     name = f"s{len(bench.emulator.books.requests())}"
     names = ["ada", "bob", "eve"]
     there: set[str] = set()
@@ -305,7 +315,9 @@ def test_the_graph_is_what_the_tables_want_whatever_comes_first(bench: Bench, da
 
 
 def test_a_run_that_loses_an_association_breaks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wanted is counted from the rows, and the outcomes from the lines: a line too few is no run that went well."""
+    """What is wanted is counted from the rows, and the outcomes from the lines: a line too few is no run that
+    went well.
+    """
     (firm,) = bench.companies(1)
     resolve = AssociationTable._resolve
 
@@ -323,7 +335,9 @@ def test_a_run_that_loses_an_association_breaks(bench: Bench, monkeypatch: pytes
 
 
 def test_the_associations_of_rows_that_are_rejected_here_are_counted_too(bench: Bench) -> None:
-    """A number that is none, and a key that is there twice: what the row wants is unsent, or has no target either way."""
+    """A number that is none, and a key that is there twice: what the row wants is unsent, or has no target
+    either way.
+    """
     made = persons(bench, "ada")
     operation = Create(
         "calls",

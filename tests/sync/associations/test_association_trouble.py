@@ -46,7 +46,9 @@ def test_trouble_with_the_association_call_is_settled_in_the_run(bench: Bench, f
 def test_a_run_that_dies_between_record_and_link_is_finished_by_the_next(
     bench: Bench, after_commit: bool
 ) -> None:
-    """Associations that were not confirmed are unknown, whatever their rows are; the next run writes them alone."""
+    """Associations that were not confirmed are unknown, whatever their rows are; the next run writes them
+    alone.
+    """
     companies = bench.companies(30)
     bench.emulator.faults.add(Fault.drop(operation="associations.default", after_commit=after_commit))
     first = bench.run(people(list(companies)), by_email())
@@ -63,7 +65,9 @@ def test_a_run_that_dies_between_record_and_link_is_finished_by_the_next(
 
 
 def test_a_killed_run_leaves_its_rows_open_until_they_are_linked(bench: Bench) -> None:
-    """kill -9 after the records were made and before their links: the next run links them, and makes no second record."""
+    """kill -9 after the records were made and before their links: the next run links them, and makes no
+    second record.
+    """
     companies = bench.companies(3)
     rows = people(list(companies))
     bench.emulator.faults.add(Fault.silent(20, operation="associations.default"))
@@ -114,7 +118,9 @@ def test_links_that_are_all_refused_for_one_reason_stop_the_run(bench: Bench) ->
 def test_a_row_that_was_away_after_a_run_that_could_not_save_is_looked_at_once_it_is_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What that run wrote no ids table knows: that the row wants again what it wanted before does not say that it is there."""
+    """What that run wrote no ids table knows: that the row wants again what it wanted before does not say
+    that it is there.
+    """
     first, second = bench.companies(2)
     operation = by_email(Association("companies", column="company", replace=True))
     others = people([first], first=1)

@@ -23,7 +23,9 @@ from hubspot_batch_dagster.api.errors import InputError
 def test_a_wrong_direction_is_refused_when_it_is_written_down(
     source: str, association: Association, right: str
 ) -> None:
-    """One of HubSpot's own type ids that belongs to another pair or direction is refused with the right id."""
+    """One of HubSpot's own type ids that belongs to another pair or direction is refused with the right
+    id.
+    """
     with pytest.raises(InputError, match=f"it is {right}"):
         Create(source, key="id", properties=["x"], associations=[association])
 
@@ -94,7 +96,9 @@ def test_a_pair_without_a_documented_type_takes_the_portals_own(bench: Bench) ->
 
 
 def test_a_gap_in_our_table_is_told_as_ours_and_the_portal_is_asked(bench: Bench) -> None:
-    """A pair that the table of association types lacks takes the portal's type; only where the portal has none is it refused."""
+    """A pair that the table of association types lacks takes the portal's type; only where the portal has
+    none is it refused.
+    """
     assert default_association("emails", "leads") is None
     operation = Create(
         "emails",

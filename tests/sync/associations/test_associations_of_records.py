@@ -175,7 +175,9 @@ def test_links_to_two_object_types(bench: Bench) -> None:
 
 
 def test_a_refused_association_is_rejected_and_its_row_is_not(bench: Bench) -> None:
-    """A 207 names the association by its ids: it is rejected with HubSpot's words, its row and the others are done."""
+    """A 207 names the association by its ids: it is rejected with HubSpot's words, its row and the others are
+    done.
+    """
     companies = bench.companies(3)
     result = bench.run(people([companies[0], "999999", companies[2]]), by_email())
     assert shown(result) == {"created": 3}
@@ -212,7 +214,9 @@ def test_an_adopted_record_gets_its_links(bench: Bench) -> None:
 
 
 def test_a_comparison_with_the_portal_sees_a_missing_link(bench: Bench) -> None:
-    """With compare='portal' a link that was removed in HubSpot is made again, and an intact row is left alone."""
+    """With compare='portal' a link that was removed in HubSpot is made again, and an intact row is left
+    alone.
+    """
     companies = bench.companies(2)
     operation = Upsert(
         "contacts",

@@ -1,4 +1,6 @@
-"""Targets that others merged, and associations between records of one table: nothing that a row wants is lost."""
+"""Targets that others merged, and associations between records of one table: nothing that a row wants is
+lost.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def merge(bench: Bench, primary: str, other: str) -> str:
 
 @pytest.mark.parametrize("associations", OPERATIONS.values(), ids=OPERATIONS.keys())
 def test_a_target_that_was_merged_is_followed(bench: Bench, associations: list[Association]) -> None:
-    """Its id leads to the record that is left: what is there is not removed, what lacks is made, labels stay."""
+    """Its id leads to the record that is left: what is there is not removed, what lacks is made, labels
+    stay.
+    """
     first, second = bench.companies(2)
     for name in ("Billing", "Advisor"):
         bench.label(name)
@@ -62,7 +66,9 @@ def test_rows_that_are_associations_follow_a_merged_target(bench: Bench) -> None
 def test_a_target_that_others_archived_is_refused_by_hubspot_and_followed_once_it_is_made_anew(
     bench: Bench,
 ) -> None:
-    """Its sync knows nothing of it yet: the association has HubSpot's words; the row is written. Another record behind the key is taken."""
+    """Its sync knows nothing of it yet: the association has HubSpot's words; the row is written. Another
+    record behind the key is taken.
+    """
     houses = Upsert("companies", key="id", properties=["name"], if_missing="recreate")
     to_house = by_email(Association("companies", column="company", through="houses"))
     table = [{"id": "7", "name": "F"}]
@@ -78,7 +84,9 @@ def test_a_target_that_others_archived_is_refused_by_hubspot_and_followed_once_i
 
 
 def test_labels_that_both_ends_give_each_other_in_one_run_are_both_there(bench: Bench) -> None:
-    """A request with labels replaces those that two records have, and here each row has one for the same two."""
+    """A request with labels replaces those that two records have, and here each row has one for the same
+    two.
+    """
     links = bench.emulator.portal.associations
     for name, forward in (("Boss", 901), ("Mentor", 903)):
         links.define_pair("contacts", "contacts", forward, forward + 1, category="USER_DEFINED", label=name)
@@ -123,7 +131,9 @@ def between(bench: Bench, result: object) -> set[tuple[int, int]]:
 
 
 def test_replace_leaves_what_the_other_ends_row_wants(bench: Bench) -> None:
-    """Between records of one table an association is of both: the row that names none does not end the other's."""
+    """Between records of one table an association is of both: the row that names none does not end the
+    other's.
+    """
     rows = [firm(1, 2), firm(2), firm(3, 2), firm(4)]
     for options in ({}, {"full_refresh": True}, {}):
         result = bench.run(rows, firms(), "firms", **options)

@@ -55,7 +55,9 @@ def test_a_null_cell_removes_the_links_of_an_updated_record(bench: Bench) -> Non
 
 
 def test_a_link_that_somebody_made_is_removed_when_its_row_is_sent(bench: Bench) -> None:
-    """What is in HubSpot counts, not what the last run wrote; unchanged rows are looked at with full_refresh."""
+    """What is in HubSpot counts, not what the last run wrote; unchanged rows are looked at with
+    full_refresh.
+    """
     mine, theirs = bench.companies(2)
     bench.run([row(mine)], upsert())
     associations = bench.emulator.portal.associations

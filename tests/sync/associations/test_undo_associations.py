@@ -1,4 +1,6 @@
-"""The way back from a run: its associations end, what it removed comes back, and what others rely on stays."""
+"""The way back from a run: its associations end, what it removed comes back, and what others rely on
+stays.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def test_rows_that_are_associations_are_taken_back(bench: Bench) -> None:
 
 
 def test_what_rows_that_are_associations_removed_comes_back_and_stays(bench: Bench) -> None:
-    """With replace the next run leaves the record alone until a row of it is new; then the table counts again."""
+    """With replace the next run leaves the record alone until a row of it is new; then the table counts
+    again.
+    """
     (ada,) = bench.contacts(1)
     first, second, third = bench.companies(3)
     bench.run(seats((ada, first), (ada, second)), ONLY_SEATS)

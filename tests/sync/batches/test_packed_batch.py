@@ -176,7 +176,9 @@ def test_a_batch_whose_body_would_be_too_long_is_divided(monkeypatch: pytest.Mon
 def test_a_stored_value_that_was_not_sent_is_noticed_whatever_the_answers_before_were_like(
     action: Any,
 ) -> None:
-    """Answers are compared as texts until one repeats a value in another way, and value by value from then on."""
+    """Answers are compared as texts until one repeats a value in another way, and value by value from then
+    on.
+    """
 
     def packed_and_answered(*stored: str | None) -> tuple[PackedBatch, bytes]:
         rows = table([("a", "é1", False), ("b", '2"', False)])

@@ -1,4 +1,6 @@
-"""DeliveredBatch: enough requests in flight, rows read as they are sent, and interruptions that lose nothing."""
+"""DeliveredBatch: enough requests in flight, rows read as they are sent, and interruptions that lose
+nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Requests without an answer that HubSpot carries out after newer values were sent: what they write does not stay."""
+"""Requests without an answer that HubSpot carries out after newer values were sent: what they write does not
+stay.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Records that were merged in HubSpot, and rows that end at one record: the row lives on, and nothing is made anew."""
+"""Records that were merged in HubSpot, and rows that end at one record: the row lives on, and nothing is made
+anew.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def test_of_two_rows_whose_records_were_merged_the_first_is_written_and_the_othe
 def test_what_an_update_that_no_answer_tells_of_wrote_over_the_first_row_does_not_stay(
     bench: Bench, answer: str, size: int
 ) -> None:
-    """Without trace ids a result with a new id is nobody's: the update may have been carried out on the merged record."""
+    """Without trace ids a result with a new id is nobody's: the update may have been carried out on the
+    merged record.
+    """
     ids = bench.run(firms(*"aaaaaa"), BY_KEY).ids["hs_object_id"].to_pylist()
     left = merged(bench, ids[1], ids[3], update_of_merged=answer, echo_trace_id=False)
     bench.run(firms(*"abaaaa"), BY_KEY)  # the first row follows its record, and is unchanged from now on

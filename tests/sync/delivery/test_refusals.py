@@ -1,4 +1,6 @@
-"""Refusals: which are about rows and which about the run, what it costs to find out, and what an outage costs."""
+"""Refusals: which are about rows and which about the run, what it costs to find out, and what an outage
+costs.
+"""
 
 from __future__ import annotations
 

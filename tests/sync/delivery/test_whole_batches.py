@@ -1,4 +1,6 @@
-"""A refusal of a whole batch: the rows that are wrong are rejected, the others are written, and it costs few requests."""
+"""A refusal of a whole batch: the rows that are wrong are rejected, the others are written, and it costs few
+requests.
+"""
 
 from __future__ import annotations
 

@@ -80,7 +80,9 @@ def test_the_plan_says_what_looking_for_records_takes(bench: Bench) -> None:
 
 
 def test_a_record_is_another_rows_by_the_id_that_it_had_before_a_merge(bench: Bench) -> None:
-    """What search finds is the record that is left; the ids table still has the id of the one that was merged into it."""
+    """What search finds is the record that is left; the ids table still has the id of the one that was merged
+    into it.
+    """
     (known,) = bench.run(rows("a.example"), BY_DOMAIN).ids["hs_object_id"].to_pylist()
     (other,) = bench.seed_old("companies", [{"domain": "a.example"}])
     portal = bench.emulator.portal

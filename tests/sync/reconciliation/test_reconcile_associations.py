@@ -1,4 +1,6 @@
-"""Does HubSpot still have the associations that a sync wants? And what a sync takes over that is there already."""
+"""Does HubSpot still have the associations that a sync wants? And what a sync takes over that is there
+already.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +132,9 @@ def test_a_target_that_was_merged_is_as_wanted(bench: Bench) -> None:
 
 
 def test_rows_whose_runs_are_no_longer_kept_are_told_by_their_hash(bench: Bench) -> None:
-    """As wanted while the hash is that of what is there; else it cannot be said which association is amiss."""
+    """As wanted while the hash is that of what is there; else it cannot be said which association is
+    amiss.
+    """
     firms = bench.companies(2)
     bench.run(people(list(firms)), by_email())
     bench.run(people([firms[0]], first=2), by_email())
@@ -187,7 +191,9 @@ def test_rows_that_are_associations_are_looked_at_alike(bench: Bench) -> None:
 
 
 def test_what_hubspot_has_already_is_unchanged_where_the_portal_is_compared(bench: Bench) -> None:
-    """compare="portal" reads associations in every run: what is there is not written, what somebody took away is."""
+    """compare="portal" reads associations in every run: what is there is not written, what somebody took away
+    is.
+    """
     firms = bench.companies(2)
     operation = Upsert(
         "contacts",
@@ -217,7 +223,9 @@ def test_what_hubspot_has_already_is_unchanged_where_the_portal_is_compared(benc
 
 @pytest.mark.parametrize("operation", [by_email(), REPLACE], ids=["added", "replace"])
 def test_an_adopting_run_takes_over_what_is_there(bench: Bench, operation: Upsert) -> None:
-    """The next run writes nothing of it again; with replace it ends what is there besides, and claims nothing before."""
+    """The next run writes nothing of it again; with replace it ends what is there besides, and claims nothing
+    before.
+    """
     first, second = bench.companies(2)
     bench.run(people([first, second]), operation, "former")
     contact = bench.by_email()["p0@x.org"]
@@ -233,7 +241,9 @@ def test_an_adopting_run_takes_over_what_is_there(bench: Bench, operation: Upser
 
 
 def test_a_first_run_that_adopts_writes_only_what_lacks(bench: Bench) -> None:
-    """adopt_existing=True: the associations of records that were there are looked at before they are written."""
+    """adopt_existing=True: the associations of records that were there are looked at before they are
+    written.
+    """
     firms = bench.companies(2)
     bench.run(people(list(firms)), by_email(), "former")
     take_away(bench, bench.by_email()["p0@x.org"], firms[0])
@@ -250,7 +260,9 @@ def test_a_first_run_that_adopts_writes_only_what_lacks(bench: Bench) -> None:
 
 
 def test_a_record_that_is_made_anew_gets_its_associations_back(bench: Bench) -> None:
-    """Its row wants what it wanted before, and its new record has none of it: also to records of its own table."""
+    """Its row wants what it wanted before, and its new record has none of it: also to records of its own
+    table.
+    """
     companies = Upsert(
         "companies",
         key="id",
@@ -271,7 +283,9 @@ def test_a_record_that_is_made_anew_gets_its_associations_back(bench: Bench) -> 
 
 
 def test_an_upserted_contact_that_was_deleted_gets_its_associations_back(bench: Bench) -> None:
-    """The row changes, HubSpot makes the contact anew, and what the row wants is written to the new record."""
+    """The row changes, HubSpot makes the contact anew, and what the row wants is written to the new
+    record.
+    """
     (firm,) = bench.companies(1)
     bench.run(people([firm]), by_email())
     bench.client.batch_archive("contacts", [bench.by_email()["p0@x.org"]])

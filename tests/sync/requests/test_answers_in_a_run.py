@@ -1,4 +1,6 @@
-"""What a run does after each kind of answer: nothing that was not written is told as unknown, and every stop says why."""
+"""What a run does after each kind of answer: nothing that was not written is told as unknown, and every stop
+says why.
+"""
 
 from __future__ import annotations
 

@@ -57,7 +57,9 @@ def test_a_server_that_is_away_for_a_moment_stops_no_run(bench: Bench, server: R
 def test_a_server_that_stays_away_ends_the_run_and_the_next_goes_on(
     bench: Bench, server: Redis | Postgres
 ) -> None:
-    """The run says which server, keeps what was answered, and leaves the rest unsent; nothing is made twice."""
+    """The run says which server, keeps what was answered, and leaves the rest unsent; nothing is made
+    twice.
+    """
     counted_by(server, bench, patience=0.5)
     stopping = threading.Timer(0.3, server.down)
     stopping.start()

@@ -1,4 +1,6 @@
-"""What an answer costs: the column `more requests` of the table of answers, counted on the emulator's books."""
+"""What an answer costs: the column `more requests` of the table of answers, counted on the emulator's
+books.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ def test_a_quota_that_grew_lets_the_run_go_on(
 
 
 def test_the_request_that_asks_is_the_one_of_the_thread_that_doubts(budget: SharedBudget) -> None:
-    """A request of another thread must not leave in its place: who doubts would be refused by its own question."""
+    """A request of another thread must not leave in its place: who doubts would be refused by its own
+    question.
+    """
     budget.doubt_day()
     with ThreadPoolExecutor(1) as another, pytest.raises(DailyLimitReached):
         another.submit(budget.take).result()

@@ -1,4 +1,6 @@
-"""Properties that do not exist: refused, or made with the type of their column, only when that was asked for."""
+"""Properties that do not exist: refused, or made with the type of their column, only when that was asked
+for.
+"""
 
 from __future__ import annotations
 

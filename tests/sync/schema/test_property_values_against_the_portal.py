@@ -1,4 +1,5 @@
-"""5,000 rows for each property type: what we let through, the portal accepts; what we reject, it would reject as well.
+"""5,000 rows for each property type: what we let through, the portal accepts; what we reject, it would reject
+as well.
 
 Where we are stricter than the portal, the reason stands in `stricter`.
 """

@@ -1,4 +1,6 @@
-"""What a new record needs is checked row by row before anything is sent; rows that change a record need none of it."""
+"""What a new record needs is checked row by row before anything is sent; rows that change a record need none
+of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every object type, operation and version that we offer is answered by the portal, with rows that its definitions ask for."""
+"""Every object type, operation and version that we offer is answered by the portal, with rows that its
+definitions ask for.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ VALUES = {"number": "1", "date": "2024-01-02", "datetime": "2024-01-02T03:04:05Z
 ONLY_GENERIC = {
     (name, "2025-09") for name in ("feedback_submissions", "partner_clients", "partner_services")
 } | {("partner_clients", "2026-09")}
-"""The specification of 2025-09 offers all operations for all types alike; these types are read-only in the guides."""
+"""The specification of 2025-09 offers all operations for all types alike; these types are read-only in the
+guides.
+"""
 
 
 @pytest.mark.parametrize("version", VERSIONS)

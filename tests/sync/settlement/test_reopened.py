@@ -1,4 +1,6 @@
-"""Rows that an earlier run left open: what later runs find out about them is not forgotten, and not undone."""
+"""Rows that an earlier run left open: what later runs find out about them is not forgotten, and not
+undone.
+"""
 
 from __future__ import annotations
 

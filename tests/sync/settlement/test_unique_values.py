@@ -1,4 +1,6 @@
-"""Which record has a value of a unique property: one answer for settling, look-up, adopting, reading and archiving."""
+"""Which record has a value of a unique property: one answer for settling, look-up, adopting, reading and
+archiving.
+"""
 
 from __future__ import annotations
 

@@ -87,5 +87,8 @@ def test_the_text_of_a_key_becomes_a_value_only_where_the_type_holds_all_of_it(
 def test_a_stored_value_takes_another_type_only_where_it_comes_back_from_it(
     stored: str, kind: str, kept: object
 ) -> None:
-    query = f"SELECT {exactly('keys', f'STRUCT(k {kind})', 'STRUCT(k DOUBLE)')} FROM (SELECT {{'k': {stored}}} AS keys)"
+    query = (
+        f"SELECT {exactly('keys', f'STRUCT(k {kind})', 'STRUCT(k DOUBLE)')} FROM (SELECT {{'k': {stored}}} AS"
+        " keys)"
+    )
     assert duckdb.sql(query).fetchall() in ([({"k": kept},)], [(kept,)])

@@ -52,7 +52,9 @@ class Seen:
 def test_every_table_of_every_operation_is_in_the_map_with_its_columns(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Runs of all operations, with trouble, leave no table that the map lacks, and the map has none that never exists."""
+    """Runs of all operations, with trouble, leave no table that the map lacks, and the map has none that
+    never exists.
+    """
     seen = Seen(monkeypatch)
     rows = [
         {

@@ -1,4 +1,6 @@
-"""The journal in a bucket: what is acknowledged is there, what comes second is refused, and nothing of people's data stays behind."""
+"""The journal in a bucket: what is acknowledged is there, what comes second is refused, and nothing of
+people's data stays behind.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,9 @@ def test_a_run_that_slept_through_later_ones_finds_its_number_taken_though_their
 
 
 def test_a_begin_at_a_number_that_is_free_again_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who read the log long ago, and begins at a number whose entry is folded by now, is not the latest run."""
+    """Who read the log long ago, and begins at a number whose entry is folded by now, is not the latest
+    run.
+    """
     objects = MemoryStore()
     slow, other = (BucketJournal("memory://", objects=objects) for _ in range(2))
     other.begin("s", "one")

@@ -1,4 +1,6 @@
-"""A file of a store that is damaged is a ``StoreError`` or of no consequence: never another error, and never a second record."""
+"""A file of a store that is damaged is a ``StoreError`` or of no consequence: never another error, and never
+a second record.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ EXAMPLES = settings(
 
 
 class Filled:
-    """A store after three runs, the last of which was killed before its end: outcomes and an open intent are in the journal."""
+    """A store after three runs, the last of which was killed before its end: outcomes and an open intent are
+    in the journal.
+    """
 
     def __init__(self, emulator: Emulator, root: Path) -> None:
         self.emulator, self.root = emulator, root

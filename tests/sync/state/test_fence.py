@@ -1,4 +1,6 @@
-"""No lock is trusted: of two runs of one sync the later one fences the earlier, and nothing is made twice or lost."""
+"""No lock is trusted: of two runs of one sync the later one fences the earlier, and nothing is made twice or
+lost.
+"""
 
 from __future__ import annotations
 
@@ -162,7 +164,9 @@ def test_one_commit_closes_intents_and_opens_others_and_one_that_it_closes_may_b
 
 
 class Slow:
-    """Two benches on one store. The first one's run is held at a moment, a second run goes through, and the first goes on."""
+    """Two benches on one store. The first one's run is held at a moment, a second run goes through, and the
+    first goes on.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self.first, self.second = Bench(bench.emulator, bench.root), Bench(bench.emulator, bench.root)
@@ -189,7 +193,8 @@ class Slow:
 
     def _run(self, rows: object, operation: Any) -> None:
         try:
-            # More batches than are in flight at once: there is a commit of answers and intents, and one of answers.
+            # More batches than are in flight at once: there is a commit of answers and intents, and one of
+            # answers.
             self.first.run(rows, operation, batch_size=5)
         except BaseException as error:
             self.error = error
@@ -311,7 +316,9 @@ def test_a_run_hears_that_it_was_overtaken_even_where_it_writes_nothing(
 
 
 def test_the_fence_is_in_the_same_transaction_as_what_it_guards(tmp_path: Path) -> None:
-    """A run that begins while a commit of the former one is under way waits for it, and sees what it wrote."""
+    """A run that begins while a commit of the former one is under way waits for it, and sees what it
+    wrote.
+    """
     url = f"sqlite:///{tmp_path / 'journal.db'}"
     one, two = SqlJournal(url), SqlJournal(url)
     one.begin("s", "one")

@@ -1,4 +1,6 @@
-"""State knows what it describes: another account, key, object type or store is refused before the first request for records."""
+"""State knows what it describes: another account, key, object type or store is refused before the first
+request for records.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +132,9 @@ def test_a_known_account_stays_known_where_it_cannot_be_read(other: Bench, bench
 
 
 def test_the_journal_of_another_store_is_refused(bench: Bench, tmp_path: Path) -> None:
-    """As after a lost disk whose journal is in a database: its ids table is gone, and the journal knows of it."""
+    """As after a lost disk whose journal is in a database: its ids table is gone, and the journal knows of
+    it.
+    """
     journal = f"sqlite:///{tmp_path / 'shared.db'}"
     one = Bench(bench.emulator, tmp_path / "one", journal_url=journal)
     one.run(firms(3), COMPANIES)
@@ -171,7 +175,9 @@ def test_keys_of_another_type_of_which_none_is_known_stop_the_run(bench: Bench) 
 
 
 def test_keys_of_several_types_are_told_as_text_and_no_type_of_ours_is_named(bench: Bench) -> None:
-    """A cell that cannot be read makes the column a mixed one; the keys that can be are still what they are."""
+    """A cell that cannot be read makes the column a mixed one; the keys that can be are still what they
+    are.
+    """
     firms = Upsert("companies", key="id", properties=["name"])
     bench.run([{"id": 1, "name": "a"}], firms)
     with pytest.raises(InputError, match=r"'id' was int64 and is string, and none"):

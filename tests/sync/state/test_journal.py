@@ -145,7 +145,10 @@ def rename(folder: Path, table: str, name: str) -> None:
 
 
 def test_several_processes_may_open_a_new_journal_at_once(url: str) -> None:
-    code = "import sys; from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal; sys.stdin.read(1); SqlJournal(sys.argv[1])"
+    code = (
+        "import sys; from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal; sys.stdin.read(1);"
+        " SqlJournal(sys.argv[1])"
+    )
     started = [
         subprocess.Popen([sys.executable, "-c", code, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)
@@ -181,7 +184,7 @@ def test_an_older_journal_is_brought_forward_step_by_step(url: str, monkeypatch:
     SqlJournal(url).close()
     steps: list[int] = []
     migrations: dict[int, Callable[[sa.Connection], None]] = {
-        n: (lambda _, n=n: steps.append(n)) for n in range(1, SCHEMA_VERSION + 1)
+        n: lambda _, n=n: steps.append(n) for n in range(1, SCHEMA_VERSION + 1)
     }
     monkeypatch.setattr(sql_schema, "MIGRATIONS", migrations)
     monkeypatch.setattr(sql_schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)

@@ -1,4 +1,6 @@
-"""Journal and settling against a model: whatever happens in whatever order, what was promised is there after a crash."""
+"""Journal and settling against a model: whatever happens in whatever order, what was promised is there after
+a crash.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(given=consumes(batches))
     def answer_after_silence(self, given: tuple[str, Batch]) -> None:
-        """All rows are settled, and an earlier request is at large: the intent stays, with all its rows, and says so."""
+        """All rows are settled, and an earlier request is at large: the intent stays, with all its rows, and
+        says so.
+        """
         sync, batch = given
         verdicts = {i: Verdict(outcome="updated", id=f"id{row}") for i, row in enumerate(batch.rows)}
         left = replace(batch.intent(float(batch.rows[0])), settled=True)

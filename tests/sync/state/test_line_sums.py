@@ -1,4 +1,6 @@
-"""A SQLite journal in which a value was changed, in whatever column, is a ``StoreError``; so is a commit that its log lost."""
+"""A SQLite journal in which a value was changed, in whatever column, is a ``StoreError``; so is a commit that
+its log lost.
+"""
 
 from __future__ import annotations
 
@@ -173,7 +175,9 @@ def as_killed(tmp_path: Path) -> Path:
 
 
 def test_a_changed_byte_of_the_log_is_a_store_error_or_costs_the_last_commit(tmp_path: Path) -> None:
-    """SQLite leaves out what follows a frame that is wrong, without a word; only of the last commit it cannot be told."""
+    """SQLite leaves out what follows a frame that is wrong, without a word; only of the last commit it cannot
+    be told.
+    """
     folder = as_killed(tmp_path)
     whole = (folder / "journal.db-wal").read_bytes()
     page = 4096 + 24

@@ -26,7 +26,9 @@ NOTES = Create("notes", key=["account", "day"], properties=["hs_timestamp", "hs_
 def test_a_store_of_the_first_version_with_a_batch_without_an_answer_goes_on(
     bench: Bench, tmp_path: Path
 ) -> None:
-    """Its keys were timestamps, of which midnight is written as a date since; now the column is a date and text."""
+    """Its keys were timestamps, of which midnight is written as a date since; now the column is a date and
+    text.
+    """
     root = tmp_path / "old"
     shutil.copytree(STORE, root)
     with sqlite3.connect(root / "journal.db") as connection:  # as if it had been written a moment ago

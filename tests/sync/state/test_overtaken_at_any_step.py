@@ -1,4 +1,6 @@
-"""A run that was overtaken changes nothing that the later one wrote, whatever it was about to write, in every kind of store."""
+"""A run that was overtaken changes nothing that the later one wrote, whatever it was about to write, in every
+kind of store.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ Contents = dict[str, Any]
 
 
 class Steps:
-    """Counts what a store's owner is about to do to its files and to its journal, and lets something else come before one of these steps.
+    """Counts what a store's owner is about to do to its files and to its journal, and lets something else
+    come before one of these steps.
 
     Args:
         store: Whose steps.
@@ -187,7 +190,9 @@ def rows_and_operation(place: Place, bench: Bench, n: int) -> tuple[Any, Any]:
 def trial(
     bench: Bench, place: Place, nth: int, earlier: int, *, behind: bool, patched: pytest.MonkeyPatch
 ) -> list[str]:
-    """Let a later run come before the nth step of a run, and look at what the rest of that run changes. Returns its steps."""
+    """Let a later run come before the nth step of a run, and look at what the rest of that run changes.
+    Returns its steps.
+    """
     bench.emulator.reset()
     bench.companies(2)
     first, second = place.bench(bench), place.bench(bench)
@@ -272,7 +277,9 @@ def test_what_a_later_run_wrote_stays_whatever_an_overtaken_one_was_about_to_do(
 def test_what_a_later_run_wrote_stays_whatever_an_overtaken_rename_was_about_to_do(
     bench: Bench, kind: str, later: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Where the state has its new name already, somebody else finishes the rename and begins a new sync of the old name."""
+    """Where the state has its new name already, somebody else finishes the rename and begins a new sync of
+    the old name.
+    """
 
     def tried(nth: int) -> list[str]:
         folder = tmp_path / str(nth)

@@ -1,4 +1,6 @@
-"""The store is private: folders, files, what the journal forgets, and the folder of a remote store on this host."""
+"""The store is private: folders, files, what the journal forgets, and the folder of a remote store on this
+host.
+"""
 
 from __future__ import annotations
 

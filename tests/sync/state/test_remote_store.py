@@ -138,7 +138,9 @@ def bucket(bench: Bench, s3: str) -> Iterator[Bench]:
 def test_a_run_that_moves_nothing_keeps_the_ids_table_and_is_a_run_all_the_same(
     request: pytest.FixtureRequest, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No ids table is put into the store, and readers, kept runs and the number of the latest run are right."""
+    """No ids table is put into the store, and readers, kept runs and the number of the latest run are
+    right.
+    """
     some: Bench = request.getfixturevalue(place)
     rows = [*people(5), {"id": 9, "email": "bad", "firstname": "B"}]
     some.run(rows, BY_EMAIL)

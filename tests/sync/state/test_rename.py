@@ -1,4 +1,6 @@
-"""A renamed sync keeps its state, and a kill at any step of the rename leaves it under one of the two names."""
+"""A renamed sync keeps its state, and a kill at any step of the rename leaves it under one of the two
+names.
+"""
 
 from __future__ import annotations
 
@@ -71,8 +73,9 @@ STEPS = Steps()
 
 @pytest.fixture
 def _counted_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # No audit hook would do: none can be taken away again, and where coverage traces, one in Python makes CPython 3.11
-    # refuse to start a thread now and then, for which everything after it in the process waits for ever.
+    # No audit hook would do: none can be taken away again, and where coverage traces, one in Python makes
+    # CPython 3.11 refuse to start a thread now and then, for which everything after it in the process waits
+    # for ever.
     for name in CHANGES:
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
     monkeypatch.setattr(shutil, "rmtree", counted(shutil.rmtree))
@@ -94,7 +97,9 @@ def counted(function: Any) -> Any:
 
 
 def rename_killed_before(step: int, root: Path, journal: str) -> bool:
-    """Rename, and stop before a step as a kill would: whatever cleans up after it does nothing. Returns whether it came to that."""
+    """Rename, and stop before a step as a kill would: whatever cleans up after it does nothing. Returns
+    whether it came to that.
+    """
     store = open_store(root, journal)
     try:
         with STEPS.killed_before(step):
@@ -168,7 +173,8 @@ def test_a_rename_that_is_killed_at_any_step_leaves_one_whole_sync_and_is_finish
         bench.store = open_store(root, journal)
         where = names_with_intents(bench.store)
         assert len(where) == 1, (step, where)
-        # A run under the one name goes on, and under the other it is refused: tried where it turns, and now and then.
+        # A run under the one name goes on, and under the other it is refused: tried where it turns, and now
+        # and then.
         tried = step % 6 == 0 or not killed or not set(where) <= both
         both |= set(where)
         for name in (OLD, NEW) if tried else ():

@@ -1,4 +1,6 @@
-"""Runs that die or are overtaken: the ids table in the warehouse has all of a run or nothing, and nothing is lost or made twice."""
+"""Runs that die or are overtaken: the ids table in the warehouse has all of a run or nothing, and nothing is
+lost or made twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Parts of a table in a warehouse: values of an older one never go over those of a newer one, and lines of the others stay."""
+"""Parts of a table in a warehouse: values of an older one never go over those of a newer one, and lines of
+the others stay.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
 @pytest.fixture
 def parted(database: Database) -> Database:
-    """Firms of three days: two hundred of each day's own, and a hundred that every day has in another city."""
+    """Firms of three days: two hundred of each day's own, and a hundred that every day has in another
+    city.
+    """
     database.sql(
         "CREATE TABLE parts (day VARCHAR, id INTEGER, name VARCHAR, city VARCHAR)",
         *(
@@ -79,7 +83,8 @@ def test_a_day_moves_its_own_rows_and_the_lines_that_concern_them(
 
 def test_a_column_says_which_row_is_newer(bench: Bench, database: Database) -> None:
     database.sql(
-        "CREATE TABLE firms AS SELECT i AS id, 'Firm ' || i AS name, 'Ulm' AS city, 5 AS moment FROM generate_series(1, 300) t(i)"
+        "CREATE TABLE firms AS SELECT i AS id, 'Firm ' || i AS name, 'Ulm' AS city, 5 AS moment FROM"
+        " generate_series(1, 300) t(i)"
     )
     operation = replace(FIRMS, as_of="moment")
     bench.run(database.rows(), operation)
