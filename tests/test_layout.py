@@ -118,7 +118,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/associations": (
         "association_files key_lookup",
         "association_table kept_lines writer",
-        "association_requests lines",
+        "association_requests association_statements",
+        "lines",
         "moved_records types",
     ),
     "sync/batches": (

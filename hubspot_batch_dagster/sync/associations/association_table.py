@@ -17,22 +17,16 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import ConservationError
-from hubspot_batch_dagster.sync.associations.lines import (
-    RemovedAssociation,
-    WantedAssociation,
-    hash_of,
-)
+from hubspot_batch_dagster.sync.associations import association_statements
+from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import LIVE, literal
-from hubspot_batch_dagster.sync.staging.stored_keys import exactly
+from hubspot_batch_dagster.sync.staging.statements import literal
 
 OUTCOMES = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
 UNRESOLVED = "UNRESOLVED_ASSOCIATION"
 """The code of a row, or an association, that names a key without a record."""
-
-_WRITTEN = "('create', 'upsert', 'update')"
 
 
 @dataclass(frozen=True)
@@ -78,10 +72,25 @@ class AssociationTable:
         self._make_places()
         self._make_rows(found_rows, again, every=every, planned=planned)
         self._take_open(open_file)
-        self._make_lines()
+        db = self.stage.db
+        lines = (
+            association_statements.MAKE_GIVEN,
+            association_statements.MAKE_REFUSED,
+            association_statements.MAKE_LINES,
+        )
+        for statement in (
+            association_statements.WANTED_ONCE,
+            association_statements.make_away(self.stage.rows_in),
+            *lines,
+        ):
+            db.execute(statement)
         self._resolve()
-        self._make_digests()
-        self._decide(planned=planned)
+        for statement in (
+            association_statements.MAKE_DIGESTS,
+            association_statements.MARK_CHANGED,
+            association_statements.decide(planned=planned),
+        ):
+            db.execute(statement)
 
     def to_write(self, to: str, size: int, *, prune: bool) -> Iterator[list[WantedAssociation]]:
         """Yield what to write to an object type, in groups of whole records of about ``size`` associations.
@@ -93,7 +102,11 @@ class AssociationTable:
                 what the other records lack. Of a row that is away nothing is known but that, so it loses
                 nothing.
         """
-        query = self._to_replace(to) if prune else self._to_add(to)
+        places = self._places_to(to)
+        if prune:
+            query = association_statements.to_replace(places, both_ends=to == self.object_type)
+        else:
+            query = association_statements.to_add(places, away=self.replaces_to(to))
         group: list[WantedAssociation] = []
         for batch in self.stage.stream(query):
             for line in zip(*(each.to_pylist() for each in batch.columns), strict=True):
@@ -104,29 +117,6 @@ class AssociationTable:
                 group.append(each)
         if group:
             yield group
-
-    def _to_add(self, to: str) -> str:
-        away = "AND row IS NULL" if self.replaces_to(to) else ""
-        return f"""SELECT line, key, id, target_id, place FROM association_lines
-            WHERE outcome = 'open' AND place IN ({self._places_to(to)}) {away} ORDER BY id, line"""
-
-    def _to_replace(self, to: str) -> str:
-        places = self._places_to(to)
-        some = f"target_id IS NOT NULL AND place IN ({places})"
-        # Between records of one type an association is of both: what the row of the other end wants stays.
-        of_others = (
-            "UNION ALL SELECT -1, target_id, id, place FROM association_lines WHERE id IS NOT NULL AND"
-            f" {some}"
-        )
-        return f"""WITH chosen AS (
-                SELECT id, key FROM association_rows WHERE id IS NOT NULL AND NOT inline AND (changed
-                    OR written)
-                UNION SELECT id, key FROM association_lines WHERE outcome = 'open' AND row IS NOT NULL
-                    AND place IN ({places})),
-            kept AS (SELECT line, id, target_id, place FROM association_lines WHERE row IS NOT NULL AND {some}
-                {of_others if to == self.object_type else ""})
-            SELECT coalesce(k.line, -1) AS line, key, id, k.target_id, coalesce(k.place, -1) AS place
-            FROM chosen LEFT JOIN kept k USING (id) ORDER BY id, line"""
 
     def note(self, verdicts: dict[int, Verdict]) -> None:
         """Note lines that are ``associated``, ``unchanged``, ``rejected``, ``unknown`` in HubSpot's words."""
@@ -145,10 +135,8 @@ class AssociationTable:
         """Note and return keys of rows away whose records lose associations through the other end's row."""
         if to != self.object_type or not ended:
             return []
-        query = (
-            "SELECT key FROM known WHERE id IN (SELECT unnest($ids)) AND key NOT IN (SELECT key FROM staged)"
-        )
-        keys = [str(key) for (key,) in self.stage.ask(query, {"ids": [each.target for each in ended]})]
+        ids = {"ids": [each.target for each in ended]}
+        keys = [str(key) for (key,) in self.stage.ask(association_statements.KEYS_AWAY, ids)]
         if keys:
             self.stage.insert("association_ends", pa.table({"key": pa.array(keys, pa.string())}))
         return keys
@@ -166,32 +154,12 @@ class AssociationTable:
         Raises:
             ConservationError: They do not add up to what was wanted.
         """
-        db = self.stage.db
-        db.execute("""UPDATE association_lines l SET outcome = v.outcome, code = v.code, message = v.message
-            FROM association_verdicts v WHERE v.line = l.line AND l.outcome = 'open'""")
-        db.execute(
-            "UPDATE association_lines SET outcome = 'unsent', message = 'The run stopped before it.' WHERE"
-            " outcome = 'open'"
-        )
-        db.execute(
-            """CREATE TABLE association_state AS
-            SELECT r.key, CASE WHEN r.reverted AND NOT r.changed THEN r.before WHEN u.row IS NULL
-                AND r.id IS NOT NULL THEN r.digest END AS digest
-            FROM association_rows r LEFT JOIN (
-                SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')
-                UNION SELECT row FROM association_rows JOIN association_others USING (id)) u USING (row)
-            -- What was written for a row that is away is not in its hash: once it is back, it is looked at.
-            UNION
-            SELECT DISTINCT key, NULL FROM association_lines
-                WHERE row IS NULL AND outcome IN ('associated', 'unknown')"""
-        )
-        db.execute(
-            # So are those of which a killed run, or the row of the other end, may have written something
-            # meanwhile.
-            """INSERT INTO association_state SELECT DISTINCT key, NULL FROM known
-            WHERE key IN (FROM association_again UNION FROM association_ends)
-                AND key NOT IN (SELECT key FROM association_state)"""
-        )
+        for statement in (
+            association_statements.TAKE_VERDICTS,
+            association_statements.THE_REST_IS_UNSENT,
+            association_statements.MAKE_STATE,
+        ):
+            self.stage.db.execute(statement)
         return self.counts()
 
     def counts(self) -> dict[str, int]:
@@ -200,13 +168,10 @@ class AssociationTable:
         Raises:
             ConservationError: They do not add up to what was wanted.
         """
-        query = "SELECT outcome, count(*) FROM association_lines GROUP BY outcome"
-        found = {str(name): int(n) for name, n in self.stage.db.execute(query).fetchall()}
-        wanted = self.stage.count(
-            """SELECT (SELECT count(*) FROM wanted_once) - (SELECT count(*) FROM association_refused
-                WHERE told_already)
-                + (SELECT count(*) FROM association_away)"""
-        )
+        found = {
+            str(name): int(n) for name, n in self.stage.db.execute(association_statements.COUNTS).fetchall()
+        }
+        wanted = self.stage.count(association_statements.COUNT_WANTED)
         if sum(found.values()) != wanted or not found.keys() <= {*OUTCOMES, "open"}:
             raise ConservationError(f"{wanted} associations are wanted, and their outcomes are {found}.")
         return found
@@ -215,10 +180,13 @@ class AssociationTable:
         """How many requests it takes to write what is open, if HubSpot refuses nothing."""
         requests = 0
         for to in dict.fromkeys(each.to for each in self.associations):
-            some = f"FROM association_lines WHERE outcome = 'open' AND place IN ({self._places_to(to)})"
-            requests += -(-self.stage.count(f"SELECT count(*) {some}") // per_request)
+            places = self._places_to(to)
+            requests += -(-self.stage.count(association_statements.count_open(places)) // per_request)
             if any(each.to == to and (each.replace or not each.plain) for each in self.associations):
-                requests += -(-self.stage.count(f"SELECT count(DISTINCT key) {some}") // read_at_once)
+                requests += -(
+                    -self.stage.count(association_statements.count_open(places, "DISTINCT key"))
+                    // read_at_once
+                )
         return requests
 
     def _places_to(self, to: str) -> str:
@@ -236,14 +204,8 @@ class AssociationTable:
                 [None if each.plain else json.dumps(each.type) for each in self.associations], pa.string()
             ),
         }
-        self.stage.db.execute("""CREATE TABLE association_places
-            (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR, label_type VARCHAR)""")
+        self.stage.db.execute(association_statements.MAKE_TABLES)
         self.stage.insert("association_places", pa.table(columns))
-        self.stage.db.execute("CREATE TABLE association_others (id VARCHAR)")
-        self.stage.db.execute("CREATE TABLE association_ends (key VARCHAR)")
-        self.stage.db.execute(
-            "CREATE TABLE association_verdicts (line BIGINT, outcome VARCHAR, code VARCHAR, message VARCHAR)"
-        )
 
     def _make_rows(
         self, found_rows: Iterable[int], again: Iterable[str], *, every: bool, planned: bool
@@ -251,92 +213,24 @@ class AssociationTable:
         """Make the rows that want associations, or may lose some, with the record of each."""
         stage = self.stage
         stage.flush()
-        stage.db.execute("CREATE TABLE association_found (row BIGINT)")
         stage.insert("association_found", pa.table({"row": pa.array(list(found_rows), pa.int64())}))
-        stage.db.execute("CREATE TABLE association_again (key VARCHAR)")
         stage.insert("association_again", pa.table({"key": pa.array(sorted(set(again)), pa.string())}))
-        concerned = "" if self.replaces_to() else "AND s.row IN (SELECT row FROM wanted)"
-        given = f"p.action IN {_WRITTEN}" if planned else f"o.outcome IN {LIVE} AND p.action IN {_WRITTEN}"
-        stage.db.execute(f"""CREATE TABLE association_rows AS
-            WITH o AS (
-                SELECT row, arg_max(outcome, seq) AS outcome, arg_max(id, seq) FILTER (id IS NOT NULL) AS id
-                FROM settled GROUP BY row),
-            records AS (
-                SELECT s.row, s.key, s.keys, p.action, k.associations AS before,
-                    CASE WHEN o.outcome IN {LIVE} OR (o.outcome IS NULL AND p.action NOT IN ('rejected',
-                        'missing'))
-                            OR o.outcome = 'unknown' AND k.id IS NOT NULL
-                        THEN coalesce(o.id, p.known_id) END AS id,
-                    coalesce({given}, false) AS written,
-                    p.action = 'create' AND {"true" if planned else "coalesce(o.outcome = 'created', false)"}
-                        AND s.row NOT IN (SELECT row FROM association_found) AS inline,
-                    {str(every).lower()} OR s.key IN (FROM association_again)
-                        OR (o.id IS NOT NULL AND o.id IS DISTINCT FROM k.id) AS again, -- it has none
-                    p.action = 'reverted' AS reverted
-                FROM staged s JOIN plan p USING (row) LEFT JOIN o USING (row) LEFT
-                    JOIN known k ON k.key = s.key
-                WHERE s.row < {stage.rows_in} AND p.action <> 'gone' {concerned})
-            SELECT * REPLACE (CASE WHEN row_number() OVER (PARTITION BY id ORDER BY row) = 1 THEN id
-                END AS id),
-                NULL::VARCHAR AS digest, false AS changed
-            FROM records""")
+        stage.db.execute(
+            association_statements.make_rows(
+                stage.rows_in, only_wanting=not self.replaces_to(), every=every, planned=planned
+            )
+        )
 
     def _take_open(self, file: Path | None) -> None:
         keys = self.stage.type_of_keys()
-        columns = (
-            f"key VARCHAR, keys {keys}, name VARCHAR, target_key VARCHAR, target_id VARCHAR, outcome VARCHAR,"
-            " code VARCHAR, message VARCHAR"
-        )
-        self.stage.db.execute(f"CREATE TABLE association_open ({columns})")
+        self.stage.db.execute(association_statements.make_open(keys))
         if file is not None:
             source = f"read_parquet({literal(str(file))})"
             stored = self.stage.ask(f"SELECT column_type FROM (DESCRIBE SELECT keys FROM {source})")[0][0]
-            self.stage.db.execute(
-                f"""INSERT INTO association_open SELECT key, {exactly("keys", keys, str(stored))}, name,
-                    target_key,
-                    target_id, outcome, code, message FROM {source}"""
-            )
-
-    def _make_lines(self) -> None:
-        """One line for each association that a row wants, and for open ones of rows that are away this time.
-
-        A row that was rejected here wants associations too. What another row of its key wants as well, or
-        what is open of an earlier run, is told there.
-        """
-        rows_in, db = self.stage.rows_in, self.stage.db
-        db.execute(
-            """CREATE VIEW wanted_once AS
-            SELECT row, place, min(target_key) AS target_key, target_id FROM wanted
-            WHERE target_id IS NOT NULL GROUP BY row, place, target_id
-            UNION ALL
-            SELECT DISTINCT row, place, target_key, NULL FROM wanted WHERE target_id IS NULL
-                AND target_key IS NOT NULL"""
-        )
-        db.execute(f"""CREATE TABLE association_away AS
-            SELECT NULL::BIGINT AS row, o.key, o.keys, k.id, p.place, o.target_key, o.target_id
-            FROM association_open o JOIN association_places p USING (name) JOIN known k USING (key)
-            WHERE o.key NOT IN (SELECT key FROM staged WHERE row < {rows_in})
-                AND k.id IS NOT NULL AND k.outcome <> 'archived'
-                AND k.id NOT IN (SELECT id FROM settled WHERE outcome = 'archived' AND id IS NOT NULL)""")
-        db.execute("""CREATE TABLE association_given AS
-            SELECT w.row, r.key, r.keys, r.id, w.place, w.target_key, w.target_id
-            FROM wanted_once w JOIN association_rows r USING (row)""")
-        db.execute("""CREATE TABLE association_refused AS
-            WITH told AS (FROM association_given UNION ALL FROM association_away)
-            SELECT w.row, r.key, r.keys, NULL::VARCHAR AS id, w.place, w.target_key, w.target_id,
-                EXISTS (FROM told t WHERE t.key = r.key AND t.place = w.place
-                    AND (t.target_id = w.target_id OR t.target_key = w.target_key)) AS told_already
-            FROM wanted_once w JOIN rejected r USING (row)""")
-        db.execute("""CREATE TABLE association_lines AS
-            SELECT row_number() OVER (ORDER BY row, place) AS line, *, NULL::VARCHAR AS outcome,
-                NULL::VARCHAR AS code,
-                NULL::VARCHAR AS message, target_id IS NOT NULL AS resolved_early
-            FROM (FROM association_given UNION ALL FROM association_away
-                UNION ALL SELECT * EXCLUDE (told_already) FROM association_refused WHERE NOT told_already)""")
+            self.stage.db.execute(association_statements.take_open(source, keys, str(stored)))
 
     def _resolve(self) -> None:
         """Look keys up again that may have a record by now: of this run's own rows, and of rows away."""
-        db = self.stage.db
         for place, each in enumerate(self.associations):
             sync = each.association.through
             if sync is None:
@@ -344,56 +238,6 @@ class AssociationTable:
             table = self.ids_tables[sync]
             if sync == self.own:
                 table = "association_own_records"
-                self._make_own_records()
-            db.execute(f"""UPDATE association_lines SET target_id = t.id FROM {table} t
-                WHERE place = {place} AND target_id IS NULL AND t.key = target_key""")
-            db.execute(f"""UPDATE association_lines SET target_id = t.id FROM {table} t
-                WHERE place = {place} AND target_id IS NULL AND contains(target_key, '@')
-                    AND t.key = lower(trim(target_key))""")
-
-    def _make_own_records(self) -> None:
-        self.stage.db.execute(f"""CREATE TABLE IF NOT EXISTS association_own_records AS
-            SELECT key, arg_max(id, fresh) AS id FROM (
-                SELECT key, id, 0 AS fresh FROM known WHERE id IS NOT NULL AND outcome <> 'archived'
-                UNION ALL
-                SELECT s.key, o.id, 1 + o.seq FROM staged s JOIN settled o USING (row)
-                WHERE o.id IS NOT NULL AND o.outcome IN {LIVE})
-            GROUP BY key""")
-
-    def _make_digests(self) -> None:
-        self.stage.db.execute(f"""UPDATE association_rows SET digest = d.digest FROM (
-                SELECT r.row, {hash_of("p.name", "l.target_id")} AS digest
-                FROM association_rows r LEFT JOIN association_lines l ON l.row = r.row
-                    AND l.target_id IS NOT NULL
-                LEFT JOIN association_places p USING (place) GROUP BY r.row) d
-            WHERE d.row = association_rows.row""")
-        self.stage.db.execute(
-            """UPDATE association_rows SET changed = CASE WHEN reverted THEN coalesce(before <> digest, false)
-                ELSE again OR before IS DISTINCT FROM digest END"""
-        )
-
-    def _decide(self, *, planned: bool) -> None:
-        """Decide what of it is to be written, and what is known without a request."""
-        refused = "l.row IS NOT NULL AND r.row IS NULL"
-        unsent = refused if planned else "l.id IS NULL"
-        self.stage.db.execute(
-            f"""UPDATE association_lines SET outcome = d.outcome, code = d.code, message = d.message FROM (
-                SELECT l.line,
-                    CASE WHEN l.target_id IS NULL THEN 'unresolved'
-                        WHEN {unsent} THEN 'unsent'
-                        WHEN r.inline AND l.resolved_early THEN 'associated'
-                        WHEN o.key IS NOT NULL AND NOT coalesce(r.changed, false) THEN 'rejected'
-                        WHEN l.row IS NOT NULL AND NOT r.changed THEN 'unchanged'
-                        ELSE 'open' END AS outcome,
-                    CASE WHEN o.key IS NOT NULL AND NOT coalesce(r.changed, false) THEN o.code END AS code,
-                    CASE WHEN l.target_id IS NULL THEN 'No record has this key in ' || p.sync || ' yet.'
-                        WHEN {refused} THEN 'Its row was rejected.'
-                        WHEN {unsent} THEN 'Its row has no record yet.'
-                        WHEN o.key IS NOT NULL AND NOT coalesce(r.changed, false) THEN o.message
-                            END AS message
-                FROM association_lines l JOIN association_places p USING (place)
-                LEFT JOIN association_rows r ON r.row = l.row
-                LEFT JOIN association_open o ON o.outcome = 'rejected' AND o.key = l.key AND o.name = p.name
-                    AND o.target_id = l.target_id) d
-            WHERE d.line = association_lines.line"""
-        )
+                self.stage.db.execute(association_statements.OWN_RECORDS)
+            for statement in association_statements.resolve(place, table):
+                self.stage.db.execute(statement)

@@ -1,0 +1,217 @@
+"""The SQL of a run's associations, in the order in which it is executed.
+
+Its tables: ``association_places`` (the operation's associations by number), ``association_rows`` (rows with
+their record), ``association_lines`` (one for each association that is wanted, with its outcome), and those
+that are known of earlier: ``association_open``, ``association_found``, ``association_again``.
+"""
+
+from __future__ import annotations
+
+from hubspot_batch_dagster.sync.associations.lines import hash_of
+from hubspot_batch_dagster.sync.staging.statements import LIVE
+from hubspot_batch_dagster.sync.staging.stored_keys import exactly
+
+_WRITTEN = "('create', 'upsert', 'update')"
+
+MAKE_TABLES = """
+    CREATE TABLE association_places
+        (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR, label_type VARCHAR);
+    CREATE TABLE association_verdicts (line BIGINT, outcome VARCHAR, code VARCHAR, message VARCHAR);
+    CREATE TABLE association_found (row BIGINT);
+    CREATE TABLE association_again (key VARCHAR);
+    CREATE TABLE association_others (id VARCHAR);
+    CREATE TABLE association_ends (key VARCHAR)"""
+
+
+def make_rows(rows_in: int, *, only_wanting: bool, every: bool, planned: bool) -> str:
+    """Make the rows that want associations, or may lose some, with the record of each."""
+    given = f"p.action IN {_WRITTEN}" if planned else f"o.outcome IN {LIVE} AND p.action IN {_WRITTEN}"
+    return f"""CREATE TABLE association_rows AS
+        WITH o AS (
+            SELECT row, arg_max(outcome, seq) AS outcome, arg_max(id, seq) FILTER (id IS NOT NULL) AS id
+            FROM settled GROUP BY row),
+        records AS (
+            SELECT s.row, s.key, s.keys, p.action, k.associations AS before,
+                CASE WHEN o.outcome IN {LIVE}
+                        OR (o.outcome IS NULL AND p.action NOT IN ('rejected', 'missing'))
+                        OR (o.outcome = 'unknown' AND k.id IS NOT NULL)
+                    THEN coalesce(o.id, p.known_id) END AS id,
+                coalesce({given}, false) AS written,
+                p.action = 'create' AND {"true" if planned else "coalesce(o.outcome = 'created', false)"}
+                    AND s.row NOT IN (SELECT row FROM association_found) AS inline,
+                -- A record that is new has none of what the one before it had.
+                {str(every).lower()} OR s.key IN (FROM association_again)
+                    OR (o.id IS NOT NULL AND o.id IS DISTINCT FROM k.id) AS again,
+                p.action = 'reverted' AS reverted
+            FROM staged s JOIN plan p USING (row) LEFT JOIN o USING (row) LEFT JOIN known k ON k.key = s.key
+            WHERE s.row < {rows_in} AND p.action <> 'gone'
+                {"AND s.row IN (SELECT row FROM wanted)" if only_wanting else ""})
+        SELECT * REPLACE (CASE WHEN row_number() OVER (PARTITION BY id ORDER BY row) = 1 THEN id END AS id),
+            NULL::VARCHAR AS digest, false AS changed
+        FROM records"""
+
+
+def make_open(keys: str) -> str:
+    """Make the table of what was open after the last run; ``keys`` is the type of the key columns."""
+    return f"""CREATE TABLE association_open (key VARCHAR, keys {keys}, name VARCHAR, target_key VARCHAR,
+        target_id VARCHAR, outcome VARCHAR, code VARCHAR, message VARCHAR)"""
+
+
+def take_open(source: str, keys: str, stored: str) -> str:
+    """Read what was open after the last run, whose key columns may have had another type."""
+    return f"""INSERT INTO association_open SELECT key, {exactly("keys", keys, stored)}, name, target_key,
+        target_id, outcome, code, message FROM {source}"""
+
+
+WANTED_ONCE = """CREATE VIEW wanted_once AS
+    SELECT row, place, min(target_key) AS target_key, target_id FROM wanted
+    WHERE target_id IS NOT NULL GROUP BY row, place, target_id
+    UNION ALL
+    SELECT DISTINCT row, place, target_key, NULL FROM wanted
+    WHERE target_id IS NULL AND target_key IS NOT NULL"""
+
+
+def make_away(rows_in: int) -> str:
+    """Make the lines of what is open of rows that are away this time."""
+    return f"""CREATE TABLE association_away AS
+        SELECT NULL::BIGINT AS row, o.key, o.keys, k.id, p.place, o.target_key, o.target_id
+        FROM association_open o JOIN association_places p USING (name) JOIN known k USING (key)
+        WHERE o.key NOT IN (SELECT key FROM staged WHERE row < {rows_in})
+            AND k.id IS NOT NULL AND k.outcome <> 'archived'
+            AND k.id NOT IN (SELECT id FROM settled WHERE outcome = 'archived' AND id IS NOT NULL)"""
+
+
+MAKE_GIVEN = """CREATE TABLE association_given AS
+    SELECT w.row, r.key, r.keys, r.id, w.place, w.target_key, w.target_id
+    FROM wanted_once w JOIN association_rows r USING (row)"""
+
+# A row that was rejected here wants associations too. What another row of its key wants as well, or what is
+# open of an earlier run, is told there.
+MAKE_REFUSED = """CREATE TABLE association_refused AS
+    WITH told AS (FROM association_given UNION ALL FROM association_away)
+    SELECT w.row, r.key, r.keys, NULL::VARCHAR AS id, w.place, w.target_key, w.target_id,
+        EXISTS (FROM told t WHERE t.key = r.key AND t.place = w.place
+            AND (t.target_id = w.target_id OR t.target_key = w.target_key)) AS told_already
+    FROM wanted_once w JOIN rejected r USING (row)"""
+
+MAKE_LINES = """CREATE TABLE association_lines AS
+    SELECT row_number() OVER (ORDER BY row, place) AS line, *, NULL::VARCHAR AS outcome,
+        NULL::VARCHAR AS code, NULL::VARCHAR AS message, target_id IS NOT NULL AS resolved_early
+    FROM (FROM association_given UNION ALL FROM association_away
+        UNION ALL SELECT * EXCLUDE (told_already) FROM association_refused WHERE NOT told_already)"""
+
+OWN_RECORDS = f"""CREATE TABLE IF NOT EXISTS association_own_records AS
+    SELECT key, arg_max(id, fresh) AS id FROM (
+        SELECT key, id, 0 AS fresh FROM known WHERE id IS NOT NULL AND outcome <> 'archived'
+        UNION ALL
+        SELECT s.key, o.id, 1 + o.seq FROM staged s JOIN settled o USING (row)
+        WHERE o.id IS NOT NULL AND o.outcome IN {LIVE})
+    GROUP BY key"""
+
+
+def resolve(place: int, table: str) -> list[str]:
+    """Look the keys of an association up, emails in HubSpot's spelling too."""
+    start = f"""UPDATE association_lines SET target_id = t.id FROM {table} t
+        WHERE place = {place} AND target_id IS NULL"""
+    return [
+        f"{start} AND t.key = target_key",
+        f"{start} AND contains(target_key, '@') AND t.key = lower(trim(target_key))",
+    ]
+
+
+MAKE_DIGESTS = f"""UPDATE association_rows SET digest = d.digest FROM (
+        SELECT r.row, {hash_of("p.name", "l.target_id")} AS digest
+        FROM association_rows r LEFT JOIN association_lines l ON l.row = r.row AND l.target_id IS NOT NULL
+        LEFT JOIN association_places p USING (place) GROUP BY r.row) d
+    WHERE d.row = association_rows.row"""
+
+MARK_CHANGED = """UPDATE association_rows SET changed = CASE
+    WHEN reverted THEN coalesce(before <> digest, false)
+    ELSE again OR before IS DISTINCT FROM digest END"""
+
+
+def decide(*, planned: bool) -> str:
+    """Decide which lines are to be written, and what is known without a request."""
+    refused = "l.row IS NOT NULL AND r.row IS NULL"
+    unsent = refused if planned else "l.id IS NULL"
+    rejected = "o.key IS NOT NULL AND NOT coalesce(r.changed, false)"
+    return f"""UPDATE association_lines SET outcome = d.outcome, code = d.code, message = d.message FROM (
+            SELECT l.line,
+                CASE WHEN l.target_id IS NULL THEN 'unresolved'
+                    WHEN {unsent} THEN 'unsent'
+                    WHEN r.inline AND l.resolved_early THEN 'associated'
+                    WHEN {rejected} THEN 'rejected'
+                    WHEN l.row IS NOT NULL AND NOT r.changed THEN 'unchanged'
+                    ELSE 'open' END AS outcome,
+                CASE WHEN {rejected} THEN o.code END AS code,
+                CASE WHEN l.target_id IS NULL THEN 'No record has this key in ' || p.sync || ' yet.'
+                    WHEN {refused} THEN 'Its row was rejected.'
+                    WHEN {unsent} THEN 'Its row has no record yet.'
+                    WHEN {rejected} THEN o.message END AS message
+            FROM association_lines l JOIN association_places p USING (place)
+            LEFT JOIN association_rows r ON r.row = l.row
+            LEFT JOIN association_open o ON o.outcome = 'rejected' AND o.key = l.key AND o.name = p.name
+                AND o.target_id = l.target_id) d
+        WHERE d.line = association_lines.line"""
+
+
+def to_add(places: str, *, away: bool) -> str:
+    """Read what records lack; with ``away`` those of rows that are away alone."""
+    some = f"outcome = 'open' AND place IN ({places}) {'AND row IS NULL' if away else ''}"
+    return f"SELECT line, key, id, target_id, place FROM association_lines WHERE {some} ORDER BY id, line"
+
+
+def to_replace(places: str, *, both_ends: bool) -> str:
+    """Read all that the records want which shall lose what their rows do not name.
+
+    Between records of one type (``both_ends``) an association is of both: what the other end's row wants
+    stays.
+    """
+    some = f"target_id IS NOT NULL AND place IN ({places})"
+    of_others = (
+        f"UNION ALL SELECT -1, target_id, id, place FROM association_lines WHERE id IS NOT NULL AND {some}"
+    )
+    return f"""WITH chosen AS (
+            SELECT id, key FROM association_rows WHERE id IS NOT NULL AND NOT inline AND (changed OR written)
+            UNION SELECT id, key FROM association_lines
+                WHERE outcome = 'open' AND row IS NOT NULL AND place IN ({places})),
+        kept AS (
+            SELECT line, id, target_id, place FROM association_lines WHERE row IS NOT NULL AND {some}
+            {of_others if both_ends else ""})
+        SELECT coalesce(k.line, -1) AS line, key, id, k.target_id, coalesce(k.place, -1) AS place
+        FROM chosen LEFT JOIN kept k USING (id) ORDER BY id, line"""
+
+
+KEYS_AWAY = """SELECT key FROM known
+    WHERE id IN (SELECT unnest($ids)) AND key NOT IN (SELECT key FROM staged)"""
+
+TAKE_VERDICTS = """UPDATE association_lines l SET outcome = v.outcome, code = v.code, message = v.message
+    FROM association_verdicts v WHERE v.line = l.line AND l.outcome = 'open'"""
+
+THE_REST_IS_UNSENT = """UPDATE association_lines
+    SET outcome = 'unsent', message = 'The run stopped before it.' WHERE outcome = 'open'"""
+
+# What was written for a row that is away is not in its hash: once it is back, it is looked at. So is what a
+# killed run, or the row of the other end, may have written meanwhile.
+MAKE_STATE = """CREATE TABLE association_state AS
+    SELECT r.key, CASE WHEN r.reverted AND NOT r.changed THEN r.before
+        WHEN u.row IS NULL AND r.id IS NOT NULL THEN r.digest END AS digest
+    FROM association_rows r LEFT JOIN (
+        SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')
+        UNION SELECT row FROM association_rows JOIN association_others USING (id)) u USING (row)
+    UNION
+    SELECT DISTINCT key, NULL FROM association_lines
+    WHERE row IS NULL AND outcome IN ('associated', 'unknown');
+    INSERT INTO association_state SELECT DISTINCT key, NULL FROM known
+    WHERE key IN (FROM association_again UNION FROM association_ends)
+        AND key NOT IN (SELECT key FROM association_state)"""
+
+COUNTS = "SELECT outcome, count(*) FROM association_lines GROUP BY outcome"
+
+COUNT_WANTED = """SELECT (SELECT count(*) FROM wanted_once) + (SELECT count(*) FROM association_away)
+    - (SELECT count(*) FROM association_refused WHERE told_already)"""
+
+
+def count_open(places: str, what: str = "*") -> str:
+    """Count how many lines (or distinct values of a column) are to be written."""
+    return f"SELECT count({what}) FROM association_lines WHERE outcome = 'open' AND place IN ({places})"
