@@ -45,8 +45,8 @@ class HubSpotTranslator:
         >>> from hubspot_batch_dagster import HubSpotTranslator, Upsert, hubspot_asset
         >>> class Sales(HubSpotTranslator):
         ...     def get_asset_spec(self, sync):
-        ...         return sync.spec.replace_attributes(group_name=sync.operation.object_type,
-        owners=["team:sales"])
+        ...         group = sync.operation.object_type
+        ...         return sync.spec.replace_attributes(group_name=group, owners=["team:sales"])
         >>> @hubspot_asset(Upsert("contacts", id_property="email"), translator=Sales())
         ... def people():
         ...     return []

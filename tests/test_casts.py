@@ -49,9 +49,9 @@ CASTS: dict[str, str] = {
     "a null gets a type": (
         """
         sync/associations/association_files.py write_rows: SQL NULL::VARCHAR
-        sync/associations/association_table.py AssociationTable._make_lines: SQL NULL::BIGINT
-        sync/associations/association_table.py AssociationTable._make_lines: SQL NULL::VARCHAR
-        sync/associations/association_table.py AssociationTable._make_rows: SQL NULL::VARCHAR
+        sync/associations/association_statements.py make_away: SQL NULL::BIGINT
+        sync/associations/association_statements.py module: SQL NULL::VARCHAR
+        sync/associations/association_statements.py make_rows: SQL NULL::VARCHAR
         sync/associations/kept_lines.py wanted_lines: SQL 'NULL::VARCHAR'}
         sync/associations/kept_lines.py wanted_lines: SQL NULL::VARCHAR
         sync/planning/planner.py _set_duplicates_apart: SQL NULL::BIGINT

@@ -37,8 +37,8 @@ class Property:
         ...     id_property="email",
         ...     properties={
         ...         "email": "mail",
-        ...         "date_of_birth": Property("born", on_invalid="omit",
-        cast=Cast(date_formats=["%d.%m.%Y"])), ...     },
+        ...         "date_of_birth": Property("born", cast=Cast(date_formats=["%d.%m.%Y"])),
+        ...     },
         ... )
         >>> contacts.property_columns
         {'email': 'mail', 'date_of_birth': 'born'}

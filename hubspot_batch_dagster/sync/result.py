@@ -55,11 +55,11 @@ class SyncResult:
         >>> from hubspot_batch_dagster.emulator import Emulator
         >>> store = tempfile.TemporaryDirectory()
         >>> rows = [{"email": "ada@example.com"}, {"email": None}]
+        >>> operation = Upsert("contacts", id_property="email")
         >>> with Emulator() as emulator:
-        ...     resource = HubSpotResource(access_token=emulator.token, base_url=emulator.url,
-        store=store.name) ...     with resource.open() as hubspot:
-        ...         result: SyncResult = hubspot.sync(rows, Upsert("contacts", id_property="email"),
-        name="people")
+        ...     account = {"access_token": emulator.token, "base_url": emulator.url}
+        ...     with HubSpotResource(store=store.name, **account).open() as hubspot:
+        ...         result: SyncResult = hubspot.sync(rows, operation, name="people")
         >>> {outcome: n for outcome, n in result.counts.items() if n}
         {'created': 1, 'rejected': 1}
         >>> result.rejected["error_code"].to_pylist()

@@ -69,11 +69,11 @@ class SyncPlan:
         >>> from hubspot_batch_dagster import HubSpotSession, SessionSettings, SyncPlan, Upsert
         >>> from hubspot_batch_dagster.emulator import Emulator
         >>> people = [{"email": "ada@example.com"}]
+        >>> operation = Upsert("contacts", id_property="email")
         >>> with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
         ...     settings = SessionSettings(access_token=emulator.token, base_url=emulator.url, store=folder)
         ...     with HubSpotSession(settings) as hubspot:
-        ...         plan: SyncPlan = hubspot.plan(people, Upsert("contacts", id_property="email"),
-        name="people")
+        ...         plan: SyncPlan = hubspot.plan(people, operation, name="people")
         >>> plan.counts["created"], plan.requests
         (1, 1)
     """
