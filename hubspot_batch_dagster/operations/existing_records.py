@@ -104,8 +104,7 @@ class Update(_ByRecord, WritesProperties):
         >>> Update("contacts", id_property="email")
         Traceback (most recent call last):
         ...
-        hubspot_batch_dagster.api.errors.InputError: HubSpot's batch update of contacts refuses email as
-        id_property. ...
+        hubspot_batch_dagster.api.errors.InputError: HubSpot's batch update of contacts ...
     """
 
     action: ClassVar[Action] = "update"
