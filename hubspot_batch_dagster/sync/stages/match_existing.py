@@ -191,8 +191,8 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
     same = " AND ".join(f"m.v{i} = t.v{i}" for i in range(properties))
     values = ", ".join(f"v{i}" for i in range(properties))
     area.db.execute(f"""CREATE TABLE matched AS
-        SELECT t.row, t.key, t.digest, first_value(t.key) OVER (PARTITION BY {values}
-            ORDER BY t.row) AS owner,
+        SELECT t.row, t.key, t.digest,
+            first_value(t.key) OVER (PARTITION BY {values} ORDER BY t.row) AS owner,
             (SELECT list(DISTINCT m.id ORDER BY m.id) FROM matches m WHERE {same}) AS ids
         FROM to_match t""")
     lines = area.db.execute(

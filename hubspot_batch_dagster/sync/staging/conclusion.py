@@ -55,8 +55,8 @@ def write_omitted(stage: StagingArea, path: Path) -> dict[str, int]:
     target = str(path).replace("'", "''")
     stage.db.execute(
         f"""COPY (SELECT o.row, {keys}, o."column", o.property AS error_property, o.code AS error_code,
-            o.message AS error_message {some} ORDER BY o.row) TO '{target}' (FORMAT parquet,
-                COMPRESSION zstd)"""
+            o.message AS error_message {some} ORDER BY o.row)
+            TO '{target}' (FORMAT parquet, COMPRESSION zstd)"""
     )
     query = f"""SELECT o."column" || ': ' || o.code AS reason, count(*) AS n {some} GROUP BY reason
         ORDER BY n DESC, reason"""
@@ -69,8 +69,7 @@ def write_tables(stage: StagingArea, folder: Path, metadata: str) -> tuple[Path,
     keys = [f"keys.{quoted(name)} AS {quoted(name)}" for name in stage.key_columns]
     own = "" if "hs_object_id" in stage.key_columns else "id AS hs_object_id, "
     errors = """category AS error_category, code AS error_code, property AS error_property,
-        message AS error_message,
-        correlation_id, warning"""
+        message AS error_message, correlation_id, warning"""
     for path, query in (
         (
             ids,

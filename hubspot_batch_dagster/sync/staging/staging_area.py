@@ -310,8 +310,8 @@ class StagingArea:
         """
         with self.texts("spooled"):
             self.db.execute(
-                """CREATE TABLE targets AS SELECT row, s.id, json_extract_string(p.associations,
-                    '$[0].to.id') AS target
+                """CREATE TABLE targets AS
+                SELECT row, s.id, json_extract_string(p.associations, '$[0].to.id') AS target
                 FROM spooled p JOIN staged s USING (row)"""
             )
         if of_both_ends:

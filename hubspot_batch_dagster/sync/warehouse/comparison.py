@@ -273,8 +273,8 @@ class Comparison(Elsewhere):
                 AND l._source_definition = {literal(choice.definition)} AND {_settled(choice)}
                 AND NOT EXISTS (SELECT 1 FROM {JOURNAL} j WHERE j.key = l._key))
             UNION SELECT r.place FROM {ROWS} r JOIN (
-                SELECT source_key FROM {ROWS} GROUP BY source_key
-                    HAVING count(*) > 1) d ON d.source_key = r.source_key
+                SELECT source_key FROM {ROWS} GROUP BY source_key HAVING count(*) > 1) d
+                ON d.source_key = r.source_key
             UNION SELECT place FROM (SELECT place FROM {ROWS} ORDER BY source_key LIMIT {SAMPLE}) s"""
 
     def _note_concerned(self) -> None:
