@@ -14,7 +14,7 @@ RESOLVED = "associations_resolved"
 
 _MEANS = {
     "unresolved": "no record has the key yet, and every run looks for it.",
-    "rejected": "HubSpot said no; sent again when the row names other records.",
+    "rejected": "HubSpot said no, or a cell names no record; sent again when the row names others.",
     "unknown": "the answer was lost, and the next run writes it again.",
     "unsent": "its row has no record, or the run stopped before.",
 }

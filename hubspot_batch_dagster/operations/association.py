@@ -33,7 +33,8 @@ class Association:
         category: Of a type id: ``HUBSPOT_DEFINED``, ``USER_DEFINED``, ``INTEGRATOR_DEFINED`` or ``WORK``. A
             label brings its own.
         required: A row without a target is rejected instead of being sent without the association: its cell
-            is null, ``through`` does not know one of its keys, or HubSpot does not create the record with it.
+            is null or names no record, ``through`` does not know one of its keys, or HubSpot does not create
+            the record with it.
         through: The sync that made the targets, by its name (an asset's key joined by ``/``), or the asset
             itself: ``column`` holds its keys, and its ids table has the record ids. In Dagster that asset
             becomes an upstream dependency, unless the asset names it already. A key that it does not know yet

@@ -23,7 +23,7 @@ class Prepared:
             and ``associations``, the last two as the JSON text that goes over the requester.
         rejected: The rows that cannot be sent: position, key columns, column, property, code and message.
         omitted: Cells of rows that can be sent which were left out or cleared by rule, in the form of
-            ``rejected``.
+            ``rejected``; those of associations that are not required and name no record, too.
         action: The batch verb.
         id_property: The unique property that ``id`` is a value of; ``None`` for record ids.
     """

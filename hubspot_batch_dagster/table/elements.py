@@ -60,8 +60,12 @@ def _of_parts(parts: list[Part]) -> Elements:
     places = pc.array_sort_indices(order).cast(pa.int64())
     values, start = list[Part](), 0
     for each in apart:
-        values.append(Part(each.values, places.slice(start, len(each.values))))
-        start += len(each.values)
+        own = places.slice(start, len(each.values))
+        inner = (
+            _parts(each.values) if is_mixed(each.values.type) else [Part(each.values, counted(0, len(own)))]
+        )
+        values += [Part(part.cells, own.take(part.places)) for part in inner]
+        start += len(own)
     lengths = [
         pa.array([1] * len(part.cells), pa.int32()) if each.lengths is None else each.lengths
         for part, each in zip(parts, apart, strict=True)

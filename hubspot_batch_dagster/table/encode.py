@@ -25,7 +25,14 @@ from hubspot_batch_dagster.table.plain import single_type
 from hubspot_batch_dagster.table.rejections import Reason, Rejections, reason_columns
 from hubspot_batch_dagster.table.row_model import check_with_model
 from hubspot_batch_dagster.table.rules import Cast, Rule
-from hubspot_batch_dagster.table.targets import LookUps, associations_of, looked_up, record_ids_of
+from hubspot_batch_dagster.table.targets import (
+    LookUps,
+    associations_of,
+    looked_up,
+    missing_targets,
+    of_target,
+    record_ids_of,
+)
 from hubspot_batch_dagster.table.text import Text
 from hubspot_batch_dagster.table.values import Encode, encoder_for, not_emails
 
@@ -145,7 +152,8 @@ class Encoder:
         Args:
             batch: Rows with the columns of the bound schema; only their types may be others.
             first_row: The position of its first row in the whole table.
-            look_ups: The record ids of columns that hold keys.
+            look_ups: The record ids that columns name, where the caller has looked: of those that hold keys
+                always. What is wrong with associations that are not required is then the caller's to tell.
 
         Returns:
             The rows that can be sent and those that cannot. No row stops another.
@@ -155,7 +163,7 @@ class Encoder:
         """
         if batch.schema.names != self.schema.names:
             raise TableError(f"A batch has the columns {batch.schema.names}, not {self.schema.names}.")
-        batch = self._without_null_values(batch)
+        batch = self.without_null_values(batch)
         rejections = Rejections(batch.num_rows)
         omissions: list[Reason] = []
         keys, key = self._key(batch, rejections)
@@ -163,7 +171,7 @@ class Encoder:
         properties, id_text = self._properties(batch, key, rejections, omissions)
         if self.layout.id_property is not None:
             identity = self._property_id(batch, id_text, rejections)
-        associations = self._associations(batch, rejections, look_ups)
+        associations = self._associations(batch, rejections, omissions, look_ups)
         if self._model is not None:
             for column, found in check_with_model(self._model, batch):
                 rejections.add(column, self._property_of(column), [found])
@@ -190,8 +198,8 @@ class Encoder:
         rules = [each.rule.cast for each in self._of_columns if each.column == column]
         return rules[-1] if rules else self.layout.cast
 
-    def _without_null_values(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Key columns too: a key that says N/A is an empty one."""
+    def without_null_values(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Empty the cells with texts that mean nothing. Key columns too: a key that says N/A is empty."""
         casts = dict.fromkeys(self.layout.columns(), self.layout.cast)
         casts |= {each.column: each.rule.cast for each in self._of_columns}
         for name, cast in casts.items():
@@ -243,7 +251,7 @@ class Encoder:
         if name is None:
             return pa.nulls(batch.num_rows, pa.string())
         through = self.layout.record_id_through
-        found = looked_up(look_ups, name, through) if through is not None else None
+        found = looked_up(look_ups, name, through, required=True) if through is not None else None
         text = record_ids_of(batch.column(name), INVALID_RECORD_ID, found)
         missing: Array = text.values.is_null()
         for each in found.problems if found is not None else ():
@@ -289,16 +297,23 @@ class Encoder:
             rejections.add(name, self.layout.id_property, list(problem(blank, MISSING_KEY)))
         return id_text
 
-    def _associations(self, batch: pa.RecordBatch, rejections: Rejections, look_ups: LookUps | None) -> Array:
+    def _associations(
+        self,
+        batch: pa.RecordBatch,
+        rejections: Rejections,
+        omissions: list[Reason],
+        look_ups: LookUps | None,
+    ) -> Array:
         if not self.layout.targets:
             return pa.nulls(batch.num_rows, pa.string())
         parts = []
         for target in self.layout.targets:
-            through = target.through
-            found = looked_up(look_ups, target.column, through) if through is not None else None
-            text = associations_of(batch.column(target.column), target, found)
-            rejections.add(target.column, None, text.problems)
-            parts.append(text.values)
+            found = of_target(look_ups, target, batch.column(target.column))
+            if target.required:
+                rejections.add(target.column, None, [*found.problems, *missing_targets(found)])
+            else:
+                omissions += [Reason(target.column, None, each) for each in found.problems]
+            parts.append(associations_of(found.ids, target))
         return json_arrays(parts)
 
     def _property_of(self, column: str | None) -> str | None:

@@ -41,6 +41,8 @@ def cut(text: str) -> str:
 def type_words(kind: pa.DataType) -> str:
     """Return what a value of an Arrow type is called in a message."""
     types = pa.types
+    if types.is_list(kind) and types.is_union(kind.value_type):
+        return "a list of several types"
     if types.is_list(kind) and types.is_nested(kind.value_type):
         return "a list of lists or structs"
     words = (

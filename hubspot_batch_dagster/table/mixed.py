@@ -63,6 +63,11 @@ def is_mixed(kind: pa.DataType) -> bool:
     return pa.types.is_union(kind)
 
 
+def is_list_of_several(kind: pa.DataType) -> bool:
+    """Whether a cell of this type is a list whose elements are of several types."""
+    return pa.types.is_list(kind) and is_mixed(kind.value_type)
+
+
 def is_unreadable(kind: pa.DataType) -> bool:
     """Whether no cell of this type can be read."""
     return isinstance(kind, Unreadable)

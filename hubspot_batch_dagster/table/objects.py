@@ -23,7 +23,15 @@ from hubspot_batch_dagster.table.check import INVALID_NUMBER, INVALID_TEXT, UNSU
 from hubspot_batch_dagster.table.halves import shortest_half
 from hubspot_batch_dagster.table.kernels import Array
 from hubspot_batch_dagster.table.messages import cut
-from hubspot_batch_dagster.table.mixed import Fault, Part, is_mixed, is_unreadable, mixed, unreadable
+from hubspot_batch_dagster.table.mixed import (
+    Fault,
+    Part,
+    is_list_of_several,
+    is_mixed,
+    is_unreadable,
+    mixed,
+    unreadable,
+)
 
 CONVERSION_ERRORS = (
     pa.ArrowException,
@@ -151,7 +159,7 @@ def _build(kind: str, values: list[Any]) -> Array:
 
 
 def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
-    """Return lists by the type of their elements; a list of several types is unreadable."""
+    """Return lists by the type of their elements; those of which each has several types are one part."""
     try:
         elements = column_of([each for one in lists for each in one or ()])
     except RecursionError:
@@ -161,14 +169,26 @@ def _list_parts(lists: list[list[Any] | None], places: list[int]) -> list[Part]:
     if len(lists) == 1 and (numerals := _numerals(lists[0])) is not None:
         return [Part(_lists_of(pa.array(numerals, pa.string()), lists), _places(places))]
     if len(lists) == 1:
-        return [Part(unreadable([_list_fault(lists[0], elements)]), _places(places))]
+        kind = cast("Any", elements.type)
+        if is_unreadable(kind) or any(is_unreadable(each.type) for each in kind):
+            return [Part(unreadable([_list_fault(lists[0])]), _places(places))]
+        return [Part(_lists_of(elements, lists), _places(places))]
     kinds: dict[str, tuple[list[Array], list[int]]] = {}
+    several, of_several = list[list[Any] | None](), list[int]()
     for one, place in zip(lists, places, strict=True):
         cells: Array = pa.nulls(1) if one is None else _list_parts([one], [place])[0].cells
+        if is_list_of_several(cells.type):
+            several.append(one)
+            of_several.append(place)
+            continue
         alike, where = kinds.setdefault(str(cells.type), ([], []))
         alike.append(cells)
         where.append(place)
-    return [Part(pa.concat_arrays(alike), _places(where)) for alike, where in kinds.values()]
+    found = [Part(pa.concat_arrays(alike), _places(where)) for alike, where in kinds.values()]
+    if several:  # in one union: they may be of very many types, and a column holds at most 127
+        elements = column_of([each for one in several for each in one or ()])
+        found.append(Part(_lists_of(elements, several), _places(of_several)))
+    return found
 
 
 def _numerals(one: list[Any] | None) -> list[str | None] | None:
@@ -194,14 +214,12 @@ def _lists_of(elements: Array, lists: list[list[Any] | None]) -> Array:
     return array
 
 
-def _list_fault(one: list[Any] | None, elements: Array) -> Fault:
+def _list_fault(one: list[Any] | None) -> Fault:
     for each in one or ():
         kind, value = _cell(each)
         if kind == "unreadable" and value.code is INVALID_TEXT:
             return cast("Fault", value)
-    if is_unreadable(elements.type):
-        return _not_sent(one)
-    return Fault(UNSUPPORTED_TYPE, f"{_written(one)}, a list of several types, {UNSUPPORTED_TYPE.meaning}.")
+    return _not_sent(one)
 
 
 def _cell(value: object) -> _Cell:

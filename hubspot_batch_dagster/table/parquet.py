@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array
-from hubspot_batch_dagster.table.mixed import is_mixed, is_unreadable
+from hubspot_batch_dagster.table.mixed import is_list_of_several, is_mixed, is_unreadable
 from hubspot_batch_dagster.table.plain import plain_array, plain_type
 from hubspot_batch_dagster.table.rows import open_rows
 from hubspot_batch_dagster.table.soundness import sound
@@ -71,7 +71,7 @@ def _stored(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 def _storable_type(field: pa.Field[Any]) -> pa.DataType:
     kind = field.type
-    if is_mixed(kind) or is_unreadable(kind):
+    if _has_several(kind):
         return pa.string()
     if _has_interval(kind):
         raise TableError(
@@ -90,6 +90,11 @@ def _storable_type(field: pa.Field[Any]) -> pa.DataType:
     ):  # pyarrow 19 does not write them
         return pa.decimal128(kind.precision, kind.scale)
     return plain_type(kind) if _needs_unwrapping(kind) else kind
+
+
+def _has_several(kind: pa.DataType) -> bool:
+    """Whether the cells are of several types, or cannot be read: they are stored as text, or refused."""
+    return is_mixed(kind) or is_unreadable(kind) or is_list_of_several(kind)
 
 
 def _has_interval(kind: pa.DataType) -> bool:
@@ -135,7 +140,7 @@ def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
             row=row,
             remedy="Cast it to a timestamp.",
         )
-    if is_mixed(array.type) or is_unreadable(array.type):
+    if _has_several(array.type):
         return _as_text(plain_array(array, array.type), field.name, row)
     if pa.types.is_dictionary(array.type):
         coded = cast("Any", array)

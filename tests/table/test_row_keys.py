@@ -271,7 +271,7 @@ def test_several_types_and_several_target_columns_add_up():
     ]
 
 
-def test_a_target_that_is_no_id_rejects_the_row():
+def test_a_target_that_is_no_id_rejects_the_row_if_it_is_required_and_is_left_out_if_not():
     for values in (
         pa.array(["x", "1"]),
         pa.array([-1, 1]),
@@ -279,9 +279,14 @@ def test_a_target_that_is_no_id_rejects_the_row():
         pa.array([0.5, 1.0]),
     ):
         table = pa.table({"k": [0, 1], "t": values})
-        encoded = encode(table, Layout((), ("k",), targets=(Target("t", CALL_TO_CONTACT),)))
+        encoded = encode(table, Layout((), ("k",), targets=(Target("t", CALL_TO_CONTACT, required=True),)))
         assert rejected_codes(encoded) == {0: "INVALID_TARGET"}
         assert encoded.rejected["column"].to_pylist() == ["t"]
+        encoded = encode(table, Layout((), ("k",), targets=(Target("t", CALL_TO_CONTACT),)))
+        assert encoded.good["row"].to_pylist() == [0, 1]
+        assert encoded.omitted.select(["row", "column", "code"]).to_pylist() == [
+            {"row": 0, "column": "t", "code": "INVALID_TARGET"}
+        ]
 
 
 def test_a_required_target_that_is_missing_rejects_the_row_once():

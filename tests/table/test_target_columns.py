@@ -133,12 +133,17 @@ def test_one_bad_cell_of_such_a_column_costs_its_row_and_no_other() -> None:
     rows = [
         {"k": k, "t": each} for k, each in enumerate(["1", ["2", "x"], "y", [3, object()], ["4"], [["5"]]])
     ]
-    encoded = encode(rows, layout())
+    encoded = encode(rows, layout(required=True))
     assert encoded.good["row"].to_pylist() == [0, 4]
     codes = rejected_codes(encoded)
     assert set(codes) == {1, 2, 3, 5}
     assert (codes[1], codes[2]) == ("INVALID_TARGET", "INVALID_TARGET")
     assert "'x'" in encoded.rejected["message"][0].as_py()
+    optional = encode(rows, layout())
+    assert optional.rejected.num_rows == 0
+    found = {row: text or "" for row, text in enumerate(optional.good["associations"].to_pylist())}
+    assert [row for row, text in found.items() if text.count("to") != 1] == [2, 3, 5]
+    assert sorted(optional.omitted["row"].to_pylist()) == [1, 2, 3, 5]
 
 
 def test_a_required_one_is_missing_where_the_list_is_empty() -> None:

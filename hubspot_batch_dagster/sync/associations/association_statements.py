@@ -8,14 +8,15 @@ that are known of earlier: ``association_open``, ``association_found``, ``associ
 from __future__ import annotations
 
 from hubspot_batch_dagster.sync.associations.lines import hash_of
-from hubspot_batch_dagster.sync.staging.statements import LIVE
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 from hubspot_batch_dagster.sync.staging.stored_keys import exactly
 
 _WRITTEN = "('create', 'upsert', 'update')"
 
 MAKE_TABLES = """
     CREATE TABLE association_places
-        (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR, label_type VARCHAR);
+        (place INTEGER, name VARCHAR, "to" VARCHAR, label VARCHAR, sync VARCHAR, label_type VARCHAR,
+        replaces BOOLEAN);
     CREATE TABLE association_verdicts (line BIGINT, outcome VARCHAR, code VARCHAR, message VARCHAR);
     CREATE TABLE association_found (row BIGINT);
     CREATE TABLE association_again (key VARCHAR);
@@ -39,9 +40,11 @@ def make_rows(rows_in: int, *, only_wanting: bool, every: bool, planned: bool) -
                 coalesce({given}, false) AS written,
                 p.action = 'create' AND {"true" if planned else "coalesce(o.outcome = 'created', false)"}
                     AND s.row NOT IN (SELECT row FROM association_found) AS inline,
-                -- A record that is new has none of what the one before it had.
+                -- A record that is new has none of what the one before it had; what an undo took back counts
+                -- again once the row is sent.
                 {str(every).lower()} OR s.key IN (FROM association_again)
-                    OR (o.id IS NOT NULL AND o.id IS DISTINCT FROM k.id) AS again,
+                    OR (o.id IS NOT NULL AND o.id IS DISTINCT FROM k.id)
+                    OR (k.code IS NOT DISTINCT FROM '{REVERTED}' AND p.action <> 'reverted') AS again,
                 p.action = 'reverted' AS reverted
             FROM staged s JOIN plan p USING (row) LEFT JOIN o USING (row) LEFT JOIN known k ON k.key = s.key
             WHERE s.row < {rows_in} AND p.action <> 'gone'
@@ -64,17 +67,22 @@ def take_open(source: str, keys: str, stored: str) -> str:
 
 
 WANTED_ONCE = """CREATE VIEW wanted_once AS
-    SELECT row, place, min(target_key) AS target_key, target_id FROM wanted
-    WHERE target_id IS NOT NULL GROUP BY row, place, target_id
+    SELECT row, place, min(target_key) AS target_key, target_id, NULL::VARCHAR AS code,
+        NULL::VARCHAR AS message
+    FROM wanted WHERE target_id IS NOT NULL GROUP BY row, place, target_id
     UNION ALL
-    SELECT DISTINCT row, place, target_key, NULL FROM wanted
-    WHERE target_id IS NULL AND target_key IS NOT NULL"""
+    SELECT row, place, min(target_key), NULL, code, message
+    FROM wanted WHERE target_id IS NULL AND (target_key IS NOT NULL OR code IS NOT NULL)
+    GROUP BY row, place, code, message, -- an email in other letters is no other one
+        CASE WHEN contains(target_key, '@') THEN lower(trim(target_key)) ELSE target_key END"""
 
 
 def make_away(rows_in: int) -> str:
     """Make the lines of what is open of rows that are away this time."""
     return f"""CREATE TABLE association_away AS
-        SELECT NULL::BIGINT AS row, o.key, o.keys, k.id, p.place, o.target_key, o.target_id
+        SELECT NULL::BIGINT AS row, o.key, o.keys, k.id, p.place, o.target_key, o.target_id,
+            CASE WHEN o.target_id IS NULL THEN o.code END AS code,
+            CASE WHEN o.target_id IS NULL THEN o.message END AS message
         FROM association_open o JOIN association_places p USING (name) JOIN known k USING (key)
         WHERE o.key NOT IN (SELECT key FROM staged WHERE row < {rows_in})
             AND k.id IS NOT NULL AND k.outcome <> 'archived'
@@ -82,21 +90,22 @@ def make_away(rows_in: int) -> str:
 
 
 MAKE_GIVEN = """CREATE TABLE association_given AS
-    SELECT w.row, r.key, r.keys, r.id, w.place, w.target_key, w.target_id
+    SELECT w.row, r.key, r.keys, r.id, w.place, w.target_key, w.target_id, w.code, w.message
     FROM wanted_once w JOIN association_rows r USING (row)"""
 
 # A row that was rejected here wants associations too. What another row of its key wants as well, or what is
 # open of an earlier run, is told there.
 MAKE_REFUSED = """CREATE TABLE association_refused AS
     WITH told AS (FROM association_given UNION ALL FROM association_away)
-    SELECT w.row, r.key, r.keys, NULL::VARCHAR AS id, w.place, w.target_key, w.target_id,
+    SELECT w.row, r.key, r.keys, NULL::VARCHAR AS id, w.place, w.target_key, w.target_id, w.code, w.message,
         EXISTS (FROM told t WHERE t.key = r.key AND t.place = w.place
-            AND (t.target_id = w.target_id OR t.target_key = w.target_key)) AS told_already
+            AND (t.target_id = w.target_id OR t.target_key = w.target_key OR t.message = w.message)
+        ) AS told_already
     FROM wanted_once w JOIN rejected r USING (row)"""
 
 MAKE_LINES = """CREATE TABLE association_lines AS
     SELECT row_number() OVER (ORDER BY row, place) AS line, *, NULL::VARCHAR AS outcome,
-        NULL::VARCHAR AS code, NULL::VARCHAR AS message, target_id IS NOT NULL AS resolved_early
+        target_id IS NOT NULL AS resolved_early, code IS NOT NULL AS unreadable
     FROM (FROM association_given UNION ALL FROM association_away
         UNION ALL SELECT * EXCLUDE (told_already) FROM association_refused WHERE NOT told_already)"""
 
@@ -112,7 +121,7 @@ OWN_RECORDS = f"""CREATE TABLE IF NOT EXISTS association_own_records AS
 def resolve(place: int, table: str) -> list[str]:
     """Look the keys of an association up, emails in HubSpot's spelling too."""
     start = f"""UPDATE association_lines SET target_id = t.id FROM {table} t
-        WHERE place = {place} AND target_id IS NULL"""
+        WHERE place = {place} AND target_id IS NULL AND NOT unreadable"""
     return [
         f"{start} AND t.key = target_key",
         f"{start} AND contains(target_key, '@') AND t.key = lower(trim(target_key))",
@@ -137,14 +146,16 @@ def decide(*, planned: bool) -> str:
     rejected = "o.key IS NOT NULL AND NOT coalesce(r.changed, false)"
     return f"""UPDATE association_lines SET outcome = d.outcome, code = d.code, message = d.message FROM (
             SELECT l.line,
-                CASE WHEN l.target_id IS NULL THEN 'unresolved'
+                CASE WHEN l.unreadable THEN 'rejected'
+                    WHEN l.target_id IS NULL THEN 'unresolved'
                     WHEN {unsent} THEN 'unsent'
                     WHEN r.inline AND l.resolved_early THEN 'associated'
                     WHEN {rejected} THEN 'rejected'
                     WHEN l.row IS NOT NULL AND NOT r.changed THEN 'unchanged'
                     ELSE 'open' END AS outcome,
-                CASE WHEN {rejected} THEN o.code END AS code,
-                CASE WHEN l.target_id IS NULL THEN 'No record has this key in ' || p.sync || ' yet.'
+                CASE WHEN l.unreadable THEN l.code WHEN {rejected} THEN o.code END AS code,
+                CASE WHEN l.unreadable THEN l.message
+                    WHEN l.target_id IS NULL THEN 'No record has this key in ' || p.sync || ' yet.'
                     WHEN {refused} THEN 'Its row was rejected.'
                     WHEN {unsent} THEN 'Its row has no record yet.'
                     WHEN {rejected} THEN o.message END AS message
@@ -165,7 +176,8 @@ def to_replace(places: str, *, both_ends: bool) -> str:
     """Read all that the records want which shall lose what their rows do not name.
 
     Between records of one type (``both_ends``) an association is of both: what the other end's row wants
-    stays.
+    stays. What an unreadable cell means is not known: by its line, which gets no verdict, its record keeps
+    what it has.
     """
     some = f"target_id IS NOT NULL AND place IN ({places})"
     of_others = (
@@ -176,7 +188,8 @@ def to_replace(places: str, *, both_ends: bool) -> str:
             UNION SELECT id, key FROM association_lines
                 WHERE outcome = 'open' AND row IS NOT NULL AND place IN ({places})),
         kept AS (
-            SELECT line, id, target_id, place FROM association_lines WHERE row IS NOT NULL AND {some}
+            SELECT line, id, target_id, place FROM association_lines
+            WHERE row IS NOT NULL AND (unreadable OR target_id IS NOT NULL) AND place IN ({places})
             {of_others if both_ends else ""})
         SELECT coalesce(k.line, -1) AS line, key, id, k.target_id, coalesce(k.place, -1) AS place
         FROM chosen LEFT JOIN kept k USING (id) ORDER BY id, line"""
@@ -192,12 +205,14 @@ THE_REST_IS_UNSENT = """UPDATE association_lines
     SET outcome = 'unsent', message = 'The run stopped before it.' WHERE outcome = 'open'"""
 
 # What was written for a row that is away is not in its hash: once it is back, it is looked at. So is what a
-# killed run, or the row of the other end, may have written meanwhile.
+# killed run, or the row of the other end, may have written meanwhile; and, with ``replace``, the record of a
+# row that had a cell that cannot be read: it kept what it had.
 MAKE_STATE = """CREATE TABLE association_state AS
     SELECT r.key, CASE WHEN r.reverted AND NOT r.changed THEN r.before
         WHEN u.row IS NULL AND r.id IS NOT NULL THEN r.digest END AS digest
     FROM association_rows r LEFT JOIN (
-        SELECT DISTINCT row FROM association_lines WHERE outcome IN ('unknown', 'unsent')
+        SELECT DISTINCT row FROM association_lines JOIN association_places USING (place)
+        WHERE outcome IN ('unknown', 'unsent') OR (unreadable AND replaces)
         UNION SELECT row FROM association_rows JOIN association_others USING (id)) u USING (row)
     UNION
     SELECT DISTINCT key, NULL FROM association_lines

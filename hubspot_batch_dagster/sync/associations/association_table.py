@@ -203,6 +203,7 @@ class AssociationTable:
             "label_type": pa.array(
                 [None if each.plain else json.dumps(each.type) for each in self.associations], pa.string()
             ),
+            "replaces": pa.array([self.replaces_to(each.to) for each in self.associations], pa.bool_()),
         }
         self.stage.db.execute(association_statements.MAKE_TABLES)
         self.stage.insert("association_places", pa.table(columns))

@@ -1,5 +1,5 @@
-"""Record ids for keys: columns that name records by the keys of another sync, looked up in that sync's ids
-table.
+"""Record ids for the columns that name records, by id or by the keys of another sync, looked up in that
+sync's ids table.
 
 The keys are joined batch by batch in DuckDB, so an ids table of any length costs no memory.
 """
@@ -24,36 +24,37 @@ from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_KEY, Code,
 from hubspot_batch_dagster.table.elements import Elements, elements_of
 from hubspot_batch_dagster.table.kernels import Array, anywhere, counted, pc
 from hubspot_batch_dagster.table.keys import folded_email, key_text, record_ids
-from hubspot_batch_dagster.table.targets import LookedUp, LookUps
-from hubspot_batch_dagster.table.text import of_rows, without
+from hubspot_batch_dagster.table.rejections import Reason
+from hubspot_batch_dagster.table.targets import LookedUp, LookUps, of_cells
+from hubspot_batch_dagster.table.text import without
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of keys.
+    """A column of keys, or of record ids.
 
     Attributes:
         column: Its name.
-        sync: Whose keys it holds.
-        object_type: What that sync's records are.
-        required: Rows with a key that has no record are rejected.
+        sync: Whose keys it holds; ``None`` for record ids.
+        object_type: What the records are.
+        required: Rows with a cell that names no record are rejected.
     """
 
     column: str
-    sync: str
+    sync: str | None
     object_type: str
     required: bool
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells of a column of keys, lists taken apart.
+    """The cells of a column of keys or record ids, lists taken apart.
 
     Attributes:
-        elements: The keys as they came.
-        keys: Text of each.
+        elements: The values as they came.
+        keys: Text of each key; of what should be a record id and is none, too.
         ids: The record id of each, null where there is none.
-        unfit: Cells that cannot be keys, with the reason.
+        unfit: Values that cannot be keys or record ids, with the reason.
     """
 
     elements: Elements
@@ -63,16 +64,15 @@ class _Cells:
 
 
 def columns_of(operation: Operation) -> tuple[Column, ...]:
-    """Return the columns of an operation that hold another sync's keys."""
+    """Return the columns of an operation that name other records."""
     columns = [
         Column(each.column, each.through, object_type(each.to).name, each.required)
         for each in operation.associations
-        if each.through is not None
     ]
     source, from_column = operation.looks_up_record_ids_in, operation.record_id_column
     if source is not None and from_column is not None:
         columns.append(Column(from_column, source, object_type(operation.object_type).name, required=True))
-    return tuple(columns)
+    return tuple(dict.fromkeys(columns))
 
 
 class KeyLookup:
@@ -108,6 +108,8 @@ class KeyLookup:
         tables: dict[str, str] = {}
         with ExitStack() as files:
             for each in columns_of(operation):
+                if each.sync is None:
+                    continue
                 if each.sync == own and each.required:
                     raise InputError(
                         f"The association by column {each.column!r} is required and leads to records of this"
@@ -125,64 +127,50 @@ class KeyLookup:
                     copy_ids(stage, path, each.sync, each.object_type, tables[each.sync])
         yield cls(stage, operation, tables, own)
 
-    def look_up(self, batch: pa.RecordBatch, first_row: int) -> LookUps | None:
-        """Look up the record ids of a batch's columns of keys, and note the associations that its rows want.
+    def look_up(self, batch: pa.RecordBatch, first_row: int) -> LookUps:
+        """Look up the records that a batch's columns name, and note the associations that its rows want.
 
-        Returns:
-            The record ids; ``None`` if the operation has no such columns.
+        What is wrong with a cell of an association that is not required is noted there: its row is sent.
         """
         if batch.num_rows == 0:
-            return {(each.column, each.sync): LookedUp(_none()) for each in self._columns} or None
-        cells: dict[tuple[str, str], _Cells] = {}
-        found: dict[tuple[str, str], LookedUp] = {}
+            return {(each.column, each.sync, each.required): LookedUp(_none()) for each in self._columns}
+        cells: dict[tuple[str, str | None], _Cells] = {}
+        found: dict[tuple[str, str | None, bool], LookedUp] = {}
         for column in self._columns:
-            array = batch.column(column.column)
-            cells[column.column, column.sync] = part = self._cells(column, array)
-            found[column.column, column.sync] = self._looked_up(column, array, part)
-        self._note_wanted(batch, first_row, cells)
-        return found or None
-
-    def _note_wanted(
-        self, batch: pa.RecordBatch, first_row: int, cells: dict[tuple[str, str], _Cells]
-    ) -> None:
+            if (column.column, column.sync) not in cells:
+                cells[column.column, column.sync] = self._cells(column, batch.column(column.column))
+            part = cells[column.column, column.sync]
+            problems = self._problems(column, batch.column(column.column), part) if column.required else []
+            ids = part.elements.in_lists(part.ids)
+            found[column.column, column.sync, column.required] = LookedUp(ids, problems)
         for place, association in enumerate(self._associations):
-            array = batch.column(association.column)
-            if association.through is not None:
-                part = cells[association.column, association.through]
-            else:
-                elements = elements_of(array)
-                ids = record_ids(elements.values, INVALID_TARGET).values
-                part = _Cells(elements, pa.nulls(len(ids), pa.string()), ids, [])
-            self._stage.want(
-                pa.table(
-                    {
-                        "row": pc.add(part.elements.rows, pa.scalar(first_row, pa.int64())),
-                        "place": pa.array([place] * len(part.ids), pa.int32()),
-                        "target_key": part.keys,
-                        "target_id": part.ids,
-                    }
-                )
-            )
+            part = cells[association.column, association.through]
+            self._stage.want(_wanted(part, first_row, place, association.column))
+        return found
 
     def _cells(self, column: Column, array: Array) -> _Cells:
         elements = elements_of(array)
+        if column.sync is None:
+            text = record_ids(elements.values, INVALID_TARGET)
+            ids = without(text.values, text.problems)
+            return _Cells(elements, pc.if_else(ids.is_valid(), None, text.values), ids, text.problems)
         text = key_text(elements.values, fold=False)
-        keys = without(text.values, text.problems)  # a blank cell names nothing
+        unfit = [each for each in text.problems if each.code is not MISSING_KEY]  # a blank cell names nothing
+        named = without(text.values, [each for each in text.problems if each.code is MISSING_KEY])
+        keys = without(named, unfit)
         folded = pc.if_else(pc.match_substring(keys, "@"), folded_email(keys), None)
-        unfit = [each for each in text.problems if each.code is not MISSING_KEY]
-        return _Cells(elements, keys, self._ids(self.tables[column.sync], keys, folded), unfit)
+        return _Cells(elements, named, self._ids(self.tables[column.sync], keys, folded), unfit)
 
-    def _looked_up(self, column: Column, array: Array, cells: _Cells) -> LookedUp:
-        elements, unfit = cells.elements, cells.unfit
-        ids = elements.in_lists(cells.ids)
-        if elements.lengths is not None:
-            unfit = [of_rows(each, elements.rows, len(array)) for each in unfit]
-        if not column.required:
-            return LookedUp(ids, unfit)
-        missing = elements.rows.filter(pc.and_(cells.keys.is_valid(), cells.ids.is_null()))
-        rows = pc.is_in(counted(0, len(array)), value_set=missing)
-        open_keys = list(problem(rows, _code(column.sync), array)) if anywhere(rows) else []
-        return LookedUp(ids, [*unfit, *open_keys])
+    def _problems(self, column: Column, array: Array, cells: _Cells) -> list[Problem]:
+        """Tell why rows have no record that they must have."""
+        unfit = of_cells(cells.unfit, cells.elements, len(array))
+        if column.sync is None:
+            return unfit
+        unknown = pc.and_(cells.keys.is_valid(), cells.ids.is_null())
+        for each in cells.unfit:
+            unknown = pc.and_not(unknown, each.mask)
+        rows = pc.is_in(counted(0, len(array)), value_set=cells.elements.rows.filter(unknown))
+        return [*unfit, *(problem(rows, _code(column.sync), array) if anywhere(rows) else ())]
 
     def _ids(self, table: str, keys: Array, folded: Array) -> Array:
         """Return the record ids of keys, in their order. Emails are found in HubSpot's spelling too."""
@@ -196,6 +184,26 @@ class KeyLookup:
                 ORDER BY place"""
         found: Array = self._stage.table(query).column("id").cast(pa.string()).combine_chunks()
         return found
+
+
+def _wanted(cells: _Cells, first_row: int, place: int, column: str) -> pa.Table:
+    """Return the associations that cells want; of a value that names no record, why it does not."""
+    codes, messages = dict[int, str](), dict[int, str]()
+    for each in cells.unfit:
+        for at in each.positions():
+            codes[at] = each.code.name
+            messages[at] = Reason(column, None, each).message(at)
+    count, text = len(cells.ids), pa.string()
+    return pa.table(
+        {
+            "row": pc.add(cells.elements.rows, pa.scalar(first_row, pa.int64())),
+            "place": pa.array([place] * count, pa.int32()),
+            "target_key": cells.keys,
+            "target_id": cells.ids,
+            "code": pa.array(map(codes.get, range(count)), text) if codes else pa.nulls(count, text),
+            "message": pa.array(map(messages.get, range(count)), text) if codes else pa.nulls(count, text),
+        }
+    )
 
 
 def _code(sync: str) -> Code:

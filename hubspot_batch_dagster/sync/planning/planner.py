@@ -146,7 +146,7 @@ def plan_hash(stage: StagingArea, definition: str) -> str:
     gone = f"SELECT 'gone' AS action, key, '' AS digest, id AS known_id FROM ({plan_statements.GONE})"
     wanted = """SELECT 'wanted' AS action, row || ' ' || place AS key, coalesce(target_key, '') AS digest,
         target_id AS known_id
-        FROM (SELECT DISTINCT * FROM wanted)"""
+        FROM (SELECT DISTINCT row, place, target_key, target_id FROM wanted)"""
     rows = stage.db.execute(f"""SELECT count(*), coalesce(bit_xor({part}), 0) FROM (
             SELECT action, key, digest, known_id FROM plan UNION ALL {gone} UNION ALL {wanted})""").fetchall()
     return hashlib.sha256(f"{rows[0][0]} {rows[0][1]} {definition}".encode()).hexdigest()[:16]

@@ -59,7 +59,8 @@ def stage_rows(run: RunContext, schema: Schema) -> Iterator[StagedRows]:
 def _encoded(
     source: Iterable[pa.RecordBatch], schema: Schema, area: StagingArea, keys: KeyLookup
 ) -> Iterator[tuple[int, Callable[[], Encoded]]]:
-    for batch in source:
+    for given in source:
+        batch = schema.encoder.without_null_values(given)
         yield (
             batch.num_rows,
             partial(_encode, schema, area, batch, area.rows_in, keys.look_up(batch, area.rows_in)),

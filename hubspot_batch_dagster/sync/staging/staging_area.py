@@ -180,7 +180,7 @@ class StagingArea:
 
     def want(self, associations: pa.Table) -> None:
         """Note associations that rows want: row, place of the association in the operation, key or record id
-        of the other end.
+        of the other end; and of a cell that names no record, why it does not.
         """
         self._insert("wanted", associations, "*")
 

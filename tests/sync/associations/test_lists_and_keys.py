@@ -79,3 +79,12 @@ def test_a_list_is_no_key_of_an_association_that_is_a_row(bench: Bench) -> None:
     (line,) = result.rejected.to_pylist()
     assert (line["column"], line["error_code"]) == ("mail", "UNSUPPORTED_TYPE")
     assert associated(result) == {"associated": 1, "rejected": 1}
+
+
+def test_a_key_that_is_spelt_twice_is_one_association_before_it_has_a_record_and_after(bench: Bench) -> None:
+    """An email in other letters, with blanks, or in a list twice names the same record, whether or not there is one yet."""
+    persons(bench, "ada")
+    table = calls(["eve@x.org", "Eve@X.org ", "eve@x.org"], ["ada@x.org", " ADA@x.org"])
+    assert associated(bench.run(table, CALLS)) == {"associated": 1, "unresolved": 1}
+    persons(bench, "ada", "eve")
+    assert associated(bench.run(table, CALLS)) == {"associated": 1, "unchanged": 1}

@@ -167,6 +167,21 @@ def test_a_row_whose_values_were_taken_back_is_associated_once_it_names_another_
     assert {b for _, b in bench.pairs()} == {first, second}
 
 
+def test_an_association_that_was_taken_back_is_made_again_once_its_row_changes(bench: Bench) -> None:
+    """Until then it stays as the undo left it, though the row names the same records."""
+    first, second = bench.companies(2)
+    operation = by_email(Association("companies", column="company"))
+    bench.run(people([first]), operation)
+    both = [{**people([first])[0], "company": [first, second]}]
+    take_back(bench, bench.run(both, operation).run)
+    assert associated(bench.run(both, operation)) == {"unchanged": 2}
+    assert bench.pairs() == set()
+    changed = [{**both[0], "firstname": "Grace"}]
+    assert associated(bench.run(changed, operation)) == {"associated": 2}
+    assert {b for _, b in bench.pairs()} == {first, second}
+    assert associated(bench.run(changed, operation)) == {"unchanged": 2}
+
+
 def test_an_association_whose_answer_was_lost_is_taken_back_too(bench: Bench) -> None:
     """HubSpot may have it. The next run, which would have written it again, leaves it as it is."""
     (ada,), (firm,) = bench.contacts(1), bench.companies(1)
