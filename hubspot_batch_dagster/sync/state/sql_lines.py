@@ -18,7 +18,7 @@ from hubspot_batch_dagster.sync.batches.journal_entries import (
     pack,
     unpack,
 )
-from hubspot_batch_dagster.sync.batches.seals import bound, closed, sum_of, unbound
+from hubspot_batch_dagster.sync.batches.seals import bound, closed, sum_of, unbroken
 from hubspot_batch_dagster.sync.state import sql_schema as schema
 
 CLOSE_INTENT = sa.delete(schema.intents).where(schema.intents.c.id == sa.bindparam("closed"))
@@ -53,13 +53,13 @@ def intent_of(line: Any) -> Intent:
     Raises:
         ValueError: The line is damaged; so for the others.
     """
-    payload = unbound(bytes(line.payload), line.id, line.sync, line.action, float(line.sent_at))
+    payload = unbroken(bytes(line.payload), line.id, line.sync, line.action, float(line.sent_at))
     return Intent(id=line.id, action=line.action, sent_at=line.sent_at, **unpack(payload, INTENT_COLUMNS))
 
 
 def outcomes_of_line(line: Any) -> Outcomes:
     """Return the outcomes of a line."""
-    payload = unbound(bytes(line.payload), line.sync, float(line.settled_at))
+    payload = unbroken(bytes(line.payload), line.sync, float(line.settled_at))
     return Outcomes(settled_at=line.settled_at, **unpack(payload, OUTCOME_COLUMNS))
 
 
@@ -70,7 +70,7 @@ def images_payload(images: list[dict[str, str | None]], *, sync: str, run: str) 
 
 def images_of_line(line: Any) -> list[dict[str, str | None]]:
     """Return the before-images of a line; one of an earlier version has nothing but their list."""
-    found = pydantic_core.from_json(unbound(bytes(line.payload), line.sync, line.run))
+    found = pydantic_core.from_json(unbroken(bytes(line.payload), line.sync, line.run))
     return list(found if isinstance(found, list) else found["images"])
 
 
@@ -171,8 +171,8 @@ def check_lines(connection: sa.Connection) -> None:
 _READ: Sequence[tuple[sa.Table, Any]] = (
     (
         schema.intents,
-        lambda line: unbound(line.payload, line.id, line.sync, line.action, float(line.sent_at)),
+        lambda line: unbroken(line.payload, line.id, line.sync, line.action, float(line.sent_at)),
     ),
-    (schema.outcomes, lambda line: unbound(line.payload, line.sync, float(line.settled_at))),
-    (schema.testimony, lambda line: unbound(line.payload, line.sync, float(line.settled_at))),
+    (schema.outcomes, lambda line: unbroken(line.payload, line.sync, float(line.settled_at))),
+    (schema.testimony, lambda line: unbroken(line.payload, line.sync, float(line.settled_at))),
 )
