@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 MOST_UNDER_WAY = 2
 """Batches of rows between the reader and the database; each may take some megabytes."""
+
+LOOKS_AFTER_THREADS = 5.0
+"""Seconds between two looks at whether the threads that are waited for live."""
 
 READ_AT_ONCE = 16_384
 SORTED_AT_ONCE = 8 * READ_AT_ONCE
@@ -112,15 +115,16 @@ class StagingArea:
             ThreadPoolExecutor(1, thread_name_prefix="hubspot-spool") as spooling,
             ThreadPoolExecutor(1, thread_name_prefix="hubspot-stage") as staging,
         ):
+            pools = encoding, spooling, staging
             under_way: deque[Future[None]] = deque()
             for rows, encode in sources:
                 self.rows_in += rows
                 while len(under_way) >= 2 * MOST_UNDER_WAY:
-                    under_way.popleft().result()
+                    await_work(under_way.popleft(), pools)
                 encoded = encoding.submit(encode)
                 under_way += [spooling.submit(self._spooled, encoded), staging.submit(self._add, encoded)]
             for each in under_way:
-                each.result()
+                await_work(each, pools)
         self._spool.close()
         release_memory()
 
@@ -371,3 +375,19 @@ class StagingArea:
         db = db or self.db
         register(db, rows)
         db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
+
+
+def await_work(work: Future[None], pools: Sequence[ThreadPoolExecutor]) -> None:
+    """Wait for work of one of several pools, unless one of their threads has ended: nobody would do it.
+
+    Raises:
+        RuntimeError: One has, as on a host that has no room for threads.
+    """
+    while not wait([work], timeout=LOOKS_AFTER_THREADS).done:
+        if not all(thread.is_alive() for pool in pools for thread in pool._threads):
+            for pool in pools:  # what waits for each other's work ends too
+                pool.shutdown(wait=False, cancel_futures=True)
+            raise RuntimeError(
+                "A thread of the run has ended before its work was done. Nothing was sent; run again."
+            )
+    work.result()
