@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock
 from typing import TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
@@ -15,6 +15,9 @@ LONGEST_PAUSE = 2.0
 _HURRY = 10.0
 """Seconds that are waited once the run is to stop."""
 
+_ANOTHER = 60.0
+"""Seconds after which a place that is found away again is taken to have been there meanwhile."""
+
 FIRST_CONTACT = 30.0
 """Seconds for which a place is waited for that has not answered anything: its URL is more likely wrong than
 the place away.
@@ -22,7 +25,7 @@ the place away.
 
 
 class Patience:
-    """For how long a place that does not answer is tried again.
+    """For how long a place that does not answer is tried again: an outage is waited for once, and not by each who meets it.
 
     Args:
         seconds: So long.
@@ -35,6 +38,9 @@ class Patience:
     def __init__(self, seconds: float, *, first: bool = False) -> None:
         self._seconds = seconds
         self._first = first
+        self._since: float | None = None
+        self._met = 0.0
+        self._lock = Lock()
         self.stop = Event()
 
     def wait_out(
@@ -60,19 +66,28 @@ class Patience:
         Raises:
             StoreError: It is away for too long, or refuses.
         """
-        began, pause = time.monotonic(), 0.1
+        pause = 0.1
         limits = [self._seconds, *([] if at_most is None else [at_most])]
         seconds = min([*limits, FIRST_CONTACT] if self._first else limits)
         while True:
+            began = time.monotonic()
             try:
                 found = work()
-                self._first = False
+                self._first, self._since = False, None
                 return found
             except trouble as error:
-                waited = time.monotonic() - began
                 if not is_away(error):
                     raise refused(error) from None
+                waited = self._waited(began)
                 if waited + pause > (min(seconds, _HURRY) if self.stop.is_set() else seconds):
                     raise gone(error, waited) from None
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _waited(self, began: float) -> float:
+        """Note that the place is away, as somebody found who asked at a moment; returns for how long it has been."""
+        with self._lock:
+            if self._since is None or began - self._met > _ANOTHER:
+                self._since = began
+            self._met = time.monotonic()
+            return self._met - self._since

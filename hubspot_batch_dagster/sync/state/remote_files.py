@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 _AWAY = re.compile(r"Connect|Timeout|Unavailable|TransportError|ServiceRe(quest|sponse)Error")
 """How the errors of each file system's library are called that say that nobody answers."""
+
+_S3 = ("s3://", "s3a://")
+_S3_CLIENT = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 15}
 
 _AWAY_NUMBERS = (
     errno.EBUSY,
@@ -59,7 +62,7 @@ def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
     try:
         import fsspec
 
-        filesystem, base_url = fsspec.core.url_to_fs(root)
+        filesystem, base_url = fsspec.core.url_to_fs(root, **_options(root, fsspec.config.conf))
     except (ImportError, ValueError, OSError) as error:
         raise StoreError(
             f"The store {root} cannot be opened: {str(error).rstrip('.')}.",
@@ -68,8 +71,18 @@ def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
                 " adlfs for abfs://."
             ),
         ) from None
+    if root.startswith(_S3):
+        filesystem.retries = 1
     mark = hashlib.sha256(f"{getpass.getuser()} {root}".encode()).hexdigest()[:16]
     return RemoteFiles(filesystem, base_url.rstrip("/"), patience=patience), folder_of_this_user(mark)
+
+
+def _options(root: str, configured: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file system is opened with. What is tried again is decided here: how long is a setting of the user's."""
+    if not root.startswith(_S3):
+        return {}
+    given = configured.get("s3", {}).get("config_kwargs", {})
+    return {"config_kwargs": {**_S3_CLIENT, **given}}
 
 
 class RemoteFiles(Files):

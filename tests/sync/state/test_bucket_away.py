@@ -116,3 +116,23 @@ def test_a_bucket_that_stays_away_ends_the_run_with_its_name_and_the_next_run_go
     assert shown(mine.run(firms(N), COMPANIES, retry_policy=OVER)) == {"unchanged": N}
     assert bench.once_each("companies", "name", NAMES)
     mine.close()
+
+
+@pytest.mark.parametrize("step", ["put", "exists"])
+def test_a_run_ends_soon_after_its_patience(bench: Bench, s3_server: S3, door: Door, step: str) -> None:
+    """The clients of a bucket try again by themselves, and several things are asked of it at the end: one outage is waited for once."""
+    mine = in_bucket(bench, s3_server, patience=1.0)
+    mine.run(firms(3), COMPANIES)
+    function, shut = getattr(mine.store.files, step), list[float]()
+
+    def goes_away(*given: object) -> object:
+        if not shut:
+            door.shut()
+            shut.append(time.monotonic())
+        return function(*given)
+
+    setattr(mine.store.files, step, goes_away)
+    with pytest.raises(StoreError, match="does not answer, and was waited for"):
+        mine.run(firms(5), COMPANIES)
+    assert time.monotonic() - shut[0] < 8.0
+    mine.close()
