@@ -53,5 +53,5 @@ def new_store(settings: SessionSettings) -> Store:
         journal_url=settings.journal,
         lock_wait=settings.lock_wait,
         patience=settings.patience,
-        elsewhere=tables_in(settings.warehouse, memory=settings.memory),
+        elsewhere=tables_in(settings.warehouse, memory=settings.memory, patience=settings.patience),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from hubspot_batch_dagster.sync.options import RunOptions
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.schema.portal import Portal
-from hubspot_batch_dagster.sync.state.ids_elsewhere import asked_first
+from hubspot_batch_dagster.sync.state.ids_elsewhere import Pointer, asked_first
 from hubspot_batch_dagster.sync.state.names import new_run_id
-from hubspot_batch_dagster.sync.state.rename import refuse_renamed
+from hubspot_batch_dagster.sync.state.patience import Patience
+from hubspot_batch_dagster.sync.state.rename import refuse_renamed, refuse_table_of_another_name
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import check_traces, newest_trace
 from hubspot_batch_dagster.sync.warehouse.comparison import Comparison
@@ -165,6 +166,7 @@ def open_run(
     options: RunOptions,
     portal: Portal | None,
     writes: bool,
+    patience: Patience,
 ) -> Iterator[RunContext]:
     """Keep other runs of the sync out, and make what the stages work with.
 
@@ -177,6 +179,7 @@ def open_run(
         options: How to go about it.
         portal: What to check the rows against.
         writes: Whether the store will be written: then it is tried first.
+        patience: For how long a warehouse that is away is waited for.
 
     Raises:
         InputError: There is no such API version, or the rows are no table.
@@ -191,7 +194,10 @@ def open_run(
             check_traces(store, name, options.trace_log)
         if writes:
             store.check_writable(name)
-        with stop_signal_for(client) as stop, _compared(rows, operation, store, name, options) as comparison:
+        with ExitStack() as opened:
+            stop = opened.enter_context(stop_signal_for(client))
+            patience.stop = stop.event
+            comparison = opened.enter_context(_compared(rows, operation, store, name, options, patience))
             changes = open_changes(rows, operation, store, name, options)
             if comparison is not None:
                 rows = comparison.shape()
@@ -221,15 +227,17 @@ def open_run(
 
 @contextmanager
 def _compared(
-    rows: object, operation: Operation, store: Store, name: str, options: RunOptions
+    rows: object, operation: Operation, store: Store, name: str, options: RunOptions, patience: Patience
 ) -> Iterator[Comparison | None]:
     """Yield the comparison of rows that are in a warehouse; ``None`` for any others."""
     if not isinstance(rows, Warehouse):
         yield None
         return
     anew = options.adopt or options.first_run
-    tables = WarehouseTables(rows.connection, memory=options.memory)
-    with rows.open(memory=options.memory) as engine, asked_first(store.elsewhere, tables):
+    tables = WarehouseTables(rows.connection, memory=options.memory, patience=options.retry_policy.total)
+    with rows.open(memory=options.memory, patience=patience) as engine, asked_first(store.elsewhere, tables):
         ids = WarehouseIds(engine, rows.schema, name)
         stored = store.ids_described(name)
+        if Pointer.of(name, stored) is not None and ids.registered(lost=True) is None:
+            refuse_table_of_another_name(store, name)
         yield Comparison(engine, rows.query, ids, operation.key_columns, stored, anew=anew)

@@ -6,10 +6,11 @@ Everything happens under the sync's lock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.operations.base import Operation
@@ -41,7 +42,11 @@ from hubspot_batch_dagster.sync.stages.save import save
 from hubspot_batch_dagster.sync.stages.stage_rows import StagedRows, stage_rows
 from hubspot_batch_dagster.sync.staging import conclusion, known_rows
 from hubspot_batch_dagster.sync.state.identity import Identity
+from hubspot_batch_dagster.sync.state.patience import Patience
 from hubspot_batch_dagster.sync.state.store import Store
+from hubspot_batch_dagster.sync.warehouse.engine import TRIES, SessionLost
+
+T = TypeVar("T")
 
 __all__ = ["RunOptions", "RunReport", "plan_sync", "run_sync"]
 
@@ -73,17 +78,23 @@ def run_sync(
             in the journal, and the next run settles it.
         ConservationError: The outcomes do not add up to the rows.
     """
-    with open_run(
-        rows,
-        operation,
-        client=client,
-        store=store,
-        name=name,
-        options=options or RunOptions(),
-        portal=portal,
-        writes=True,
-    ) as run:
-        return _carry_out(run)
+    options = options or RunOptions()
+
+    def begin(patience: Patience) -> RunReport:
+        with open_run(
+            rows,
+            operation,
+            client=client,
+            store=store,
+            name=name,
+            options=options,
+            portal=portal,
+            writes=True,
+            patience=patience,
+        ) as run:
+            return _carry_out(run)
+
+    return _begun(begin, options)
 
 
 def plan_sync(
@@ -112,17 +123,34 @@ def plan_sync(
     Raises:
         InputError: As for :func:`run_sync`; a guard of the operation is one of them.
     """
-    with open_run(
-        rows,
-        operation,
-        client=client,
-        store=store,
-        name=name,
-        options=options or RunOptions(),
-        portal=portal,
-        writes=False,
-    ) as run:
-        return _look(run, show_values)
+    options = options or RunOptions()
+
+    def begin(patience: Patience) -> SyncPlan:
+        with open_run(
+            rows,
+            operation,
+            client=client,
+            store=store,
+            name=name,
+            options=options,
+            portal=portal,
+            writes=False,
+            patience=patience,
+        ) as run:
+            return _look(run, show_values)
+
+    return _begun(begin, options)
+
+
+def _begun(begin: Callable[[Patience], T], options: RunOptions) -> T:
+    """Begin, and once more where the warehouse went away while its rows were read: nothing was sent then."""
+    patience = Patience(options.retry_policy.total, first=True)
+    for _ in range(TRIES - 1):
+        try:
+            return begin(patience)
+        except SessionLost as error:
+            options.on_warning(f"{error.message} It is waited for, and asked anew.")
+    return begin(patience)
 
 
 @dataclass(frozen=True)

@@ -60,14 +60,12 @@ def merge_into_warehouse(
     """
     generation = run.generation or 0
     done = ", ".join(literal(each) for each in run.operation.done_outcomes)
-    pairs = area.stream(
-        f"""SELECT key, row AS number,
+    pairs = f"""SELECT key, row AS number,
             CASE WHEN outcome IN ({done}) AND code IS NULL AND digest <> '' THEN digest END AS digest
         FROM final WHERE row < {area.rows_in} AND key IS NOT NULL AND row NOT IN (SELECT row FROM rejected)"""
-    )
     comparison.merge(
         state,
-        pairs,
+        lambda: area.stream(pairs),
         ids_table.metadata_of(identity, generation),
         generation=generation,
         run=run.definition.id,

@@ -16,6 +16,7 @@ from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_elsewhere import ask
 from hubspot_batch_dagster.sync.state.names import rename_command
 from hubspot_batch_dagster.sync.state.rename import being_renamed
+from hubspot_batch_dagster.sync.warehouse.engine import WarehouseAway
 
 LOOKED_AT = 1000
 """Rows whose keys are looked for in other ids tables."""
@@ -126,6 +127,8 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
             continue
         try:
             rows = _known_to(run, other, area)
+        except WarehouseAway:
+            raise  # it may be that sync's rows which this run would make a second time
         except StoreError as error:
             run.options.on_notice(f"{run.name}: whether {other!r} sends the same rows is not known. {error}")
             continue

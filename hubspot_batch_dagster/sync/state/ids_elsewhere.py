@@ -69,18 +69,27 @@ class IdsElsewhere(ABC):
         """How many of some row keys have a record."""
 
     @abstractmethod
-    def latest(self, pointer: Pointer, new: str) -> int | None:
-        """Return the latest run that has claimed the table, under its name or, where a rename did not come to
-        its end, under the new one.
+    def latest(self, pointer: Pointer) -> int | None:
+        """Return the latest run that has claimed the table."""
+
+    @abstractmethod
+    def claim(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
+        """Keep earlier runs from writing a table that is to get another name; returns that name as SQL.
+
+        Raises:
+            InputError: Another sync has that name.
+            Overtaken: A run of a later generation has claimed it.
         """
 
     @abstractmethod
-    def rename(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
-        """Give the table to another name; returns its name as SQL. Done again, it is done. No earlier run may
-        write it any more.
+    def rename(self, pointer: Pointer, old: str, generation: int) -> bool | None:
+        """Give the table of another name the one by which the store knows it; done again, it is done.
 
-        Raises:
-            Overtaken: A run of a later generation has claimed it.
+        Args:
+            pointer: What the store says of it by now.
+            old: The sync that it was of.
+            generation: The run that claimed it for that: what a later one has under the former name is a new
+                sync's.
         """
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hubspot_batch_dagster.sync.state.private_files import create_private
 
-_LIBPQ = {
+LIBPQ = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -41,7 +41,7 @@ def open_engine(url: str) -> sa.Engine:
             cursor.close()
 
         return engine
-    given = _LIBPQ if where.get_driver_name() in ("psycopg", "psycopg2") else {}
+    given = LIBPQ if where.get_driver_name() in ("psycopg", "psycopg2") else {}
     options = {name: value for name, value in given.items() if name not in where.query}
     # No ping before each commit: whoever finds the connection cut does its work again, on a new one.
     return sa.create_engine(where, connect_args=options, hide_parameters=True)

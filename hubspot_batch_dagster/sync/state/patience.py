@@ -25,7 +25,8 @@ the place away.
 
 
 class Patience:
-    """For how long a place that does not answer is tried again: an outage is waited for once, and not by each who meets it.
+    """For how long a place that does not answer is tried again. An outage is waited for once, and not by each
+    who meets it.
 
     Args:
         seconds: So long.
@@ -85,7 +86,7 @@ class Patience:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _waited(self, began: float) -> float:
-        """Note that the place is away, as somebody found who asked at a moment; returns for how long it has been."""
+        """Note that who asked at a moment found the place away; returns for how long it has been."""
         with self._lock:
             if self._since is None or began - self._met > _ANOTHER:
                 self._since = began

@@ -78,7 +78,9 @@ def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
 
 
 def _options(root: str, configured: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file system is opened with. What is tried again is decided here: how long is a setting of the user's."""
+    """Return what a file system is opened with. What is tried again is decided here: how long is a setting of
+    the user's.
+    """
     if not root.startswith(_S3):
         return {}
     given = configured.get("s3", {}).get("config_kwargs", {})

@@ -45,8 +45,8 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
 
     A kill at any moment leaves the sync under the one name or the other; done again, it is finished.
 
-    An ids table that is in a database is renamed there first: until all is done, no run of either name takes
-    it for its own.
+    An ids table that is in a database is claimed first and renamed last: until then no run of the new name
+    begins.
 
     Args:
         store: Where the state is.
@@ -68,6 +68,7 @@ def rename_sync(store: Store, old: str, new: str, *, run: str) -> None:
         folder = locks.enter_context(store.scratch(old))
         if being_renamed(store, old) != new:
             _move(store, old, new, run, folder)
+        _rename_table(store, old, new)
         store.publish(new)
         _clear(store, old, new, folder)
 
@@ -77,7 +78,7 @@ def _move(store: Store, old: str, new: str, run: str, folder: Path) -> None:
     there = [each for each in _files_of(store.files, folders_of(new)) if each[-1] not in KEPT_ONCE]
     before, after = store.pointer(old), 0
     if before is not None:
-        after = ask(store.elsewhere, before, lambda each: each.latest(before, new))
+        after = ask(store.elsewhere, before, lambda each: each.latest(before))
     with (
         store.begin(old, run, on_overtaken=lambda _: None, after=after) as made,
         store.begin(new, run, on_overtaken=lambda _: None, after=made.number),
@@ -97,12 +98,17 @@ def _carry_over(store: Store, old: str, new: str, run: str, folder: Path, number
     _give_generation(store, old, run, number)
     pointer, table = store.pointer(old), None
     if pointer is not None:
-        for each in (old, new):  # the table has one name, and a later run must find it
-            store.journal.beat(each, run)
-        table = ask(store.elsewhere, pointer, lambda place: place.rename(pointer, new, run, number))
+        table = ask(store.elsewhere, pointer, lambda each: each.claim(pointer, new, run, number))
     seal = _copy_state(store, old, new, folder, table)
     _mark(store, old, new, folder, number)
     store.journal.rename(old, new, run, seal=seal)
+
+
+def _rename_table(store: Store, old: str, new: str) -> None:
+    pointer = store.pointer(new)
+    if pointer is not None:
+        number = max(store.files.numbered(folders_of(old), _MARK), default=0)
+        ask(store.elsewhere, pointer, lambda each: each.rename(pointer, old, number))
 
 
 def being_renamed(store: Store, sync: str) -> str | None:
@@ -143,6 +149,21 @@ def refuse_renamed(store: Store, sync: str) -> None:
             " sent.",
             remedy=f"Finish it: {rename_command(sync, new)}.",
         )
+
+
+def refuse_table_of_another_name(store: Store, sync: str) -> None:
+    """Refuse a run whose ids table has the name of before a rename in its database.
+
+    Raises:
+        StoreError: With both names.
+    """
+    for old in store.syncs():
+        if being_renamed(store, old) == sync:
+            raise StoreError(
+                f"The ids table of {sync!r} is still called as that of {old!r} in its database: a rename did"
+                " not come to its end. Nothing was sent.",
+                remedy=f"Finish it: {rename_command(old, sync)}.",
+            )
 
 
 def _check(store: Store, old: str, new: str) -> None:

@@ -153,7 +153,7 @@ _OF_A_SERVER = (
     " that its disk has room."
 )
 
-_AWAY = ("08", "57P", "53300")
+AWAY = ("08", "57P", "53300")
 """SQL states of a server that is not there, is stopping or starting, or has no connection free."""
 
 
@@ -168,7 +168,7 @@ def is_away(error: Exception) -> bool:
         return False
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     if state is not None:
-        return str(state).startswith(_AWAY)
+        return str(state).startswith(AWAY)
     if FINAL.search(str(error.orig)):
         return False
     return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.staging.elsewhere import Elsewhere
 from hubspot_batch_dagster.sync.staging.statements import LIVE, listed, literal, quoted
-from hubspot_batch_dagster.sync.warehouse.engine import Engine
+from hubspot_batch_dagster.sync.warehouse.engine import Engine, WarehouseAway
 from hubspot_batch_dagster.sync.warehouse.merged_lines import MergedLines, Staged
 from hubspot_batch_dagster.sync.warehouse.plain_rows import plain_reader, plain_stream
 from hubspot_batch_dagster.sync.warehouse.source_digest import source_digest, without_text
@@ -32,6 +32,8 @@ from hubspot_batch_dagster.sync.warehouse.warehouse_ids import (
 from hubspot_batch_dagster.table.kernels import Array
 from hubspot_batch_dagster.table.parquet import stored_batches
 from hubspot_batch_dagster.table.rows import RowStream
+
+T = TypeVar("T")
 
 SHAPE, ROWS, MOVED = "hubspot_shape", "hubspot_rows", "hubspot_moved"
 KEYS, JOURNAL, GONE = "hubspot_keys", "hubspot_journal", "hubspot_gone"
@@ -123,11 +125,14 @@ class Comparison(Elsewhere):
         self.keys = tuple(keys)
         self._choice: Choice | None = None
         self._whole = False
+        self._session = 0
         try:
             engine.make_again(SHAPE, f"SELECT * FROM ({query}) q LIMIT 0")
-        except Exception as error:
+        except WarehouseAway:
+            raise
+        except StoreError as error:
             raise InputError(
-                f"The query of the warehouse cannot be evaluated: {error}", remedy="Correct it."
+                f"The query of the warehouse cannot be evaluated: {error.message}", remedy="Correct it."
             ) from None
         self.types = engine.types(SHAPE)
         taken = sorted(set(_OURS) & {name.lower() for name in self.types})
@@ -165,6 +170,7 @@ class Comparison(Elsewhere):
             keys_of: The row keys of a batch of rows, null where there is none.
         """
         self._choice = choice
+        self._session = self._engine.sessions
         with self._engine.lock:
             self._evaluate(choice.mapped)
             rows = self._engine.count(f"SELECT count(*) FROM {ROWS}")
@@ -207,43 +213,63 @@ class Comparison(Elsewhere):
     def merge(
         self,
         state: Path,
-        pairs: pa.RecordBatchReader,
+        pairs: Callable[[], pa.RecordBatchReader],
         about: str,
         *,
         generation: int,
         run: str,
     ) -> None:
         """Bring the outcomes into the ids table; see :meth:`WarehouseIds.merge`."""
-        assert self._choice is not None
-        file = pq.ParquetFile(state, pre_buffer=False)
-        lines = pa.RecordBatchReader.from_batches(file.schema_arrow, stored_batches(file))
-        self.ids.merge(
-            MergedLines(plain_reader(lines), plain_reader(pairs), sorted(self.overwritten), about),
-            Staged(ROWS, MOVED),
-            self.keys,
-            self._choice.done,
-            self._choice.definition,
-            generation=generation,
-            run=run,
-            whole=self._whole,
-        )
+        choice = self._choice
+        assert choice is not None
+
+        def go() -> None:
+            file = pq.ParquetFile(state, pre_buffer=False)
+            lines = pa.RecordBatchReader.from_batches(file.schema_arrow, stored_batches(file))
+            self.ids.merge(
+                MergedLines(plain_reader(lines), plain_reader(pairs()), sorted(self.overwritten), about),
+                Staged(ROWS, MOVED),
+                self.keys,
+                choice.done,
+                choice.definition,
+                generation=generation,
+                run=run,
+                whole=self._whole,
+            )
+
+        self._in_session(go)
 
     def keys_of(self, ids: Sequence[str]) -> dict[str, str]:
         if self._whole or not self.rows or not ids:
             return {}
-        lines = self._engine.fetch(f"""SELECT l.hs_object_id, l._key FROM {self.ids.table} l
+        query = f"""SELECT l.hs_object_id, l._key FROM {self.ids.table} l
             WHERE l.hs_object_id IN {listed(ids)} AND l.outcome IN {LIVE}
-            AND EXISTS (SELECT 1 FROM {ROWS} r WHERE r.source_key = l._source_key)""")
+            AND EXISTS (SELECT 1 FROM {ROWS} r WHERE r.source_key = l._source_key)"""
+        lines = self._in_session(lambda: self._engine.fetch(query))
         return {str(record): str(key) for record, key in lines}
 
     def claimed(self, ids: Sequence[str]) -> set[str]:
         if self._whole or not self.has_lines or not ids:
             return set()
-        lines = self._engine.fetch(
-            f"SELECT hs_object_id FROM {self.ids.table} WHERE hs_object_id IN {listed(ids)} AND outcome <>"
-            " 'archived'"
-        )
+        query = f"""SELECT hs_object_id FROM {self.ids.table}
+            WHERE hs_object_id IN {listed(ids)} AND outcome <> 'archived'"""
+        lines = self._engine.again(lambda: self._engine.fetch(query))
         return {str(record) for (record,) in lines}
+
+    def _in_session(self, work: Callable[[], T]) -> T:
+        """Do work that needs the rows, again where their session is lost. They are evaluated anew then,
+        perhaps to others, so no row's hash is kept: the next run moves and compares what this one moved.
+        """
+
+        def go() -> T:
+            if self._engine.sessions != self._session:
+                assert self._choice is not None
+                self._evaluate(self._choice.mapped)
+                self._move(f"SELECT place FROM {ROWS} LIMIT 0")
+                self._session = self._engine.sessions
+            return work()
+
+        return self._engine.again(go)
 
     def _evaluate(self, mapped: Sequence[str]) -> None:
         key = source_digest(self._engine, self.keys, self.types) or "NULL"

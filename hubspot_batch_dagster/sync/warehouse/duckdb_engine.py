@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.sync.state.patience import Patience
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader, as_it_is
 
@@ -34,37 +35,51 @@ class DuckDbEngine(Engine):
     Args:
         database: The file.
         memory: What it may use, such as ``"512MB"``: it works in this process.
+        patience: For how long a file that another process has open is waited for.
     """
 
     name = "duckdb"
     unique_keys = False
 
-    def __init__(self, database: str, *, memory: str) -> None:
-        super().__init__()
+    def __init__(self, database: str, *, memory: str, patience: Patience | None = None) -> None:
+        self._file = database
+        self._memory = memory
+        super().__init__(database, patience)
+
+    def open(self) -> None:
         import duckdb
 
-        self._db: duckdb.DuckDBPyConnection = duckdb.connect(database)
+        self._db: duckdb.DuckDBPyConnection = duckdb.connect(self._file)
         self._db.execute("SET TimeZone = 'UTC'")
         self._db.execute("SET enable_progress_bar = false")
-        self._db.execute(f"SET memory_limit = '{memory}'")
+        self._db.execute(f"SET memory_limit = '{self._memory}'")
 
     def close(self) -> None:
         self._db.close()
 
+    def errors(self) -> tuple[type[Exception], ...]:
+        import duckdb
+
+        return (duckdb.Error,)
+
+    def is_away(self, error: Exception) -> bool:
+        return "Could not set lock on file" in str(error)
+
     def execute(self, statement: str) -> None:
-        with self.lock:
+        with self.lock, self.explained():
             self._db.execute(statement)
 
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
-        with self.lock:
+        with self.lock, self.explained():
             found: list[tuple[Any, ...]] = self._db.execute(query).fetchall()
             return found
 
     def stream(self, query: str) -> pa.RecordBatchReader:
-        return arrow_reader(as_it_is(self._db.sql(query)), ROWS_AT_ONCE)
+        with self.explained():
+            return arrow_reader(as_it_is(self._db.sql(query)), ROWS_AT_ONCE)
 
     def load(self, table: str, rows: pa.RecordBatchReader) -> None:
-        with self.lock:
+        with self.lock, self.explained():
             self._db.register("hubspot_incoming", rows)
             self.make_again(table, "SELECT * FROM hubspot_incoming")
             self._db.unregister("hubspot_incoming")

@@ -10,27 +10,58 @@ To add an engine, write a subclass and go through this list:
 3. ``md5`` of a text in the engine's own words, as 32 hex digits, and ``length`` in characters or bytes.
 4. Temporary tables, transactions over several statements, ``MERGE`` in one of them, and ``IS DISTINCT FROM``.
 5. ``stream`` and ``load``: Arrow where there is an ADBC driver; else some thousand rows at a time into Arrow.
-6. Run ``tests/sync/warehouse`` against it. An engine that was not run is not shipped.
+6. ``is_away``: which errors say that nobody answers, such as of a server that is starting? They are waited
+   out.
+7. Run ``tests/sync/warehouse`` against it. An engine that was not run is not shipped.
 """
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 from typing_extensions import Self
+
+from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.patience import Patience
+
+T = TypeVar("T")
+
+TRIES = 3
+"""How often something is begun whose session is lost: a query may be what ends its server."""
+
+
+class WarehouseAway(StoreError):
+    """A warehouse did not answer for as long as it was waited for."""
+
+    default_remedy = (
+        "Start it, or correct its connection, then run again: what was sent is in the journal, and the run"
+        " goes on from there."
+    )
+
+
+class SessionLost(WarehouseAway):
+    """A warehouse does not answer, and was not waited for. The session is lost with its temporary tables."""
 
 
 class Engine(ABC):
     """One session of a database; used by one thread at a time, which ``lock`` is for.
 
+    Args:
+        place: The database, as it may be shown.
+        patience: For how long one that is away is waited for, when a session begins.
+
     Attributes:
         lock: Hold it around what must not come between others' statements.
+        sessions: How many there have been. With each new one the temporary tables are gone.
+
+    Raises:
+        StoreError: No session can be begun; so for all that is asked of it.
     """
 
     name: ClassVar[str]
@@ -47,8 +78,12 @@ class Engine(ABC):
     begin_snapshot: ClassVar[str] = "BEGIN"
     """Begins a transaction that sees the database as it was at one moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str, patience: Patience | None = None) -> None:
         self.lock = threading.RLock()
+        self.sessions = 0
+        self._place = place
+        self._patience = patience or Patience(0.0)
+        self._begin()
 
     def __enter__(self) -> Self:
         return self
@@ -59,8 +94,67 @@ class Engine(ABC):
         self.close()
 
     @abstractmethod
+    def open(self) -> None:
+        """Begin a session."""
+
+    @abstractmethod
     def close(self) -> None:
         """End the session, and with it its temporary tables."""
+
+    @abstractmethod
+    def errors(self) -> tuple[type[Exception], ...]:
+        """Return the errors of the driver."""
+
+    @abstractmethod
+    def is_away(self, error: Exception) -> bool:
+        """Whether one of them says that the database does not answer, and not that it refuses."""
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raise errors of the driver as members of the one error tree. Only their first line is shown: others
+        may hold values.
+        """
+        try:
+            yield
+        except self.errors() as error:
+            reason = str(error).strip().partition("\n")[0]
+            if self.is_away(error):
+                raise SessionLost(f"The warehouse {self._place} does not answer: {reason}") from None
+            raise StoreError(
+                f"The warehouse {self._place} refuses: {reason}",
+                remedy="Check what its role may do there, and that its disk has room, then run again.",
+            ) from None
+
+    def again(self, work: Callable[[], T]) -> T:
+        """Do work that may be done twice, again in a new session where the one before was lost.
+
+        Raises:
+            WarehouseAway: For too long, or each time.
+        """
+        with self.lock:
+            for left in reversed(range(TRIES)):
+                try:
+                    return work()
+                except SessionLost as error:
+                    if not left:
+                        raise WarehouseAway(error.message) from None
+                    self.close()
+                    self._begin()
+        raise AssertionError
+
+    def _begin(self) -> None:
+        def go() -> None:
+            with self.explained():
+                self.open()
+
+        self._patience.wait_out(
+            go,
+            (SessionLost,),
+            is_away=lambda _: True,
+            refused=lambda error: WarehouseAway(str(error)),
+            gone=lambda error, waited: WarehouseAway(f"{error.args[0]} It was waited for {waited:.0f} s."),
+        )
+        self.sessions += 1
 
     @abstractmethod
     def execute(self, statement: str) -> None:
@@ -122,7 +216,8 @@ class Engine(ABC):
             try:
                 yield
             finally:
-                self.execute("ROLLBACK")
+                with suppress(SessionLost):
+                    self.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -132,6 +227,7 @@ class Engine(ABC):
             try:
                 yield
             except BaseException:
-                self.execute("ROLLBACK")
+                with suppress(SessionLost):  # a lost session has rolled back
+                    self.execute("ROLLBACK")
                 raise
             self.execute("COMMIT")

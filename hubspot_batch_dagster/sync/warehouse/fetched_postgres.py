@@ -77,17 +77,23 @@ class FetchedPostgres(PostgresEngine):
             connection.adapters.register_loader(name, TextLoader)
         return connection
 
+    def errors(self) -> tuple[type[Exception], ...]:
+        import psycopg
+
+        return (psycopg.Error,)
+
     def stream(self, query: str) -> pa.RecordBatchReader:
         # A cursor of the server gives rows as they are asked for; held, it needs no transaction of its own.
-        cursor = self._connection.cursor(name="hubspot_rows", withhold=True)
-        cursor.itersize = ROWS_AT_ONCE
-        cursor.execute(query)
-        schema = pa.schema([(each.name, self._type(each.type_code)) for each in cursor.description])
-        return fetched(cursor, schema, _array)
+        with self.explained():
+            cursor = self._connection.cursor(name="hubspot_rows", withhold=True)
+            cursor.itersize = ROWS_AT_ONCE
+            cursor.execute(query)
+            schema = pa.schema([(each.name, self._type(each.type_code)) for each in cursor.description])
+        return fetched(cursor, schema, _array, self.explained)
 
     def load(self, table: str, rows: pa.RecordBatchReader) -> None:
         columns = ", ".join(f"{quoted(each.name)} {_column(each.type)}" for each in rows.schema)
-        with self.lock, self._connection.cursor() as cursor:
+        with self.lock, self.explained(), self._connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
             cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
+from hubspot_batch_dagster.sync.state.journal_engine import LIBPQ
+from hubspot_batch_dagster.sync.state.patience import Patience
+from hubspot_batch_dagster.sync.state.sql_database import AWAY
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 
 SETTINGS = {
@@ -40,14 +46,20 @@ Not among them: money, which depends on the locale, xml, and types of extensions
 """
 
 
+_REFUSES = re.compile(rf"ERROR:|{FINAL.pattern}")
+"""What a server says that is there; where an error has no SQL state, its text is all that tells."""
+
+
 class PostgresEngine(Engine):
     """A session of a Postgres server.
 
     Args:
         url: A libpq URL, or one of SQLAlchemy's for it.
+        patience: For how long a server that is away is waited for.
 
     Raises:
         ImportError: The ADBC driver is not installed.
+        StoreError: No session can be begun.
     """
 
     name = "postgres"
@@ -57,9 +69,14 @@ class PostgresEngine(Engine):
     alone = "SELECT pg_advisory_xact_lock(7204921603)"
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._connection = self._connect(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url))
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
+        self._url = _with_limits(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url))
+        self._connection: Any = None
+        parts = urlsplit(url)
+        super().__init__(f"{parts.netloc.rpartition('@')[2]}{parts.path}", patience)
+
+    def open(self) -> None:
+        self._connection = self._connect(self._url)
         for name, value in {**SETTINGS, **PLANNER, "lock_timeout": LONGEST_WAIT}.items():
             self.execute(f"SET {name} = '{value}'")
 
@@ -69,31 +86,45 @@ class PostgresEngine(Engine):
         return dbapi.connect(url, autocommit=True)
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(*self.errors()):  # of a session that was lost
+            self._connection.close()
+
+    def errors(self) -> tuple[type[Exception], ...]:
+        from adbc_driver_manager import Error
+
+        return (Error, pa.ArrowException, OSError)  # the latter two are of a stream that breaks off
+
+    def is_away(self, error: Exception) -> bool:
+        state = getattr(error, "sqlstate", None)
+        if state:
+            return str(state).startswith(AWAY)
+        kinds = {each.__name__ for each in type(error).__mro__}
+        return not kinds.isdisjoint({"OperationalError", "OSError"}) and not _REFUSES.search(str(error))
 
     def execute(self, statement: str) -> None:
-        with self.lock, self._connection.cursor() as cursor:
+        with self.lock, self.explained(), self._connection.cursor() as cursor:
             cursor.execute(statement)
 
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
-        with self.lock, self._connection.cursor() as cursor:
+        with self.lock, self.explained(), self._connection.cursor() as cursor:
             cursor.execute(query)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
     def stream(self, query: str) -> pa.RecordBatchReader:
-        cursor = self._connection.cursor()
-        cursor.execute(query)
-        found: pa.RecordBatchReader = cursor.fetch_record_batch()
+        with self.explained():
+            cursor = self._connection.cursor()
+            cursor.execute(query)
+            found: pa.RecordBatchReader = cursor.fetch_record_batch()
 
         def batches() -> Any:
-            with cursor:
+            with self.explained(), cursor:
                 yield from found
 
         return pa.RecordBatchReader.from_batches(found.schema, batches())
 
     def load(self, table: str, rows: pa.RecordBatchReader) -> None:
-        with self.lock, self._connection.cursor() as cursor:
+        with self.lock, self.explained(), self._connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
             cursor.adbc_ingest(table, rows, mode="create", temporary=True)
 
@@ -119,3 +150,10 @@ class PostgresEngine(Engine):
                 f"SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}' AND tablename = '{table}'"
             )
         )
+
+
+def _with_limits(url: str) -> str:
+    """Give a URL the limits of libpq by which a server that vanished is noticed; those that it names stay."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return parts._replace(query=urlencode({**LIBPQ, **given})).geturl()

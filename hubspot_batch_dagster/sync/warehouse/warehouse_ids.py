@@ -98,6 +98,14 @@ class WarehouseIds:
         """Whether it was made."""
         return self._engine.has_table(self._schema, self._name)
 
+    @property
+    def merged(self) -> int | None:
+        """The generation whose outcomes are in the table; ``None`` where there is none, or a run that was
+        refused made it.
+        """
+        found = self.registered()
+        return None if found is None else found.merged
+
     def registered(self, *, lost: bool = False) -> Registered | None:
         """Return the line of the sync; ``None`` before its first run.
 
@@ -151,9 +159,10 @@ class WarehouseIds:
                     NULL)
                 ON CONFLICT DO NOTHING"""
             )
-            self._claim(generation, run)
+            self.claim_again(generation, run)
 
-    def _claim(self, generation: int, run: str) -> None:
+    def claim_again(self, generation: int, run: str) -> None:
+        """Do the same for a table that is there, within a transaction of the caller's."""
         self._engine.execute(f"""UPDATE {self._register} SET generation = {generation}, run = {literal(run)}
             WHERE sync = {literal(self._sync)} AND (generation < {generation} OR run = {literal(run)})""")
         self._check_latest(run)
@@ -255,33 +264,33 @@ class WarehouseIds:
         return self._engine.count(f"""SELECT count(*) FROM {self.table} l WHERE l._key IN {listed(keys)}
             AND l.hs_object_id IS NOT NULL AND l.outcome <> 'archived'""")
 
-    def rename(self, new: WarehouseIds, run: str, generation: int) -> None:
+    def rename(self, new: WarehouseIds, generation: int) -> bool:
         """Give table and line of the register to another sync's name, within a transaction of the caller's.
 
-        An earlier run of the former name that is at work finds no line of its own, and merges nothing.
-
         Args:
-            new: The ids table of the other name, which is not there.
-            run: An id for this, as of a run.
-            generation: Of the rename, which is a run of the sync.
+            new: The ids table of the other name, which has no outcomes of any run.
+            generation: The run that claimed the table for that.
 
-        Raises:
-            Overtaken: A later run has claimed it.
+        Returns:
+            Whether the table is there, and no later run has claimed it.
         """
         engine, name, other = self._engine, self._name, new._name
-        self._claim(generation, run)
+        line = f"{self._register} WHERE sync = {literal(self._sync)} AND generation = {generation}"
+        if not engine.fetch(f"SELECT sync FROM {line}{engine.for_update}"):
+            return False
         registered = self.registered()
         assert registered is not None
         about = json.dumps({**registered.about, "sync": new._sync})
-        engine.execute(
-            f"""UPDATE {self._register} SET sync = {literal(new._sync)}, ids_table = {literal(other)},
-                run = {literal(run)},
-            about = {literal(about)} WHERE sync = {literal(self._sync)}"""
-        )
+        if new.registered() is not None:
+            engine.execute(f"DELETE FROM {self._register} WHERE sync = {literal(new._sync)}")
+            engine.execute(f"DROP TABLE {new.table}")
+        engine.execute(f"""UPDATE {self._register} SET sync = {literal(new._sync)},
+            ids_table = {literal(other)}, about = {literal(about)} WHERE sync = {literal(self._sync)}""")
         engine.execute(f"ALTER TABLE {self.table} RENAME TO {quoted(other)}")
         if engine.unique_keys:
             index = f"{quoted(self._schema)}.{quoted(_index_of(name))}"
             engine.execute(f"ALTER INDEX IF EXISTS {index} RENAME TO {quoted(_index_of(other))}")
+        return True
 
     def _check_latest(self, run: str) -> None:
         found = self._engine.fetch(

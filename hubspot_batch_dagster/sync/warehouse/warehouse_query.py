@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hubspot_batch_dagster.api.arguments import check_fields
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.sync.state.patience import Patience
 from hubspot_batch_dagster.sync.warehouse.duckdb_engine import DuckDbEngine
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 from hubspot_batch_dagster.sync.warehouse.fetched_postgres import FetchedPostgres
@@ -57,16 +58,18 @@ class Warehouse:
             )
         check_connection(self.connection)
 
-    def open(self, *, memory: str) -> Engine:
+    def open(self, *, memory: str, patience: Patience | None = None) -> Engine:
         """Open a session.
 
         Args:
             memory: What an engine that works in this process may use.
+            patience: For how long a database that is away is waited for.
 
         Raises:
             InputError: There is no such file, or the driver is not installed.
+            StoreError: The database does not answer, or refuses.
         """
-        return open_engine(self.connection, memory=memory)
+        return open_engine(self.connection, memory=memory, patience=patience)
 
 
 def check_connection(connection: str, name: str = "connection") -> None:
@@ -129,11 +132,11 @@ def _duckdb_file(connection: str) -> str:
     return file
 
 
-def open_engine(connection: str, *, memory: str) -> Engine:
+def open_engine(connection: str, *, memory: str, patience: Patience | None = None) -> Engine:
     """Open a session of a database; see :meth:`Warehouse.open`."""
     if _scheme(connection) in _POSTGRES:
         try:
-            return PostgresEngine(connection)
+            return PostgresEngine(connection, patience)
         except ImportError:
-            return FetchedPostgres(connection)
-    return DuckDbEngine(_duckdb_file(connection), memory=memory)
+            return FetchedPostgres(connection, patience)
+    return DuckDbEngine(_duckdb_file(connection), memory=memory, patience=patience)

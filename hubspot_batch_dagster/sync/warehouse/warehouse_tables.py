@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.state.ids_elsewhere import IdsElsewhere, Pointer
+from hubspot_batch_dagster.sync.state.patience import Patience
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds, check_age
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import check_connection, open_engine
@@ -22,15 +23,17 @@ class WarehouseTables(IdsElsewhere):
     Args:
         connection: As :class:`Warehouse` takes it. It is never shown.
         memory: What an engine that works in this process may use.
+        patience: Seconds for which a database that is away is waited for.
 
     Raises:
         InputError: Of the connection, if no such database is known.
     """
 
-    def __init__(self, connection: str, *, memory: str) -> None:
+    def __init__(self, connection: str, *, memory: str, patience: float = 60.0) -> None:
         check_connection(connection)
         self.connection = connection
         self._memory = memory
+        self._patience = Patience(patience, first=True)
 
     def __repr__(self) -> str:
         return "WarehouseTables()"
@@ -47,21 +50,19 @@ class WarehouseTables(IdsElsewhere):
         with self._snapshot(pointer) as ids:
             return None if ids is None else ids.known(keys)
 
-    def latest(self, pointer: Pointer, new: str) -> int | None:
-        with open_engine(self.connection, memory=self._memory) as engine:
-            ids = _ids(engine, pointer)
-            found = ids.registered() or WarehouseIds(engine, ids.schema, new).registered()
+    def latest(self, pointer: Pointer) -> int | None:
+        with self._open() as engine:
+            found = _ids(engine, pointer).registered()
             return None if found is None else found.generation
 
-    def rename(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
-        with open_engine(self.connection, memory=self._memory) as engine, engine.transaction():
+    def claim(self, pointer: Pointer, new: str, run: str, generation: int) -> str | None:
+        with self._open() as engine, engine.transaction():
             ids = _ids(engine, pointer)
             renamed, registered = WarehouseIds(engine, ids.schema, new), ids.registered()
-            there = renamed.registered() is not None
             if registered is None:
-                return renamed.table if there else None
+                return None
             check_age(ids, registered, pointer.generation)
-            if there:
+            if renamed.merged is not None:
                 raise InputError(
                     f"The table {renamed.table} of the warehouse is that of another sync {new!r}.",
                     remedy=(
@@ -69,15 +70,25 @@ class WarehouseTables(IdsElsewhere):
                         " needs them."
                     ),
                 )
-            ids.rename(renamed, run, generation)
+            ids.claim_again(generation, run)
             return renamed.table
+
+    def rename(self, pointer: Pointer, old: str, generation: int) -> bool | None:
+        with self._open() as engine, engine.transaction():
+            ids = _ids(engine, pointer)
+            if ids.merged is not None or WarehouseIds(engine, ids.schema, old).rename(ids, generation):
+                return True
+            return None
+
+    def _open(self) -> Engine:
+        return open_engine(self.connection, memory=self._memory, patience=self._patience)
 
     @contextmanager
     def _snapshot(self, pointer: Pointer) -> Iterator[WarehouseIds | None]:
         """Yield the table at one moment: a run that merges meanwhile is seen in all that is asked, or in
         nothing.
         """
-        with open_engine(self.connection, memory=self._memory) as engine, engine.snapshot():
+        with self._open() as engine, engine.snapshot():
             ids = _ids(engine, pointer)
             registered = ids.registered()
             if registered is not None:
@@ -85,9 +96,9 @@ class WarehouseTables(IdsElsewhere):
             yield None if registered is None else ids
 
 
-def tables_in(connection: str | None, *, memory: str) -> list[IdsElsewhere]:
+def tables_in(connection: str | None, *, memory: str, patience: float = 60.0) -> list[IdsElsewhere]:
     """Return what a store is given for the ids tables in a database; nothing where none is named."""
-    return [] if connection is None else [WarehouseTables(connection, memory=memory)]
+    return [] if connection is None else [WarehouseTables(connection, memory=memory, patience=patience)]
 
 
 def _ids(engine: Engine, pointer: Pointer) -> WarehouseIds:

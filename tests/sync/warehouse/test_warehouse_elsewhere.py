@@ -158,21 +158,60 @@ def test_a_renamed_sync_keeps_its_table_under_the_new_name(bench: Bench, named: 
     }  # the former name is free
 
 
-@pytest.mark.parametrize("step", ["_copy_state", "the journal"])
+@pytest.mark.parametrize("step", ["_copy_state", "_rename_table", "_clear"])
 def test_a_rename_that_dies_is_finished_when_it_is_done_again(
     bench: Bench, named: Database, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
+    """Before the state has its new name, runs of the former one go on; then neither name runs until the table has it too."""
+    before = bench.writes()
     with monkeypatch.context() as patched:
-        owner = rename if step == "_copy_state" else bench.store.journal
-        patched.setattr(owner, step if step == "_copy_state" else "rename", killed)
+        patched.setattr(rename, step, killed)
         with pytest.raises(Killed):
             rename_sync(bench.store, "sync", "firms", run=new_run_id())
-    before = bench.writes()
-    with pytest.raises(StoreError, match="outcomes of run 0"):
-        bench.run(named.rows(), FIRMS)
+    if step == "_copy_state":
+        assert shown(bench.run(named.rows(), FIRMS)) == {"unchanged": N}
+    else:
+        with pytest.raises(StoreError, match="is called 'firms' since a rename") as caught:
+            bench.run(named.rows(), FIRMS)
+        assert "rename sync firms" in caught.value.remedy
+    if step == "_rename_table":
+        with pytest.raises(StoreError, match="is still called as that of 'sync'") as caught:
+            bench.run(named.rows(), FIRMS, "firms")
+        assert "rename sync firms" in caught.value.remedy
     rename_sync(bench.store, "sync", "firms", run=new_run_id())
     assert shown(bench.run(named.rows(), FIRMS, "firms")) == {"unchanged": N}
     assert bench.writes() == before
+
+
+def test_a_run_that_says_that_its_sync_was_renamed_is_no_hindrance_to_the_rename(
+    bench: Bench, named: Database
+) -> None:
+    """It was refused, and has left a table without lines under the new name."""
+    with pytest.raises(InputError, match="'sync' of this store knows") as caught:
+        bench.run(named.rows(), FIRMS, "firms")
+    assert "rename sync firms" in caught.value.remedy
+    rename_sync(bench.store, "sync", "firms", run=new_run_id())
+    assert shown(bench.run(named.rows(), FIRMS, "firms")) == {"unchanged": N}
+
+
+def test_what_only_the_journal_knows_is_not_made_again_under_the_new_name(
+    bench: Bench, named: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is killed before its merge, the rename before it comes to its end, and a run of the new name begins."""
+    named.sql("INSERT INTO firms VALUES (1000, 'New', 'Ulm')")
+    with monkeypatch.context() as patched:
+        patched.setattr(WarehouseIds, "merge", killed)
+        with pytest.raises(Killed):
+            bench.run(named.rows(), FIRMS)
+        patched.setattr(rename, "_copy_state", killed)
+        with pytest.raises(Killed):
+            rename_sync(bench.store, "sync", "firms", run=new_run_id())
+    with pytest.raises(InputError, match="'sync' of this store knows") as caught:
+        bench.run(named.rows(), FIRMS, "firms")
+    assert "rename sync firms" in caught.value.remedy
+    rename_sync(bench.store, "sync", "firms", run=new_run_id())
+    assert shown(bench.run(named.rows(), FIRMS, "firms")) == {"unchanged": N + 1}
+    assert bench.once_each("companies", "name", [*(f"Firm {i}" for i in range(N)), "New"])
 
 
 def test_a_run_whose_sync_was_renamed_meanwhile_merges_nothing(named: Database, bench: Bench) -> None:
@@ -190,6 +229,7 @@ def test_a_sync_is_not_renamed_to_one_that_the_warehouse_has(bench: Bench, named
     with named.rows().open(memory="256MB") as engine:
         engine.make_again("shape", "SELECT 1 AS id")
         WarehouseIds(engine, "hubspot", "taken").claim(1, "one", ("id",), "shape")
+        engine.execute("UPDATE hubspot.hubspot_syncs SET merged = 1 WHERE sync = 'taken'")
     with pytest.raises(InputError, match="is that of another sync 'taken'"):
         rename_sync(bench.store, "sync", "taken", run=new_run_id())
     assert shown(bench.run(named.rows(), FIRMS)) == {"unchanged": N}
