@@ -22,7 +22,8 @@ def scratch_folder(here: Path) -> Iterator[Path]:
     process was killed.
 
     Raises:
-        StoreError: It cannot be made, or ``.scratch`` is a symbolic link.
+        StoreError: It cannot be made, or ``.scratch`` is a symbolic link; or what is in it is gone, or has no
+            room.
     """
     place = here / ".scratch"
     make_folder(place, base=here)
@@ -36,9 +37,20 @@ def scratch_folder(here: Path) -> Iterator[Path]:
         raise cannot("use", str(place), OSError(str(error))) from None
     try:
         yield folder
+    except Exception as error:
+        if _is_of(error, folder):
+            raise cannot("use", str(folder), error) from error
+        raise
     finally:
         held.release()
         delete_folder(folder, base=here)
+
+
+def _is_of(error: Exception, folder: Path) -> bool:
+    """Whether an error is one of the file system's, and of a file in the folder or for want of room."""
+    if not isinstance(error, OSError) and type(error).__name__ != "IOException":  # the latter is DuckDB's
+        return False
+    return str(folder) in str(error) or "No space left" in str(error) or "quota" in str(error)
 
 
 _MADE_WITHIN = 3600.0

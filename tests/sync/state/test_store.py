@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from bench.servers import Postgres, new_database
-from bench.sync_bench import BY_EMAIL, COMPANIES, Bench, firms, people, shown
+from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, shown
 
 from hubspot_batch_dagster.api.errors import InputError, Overtaken, StoreError
 from hubspot_batch_dagster.emulator import Fault
@@ -174,6 +176,20 @@ def test_files_of_a_run_are_private_and_gone_when_it_ends(bench: Bench) -> None:
     assert not folder.exists()
     bench.run(firms(2), COMPANIES)
     assert list((Path(bench.root) / ".scratch").rglob("*")) == []
+
+
+def test_a_run_whose_own_files_are_gone_says_so(bench: Bench) -> None:
+    """The store's folder was moved away while it ran, or the disk is gone."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield from firms(3)
+        shutil.rmtree(Path(bench.root) / ".scratch")
+
+    bench.run(firms(2), COMPANIES)
+    with pytest.raises(StoreError, match=r"Cannot use .*\.scratch"):
+        bench.run(rows(), COMPANIES)
+    assert sum(bench.run(firms(3), COMPANIES, retry_policy=HASTY).counts.values()) == 3
+    assert bench.once_each("companies", "name", [f"Firm {i}" for i in range(3)])
 
 
 def test_a_local_store_needs_no_folder_for_temporary_files(
