@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.kept_once import generation_in_progress
 from hubspot_batch_dagster.sync.state.store import Store
 
 
@@ -55,6 +56,9 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
     begun = state or store.journal.generation(sync) is not None
     if own is not None and (not begun or own > known):
         raise _lost(store, sync, f"its folder {store.path(sync, 'runs')} has tables of later runs")
+    open_run = generation_in_progress(store.files, sync)
+    if open_run > known:
+        raise _lost(store, sync, f"its folder says that run {open_run} has begun to send and did not end")
     traces = log.traces(sync) if log is not None else ()
     of_this_store = [each for each in traces if each.store == store.known_id]
     newest = max((each.generation for each in of_this_store), default=0)
@@ -68,11 +72,12 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
 
 
 def newest_trace(store: Store, sync: str, log: TraceLog | None) -> int:
-    """Return the latest run of the sync in this store that is remembered elsewhere; 0 for none. A run that
-    goes on without it comes after it.
+    """Return the latest run of the sync in this store that is remembered outside the journal; 0 for none. A
+    run that goes on without it comes after it.
     """
     traces = log.traces(sync) if log is not None and store.known_id is not None else ()
-    return max((each.generation for each in traces if each.store == store.known_id), default=0)
+    newest = max((each.generation for each in traces if each.store == store.known_id), default=0)
+    return max(newest, generation_in_progress(store.files, sync))
 
 
 def _lost(store: Store, sync: str, trace: str) -> StoreError:

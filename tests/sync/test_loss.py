@@ -13,6 +13,7 @@ from hubspot_batch_dagster import Archive, Associate, HubSpotResource, HubSpotSe
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator, Fault
+from hubspot_batch_dagster.sync import run
 from hubspot_batch_dagster.sync.trace_log import Trace
 
 FIRMS = Upsert("companies", key="k", properties=["name"])
@@ -335,3 +336,35 @@ def test_a_creation_key_is_made_and_filled_from_the_key_and_rebuilds_a_lost_stor
     with HubSpotSession(hubspot.settings()) as session:
         assert session.adopt(firms(), operation, name="s").counts["unchanged"] == 5
         assert session.sync(firms(name="b"), operation, name="s").counts["updated"] == 5
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize("lost", ["gone", "older"])
+def test_a_journal_that_does_not_know_a_run_that_was_killed_is_noticed(
+    hubspot_emulator: Emulator,
+    hubspot: HubSpotResource,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
+    earlier: bool,
+) -> None:
+    """What the run sent is known to that journal alone: without it the rows would be made again."""
+    settings = hubspot.settings()
+    with HubSpotSession(settings) as session:
+        session.sync(firms(1), FIRMS, name="s" if earlier else "other")
+    journal = Path(settings.store) / "journal.db"
+    before = journal.read_bytes()
+    with HubSpotSession(settings) as session, monkeypatch.context() as patched:
+        patched.setattr(run, "save", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            session.sync(firms(), FIRMS, name="s")
+    for each in journal.parent.glob("journal.db*"):
+        each.unlink()
+    if lost == "older":
+        journal.write_bytes(before)
+    made = writes(hubspot_emulator)
+    with HubSpotSession(settings) as session:
+        with pytest.raises(StoreError, match=r"has begun to send and did not end.*first_run=True"):
+            session.sync(firms(), FIRMS, name="s")
+        assert writes(hubspot_emulator) == made
+        session.sync(firms(), FIRMS, name="s", first_run=True)
+        assert session.sync(firms(), FIRMS, name="s").counts["unchanged"] == 5

@@ -87,8 +87,11 @@ def note_start(run: RunContext, identity: Identity, plan: Plan) -> None:
 def prepare_writing(
     run: RunContext, schema: Schema, identity: Identity, area: StagingArea, plan: Plan, path: Path | None
 ) -> None:
-    """Leave a mark of a first run's key and of how new the rows are, and make the properties that are
-    missing; called once the plan is settled.
+    """Leave a mark of the run and of how new its rows are, and make the properties that are missing; called
+    once the plan is settled.
+
+    The mark says what the keys of a first run are, and that a journal which does not know the run is an older
+    one. A journal in the bucket is as old as all else there.
 
     Raises:
         StoreError: The mark cannot be written.
@@ -100,7 +103,7 @@ def prepare_writing(
     if definition != run.definition_in_journal and next(iter(journal.outcomes(run.name)), None) is not None:
         definition = ""  # what an interrupted run left came about under another one
     journal.bind(run.name, run.definition.id, replace(identity, definition=definition).to_json())
-    if path is None:
+    if path is None or run.store.files.local:
         mark = ids_table.IN_PROGRESS.format(run.generation or 0)
         ids_table.write_in_progress(run.folder / mark, identity)
         run.store.put(run.name, run.folder / mark, mark)

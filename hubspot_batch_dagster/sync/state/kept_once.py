@@ -141,6 +141,11 @@ def mark_of_first_run(files: Files, sync: str) -> str | None:
     return next((each for each in FORMERLY_IN_PROGRESS if files.exists((*folder, each))), None)
 
 
+def generation_in_progress(files: Files, sync: str) -> int:
+    """Return the latest run that has left a mark of its begin and did not come to its end; 0 for none."""
+    return max(files.numbered(folders_of(sync), IN_PROGRESS), default=0)
+
+
 def check_first_run(files: Files, sync: str) -> None:
     """Refuse a folder in which a first run of another sync did not come to its end.
 
