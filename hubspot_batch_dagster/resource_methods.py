@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.event_log import EventLog
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.step_context import log_of, name_from, order_of
+from hubspot_batch_dagster.step_context import log_of, name_from, order_of, sync_of
 
 # Only a run needs these, and Arrow, SQLAlchemy and requests with them; a code location must load quickly.
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ResourceMethods:
         return self.session.sync(
             rows,
             operation,
-            name=name or name_from(context),
+            name=sync_of(context, name, rows),
             full_refresh=full_refresh,
             approve=approve,
             first_run=first_run,
@@ -132,7 +132,7 @@ class ResourceMethods:
         return self.session.run(
             rows,
             operation,
-            name=name or name_from(context),
+            name=sync_of(context, name, rows),
             full_refresh=full_refresh,
             approve=approve,
             first_run=first_run,
@@ -167,7 +167,7 @@ class ResourceMethods:
         return self.session.plan(
             rows,
             operation,
-            name=name or name_from(context),
+            name=sync_of(context, name, rows),
             full_refresh=full_refresh,
             show_values=show_values,
             first_run=first_run,

@@ -33,9 +33,7 @@ def order_of(context: Any) -> "AsOf | None":
     """
     from hubspot_batch_dagster.sync.batches.as_of import AsOf
 
-    if context is None or not getattr(context, "has_assets_def", False):
-        return None
-    if not (context.has_partition_key or context.has_partition_key_range):
+    if not _is_partitioned(context):
         return None
     definition, keys = context.assets_def.partitions_def, list(context.partition_keys)
     if isinstance(definition, dg.MultiPartitionsDefinition):
@@ -52,6 +50,31 @@ def order_of(context: Any) -> "AsOf | None":
         return None
     newest = max(definition.time_window_for_partition_key(each).start for each in keys)
     return AsOf(newest.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"), several=len(set(keys)) > 1)
+
+
+def sync_of(context: Any, name: str | None, rows: object) -> str:
+    """Return the name of the sync to which rows go: as it is given, or that of the asset.
+
+    Raises:
+        InputError: There is none. Or a cursor is to read partitions that share a sync: the newest row of one
+            says nothing of the others.
+    """
+    from hubspot_batch_dagster.sync.changed_since import ChangedSince
+
+    found = name or name_from(context)
+    if isinstance(rows, ChangedSince) and _is_partitioned(context) and found == name_from(context):
+        raise InputError(
+            "ChangedSince takes no partitions: each partition says itself which rows are read.",
+            remedy="Leave the partitions out, or return the rows of the partition.",
+        )
+    return found
+
+
+def _is_partitioned(context: Any) -> bool:
+    return bool(
+        getattr(context, "has_assets_def", False)
+        and (context.has_partition_key or context.has_partition_key_range)
+    )
 
 
 def name_from(context: Any) -> str:

@@ -62,9 +62,9 @@ def build_hubspot_sync_assets(
 def _syncs(context: dg.ResolutionContext, model: Any) -> list[HubSpotSyncComponent]:
     """Return the syncs with what they share; each keeps what it says itself."""
     kind = HubSpotSyncComponent.model()
-    shared = dict(model.defaults or {})
+    shared = _of_kind(dict, context, model, "defaults") or {}
     found = []
-    for place, item in enumerate(model.syncs):
+    for place, item in enumerate(_of_kind(list, context, model, "syncs")):
         at = context.at_path("syncs").at_path(place)
         merged = _merged(shared, item)
         try:
@@ -73,6 +73,17 @@ def _syncs(context: dg.ResolutionContext, model: Any) -> list[HubSpotSyncCompone
             raise at.build_resolve_fn_exc([sentences(error)], field_name="syncs", model=model) from None
         found.append(HubSpotSyncComponent.resolve_from_model(at, fields))
     return found
+
+
+def _of_kind(kind: type, context: dg.ResolutionContext, model: Any, field: str) -> Any:
+    """Return a field that is a list or a mapping; Dagster takes any text, for it may be a template."""
+    value, at = getattr(model, field), context.at_path(field)
+    if isinstance(value, str):
+        value = at.resolve_value(value)
+    if value is not None and not isinstance(value, kind):
+        said = f"{field} is a value of type {type(value).__name__}, and it must be a {kind.__name__}."
+        raise at.build_resolve_fn_exc([said], field_name=field, model=model)
+    return value
 
 
 def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,7 +219,7 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
         given = self.object_key_prefix
         if given is None:
             return ["hubspot", *place]
-        return [given] if isinstance(given, str) else list(given)
+        return [given] if isinstance(given, str) and given else list(given)
 
 
 def _place(context: dg.ComponentLoadContext) -> list[str]:

@@ -200,6 +200,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         if spec.partitions_def is None:
             return
         refuse_archiving(self._operation)
+        self.source.refuse_partitions(portals=isinstance(self.resource, dict))
         if self.schedule is not None:
             raise InputError(
                 "schedule does not say which partition it means.",

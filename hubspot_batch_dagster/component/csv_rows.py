@@ -37,7 +37,7 @@ def csv_rows(name: str, file: Any, delimiter: str) -> Iterator[pa.RecordBatch]:
             yield batch
         if empty:
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise _explained(name, file, delimiter, str(error)) from None
 
 
@@ -57,11 +57,14 @@ def _explained(name: str, file: Any, delimiter: str, said: str) -> InputError:
     file.seek(0)
     reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), delimiter=delimiter)
     header = next(reader)
-    for cells in reader:
-        if cells and len(cells) != len(header):
-            return InputError(
-                f"{name}, line {reader.line_num}: {len(cells)} cells, and the header has {len(header)}.",
-                remedy="Quote cells that hold the delimiter, or correct the line.",
-            )
+    try:
+        for cells in reader:
+            if cells and len(cells) != len(header):
+                return InputError(
+                    f"{name}, line {reader.line_num}: {len(cells)} cells, and the header has {len(header)}.",
+                    remedy="Quote cells that hold the delimiter, or correct the line.",
+                )
+    except csv.Error as error:  # a cell without an end, for example
+        return InputError(f"{name}, line {reader.line_num}: {error}.", remedy="Correct the line.")
     reason = said.partition(":")[0]
     return InputError(f"{name} cannot be read as CSV: {reason}.", remedy="Correct the file.")

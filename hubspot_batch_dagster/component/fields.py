@@ -3,6 +3,7 @@ once.
 """
 
 import inspect
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -31,8 +32,24 @@ OPERATIONS: Mapping[str, type[Operation]] = {
 ONLY_PYTHON = frozenset({"model"})
 """Fields that take a class, for which YAML has no words."""
 
+_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
 _ARGS = re.compile(r"^Args:\n(.*?)(?=^\S|\Z)", re.S | re.M)
 _ARG = re.compile(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", re.S | re.M)
+
+
+def unset_variable(value: Any) -> str | None:
+    """Find an environment variable that a value's templates name and that is not set.
+
+    Dagster itself would write ``None`` into the text around it. Secrets of ``hubspot`` are read in each run.
+    """
+    if isinstance(value, str):
+        return next((name for name in _VARIABLE.findall(value) if name not in os.environ), None)
+    if isinstance(value, BaseModel):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        value = [each for name, each in value.items() if name != "hubspot"]
+    found = map(unset_variable, value) if isinstance(value, Sequence) else ()
+    return next((name for name in found if name is not None), None)
 
 
 def explained(description: str, allowed: Sequence[str] = ()) -> dg.Resolver:
@@ -59,6 +76,11 @@ class Located(CheckedModel, dg.Resolvable):
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Any:
         """Make the object from its YAML; Dagster calls this."""
+        for field in model.model_fields_set - {"hubspot"}:
+            variable = unset_variable(getattr(model, field))
+            if variable is not None:
+                said = f"The environment variable {variable} is not set. Set it where the definitions load."
+                raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)
         try:
             return super().resolve_from_model(context, model)
         except InputError as error:

@@ -195,6 +195,19 @@ class Source(Located, dg.Model):
         if self.diff is None:
             return self.read(partition)
         if partition:
+            self.refuse_partitions()
+        return Warehouse(self.sql or "", connection=self.connection or "")
+
+    def refuse_partitions(self, *, portals: bool = False) -> None:
+        """Refuse what cannot be read partition by partition.
+
+        Args:
+            portals: Each partition goes to a portal of its own, and so has a sync of its own.
+
+        Raises:
+            InputError: The source has a cursor, or its rows are compared in their warehouse.
+        """
+        if self.diff is not None:
             raise InputError(
                 "diff: warehouse takes no partitions: its query has no parameters.",
                 remedy=(
@@ -202,7 +215,11 @@ class Source(Located, dg.Model):
                     " query."
                 ),
             )
-        return Warehouse(self.sql or "", connection=self.connection or "")
+        if self.changed_since is not None and not portals:
+            raise InputError(
+                "changed_since takes no partitions: each partition says itself which rows are read.",
+                remedy="Leave it out, or leave the partitions out.",
+            )
 
     def read(self, partition: Mapping[str, Any], since: Moment | None = None) -> Iterator[Any]:
         """Yield the rows of ``sql`` or ``path``, chunk by chunk; nothing is opened before the first is asked
@@ -244,21 +261,38 @@ def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq
 
     kind = _kind(path)
+    first: tuple[str, list[str]] | None = None
     for each in _files(path):
         try:
             with fsspec.open(each, "rb") as file:
                 if kind == "parquet":
-                    yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
+                    batches = pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
                 else:
-                    yield from csv_rows(each, file, "\t" if kind == "tsv" else ",")
+                    batches = csv_rows(each, file, "\t" if kind == "tsv" else ",")
+                for batch in batches:
+                    first = first or (each, batch.schema.names)
+                    _check_columns(each, batch.schema.names, *first)
+                    yield batch
         except FileNotFoundError:
             raise InputError(f"There is no file {each}.", remedy="Check path in source.") from None
+        except (IsADirectoryError, PermissionError) as error:
+            raise InputError(
+                f"{each} cannot be read: {error.strerror}.", remedy="Check path in source."
+            ) from None
         except pa.ArrowInvalid as error:
             if kind != "parquet":
                 raise
             raise InputError(
                 f"The file {each} is no Parquet file: {error}", remedy="Write it anew."
             ) from None
+
+
+def _check_columns(file: str, names: list[str], first: str, expected: list[str]) -> None:
+    if set(names) != set(expected):
+        raise InputError(
+            f"{file} has the columns {', '.join(names)}, and {first} has {', '.join(expected)}.",
+            remedy="Give all files of the pattern the same columns.",
+        )
 
 
 def _files(path: str) -> list[str]:

@@ -8,6 +8,7 @@ import dagster as dg
 from dagster_shared.check import CheckError
 from pydantic import model_validator
 
+from hubspot_batch_dagster.api.arguments import check_number
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.fields import Located, explained
 
@@ -34,7 +35,7 @@ class Schedule(Located, dg.Model):
         return self
 
 
-class Retry(dg.Model, dg.Resolvable):
+class Retry(Located, dg.Model):
     """How often a step is tried again."""
 
     max_retries: Annotated[int, explained("How often, after the first attempt.")] = 1
@@ -46,6 +47,12 @@ class Retry(dg.Model, dg.Resolvable):
     jitter: Annotated[
         Literal["full", "plus_minus"] | None, explained("How the delay varies.", ("full", "plus_minus"))
     ] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Retry":
+        check_number("retry_policy", "max_retries", self.max_retries, least=0)
+        check_number("retry_policy", "delay", self.delay, least=0)
+        return self
 
     @property
     def policy(self) -> dg.RetryPolicy:

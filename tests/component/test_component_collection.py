@@ -141,6 +141,7 @@ def test_two_syncs_of_one_key_and_a_wrong_field_are_refused(tmp_path: Path) -> N
         "id_property": "email",
     }
     for syncs, words in (
+        ("two of them", "syncs is a value of type str, and it must be a list."),
         ([sync, sync], "Two syncs have the key a"),
         ([{**sync, "id_propperty": "x"}], "id_propperty"),
         ([{**sync, "operation": "create"}], "id_property is no field of create"),

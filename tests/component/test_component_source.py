@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
 from bench.servers import Postgres, new_database
-from component_helpers import refusal
+from component_helpers import loaded, refusal
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.source import Source
@@ -145,6 +145,8 @@ def test_a_pattern_reads_the_files_in_the_order_of_their_names(tmp_path: Path) -
             "people.csv, line 3: 3 cells, and the header has 2.",
         ),
         (b"email,name\na@x.org,Ada\nb@x.org,\xe9mile\n", "people.csv, line 3: the text is not UTF-8."),
+        (b"email,\xe9tat\na@x.org,Ada\n", "people.csv, line 1: the text is not UTF-8."),
+        (b"email,name\na@x.org," + b"x" * 3_000_000, "people.csv, line 2: field larger than field limit"),
     ],
 )
 def test_a_csv_that_cannot_be_read_is_told_with_file_and_line(
@@ -180,6 +182,74 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("WAREHOUSE_OF_NOBODY", raising=False)
     source = {"sql": "SELECT 1", "connection": "{{ env.WAREHOUSE_OF_NOBODY }}"}
     assert "WAREHOUSE_OF_NOBODY" in refusal(source=source)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"source": {"path": "{{ env.FOLDER_OF_NOBODY }}/people.csv"}},
+        {"source": {"sql": "FROM {{ env.FOLDER_OF_NOBODY }}.people", "connection": "w.duckdb"}},
+        {"asset": {"key": "a", "description": "In {{env.FOLDER_OF_NOBODY}}."}},
+        {"properties": {"email": "{{ env.FOLDER_OF_NOBODY }}_mail"}},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+def test_a_variable_within_a_text_is_named_too_if_it_is_not_set(attributes: dict[str, Any]) -> None:
+    """Dagster would write "None" into the text."""
+    told = refusal(**attributes)
+    assert "The environment variable FOLDER_OF_NOBODY is not set." in told
+    assert "defs.yaml:" in told
+
+
+def test_a_template_may_say_what_holds_where_a_variable_is_not_set() -> None:
+    with loaded(source={"path": "{{ env.FOLDER_OF_NOBODY or 'here' }}/people.csv"}) as (component, _):
+        assert str(component.source.path).endswith("here/people.csv")
+
+
+def test_files_of_a_pattern_with_other_columns_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("email,name\na@x.org,Ada\n")
+    (tmp_path / "b.csv").write_text("name,email\nBob,b@x.org\n")
+    found = rows(Source(path=str(tmp_path / "*.csv")))
+    assert [each["email"] for each in found] == ["a@x.org", "b@x.org"]
+    (tmp_path / "c.csv").write_text("email\nc@x.org\n")
+    with pytest.raises(InputError, match=r"c\.csv has the columns email, and .*a\.csv has email, name"):
+        rows(Source(path=str(tmp_path / "*.csv")))
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").mkdir()
+    with pytest.raises(InputError, match=r"people\.csv cannot be read: Is a directory"):
+        rows(Source(path=str(tmp_path / "people.csv")))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        (
+            {"source": {"path": "a.csv", "changed_since": {"column": "at"}}},
+            "changed_since takes no partitions",
+        ),
+        (
+            {"source": {"sql": "FROM t", "connection": "w.duckdb", "diff": "warehouse"}},
+            "diff: warehouse takes no partitions",
+        ),
+    ],
+    ids=["cursor", "warehouse"],
+)
+def test_a_source_that_has_no_partitions_is_refused_when_the_definitions_load(
+    attributes: dict[str, Any], said: str
+) -> None:
+    days = {"key": "crm/contacts", "partitions_def": {"type": "static", "partition_keys": ["a", "b"]}}
+    told = refusal(asset=days, **attributes)
+    assert said in told
+    assert "defs.yaml:" in told
+
+
+@pytest.mark.parametrize("policy", [{"max_retries": -1}, {"delay": -5}], ids=lambda each: next(iter(each)))
+def test_a_retry_policy_that_cannot_be_meant_is_told_with_its_place(policy: dict[str, int]) -> None:
+    told = refusal(retry_policy=policy)
+    assert f"{next(iter(policy))} is -" in told
+    assert "defs.yaml:" in told
 
 
 WAREHOUSE = {"sql": "SELECT * FROM people", "connection": "rows.duckdb", "diff": "warehouse"}

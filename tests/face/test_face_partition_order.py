@@ -1,12 +1,13 @@
 """Partitions that are days have an order; other partitions have none."""
 
+import datetime as dt
 from typing import Any
 
 import dagster as dg
 import pytest
 from face_helpers import Bench
 
-from hubspot_batch_dagster import Upsert, hubspot_asset
+from hubspot_batch_dagster import ChangedSince, Upsert, hubspot_asset
 from hubspot_batch_dagster.step_context import order_of
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-01-05")
@@ -68,3 +69,22 @@ def test_only_partitions_of_time_have_an_order(definition: Any, key: Any, part: 
 
     assert dg.materialize([asked], partition_key=key).success
     assert [each.part if each else None for each in seen] == [part]
+
+
+def test_a_cursor_is_refused_for_partitions_that_share_a_sync(bench: Bench) -> None:
+    """The newest row of one partition says nothing of the others: what is older there would never be read."""
+    regions = dg.StaticPartitionsDefinition(["emea", "us"])
+
+    @hubspot_asset(FIRMS, partitions_def=regions)
+    def cursor() -> ChangedSince:
+        return ChangedSince("at", [{"id": 1, "name": "Firm", "at": dt.datetime(2026, 1, 1)}])
+
+    ran = bench.materialize(cursor, partition_key="us")
+    assert "ChangedSince takes no partitions" in ran.failure("cursor")
+    assert bench.books.commits() == []
+
+    @hubspot_asset(FIRMS, partitions_def=regions, resource={"emea": "hubspot", "us": "hubspot"})
+    def portals() -> ChangedSince:
+        return ChangedSince("at", [{"id": 1, "name": "Firm", "at": dt.datetime(2026, 1, 1)}])
+
+    assert bench.materialize(portals, partition_key="us").success, "each portal has a sync of its own"
