@@ -159,8 +159,7 @@ def explained(result: SyncResult) -> str:
         )
     if refused := result.association_counts.get("rejected", 0):
         lines.append(
-            f"Associations that HubSpot refused: {refused:,}. They are sent again when their rows name other"
-            " records."
+            f"Rejected associations: {refused:,}. They are sent again when their rows name other records."
         )
     if lines and result.associations_path is not None and (result.unresolved or refused):
         lines.append(f"All associations, with their outcomes: {result.associations_path}")

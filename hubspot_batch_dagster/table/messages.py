@@ -23,9 +23,11 @@ def shown(values: Array, at: int) -> str:
 
     Cut to 40 characters: a message is not a copy of the data.
     """
-    if pa.types.is_string(values.type):
-        return quoted(values[at].as_py())
-    return f"{cut(written(values, at))}, {type_words(values.type)},"
+    cell: Any = values[at]
+    kind = cell.value.type if pa.types.is_union(values.type) else values.type
+    if pa.types.is_string(kind):
+        return quoted(cell.as_py())
+    return f"{cut(written(values, at))}, {type_words(kind)},"
 
 
 def quoted(text: str) -> str:

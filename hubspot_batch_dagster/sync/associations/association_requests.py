@@ -29,6 +29,7 @@ from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.endpoints import AssociationKind
 from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
 from hubspot_batch_dagster.api.models import ErrorItem
+from hubspot_batch_dagster.sync.associations.lines import REFUSED, UNNAMED
 from hubspot_batch_dagster.sync.associations.moved_records import moved_records
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
@@ -36,8 +37,6 @@ from hubspot_batch_dagster.sync.requests.groups import Group, Groups
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Halve, NoneExist, Retries, Split, decide
 from hubspot_batch_dagster.sync.settlement.refusals import rejection
-
-REFUSED = "ASSOCIATION_REFUSED"
 
 MANY = 10
 """So many associations refused one by one for the same reason, and none taken, and the run stops."""
@@ -231,7 +230,7 @@ class _Addition:
         left = [each for each in part if each not in done]
         for error_item in errors:
             for each in _named(error_item, left):
-                verdicts.setdefault(each, refusal(error_item))
+                verdicts.setdefault(each, refusal(error_item, each))
         self._again([i for i in group.rows if self.pairs[i] not in verdicts], group, errors)
 
     def _after(self, error: HubSpotError, group: Group) -> None:
@@ -261,7 +260,7 @@ class _Addition:
         elif errors and len(left) > 1:
             self.groups.halve(group)
         elif errors:
-            self.added.verdicts[self.pairs[left[0]]] = refusal(errors[0])
+            self.added.verdicts[self.pairs[left[0]]] = refusal(errors[0], self.pairs[left[0]])
         else:
             retries = self.silent.setdefault(left[0], Retries(self.requester.retry_policy))
             decision = retries.after_silence()
@@ -274,7 +273,7 @@ class _Addition:
             self.groups.halve(group)
             return
         self.groups.found()
-        self.added.verdicts[self.pairs[group.rows[0]]] = refusal(error)
+        self.added.verdicts[self.pairs[group.rows[0]]] = refusal(error, self.pairs[group.rows[0]])
         self.refused[error.said or error.message] += 1
         alike = self.refused.most_common(1)[0][1]
         if alike >= MANY and alike == len(self.added.verdicts):
@@ -333,9 +332,12 @@ class _Addition:
         return own or {(first, second) for _, first, second in lines}, errors
 
 
-def refusal(error: ErrorItem | HubSpotError) -> Verdict:
+def refusal(error: ErrorItem | HubSpotError, pair: NewAssociation) -> Verdict:
     """HubSpot's no to one association."""
-    return rejection(error, None)._replace(code=REFUSED)
+    said = (isinstance(error, HubSpotError) and error.said) or error.message or ""
+    named = set(_ID.findall(said)).union(*error.context.values())
+    code = UNNAMED if named.isdisjoint(pair[:2]) else REFUSED
+    return rejection(error, None)._replace(code=code)
 
 
 _ID = re.compile(r"\d+")

@@ -7,7 +7,7 @@ that are known of earlier: ``association_open``, ``association_found``, ``associ
 
 from __future__ import annotations
 
-from hubspot_batch_dagster.sync.associations.lines import hash_of
+from hubspot_batch_dagster.sync.associations.lines import UNNAMED, hash_of
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 from hubspot_batch_dagster.sync.staging.stored_keys import exactly
 
@@ -143,7 +143,7 @@ def decide(*, planned: bool) -> str:
     """Decide which lines are to be written, and what is known without a request."""
     refused = "l.row IS NOT NULL AND r.row IS NULL"
     unsent = refused if planned else "l.id IS NULL"
-    rejected = "o.key IS NOT NULL AND NOT coalesce(r.changed, false)"
+    rejected = f"o.key IS NOT NULL AND o.code <> '{UNNAMED}' AND NOT coalesce(r.changed, false)"
     return f"""UPDATE association_lines SET outcome = d.outcome, code = d.code, message = d.message FROM (
             SELECT l.line,
                 CASE WHEN l.unreadable THEN 'rejected'
@@ -206,13 +206,13 @@ THE_REST_IS_UNSENT = """UPDATE association_lines
 
 # What was written for a row that is away is not in its hash: once it is back, it is looked at. So is what a
 # killed run, or the row of the other end, may have written meanwhile; and, with ``replace``, the record of a
-# row that had a cell that cannot be read: it kept what it had.
-MAKE_STATE = """CREATE TABLE association_state AS
+# row that had a cell that cannot be read: it kept what it had. A no that names no record is asked for again.
+MAKE_STATE = f"""CREATE TABLE association_state AS
     SELECT r.key, CASE WHEN r.reverted AND NOT r.changed THEN r.before
         WHEN u.row IS NULL AND r.id IS NOT NULL THEN r.digest END AS digest
     FROM association_rows r LEFT JOIN (
         SELECT DISTINCT row FROM association_lines JOIN association_places USING (place)
-        WHERE outcome IN ('unknown', 'unsent') OR (unreadable AND replaces)
+        WHERE outcome IN ('unknown', 'unsent') OR (unreadable AND replaces) OR code = '{UNNAMED}'
         UNION SELECT row FROM association_rows JOIN association_others USING (id)) u USING (row)
     UNION
     SELECT DISTINCT key, NULL FROM association_lines

@@ -11,6 +11,12 @@ from typing import NamedTuple
 
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 
+REFUSED = "ASSOCIATION_REFUSED"
+"""The code of HubSpot's no to an association."""
+
+UNNAMED = "ASSOCIATION_REFUSED_UNNAMED"
+"""The code of a no that names neither record: it may be about the app. The next run asks again."""
+
 
 @dataclass(frozen=True)
 class WantedAssociation:

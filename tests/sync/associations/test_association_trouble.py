@@ -140,3 +140,18 @@ def test_a_row_that_was_away_after_a_run_that_could_not_save_is_looked_at_once_i
     result = bench.run([*people([first]), *others], operation)
     assert associated(result) == {"associated": 1, "unchanged": 1}
     assert {b for a, b in bench.pairs() if a == contact} == {first}
+
+
+def test_a_no_that_names_no_record_is_asked_for_again_in_the_next_run(bench: Bench) -> None:
+    """It may be about a permission of the app: once that is given, the association is made, also of a row that is away."""
+    (firm,) = bench.companies(1)
+    bench.run(people([None, None]), by_email())
+    words = {"status": "error", "message": "A permission is missing.", "category": "VALIDATION_ERROR"}
+    bench.emulator.faults.add(Fault.answer(400, words, operation="associations.default"))
+    for _ in range(2):
+        refused = bench.run(people([firm, firm]), by_email())
+        assert (shown(refused), associated(refused)) == ({"unchanged": 2}, {"rejected": 2})
+        assert set(refused.associations["reason"].to_pylist()) == {"A permission is missing."}
+    bench.emulator.faults.clear()
+    assert associated(bench.run(people([firm]), by_email())) == {"associated": 2}
+    assert len(bench.pairs()) == 2

@@ -65,6 +65,9 @@ def test_a_required_key_that_has_no_record_rejects_its_row_in_a_list_too(bench: 
     result = bench.run(calls("ada@x.org", ["ada@x.org", "eve@x.org"], "eve@x.org"), operation)
     assert shown(result) == {"created": 1, "rejected": 2}
     assert result.reasons == {"UNRESOLVED_ASSOCIATION": 2}
+    said = [line["error_message"] for line in result.rejected.to_pylist()]
+    assert said[0].startswith("mail: ['ada@x.org', 'eve@x.org'], a list, is no key of a record")
+    assert said[1].startswith("mail: 'eve@x.org' is no key of a record")
     assert associated(result) == {"associated": 1, "unresolved": 2, "unsent": 1}
 
 
