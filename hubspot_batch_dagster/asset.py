@@ -22,7 +22,7 @@ from hubspot_batch_dagster.execution import HubSpotRunConfig, Sending, materiali
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.returned_rows import plain_function, signature_of
-from hubspot_batch_dagster.step_options import refuse_untyped
+from hubspot_batch_dagster.step_options import refuse_options
 
 __all__ = ["HubSpotRunConfig", "hubspot_asset"]
 
@@ -89,7 +89,7 @@ def hubspot_asset(
     """
     tolerance = Tolerance(max_rejected, max_unknown, max_unresolved)
     check_ids(ids)
-    refuse_untyped(options)
+    refuse_options(options)
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
         sending = Sending(operation, tolerance, ids, signature_of(function).return_annotation)
@@ -100,7 +100,9 @@ def hubspot_asset(
                 context, rows, hubspot, config, sending, sync_name(context, resource)
             ),
         )
-        return made_asset(function, body, operation, dict(options), translator, portal)
+        made = made_asset(function, body, operation, dict(options), translator, portal)
+        refuse_portals(resource, made.partitions_def)
+        return made
 
     return decorate
 
@@ -142,8 +144,8 @@ def made_asset(
         spec = translator.get_asset_spec(HubSpotSync(operation, spec))
     if spec.partitions_def is not None:
         refuse_archiving(operation)
-    parameters = inspect.signature(body).parameters
-    inputs = [key for name, key in draft.keys_by_input_name.items() if name in parameters]
+    named = {*inspect.signature(body).parameters, *(options.get("ins") or ())}
+    inputs = [key for name, key in draft.keys_by_input_name.items() if name in named]
     options |= asset_options(spec, inputs)
     options["check_specs"] = [
         *check_specs(spec.key),
@@ -178,6 +180,15 @@ def refuse_archiving(operation: Operation) -> None:
                 "Send the whole table in one unpartitioned asset, or archive with an Archive(...) asset of"
                 " its own."
             ),
+        )
+
+
+def refuse_portals(resource: object, partitions: dg.PartitionsDefinition[Any] | None) -> None:
+    """Refuse several portals where no partition says which one is meant."""
+    if partitions is None and not isinstance(resource, str):
+        raise InputError(
+            "resource names a portal for each partition, and the asset has no partitions.",
+            remedy="Give partitions_def, or one key of a resource.",
         )
 
 

@@ -184,27 +184,17 @@ def rejection_metadata(rows: "RejectedRows", record_url: RecordUrl) -> dict[str,
     reasons = [
         dg.TableRecord({"column": each.column, "code": each.code, "rows": each.rows}) for each in rows.reasons
     ]
-    sample = [
-        dg.TableRecord(
-            {
-                "row": each.row,
-                "key": each.key,
-                "column": each.column,
-                "code": each.code,
-                "message": each.message,
-                "record": (record_url(each.record_id) or each.record_id) if each.record_id else "",
-            }
-        )
-        for each in rows.sample
-    ]
+    kinds = {"row": "int", **dict.fromkeys(("key", "column", "code", "message", "record"), "string")}
+    if not any(each.record_id for each in rows.sample):
+        del kinds["record"]  # an empty column would only take room from the messages
+    sample = []
+    for each in rows.sample:
+        record = (record_url(each.record_id) or each.record_id) if each.record_id else ""
+        cells = {**vars(each), "record": record}
+        sample.append(dg.TableRecord({name: cells[name] for name in kinds}))
     return {
         "reasons": dg.MetadataValue.table(reasons, schema=_table(column="string", code="string", rows="int")),
-        "sample": dg.MetadataValue.table(
-            sample,
-            schema=_table(
-                row="int", key="string", column="string", code="string", message="string", record="string"
-            ),
-        ),
+        "sample": dg.MetadataValue.table(sample, schema=_table(**kinds)),
     }
 
 

@@ -97,7 +97,8 @@ def described(operation: Operation, sources: Sequence[dg.AssetKey] = ()) -> str:
     if associations and not isinstance(operation, Associate):
         counted.append(_counted(len(associations), "association", "associations"))
     more = f"; {', '.join(counted)}" if counted else ""
-    return f"{verb} {what} by {', '.join(operation.key_columns)}{origin}{more}."
+    key = operation.id_property_name or ", ".join(operation.key_columns)
+    return f"{verb} {what} by {key}{origin}{more}."
 
 
 def definition_metadata(operation: Operation, sources: Sequence[dg.AssetKey] = ()) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -95,41 +96,45 @@ def step(
     if not callable(function):
         raise InputError(f"{function!r} is no function.", remedy="Decorate a function that returns rows.")
     given = signature_of(function)
-    names = list(given.parameters)
+    others = [each for each in given.parameters.values() if each.kind is each.VAR_KEYWORD]
+    names = [name for name, each in given.parameters.items() if each not in others]
     if not resource or not isinstance(resource, str | Mapping):
         raise InputError("resource names no resource.", remedy="Give the key of a HubSpotResource.")
     for partition in resource if isinstance(resource, Mapping) else ():
         check_partition(partition)
     resources = [resource] if isinstance(resource, str) else list(dict.fromkeys(resource.values()))
-    own = [each for name, each in given.parameters.items() if name not in ("context", "config", *resources)]
+    own = [given.parameters[name] for name in names if name not in ("context", "config", *resources)]
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     annotations = {
         name: each.annotation for name, each in given.parameters.items() if each.annotation is not each.empty
     }
     config_type = annotations.get("config", HubSpotRunConfig)
+    # A parameter without a default may come after one with a default only as a word.
+    optional = any(each.default is not each.empty for each in own)
+    kind = inspect.Parameter.KEYWORD_ONLY if optional else inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         given.parameters.get("context", first),
         inspect.Parameter("config", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=config_type),
         *own,
-        *(
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HubSpotResource)
-            for name in resources
-        ),
+        *(inspect.Parameter(name, kind, annotation=HubSpotResource) for name in resources),
+        *others,
     ]
 
     def body(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        bound = signature.bind(*args, **kwargs).arguments
-        rows = function(**{name: bound[name] for name in names})
+        call = signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        bound = call.arguments
+        more = {name: value for each in others for name, value in bound[each.name].items()}
+        rows = function(**{name: bound[name] for name in names}, **more)
         chosen = resource if isinstance(resource, str) else resource[_portal(bound["context"], resource)]
         yield from send(bound["context"], rows, bound[chosen], bound["config"])
 
     signature = inspect.Signature(parameters)
     plain = plain_function(function)
     made = _placed(body, plain)
-    made.__name__ = plain.__name__
-    made.__qualname__ = plain.__qualname__
-    made.__module__ = plain.__module__
-    made.__doc__ = plain.__doc__
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        if hasattr(plain, name):  # an object that can be called has no name
+            setattr(made, name, getattr(plain, name))
     made.__signature__ = signature  # type: ignore[attr-defined]
     made.__annotations__ = {
         each.name: each.annotation for each in parameters if each.annotation is not each.empty
@@ -207,16 +212,17 @@ def materialize(
     if failure is not None and failure.allow_retries and _is_retried(context):
         raise failure
     metadata = {**materialization_metadata(result, sending.operation, hubspot), **returned.metadata, **trial}
+    made = partial(dg.MaterializeResult, asset_key=context.asset_key, **returned.more)
     if context.has_partition_key_range and len(context.partition_keys) > 1:
         # One run for many partitions has one ids table, which no IO manager could put into many files.
         # Dagster makes an event for each partition: figures in all of them would count many times over.
         context.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=metadata))
         told = {name: value for name, value in metadata.items() if not isinstance(value, int | float)}
-        yield dg.MaterializeResult(asset_key=context.asset_key, metadata=told)
+        yield made(metadata=told)
     elif value_of is None:
-        yield dg.MaterializeResult(asset_key=context.asset_key, metadata=metadata)
+        yield made(metadata=metadata)
     else:
-        yield dg.MaterializeResult(asset_key=context.asset_key, metadata=metadata, value=value_of(result))
+        yield made(metadata=metadata, value=value_of(result))
     if finished.interruption is not None:
         raise finished.interruption
     if failure is not None and _in_a_run(context):  # a unit test looks at the checks

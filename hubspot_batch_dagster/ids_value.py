@@ -1,8 +1,7 @@
 """The ids table as the asset's value: in the form that the project's IO manager takes."""
 
-import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import dagster as dg
 
@@ -80,7 +79,7 @@ def _taken_by(manager: object, preferred: IdsForm | None) -> IdsForm:
 
 
 def _of_annotation(annotation: object) -> IdsForm | None:
-    if get_origin(annotation) in (Union, types.UnionType):
+    if get_origin(annotation) is not None:  # such as dg.Output[pd.DataFrame], or a dict of them
         return next((form for form in map(_of_annotation, get_args(annotation)) if form is not None), None)
     return _of_type(annotation) if isinstance(annotation, type) else None
 

@@ -13,7 +13,7 @@ from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
-from hubspot_batch_dagster.step_options import refuse_untyped
+from hubspot_batch_dagster.step_options import refuse_options
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,14 +56,15 @@ def hubspot_op(
     """
     tolerance = Tolerance(max_rejected, max_unknown)
     check_ids(ids)
-    refuse_untyped(op_options)
+    refuse_options(op_options)
 
     def decorate(function: Callable[..., Any]) -> dg.OpDefinition:
         options = {"pool": "hubspot", **op_options}
         kind = dg.Nothing if ids == "none" else dg.Any
         options.setdefault("out", dg.Out(dagster_type=kind, is_required=False))
         sending = Sending(operation, tolerance, ids, signature_of(function).return_annotation)
-        name = sync or options.get("name") or plain_function(function).__name__
+        plain = plain_function(function)
+        name = sync or options.get("name") or getattr(plain, "__name__", type(plain).__name__)
 
         def send(
             context: dg.OpExecutionContext, rows: object, hubspot: HubSpotResource, config: Any
@@ -102,4 +103,5 @@ def _send(
         raise failure
     result = finished.result
     value = None if value_of is None else value_of(result)
-    yield dg.Output(value, metadata={**materialization_metadata(result, operation, hubspot), **trial})
+    metadata = {**materialization_metadata(result, operation, hubspot), **returned.metadata, **trial}
+    yield dg.Output(value, metadata=metadata)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.launchpad import plainly_described, secret_field, seldom_field, unmasked
+from hubspot_batch_dagster.launchpad import MASK, plainly_described, secret_field, seldom_field, unmasked
 from hubspot_batch_dagster.resource_methods import ResourceMethods
 from hubspot_batch_dagster.session_checks import check_values
 
@@ -188,6 +188,11 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
 
         masked = unmasked(self, context)
         if masked:
+            if not masked.get("access_token", True) and not masked.get("refresh_token", self.refresh_token):
+                raise InputError(
+                    f"access_token is {MASK}, the mask that Dagster shows, and the resource's definition has none.",
+                    remedy='Define it with access_token=dg.EnvVar("..."), or type over the mask. The config of a job is not asked.',
+                )
             with self.model_copy(update=masked).yield_for_execution(context) as ready:
                 yield ready
             return

@@ -5,7 +5,7 @@ returned.
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_NO_ROWS = (
+    dg.MaterializeResult,
+    dg.Output,
+    dg.DynamicOutput,
+    dg.ObserveResult,
+    dg.AssetCheckResult,
+    dg.AssetMaterialization,
+    dg.AssetObservation,
+    dg.ExpectationResult,
+)
+"""What else a function may give Dagster; some are tuples, which would be read as rows."""
+
+
 @dataclass
 class Returned:
     """What a function gave back.
@@ -26,11 +39,13 @@ class Returned:
         rows: The rows.
         metadata: What it says of them, for the materialization.
         checks: Results of checks of its own; those of a generator come while its rows are read.
+        more: What else it says of the materialization: its data version, its tags.
     """
 
     rows: object
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checks: list[dg.AssetCheckResult] = field(default_factory=list)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, value: object) -> "Returned":
@@ -47,9 +62,15 @@ class Returned:
                     "The function returned a MaterializeResult without a value, and so no rows.",
                     remedy="Return the rows, or MaterializeResult(value=rows, metadata=...).",
                 )
-            return cls(_flat(value.value), value.metadata or {}, list(value.check_results or ()))
+            more = {"data_version": value.data_version, "tags": value.tags}
+            return cls(_flat(value.value), value.metadata or {}, list(value.check_results or ()), more)
         if isinstance(value, dg.Output):
-            return cls(_flat(value.value), value.metadata)
+            return cls(_flat(value.value), value.metadata, more={"data_version": value.data_version})
+        if isinstance(value, _NO_ROWS):
+            raise InputError(
+                f"The function returned {type(value).__name__}, and so no rows.",
+                remedy="Return the rows; the asset reports its materialization itself.",
+            )
         found = cls(_flat(value))
         if inspect.isasyncgen(value):
             found.rows = found._apart(_stepped(value))
@@ -62,13 +83,10 @@ class Returned:
         for each in rows:
             if isinstance(each, dg.AssetCheckResult):
                 self.checks.append(each)
-            elif isinstance(each, dg.MaterializeResult | dg.Output | dg.AssetMaterialization):
+            elif isinstance(each, _NO_ROWS):
                 raise InputError(
-                    f"The generator yielded a {type(each).__name__} between its rows.",
-                    remedy=(
-                        "Yield rows or frames, and AssetCheckResults; the asset reports its materialization"
-                        " itself."
-                    ),
+                    f"The generator yielded {type(each).__name__} between its rows.",
+                    remedy="Yield rows or frames, and AssetCheckResults; the asset reports its materialization itself.",
                 )
             else:
                 yield each
@@ -122,7 +140,8 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     given = inspect.signature(function)
     parameters = [
         each.replace(
-            annotation=_resolved(each.annotation, plain), kind=inspect.Parameter.POSITIONAL_OR_KEYWORD
+            annotation=_resolved(each.annotation, plain),
+            kind=each.kind if each.kind is each.VAR_KEYWORD else each.POSITIONAL_OR_KEYWORD,
         )
         for name, each in given.parameters.items()
         if name not in bound
@@ -138,6 +157,9 @@ def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
 def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
+    function = inspect.unwrap(
+        function
+    )  # of a decorated function the annotations are in the words of its own module
     names = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
     try:
         return eval(annotation, getattr(function, "__globals__", {}), dict(names))  # as inspect does it
@@ -146,17 +168,29 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
 
 
 def _flat(value: object) -> object:
-    """Return the frames of several partitions, one after the other."""
-    if not isinstance(value, Mapping) or not value:
+    """The frames of several partitions, one after the other.
+
+    Raises:
+        InputError: One of them is none.
+    """
+    if not isinstance(value, Mapping):
         return value
-    frames = list(value.values())
-    whole = all(
-        hasattr(each, "__arrow_c_stream__")
-        or (isinstance(each, list) and all(isinstance(row, Mapping) for row in each))
-        for each in frames
-    )
-    return (
-        (row for each in frames for row in (each if isinstance(each, list) else [each])) if whole else value
+    if not value:
+        return []  # an upstream asset of which no partition is there yet
+    kept = {key: each for key, each in value.items() if _is_frame(each)}
+    if not kept:
+        return value
+    for key in value.keys() - kept.keys():
+        raise InputError(
+            f"The value of {key!r} is {type(value[key]).__name__}, and no table.",
+            remedy="Return a table or a list of dicts for each partition, or leave it out.",
+        )
+    return (row for each in value.values() for row in (each if isinstance(each, list) else [each]))
+
+
+def _is_frame(value: object) -> bool:
+    return hasattr(value, "__arrow_c_stream__") or (
+        isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
     )
 
 
@@ -174,13 +208,24 @@ def _awaited(value: Any) -> Any:
         return thread.submit(asyncio.run, wait()).result()
 
 
-def _stepped(rows: AsyncIterator[Any]) -> Iterator[Any]:
+def _stepped(rows: AsyncGenerator[Any, None]) -> Iterator[Any]:
+    """The rows of an async generator, also where an event loop runs already."""
     loop = asyncio.new_event_loop()
-    try:
-        while True:
+    with ThreadPoolExecutor(1) as thread:  # it starts no thread unless it is given something to do
+
+        def wait(step: Awaitable[Any]) -> Any:
             try:
-                yield loop.run_until_complete(anext(rows))
-            except StopAsyncIteration:
-                return
-    finally:
-        loop.close()
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return loop.run_until_complete(step)
+            return thread.submit(loop.run_until_complete, step).result()
+
+        try:
+            while True:
+                try:
+                    yield wait(anext(rows))
+                except StopAsyncIteration:
+                    return
+        finally:
+            wait(rows.aclose())  # who reads only the first rows leaves it in the middle
+            loop.close()

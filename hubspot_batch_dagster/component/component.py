@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.asset import refuse_archiving
+from hubspot_batch_dagster.asset import refuse_archiving, refuse_portals
 from hubspot_batch_dagster.associations_check import association_specs
 from hubspot_batch_dagster.checks import Tolerance, check_specs
 from hubspot_batch_dagster.component.fields import (
@@ -197,6 +197,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         return self
 
     def _check_partitioned(self, spec: dg.AssetSpec) -> None:
+        refuse_portals(self._resource_key(), spec.partitions_def)
         if spec.partitions_def is None:
             return
         refuse_archiving(self._operation)

@@ -2,7 +2,8 @@
 question.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,13 @@ class Bench:
 def config_of(step: str, **values: Any) -> dict[str, Any]:
     """Run config of one step, as the launchpad has it."""
     return {"ops": {step: {"config": values}}}
+
+
+def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of a project, in a module of its own."""
+
+    @functools.wraps(function)
+    def inner(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 import pandas as pd
-from face_helpers import BY_EMAIL, people
+from face_helpers import BY_EMAIL, decorated, people
 
 from hubspot_batch_dagster import HubSpotResource, hubspot_asset
 from hubspot_batch_dagster.asset import HubSpotRunConfig
@@ -26,3 +26,9 @@ def contacts(
     assert isinstance(hubspot, HubSpotResource)
     context.log.info("sending")
     return pd.DataFrame(source[: config.n])
+
+
+@decorated
+def of_a_frame(source: pd.DataFrame) -> pd.DataFrame:
+    assert isinstance(source, pd.DataFrame), "a name that the decorator's module does not know"
+    return source

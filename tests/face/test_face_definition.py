@@ -48,7 +48,7 @@ def test_an_asset_tells_operation_object_key_mapping_columns_and_lineage() -> No
     spec = contacts.get_asset_spec()
     assert spec.description == (
         "Everybody who bought something.\n\n"
-        "Upserts contacts by mail from customers; 2 properties, 1 association."
+        "Upserts contacts by email from customers; 2 properties, 1 association."
     )
     told = values(spec)
     assert told["hubspot/operation"] == "Upsert"

@@ -1,5 +1,6 @@
 """A hubspot_asset is made of everything that dg.asset is made of."""
 
+import asyncio
 import functools
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,28 @@ def test_code_references_lead_to_the_users_function() -> None:
 def test_an_option_for_which_there_is_a_parameter_is_refused_by_its_name(decorator: Any, option: str) -> None:
     with pytest.raises(InputError, match=f"{option} cannot be given.* parameter"):
         decorator(Upsert("contacts", id_property="email"), **{option: {"slack": str}})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"output_required": True}, "output_required cannot be given: a dry run has no output."),
+        ({"compute_kind": "duckdb"}, "compute_kind cannot be given: kinds has taken its place."),
+        ({"non_argument_deps": {"source"}}, "non_argument_deps cannot be given: deps has taken its place."),
+        ({"auto_materialize_policy": object()}, "automation_condition has taken its place."),
+        ({"key": "contacts", "name": "people"}, "key and name both say how the asset is called."),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_an_option_that_would_be_passed_over_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        hubspot_asset(BY_EMAIL, **options)
+    assert said in str(caught.value)
+
+
+def test_several_portals_want_partitions_that_say_which_is_meant() -> None:
+    with pytest.raises(InputError, match="the asset has no partitions"):
+        hubspot_asset(BY_EMAIL, name="contacts", resource={"emea": "hubspot_emea"})(coroutine)
 
 
 def test_a_partial_keeps_its_name_and_what_it_has_set_is_no_upstream_asset(bench: Bench) -> None:
@@ -115,11 +138,29 @@ def a_result_between_rows() -> Any:
     yield dg.MaterializeResult(metadata={"rows": 3})
 
 
-@pytest.mark.parametrize("function", [no_value, a_result_between_rows], ids=lambda each: each.__name__)
-def test_what_holds_no_rows_is_refused_by_its_name(bench: Bench, function: Any) -> None:
+def a_materialization() -> Any:
+    return dg.AssetMaterialization("contacts")
+
+
+def an_observation_between_rows() -> Any:
+    yield from people(1)
+    yield dg.AssetObservation("contacts")
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (no_value, "a MaterializeResult without a value"),
+        (a_result_between_rows, "The generator yielded MaterializeResult between its rows."),
+        (a_materialization, "The function returned AssetMaterialization, and so no rows."),
+        (an_observation_between_rows, "The generator yielded AssetObservation between its rows."),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_what_holds_no_rows_is_refused_by_its_name(bench: Bench, function: Any, said: str) -> None:
     ran = bench.materialize(hubspot_asset(BY_EMAIL, name="contacts")(function))
     assert not ran.success
-    assert "MaterializeResult" in ran.failure("contacts")
+    assert said in ran.failure("contacts")
     assert bench.books.commits() == []
 
 
@@ -138,3 +179,115 @@ def test_a_daily_upstream_goes_into_one_sync(bench: Bench) -> None:
         assert bench.materialize(daily, partition_key=key).success
     ran = bench.materialize(daily, contacts, selection=[contacts])
     assert ran.metadata("contacts")["created"] == 5
+
+
+def test_upstream_assets_may_come_as_words(bench: Bench) -> None:
+    @dg.asset
+    def here() -> list:
+        return people(2)
+
+    @dg.asset
+    def there() -> list:
+        return people(5)[2:]
+
+    @hubspot_asset(BY_EMAIL, ins={"here": dg.AssetIn(), "there": dg.AssetIn()})
+    def contacts(**sources: list) -> list:
+        return [row for rows in sources.values() for row in rows]
+
+    ran = bench.materialize(here, there, contacts, resources={"io_manager": dg.mem_io_manager})
+    assert ran.metadata("contacts")["created"] == 5
+
+
+def test_a_parameter_may_have_a_default(bench: Bench) -> None:
+    @dg.asset
+    def source() -> list:
+        return people(3)
+
+    @hubspot_asset(BY_EMAIL)
+    def contacts(source: list = []) -> list:  # noqa: B006
+        return source
+
+    ran = bench.materialize(source, contacts, resources={"io_manager": dg.mem_io_manager})
+    assert ran.metadata("contacts")["created"] == 3
+
+
+def test_of_a_decorated_function_text_annotations_are_read_in_its_own_module(bench: Bench) -> None:
+    import future_annotations
+
+    made = hubspot_asset(BY_EMAIL, name="contacts")(future_annotations.of_a_frame)
+    ran = bench.materialize(future_annotations.source, made)
+    assert ran.metadata("contacts")["created"] == 5
+
+
+def test_an_object_that_can_be_called_is_a_function(bench: Bench) -> None:
+    class People:
+        def __call__(self) -> list:
+            return people(2)
+
+    assert bench.materialize(hubspot_asset(BY_EMAIL, name="contacts")(People())).success
+
+
+@pytest.mark.parametrize("function", [coroutine, async_generator], ids=lambda each: each.__name__)
+def test_an_async_function_is_awaited_where_an_event_loop_runs_already(bench: Bench, function: Any) -> None:
+    async def notebook() -> Any:
+        return bench.materialize(hubspot_asset(BY_EMAIL, name="contacts")(function))
+
+    assert asyncio.run(notebook()).metadata("contacts")["created"] == 3
+
+
+def test_an_async_generator_of_which_only_the_first_rows_are_read_is_closed(bench: Bench) -> None:
+    closed = []
+
+    @hubspot_asset(BY_EMAIL)
+    async def contacts() -> Any:
+        try:
+            for row in people(300):
+                yield row
+        finally:
+            closed.append(True)
+
+    assert bench.materialize(contacts, run_config=config_of("contacts", limit_rows=3)).success
+    assert closed == [True]
+
+
+def test_data_version_and_tags_of_a_result_are_those_of_the_materialization(bench: Bench) -> None:
+    @hubspot_asset(BY_EMAIL)
+    def contacts() -> Any:
+        return dg.MaterializeResult(
+            value=people(2), data_version=dg.DataVersion("seven"), tags={"of": "the-fair"}
+        )
+
+    [made] = bench.materialize(contacts).result.asset_materializations_for_node("contacts")
+    assert made.tags is not None
+    assert (made.tags["dagster/data_version"], made.tags["of"]) == ("seven", "the-fair")
+
+
+def test_metadata_of_an_output_is_that_of_the_op(bench: Bench) -> None:
+    @hubspot_op(BY_EMAIL)
+    def send() -> Any:
+        return dg.Output(people(2), metadata={"of": "the fair"})
+
+    @dg.job(resource_defs={"hubspot": bench.resource(), "io_manager": dg.mem_io_manager})
+    def fair() -> None:
+        send()
+
+    [output] = [each for each in fair.execute_in_process().all_node_events if each.is_successful_output]
+    assert output.step_output_data.metadata["of"].value == "the fair"
+
+
+def test_an_upstream_asset_without_a_partition_is_a_table_without_rows(bench: Bench) -> None:
+    @hubspot_asset(BY_EMAIL)
+    def contacts() -> dict[str, pd.DataFrame]:
+        return {}
+
+    assert bench.materialize(contacts).metadata("contacts")["dagster/row_count"] == 0
+
+
+def test_a_partition_that_is_no_table_is_named(bench: Bench) -> None:
+    @hubspot_asset(BY_EMAIL)
+    def contacts() -> Any:
+        return {"2026-01-01": people(2), "2026-01-02": None}
+
+    ran = bench.materialize(contacts)
+    assert "The value of '2026-01-02' is NoneType, and no table." in ran.failure("contacts")
+    assert bench.books.commits() == []

@@ -63,12 +63,22 @@ def with_nothing_said():
     return people(2)
 
 
+def with_an_output_of_pandas() -> dg.Output[pd.DataFrame]:
+    return dg.Output(pd.DataFrame(people(2)))
+
+
+def with_partitions_of_polars() -> dict[str, pl.DataFrame]:
+    return {"a": pl.DataFrame(people(2))}
+
+
 @pytest.mark.parametrize(
     ("function", "ids", "kind"),
     [
         (with_pandas, None, pd.DataFrame),
         (with_polars, None, pl.DataFrame),
         (with_nothing_said, None, pa.Table),
+        (with_an_output_of_pandas, None, pd.DataFrame),
+        (with_partitions_of_polars, None, pl.DataFrame),
         (with_nothing_said, "pandas", pd.DataFrame),
         (with_pandas, "polars", pl.DataFrame),
         (with_pandas, "arrow", pa.Table),

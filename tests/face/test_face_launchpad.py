@@ -197,3 +197,28 @@ def test_a_retried_step_has_its_secret_again(bench: Bench, monkeypatch: pytest.M
     job = asset_job(bench.resource(access_token=dg.EnvVar(TOKEN)), looks)
     assert launched(job, prefilled(job)).success
     assert attempts == [bench.emulator.token] * 2
+
+
+def test_a_mask_behind_which_the_definition_has_nothing_is_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launchpad masks the secrets of a job's own config too, and no run can find those again."""
+    monkeypatch.setenv(TOKEN, bench.emulator.token)
+
+    @hubspot_asset(BY_EMAIL)
+    def contacts() -> list[dict[str, Any]]:
+        return people(2)
+
+    config = dg.RunConfig(resources={"hubspot": bench.resource(access_token=dg.EnvVar(TOKEN))})
+    defs = dg.Definitions(
+        assets=[contacts],
+        jobs=[dg.define_asset_job("nightly", "*", config=config)],
+        resources={"hubspot": HubSpotResource.configure_at_launch()},
+    )
+    job = defs.resolve_job_def("nightly")
+    assert job.execute_in_process(raise_on_error=False).success
+    result = launched(job, prefilled(job))
+    assert not result.success
+    assert "access_token is ********, the mask that Dagster shows" in str(
+        [each.event_specific_data for each in result.all_events if each.is_failure]
+    )
