@@ -137,7 +137,7 @@ def made_asset(
         options.pop(name, None)
     # Made twice: what its upstream assets are is known once it is made, and the spec tells of them.
     draft: dg.AssetsDefinition = dg.asset(**options)(body)
-    spec = introduced(with_syncs(draft.get_asset_spec(), operation), operation, own_words=own_words)
+    spec = with_syncs(introduced(draft.get_asset_spec(), operation, own_words=own_words), operation)
     if portal is not None:
         spec = _known(spec, operation, portal)
     if translator is not None:

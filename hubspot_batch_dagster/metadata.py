@@ -40,7 +40,6 @@ def materialization_metadata(
         "ids_path": dg.MetadataValue.path(result.ids_path),
         **({"omitted_path": dg.MetadataValue.path(result.omitted_path)} if result.omitted_path else {}),
         "sync_run": result.run,
-        **result_metadata(result),
         "seconds": round(seconds, 3),
         "rows_per_second": round(result.rows / seconds, 1) if seconds else 0.0,
         "requests": result.requests,
@@ -48,10 +47,9 @@ def materialization_metadata(
         **_budget(hubspot),
         **_compared(result),
         **_read(result),
-        "object_type": operation.object_type,
-        "operation": type(operation).__name__,
         "dagster/column_schema": _columns(operation, hubspot) or _ids_columns(result.ids_path),
         "ids_columns": _ids_columns(result.ids_path),
+        **result_metadata(result),
         # Dagster plots a number only if every run has it.
         **{name: n for name, n in counts.items() if not n},
     }

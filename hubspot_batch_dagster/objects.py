@@ -9,7 +9,6 @@ from dagster_shared.check import CheckError
 from hubspot_batch_dagster.api.arguments import check, checked
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.checks import in_order
 from hubspot_batch_dagster.definition import OBJECT_TYPE
 
 OBJECT = "hubspot/object"
@@ -62,6 +61,7 @@ def hubspot_object_specs(
             key=[*prefix, name],
             deps=sorted(set(found)),
             description=f"The {name} of the HubSpot account.",
+            group_name="hubspot",
             kinds={"hubspot"},
             metadata={
                 OBJECT: name,
@@ -90,12 +90,11 @@ def observe_object(context: dg.AssetExecutionContext, counts: dict[str, int], ur
         return  # a run in this process, without a code location
     for node in below:
         if OBJECT in node.metadata:
-            metadata: dict[str, Any] = {
-                "written_by": dg.MetadataValue.asset(context.asset_key),
-                **in_order(counts),
-            }
+            metadata: dict[str, Any] = {"written_by": dg.MetadataValue.asset(context.asset_key)}
+            metadata |= {name: n for name, n in counts.items() if n}
             if url is not None:
                 metadata["records_url"] = dg.MetadataValue.url(url)
+            metadata |= {name: n for name, n in counts.items() if not n}  # for Dagster's plots
             context.log_event(dg.AssetObservation(asset_key=node.key, metadata=metadata))
 
 

@@ -62,6 +62,22 @@ def test_an_asset_tells_operation_object_key_mapping_columns_and_lineage() -> No
     assert (source.asset_key, source.column_name) == (dg.AssetKey("customers"), "first_name")
 
 
+def test_a_sync_that_is_looked_up_is_upstream_and_no_source_of_the_rows() -> None:
+    through = Association("companies", column="firm", through="firms")
+
+    @hubspot_asset(
+        Upsert("contacts", id_property="email", properties={"email": "mail"}, associations=[through])
+    )
+    def buyers(customers: pd.DataFrame) -> pd.DataFrame:
+        return customers
+
+    spec = buyers.get_asset_spec()
+    assert {dep.asset_key.to_user_string() for dep in spec.deps} == {"customers", "firms"}
+    assert spec.description == "Upserts contacts by email from customers; 1 property, 1 association."
+    [source] = values(spec)["dagster/column_lineage"].deps_by_column["email"]
+    assert (source.asset_key, source.column_name) == (dg.AssetKey("customers"), "mail")
+
+
 @pytest.mark.parametrize(
     ("operation", "sentence"),
     [
@@ -129,6 +145,7 @@ def test_an_object_is_one_node_below_all_its_syncs(bench: Bench) -> None:
         "hubspot/contacts": ["contacts", "leads"],
         "hubspot/companies": ["firms"],
     }
+    assert {node.group_name for node in nodes} == {"hubspot"}
     other = hubspot_object_specs([firms], key_prefix=["eu", "hubspot"])
     assert [node.key.to_user_string() for node in other] == ["eu/hubspot/companies"]
     assets = [customers, contacts, leads, firms, *nodes, *other]
