@@ -103,5 +103,6 @@ def _send(
         raise failure
     result = finished.result
     value = None if value_of is None else value_of(result)
-    metadata = {**materialization_metadata(result, operation, hubspot), **returned.metadata, **trial}
+    what = {"object_type": operation.object_type, "operation": type(operation).__name__}
+    metadata = {**materialization_metadata(result, operation, hubspot), **what, **returned.metadata, **trial}
     yield dg.Output(value, metadata=metadata)
