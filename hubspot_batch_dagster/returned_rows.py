@@ -86,7 +86,8 @@ class Returned:
             elif isinstance(each, _NO_ROWS):
                 raise InputError(
                     f"The generator yielded {type(each).__name__} between its rows.",
-                    remedy="Yield rows or frames, and AssetCheckResults; the asset reports its materialization itself.",
+                    remedy="Yield rows or frames, and AssetCheckResults; "
+                    "the asset reports its materialization itself.",
                 )
             else:
                 yield each
@@ -168,7 +169,7 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
 
 
 def _flat(value: object) -> object:
-    """The frames of several partitions, one after the other.
+    """Return the frames of several partitions, one after the other.
 
     Raises:
         InputError: One of them is none.
@@ -209,7 +210,7 @@ def _awaited(value: Any) -> Any:
 
 
 def _stepped(rows: AsyncGenerator[Any, None]) -> Iterator[Any]:
-    """The rows of an async generator, also where an event loop runs already."""
+    """Yield the rows of an async generator, also where an event loop runs already."""
     loop = asyncio.new_event_loop()
     with ThreadPoolExecutor(1) as thread:  # it starts no thread unless it is given something to do
 

@@ -53,11 +53,11 @@ def order_of(context: Any) -> "AsOf | None":
 
 
 def sync_of(context: Any, name: str | None, rows: object) -> str:
-    """The name of the sync to which rows go: as it is given, or that of the asset.
+    """Return the name of the sync to which rows go: as it is given, or that of the asset.
 
     Raises:
-        InputError: There is none. Or a cursor is to read partitions that share a sync: the newest row of one says nothing of
-            the others.
+        InputError: There is none. Or a cursor is to read partitions that share a sync: the newest row of one
+            says nothing of the others.
     """
     from hubspot_batch_dagster.sync.changed_since import ChangedSince
 

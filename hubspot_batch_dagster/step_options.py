@@ -29,7 +29,7 @@ _INSTEAD: Mapping[str, tuple[str, str]] = {
 
 
 def refuse_options(options: Mapping[str, object]) -> None:
-    """Refuse what Dagster takes only where neither config nor resources are parameters, and what it took once.
+    """Refuse what Dagster takes only without parameters for config and resources, and what it took once.
 
     Raises:
         InputError: With what to write instead.

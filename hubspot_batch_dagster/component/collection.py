@@ -76,7 +76,7 @@ def _syncs(context: dg.ResolutionContext, model: Any) -> list[HubSpotSyncCompone
 
 
 def _of_kind(kind: type, context: dg.ResolutionContext, model: Any, field: str) -> Any:
-    """A field that is a list or a mapping, or a template that is one; Dagster takes any text for a template."""
+    """Return a field that is a list or a mapping; Dagster takes any text, for it may be a template."""
     value, at = getattr(model, field), context.at_path(field)
     if isinstance(value, str):
         value = at.resolve_value(value)

@@ -38,7 +38,7 @@ _ARG = re.compile(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", re.S | re.M)
 
 
 def unset_variable(value: Any) -> str | None:
-    """The first environment variable that a value's templates name and that is not set.
+    """Find an environment variable that a value's templates name and that is not set.
 
     Dagster itself would write ``None`` into the text around it. Secrets of ``hubspot`` are read in each run.
     """
