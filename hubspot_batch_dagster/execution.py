@@ -33,7 +33,7 @@ from hubspot_batch_dagster.metadata import hubspot_record_url, materialization_m
 from hubspot_batch_dagster.objects import observe_object
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.returned_rows import Returned, first_rows, plain_function, signature_of
+from hubspot_batch_dagster.returned_rows import Returned, limit_of, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
 from hubspot_batch_dagster.sync.state.names import check_partition, joined_name
 
@@ -362,26 +362,6 @@ def no_retry() -> Iterator[None]:
         yield
     except (InputError, Forbidden) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-
-
-def limit_of(context: Any, returned: Returned, config: Any, operation: Operation) -> dict[str, int]:
-    """Leave only the first rows where the run config asks for a trial; returns what to say of it in the
-    metadata.
-
-    Raises:
-        InputError: The operation archives what left the source: the rows that are left out would seem gone.
-    """
-    most = getattr(config, "limit_rows", None)
-    if most is None:
-        return {}
-    if operation.archives_gone:
-        raise InputError(
-            "limit_rows cannot be used with when_gone='archive': the rows that are left out would seem gone.",
-            remedy="Look with dry_run, or leave limit_rows out.",
-        )
-    returned.rows = first_rows(returned.rows, most)
-    context.log.warning(f"A trial: only the first {most:,} rows are looked at (limit_rows).")
-    return {"limit_rows": most}
 
 
 def settings(config: Any, *names: str) -> dict[str, Any]:

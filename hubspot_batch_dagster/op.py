@@ -7,12 +7,12 @@ import dagster as dg
 
 from hubspot_batch_dagster.api.arguments import checked
 from hubspot_batch_dagster.checks import Tolerance
-from hubspot_batch_dagster.execution import Sending, limit_of, log_plan, log_result, no_retry, plan, run, step
+from hubspot_batch_dagster.execution import Sending, log_plan, log_result, no_retry, plan, run, step
 from hubspot_batch_dagster.ids_value import IdsForm, check_ids, ids_form
 from hubspot_batch_dagster.metadata import materialization_metadata
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.returned_rows import Returned, plain_function, signature_of
+from hubspot_batch_dagster.returned_rows import Returned, limit_of, plain_function, signature_of
 from hubspot_batch_dagster.step_options import refuse_options
 
 if TYPE_CHECKING:

@@ -190,7 +190,7 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
         if masked:
             if not masked.get("access_token", True) and not masked.get("refresh_token", self.refresh_token):
                 raise InputError(
-                    f"access_token is {MASK}, the mask that Dagster shows, and the resource is defined without it.",
+                    f"access_token is {MASK}, the mask that Dagster shows, and the definition has none.",
                     remedy='Define it with access_token=dg.EnvVar("..."), or type over the mask. '
                     "What the config of a job says is not found again.",
                 )

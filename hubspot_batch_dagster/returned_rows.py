@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.operations.base import Operation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,6 +129,26 @@ def first_rows(rows: object, most: int) -> object:
     return RowStream(
         stream.schema, limited()
     )  # a reader of Arrow's would hold later batches to the types of the first
+
+
+def limit_of(context: Any, returned: Returned, config: Any, operation: Operation) -> dict[str, int]:
+    """Leave only the first rows where the run config asks for a trial; returns what to say of it in the
+    metadata.
+
+    Raises:
+        InputError: The operation archives what left the source: the rows that are left out would seem gone.
+    """
+    most = getattr(config, "limit_rows", None)
+    if most is None:
+        return {}
+    if operation.archives_gone:
+        raise InputError(
+            "limit_rows cannot be used with when_gone='archive': the rows that are left out would seem gone.",
+            remedy="Look with dry_run, or leave limit_rows out.",
+        )
+    returned.rows = first_rows(returned.rows, most)
+    context.log.warning(f"A trial: only the first {most:,} rows are looked at (limit_rows).")
+    return {"limit_rows": most}
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
