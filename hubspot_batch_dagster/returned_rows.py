@@ -230,7 +230,7 @@ def _awaited(value: Any) -> Any:
         return thread.submit(asyncio.run, wait()).result()
 
 
-def _stepped(rows: AsyncGenerator[Any, None]) -> Iterator[Any]:
+def _stepped(rows: AsyncGenerator[Any, Any]) -> Iterator[Any]:
     """Yield the rows of an async generator, also where an event loop runs already."""
     loop = asyncio.new_event_loop()
     with ThreadPoolExecutor(1) as thread:  # it starts no thread unless it is given something to do
