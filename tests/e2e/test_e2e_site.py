@@ -72,14 +72,19 @@ def test_code_tables_and_pictures_fit_their_column(
     assert wrong == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("schemes", [("light", "dark"), ("dark", "light")], ids=lambda each: each[0])
 def test_the_first_page_has_a_picture_and_the_demos_output_in_the_readers_colours(
-    site: str, tmp_path: Path, scheme: str
+    site: str, tmp_path: Path, schemes: tuple[str, str]
 ) -> None:
+    """In those of the evening too, after a visit by day."""
     with browsers.browser(tmp_path / "profile") as page:
-        page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        page.open(site, "make demo", "requests", "yellow")
-        assert page.value("document.querySelectorAll('.md-content img').length") >= 1
-        colour = page.value("getComputedStyle(document.body).backgroundColor")
-        lightness = sum(int(each) for each in colour.strip("rgb()").split(",")[:3]) / 3
-        assert (lightness > 128) is (scheme == "light")
+        for scheme in schemes:
+            page.call(
+                "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+            )
+            page.open("about:blank")
+            page.open(site, "make demo", "requests", "yellow")
+            assert page.value("document.querySelectorAll('.md-content img').length") >= 1
+            colour = page.value("getComputedStyle(document.body).backgroundColor")
+            lightness = sum(int(each) for each in colour.strip("rgb()").split(",")[:3]) / 3
+            assert (lightness > 128) is (scheme == "light")
