@@ -6,8 +6,7 @@ from functools import partial
 import dagster as dg
 
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.cli.planned_asset import load_definitions
+from hubspot_batch_dagster.cli.planned_asset import config_refused, load_definitions
 from hubspot_batch_dagster.definition import OBJECT_TYPE, SCOPES
 from hubspot_batch_dagster.resource import HubSpotResource
 from hubspot_batch_dagster.session_settings import SessionSettings
@@ -51,4 +50,4 @@ def _settings(resource: HubSpotResource) -> SessionSettings:
         with resource.open() as opened:
             return opened.settings()
     except dg.DagsterError as error:  # a variable that is not set
-        raise InputError(str(error).strip(), remedy="") from None
+        raise config_refused(error) from None

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -76,6 +77,8 @@ def planned(
                 f"A stored value is missing: {error.filename or error}.{hint}",
                 remedy="Materialize the upstream assets first.",
             ) from error
+        except dg.DagsterInvalidConfigError as error:
+            raise config_refused(error) from None
     plan = _observed(result, found.key)
     return PlannedAsset(
         tuple(_lines(plan)),
@@ -83,6 +86,17 @@ def planned(
         bool(plan["would_be_rejected"] or plan.get("warnings")),
         plan["would_fail"],
     )
+
+
+def config_refused(error: dg.DagsterError) -> InputError:
+    """Say what is wrong with the config of a project's resources, without Dagster's stack trace."""
+    variable = re.search(r'environment variable "(\w+)" which is not set', str(error))
+    if variable is not None:
+        return InputError(
+            f"The environment variable {variable[1]} is not set.", remedy=f"Set it: export {variable[1]}=..."
+        )
+    said = str(error).partition("Stack Trace")[0].strip()
+    return InputError(said, remedy="Correct the resources of the project.")
 
 
 def load_definitions(where: str) -> dg.Definitions:

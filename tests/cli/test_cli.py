@@ -232,9 +232,11 @@ def test_check_of_a_project_looks_where_its_resource_leads(
     assert done.exit_code == 0, done.output
     assert f"accepted by {hubspot.url}" in done.output
     monkeypatch.delenv("HUBSPOT_ACCESS_TOKEN")
-    done = run("check", "project.py")
-    assert done.exit_code == 1
-    assert "HUBSPOT_ACCESS_TOKEN" in done.output
+    for command in (("check", "project.py"), ("plan", "project.py", "notes")):
+        done = run(*command)
+        assert done.exit_code == 1
+        assert "The environment variable HUBSPOT_ACCESS_TOKEN is not set." in done.output
+        assert "Stack Trace" not in done.output
 
 
 def test_check_says_so_where_hubspot_does_not_tell_the_scopes(hubspot: Emulator, folder: Path) -> None:  # noqa: ARG001
