@@ -278,7 +278,8 @@ class HubSpotSession:
         """
         self._ask_for_account()
         options = replace(self._options(None), on_progress=on_progress, progress_every=0.1)
-        return undo(plan_undo(self.store, sync, run), client=self.client, store=self.store, options=options)
+        found = plan_undo(self.store, sync, run)
+        return undo(found, client=self.client, portal=self.portal, store=self.store, options=options)
 
     @checked
     def reconcile(
@@ -313,6 +314,7 @@ class HubSpotSession:
             sync,
             client=self.client,
             retry_policy=self.settings.retry_policy,
+            portal=self.portal,
             properties=properties,
             sample=sample,
             repair=repair,
@@ -347,14 +349,12 @@ class HubSpotSession:
         Raises:
             InputError: An id is none, or the object type cannot be read.
             HubSpotError: HubSpot refused, or did not answer.
-
-        Source: HubSpot, "Using object APIs" (batch read).
         """
         requester = Requester(self.client, stop=StopSignal(), retry_policy=self.settings.retry_policy)
-        portal = portal_of(ids)
-        if portal is not None:
+        if (portal := portal_of(ids)) is not None:
             self._ask_for_account()
             check_portal("The ids table", portal, self.store.portal_id)
+        self.portal.learn_types([object_type], requester.ask)
         return read_records(
             requester,
             object_type,

@@ -219,11 +219,14 @@ def is_type_id(name: str) -> bool:
     return _TYPE_ID.fullmatch(name) is not None
 
 
-def same_type(one: str, other: str) -> bool:
-    """Whether two names stand for one object type, as far as it is seen without its portal: `cars` and
-    `p_cars` do.
-    """
+def same_type(one: str | ObjectType, other: str | ObjectType) -> bool:
+    """Whether two names stand for one object type, as far as the names say it: `cars` and `p_cars` do."""
     return one == other or object_type(one).segment.lower() == object_type(other).segment.lower()
+
+
+def perhaps_same_type(one: str, other: str) -> bool:
+    """Whether they may: of two names of custom objects only the portal's schemas say it."""
+    return same_type(one, other) or (object_type(one).custom and object_type(other).custom)
 
 
 def _path_name(custom: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.changed_rows import ChangedRows, open_changes
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
@@ -138,6 +139,12 @@ class RunContext:
     def clock(self) -> Callable[[], float]:
         """Seconds since 1970, by HubSpot's clock as far as it is known."""
         return self.client.server_time
+
+    def same_type(self, one: str, other: str) -> bool:
+        """Whether two names stand for one object type, by what the portal says."""
+        if self.portal is None:
+            return same_type(self.client.type_of(one), self.client.type_of(other))
+        return self.portal.same_type(one, other, self.requester.ask, self.options.on_warning)
 
     @property
     def definition_in_journal(self) -> str:

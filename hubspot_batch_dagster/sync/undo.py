@@ -13,9 +13,10 @@ from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.requests.stop_signal import stop_signal_for
+from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal, stop_signal_for
 from hubspot_batch_dagster.sync.result import SyncResult
 from hubspot_batch_dagster.sync.run import RunOptions, run_sync
+from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.staging.statements import REVERTED
 from hubspot_batch_dagster.sync.state.ids_table import described
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -64,6 +65,11 @@ class Undo:
     associations: AssociationUndo = field(default_factory=AssociationUndo, repr=False)
     lines: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
     rows: list[RevertedRow] = field(default_factory=list, repr=False)
+
+    @property
+    def object_types(self) -> set[str]:
+        """The types of the records that are written, and of those at the other ends of associations."""
+        return {self.object_type, *self.associations.end, *self.associations.restore}
 
     def __str__(self) -> str:
         kept = (
@@ -195,7 +201,12 @@ def _lines(state: Path) -> tuple[dict[str, list[tuple[str, str]]], dict[str, str
 
 
 def undo(
-    found: Undo, *, client: HubSpotClient, store: Store, options: RunOptions | None = None
+    found: Undo,
+    *,
+    client: HubSpotClient,
+    store: Store,
+    portal: Portal | None = None,
+    options: RunOptions | None = None,
 ) -> tuple[SyncResult, SyncResult]:
     """Go back: journaled and within the budget like any run. Doing it twice does no harm.
 
@@ -208,6 +219,10 @@ def undo(
     Returns:
         What became of the restored records, and of the archived ones.
     """
+    options = options or RunOptions()
+    if portal is not None:
+        ask = Requester(client, stop=StopSignal(), retry_policy=options.retry_policy).ask
+        portal.learn_types(found.object_types, ask, options.on_warning)
     name = name_of_undo(found.sync, found.run)
     properties = sorted({name for image in found.restore for name in image} - {"id"})
     rows = [
@@ -224,11 +239,10 @@ def undo(
         rows, update, client=client, store=store, name=f"{name}/restore", options=options
     ).result
     with stop_signal_for(client) as stop:
-        policy = (options or RunOptions()).retry_policy
-        requester = Requester(client, stop=stop, retry_policy=policy)
+        requester = Requester(client, stop=stop, retry_policy=options.retry_policy)
         refused = undo_associations(found.associations, found.object_type, requester)
     if refused:
-        (options or RunOptions()).on_warning(
+        options.on_warning(
             f"{refused:,} associations that the run removed are not made again: HubSpot does not take them."
         )
     gone = [{"hs_object_id": each} for each in found.archive]

@@ -189,9 +189,8 @@ def _relied_on(store: Store, sync: str, object_type: str, made: Iterable[_Made])
     """Those that somebody else wants too: another sync, or another row or association of this one."""
     by_pair: dict[tuple[str, str, str, str], list[_Made]] = {}
     own: set[tuple[str, str, str]] = set()
-    source = object_type_of(object_type).name
     for each in made:
-        pair = (source, each.ended.record, each.to, each.ended.target)
+        pair = (_folded(object_type), each.ended.record, _folded(each.to), each.ended.target)
         by_pair.setdefault(pair, []).append(each)
         own.add((each.key, each.name, each.ended.target))
     if not by_pair:
@@ -204,10 +203,16 @@ def _relied_on(store: Store, sync: str, object_type: str, made: Iterable[_Made])
             for line in wanted_lines(db, store, other):
                 if other == sync and (line.key, line.name, line.target_id) in own:
                     continue
-                there = (line.object_type, line.record, line.to, line.target_id)
-                back = (line.to, line.target_id, line.object_type, line.record)
+                source, to = _folded(line.object_type), _folded(line.to)
+                there = (source, line.record, to, line.target_id)
+                back = (to, line.target_id, source, line.record)
                 for each in by_pair.get(there, ()):
                     if each.ended.whole or each.ended.labels == (line.label,):
                         found.add(each)
                 found |= {each for each in by_pair.get(back, ()) if each.ended.whole or line.label}
     return found
+
+
+def _folded(object_type: str) -> str:
+    """One spelling for the names of a type that say it themselves: ``cars`` and ``p_cars`` are one."""
+    return object_type_of(object_type).segment.lower()

@@ -19,6 +19,7 @@ from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
 from hubspot_batch_dagster.sync.staging.known_rows import copy_ids, no_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
+from hubspot_batch_dagster.sync.state.identity import SameType
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.check import INVALID_TARGET, MISSING_KEY, Code, Problem, problem
 from hubspot_batch_dagster.table.elements import Elements, elements_of
@@ -97,7 +98,9 @@ class KeyLookup:
 
     @classmethod
     @contextmanager
-    def open(cls, operation: Operation, stage: StagingArea, store: Store, own: str) -> Iterator[KeyLookup]:
+    def open(
+        cls, operation: Operation, stage: StagingArea, store: Store, own: str, same: SameType
+    ) -> Iterator[KeyLookup]:
         """Take the ids tables in that an operation looks keys up in.
 
         Raises:
@@ -124,7 +127,7 @@ class KeyLookup:
                 if path is None and each.sync == own:
                     no_ids(stage, tables[each.sync])
                 else:
-                    copy_ids(stage, path, each.sync, each.object_type, tables[each.sync])
+                    copy_ids(stage, path, each.sync, each.object_type, tables[each.sync], same)
         yield cls(stage, operation, tables, own)
 
     def look_up(self, batch: pa.RecordBatch, first_row: int) -> LookUps:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.associations.association_files import note_removed
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
@@ -63,7 +64,8 @@ def prune(stage: StagingArea, association_writer: AssociationWriter) -> tuple[in
     """
     stop = association_writer.requester.stop
     (association,) = association_writer.associations
-    of_both_ends = association.to == association_writer.object_type and association.counts_for_both_ends
+    ends = map(association_writer.requester.client.type_of, (association_writer.object_type, association.to))
+    of_both_ends = same_type(*ends) and association.counts_for_both_ends
 
     def chunks() -> Iterator[list[tuple[str, list[str]]]]:
         for chunk in stage.targets(READ_AT_ONCE, of_both_ends=of_both_ends):

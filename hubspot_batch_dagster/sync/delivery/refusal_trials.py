@@ -30,6 +30,9 @@ alone.
 
 _LOOK = 0.1
 
+_NAMES = re.compile(r"(?<![\w-])[\w-]*[0-9][\w-]*")
+"""Numbers, and names with digits in them: ids differ from one answer to the next, in their letters too."""
+
 _UNSENT = "the rows were not sent, and nothing is remembered against them."
 
 
@@ -45,7 +48,7 @@ def words_of(error: HubSpotError, action: str) -> str:
     """Return what HubSpot said to an action, without what changes from one answer to the next. What it says
     to creates is not about updates.
     """
-    return f"{action} {error.status} {error.category} {re.sub(r'[0-9]+', '#', error.said)}"
+    return f"{action} {error.status} {error.category} {_NAMES.sub('#', error.said)}"
 
 
 def names_a_record(error: HubSpotError) -> bool:

@@ -30,6 +30,7 @@ from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
+from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import described
@@ -111,6 +112,7 @@ def reconcile(
     *,
     client: HubSpotClient,
     retry_policy: RetryPolicy,
+    portal: Portal | None = None,
     properties: Sequence[str] = (),
     sample: int | None = None,
     repair: bool = False,
@@ -123,6 +125,7 @@ def reconcile(
         sync: The sync.
         client: Reads; its budget is kept to.
         retry_policy: The waits.
+        portal: Says which custom objects names stand for.
         properties: Properties that nobody else should change. A record is ``changed`` if one of them has
             another value than when the row was settled; records that were not touched since cost no request
             more, the others one for 50.
@@ -148,6 +151,9 @@ def reconcile(
         requester = Requester(client, stop=StopSignal(), retry_policy=retry_policy)
         reader = _Reader(requester, said["object_type"], names)
         associations = AssociationReader.of(store, sync, said["object_type"], requester)
+        if portal is not None:
+            ends = [] if associations is None else [each.to for each in associations.declared.associations]
+            portal.learn_types([said["object_type"], *ends], requester.ask)
         amiss: list[_Fate] = []
         with duckdb.connect() as db:
             _choose(db, path, sample, associations)

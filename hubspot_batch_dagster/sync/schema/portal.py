@@ -30,6 +30,7 @@ from hubspot_batch_dagster.api.errors import (
     InvalidBatch,
     NotFound,
 )
+from hubspot_batch_dagster.api.object_types import perhaps_same_type, same_type
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.sync.schema.owners import Owners
 
@@ -188,10 +189,24 @@ class Portal:
         """Find out the type ids of custom objects that are given by name: from then on requests have those in
         their path.
 
-        HubSpot's own types, and custom objects that are given by id, cost no request; the others one in all.
+        HubSpot's own types, and custom objects that are given by id, cost no request; the others one in
+        all, and none where nothing is checked against the portal.
         """
+        if self.check:
+            self._learn_types(kinds, ask, warn)
+
+    def same_type(self, one: str, other: str, ask: Ask = once, warn: Warn = logger.warning) -> bool:
+        """Whether two names stand for one object type.
+
+        The schemas are asked where two names of custom objects do not say it.
+        """
+        if perhaps_same_type(one, other) and not same_type(one, other):
+            self._learn_types((one, other), ask, warn)
+        return same_type(self.client.type_of(one), self.client.type_of(other))
+
+    def _learn_types(self, kinds: Iterable[str], ask: Ask, warn: Warn) -> None:
         with self._lock:
-            if self._schemas is None and any(_goes_by_name(object_type(each)) for each in kinds):
+            if any(_goes_by_name(object_type(each)) for each in kinds):
                 self._read_schemas(ask, warn)
 
     def _read_schemas(self, ask: Ask, warn: Warn) -> Mapping[str, ObjectSchema]:

@@ -132,9 +132,8 @@ class Inquiry:
             account = self.portal.account(self.ask, self.warn)
         portal_id = account.portal_id if account is not None else None
         makes = operation.makes_records
-        if self.portal.check:
-            types = [operation.object_type, *(each.to for each in operation.associations)]
-            self.portal.learn_types(types, self.ask, self.warn)
+        types = [operation.object_type, *(each.to for each in operation.associations)]
+        self.portal.learn_types(types, self.ask, self.warn)
         if not self.portal.check or not (mapping or makes or operation.id_property_name):
             return Preflight(portal_id)
         definitions = self._definitions(operation, mapping)

@@ -82,7 +82,7 @@ def check_interrupted_first_run(run: RunContext, schema: Schema, path: Path | No
             return
         with run.store.local(run.name, mark) as begun:
             if begun is not None:
-                ids_table.check(begun, schema.encoder.layout.key, run.object_type)
+                ids_table.check(begun, schema.encoder.layout.key, run.object_type, run.same_type)
 
 
 def attach_known(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
-from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -121,9 +120,10 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
     if not of:
         return
     for other, about in run.store.identities():
-        same = same_type(about.object_type, identity.object_type) and len(about.key) == len(identity.key)
         portals = {about.portal, identity.portal} - {None}
-        if other == run.name or not same or len(portals) > 1 or about.makes_records is False:
+        if other == run.name or len(portals) > 1 or about.makes_records is False:
+            continue
+        if len(about.key) != len(identity.key) or not run.same_type(about.object_type, identity.object_type):
             continue
         try:
             rows = _known_to(run, other, area)

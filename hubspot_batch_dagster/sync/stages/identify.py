@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hubspot_batch_dagster.api.errors import Forbidden, HubSpotError, InputError
+from hubspot_batch_dagster.api.object_types import perhaps_same_type
 from hubspot_batch_dagster.sync.context import RunContext, rebuilds
 from hubspot_batch_dagster.sync.state.identity import Identity, check_identity
 from hubspot_batch_dagster.table.plain import single_type
@@ -35,16 +36,18 @@ def identify(run: RunContext) -> Identity:
         store=run.store.id if run.writes else "",
         makes_records=run.operation.makes_records,
     )
-    before = run.store.check(run.name, wanted, anew=anew)
+    before = run.store.check(run.name, wanted, perhaps_same_type, anew=anew)
     portal = _account(run, said=before.unknown_portal)
     if portal is not None:
         run.store.portal_id = portal
     unknown = run.portal is not None and portal is None
     wanted = replace(wanted, portal=run.store.portal_id, unknown_portal=unknown)
-    wanted = run.store.check(run.name, wanted, anew=anew)
+    wanted = run.store.check(run.name, wanted, run.same_type, anew=anew)
     register = run.comparison.before if run.comparison is not None else None
     if register is not None and register.identity is not None:
-        check_identity(f"The ids table of {run.name!r} in the warehouse", register.identity, wanted)
+        check_identity(
+            f"The ids table of {run.name!r} in the warehouse", register.identity, wanted, run.same_type
+        )
     return wanted
 
 

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -14,13 +15,15 @@ import pyarrow as pa
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import Record
 from hubspot_batch_dagster.api.search import SearchAnswer, SearchFilter, SearchFilterGroup, SearchRequest
+from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
+from hubspot_batch_dagster.sync.batches.value_comparison import meaning
 from hubspot_batch_dagster.sync.batches.verdict import Verdict, outcomes_of, same_record
 from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.requests.groups import halves
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.settlement.lookup import BUILT_IN_KEYS
-from hubspot_batch_dagster.sync.settlement.unique_values import MERGED_IDS
+from hubspot_batch_dagster.sync.settlement.unique_values import MERGED_IDS, UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
@@ -30,11 +33,17 @@ MOST_VALUES, MOST_CHARACTERS, MOST_HITS = 100, 2_000, 10_000
 it shows.
 """
 
+NOT_TEXT = ("number", "date", "datetime")
+"""Types whose values HubSpot writes in its own way: 10.0 is 10."""
+
 WIDTH = 5
 """Searches at a time: HubSpot takes five in a second."""
 
 SAMPLE = 1_000
 """Rows whose values tell how many go into one search."""
+
+Values = tuple[str, ...]
+"""The values of a row, one for each property, folded."""
 
 _TO_MATCH = (
     "SELECT row, key, digest, 'update' AS action, NULL::VARCHAR AS send_id FROM plan WHERE action = 'create'"
@@ -46,35 +55,30 @@ def match_existing(run: RunContext, schema: Schema, area: StagingArea) -> None:
     """Look for the records of rows that are to be created. A row that one record matches updates it.
 
     A row matches a record if all named properties are equal, without regard to capitals and blanks around
-    them; empty values match nothing. Several records for a row, or several rows for a record, are refused.
+    them; of a property with unique values HubSpot itself says which record has one. Empty values match
+    nothing. Several records for a row, or several rows for a record, are refused.
     """
     names = run.operation.matched_by
     if not names or run.stop or not area.count("SELECT count(*) FROM plan WHERE action = 'create'"):
         return
+    finder = _Finder(run, schema, names)
     columns = ", ".join(f"v{i} VARCHAR" for i in range(len(names)))
     area.db.execute(f"CREATE TABLE to_match (row BIGINT, key VARCHAR, digest VARCHAR, {columns})")
     area.db.execute(f"CREATE TABLE matches (id VARCHAR, parts VARCHAR, {columns})")
     for batch in area.looked_at(_TO_MATCH, run.definition.batch_size):
-        lines = [
-            (batch.rows[i], batch.keys[i], batch.digests[i], *values)
-            for i, text in enumerate(batch.properties)
-            if all(values := [_folded(json.loads(text).get(name)) for name in names])
-        ]
+        lines, rejected = [], dict[int, Verdict]()
+        for i, text in enumerate(batch.properties):
+            if not all(values := finder.folded(json.loads(text))):
+                continue
+            if name := finder.too_long(values):
+                rejected[i] = _too_long(name)
+            else:
+                lines.append((batch.rows[i], batch.keys[i], batch.digests[i], *values))
         _append(area, "to_match", lines)
+        _reject(run, area, batch, rejected)
     try:
-        for records in in_parallel(_Finder(run, schema, names).find, _chunks(area, names), WIDTH):
-            _append(
-                area,
-                "matches",
-                [
-                    (
-                        each.id,
-                        each.properties.get(MERGED_IDS) or "",
-                        *(_folded(each.properties.get(name)) for name in names),
-                    )
-                    for each in records
-                ],
-            )
+        for found in in_parallel(finder.find, _chunks(area, finder), WIDTH):
+            _append(area, "matches", found)
     except HubSpotError as error:
         run.stop.set(error)
         return
@@ -103,67 +107,122 @@ def estimate_matching(run: RunContext, schema: Schema, area: StagingArea) -> Mat
     rows = area.count("SELECT count(*) FROM plan WHERE action = 'create'") if names else 0
     if not rows:
         return MatchEstimate()
-    sample: list[list[str]] = []
+    finder, sample = _Finder(run, schema, names), list[list[str]]()
     for batch in area.looked_at(f"{_TO_MATCH} LIMIT {SAMPLE}", SAMPLE):
-        each_row = ([_folded(json.loads(text).get(name)) for name in names] for text in batch.properties)
-        sample += [values for values in each_row if all(values)]
+        sample += [values for text in batch.properties if all(values := finder.folded(json.loads(text)))]
     distinct = [sorted({values[i] for values in sample}) for i in range(len(names))]
-    place = max(range(len(names)), key=lambda i: len(distinct[i]))
+    place = finder.searched([len(each) for each in distinct])
     here = sum(1 for _ in _grouped(distinct[place]))
     wanted = math.ceil(here * max(1.0, rows / SAMPLE))
-    by_search = names[place] not in _Finder(run, schema, names).unique
+    by_search = names[place] not in finder.unique
     return MatchEstimate(wanted, wanted / WIDTH if by_search else 0.0)
 
 
 class _Finder:
-    """Finds the records that have some values of one property."""
+    """Finds the records that rows match."""
 
     def __init__(self, run: RunContext, schema: Schema, names: Sequence[str]) -> None:
         self.run, self.names = run, list(names)
-        unique = {
-            each.property
-            for each in schema.encoder.layout.fields
-            if each.definition is not None and each.definition.unique
-        }
-        self.unique = {*unique, BUILT_IN_KEYS.get(run.object_type, "")}
+        defined = {each.property: each.definition for each in schema.encoder.layout.fields if each.definition}
+        self.written_otherwise = {name for name, each in defined.items() if each.type in NOT_TEXT}
+        unique = {name for name, each in defined.items() if each.unique}
+        unique.add(BUILT_IN_KEYS.get(run.object_type, ""))
+        self.unique = {name: UniqueProperty.of(run.object_type, name) for name in names if name in unique}
 
-    def find(self, chunk: tuple[int, list[str]]) -> list[Record]:
-        place, values = chunk
+    def folded(self, properties: Mapping[str, str | None]) -> list[str]:
+        """Take the values that are compared, as HubSpot compares them."""
+        return [self._fold(name, properties.get(name)) for name in self.names]
+
+    def too_long(self, values: Sequence[str]) -> str | None:
+        """Find the property of which a row's value is longer than a search takes."""
+        named = zip(self.names, values, strict=True)
+        return next(
+            (name for name, each in named if name not in self.unique and len(each) > MOST_CHARACTERS), None
+        )
+
+    def searched(self, distinct: Sequence[int]) -> int:
+        """Choose the property to search: one with unique values, else that with most distinct values."""
+        return max(range(len(self.names)), key=lambda i: (self.names[i] in self.unique, distinct[i]))
+
+    def find(self, chunk: tuple[int, list[Values]]) -> list[tuple[str, ...]]:
+        """Find the records that rows with these values may match: ids, ids merged into them, values."""
+        place, rows = chunk
         name = self.names[place]
-        if name in self.unique:
-            return self.run.requester.read(self.run.object_type, values, [*self.names, MERGED_IDS], name)
-        return list(self._search(name, values))
+        values = list(dict.fromkeys(row[place] for row in rows))
+        unique = self.unique.get(name)
+        if unique is None:
+            return [self._line(each) for each in self._search({name: values}, rows)]
+        wanted = [*self.names, MERGED_IDS, *unique.read_with]
+        found = owned_records(
+            unique,
+            dict(enumerate(values)),
+            lambda ids: self.run.requester.read(self.run.object_type, ids, wanted, name),
+        )
+        return [self._line(record, {name: values[i]}) for i, record in found.items()]
 
-    def _search(self, name: str, values: list[str]) -> Iterator[Record]:
-        requester = self.run.requester
-        where = requester.search_endpoint(self.run.object_type)
-        after: str | None = None
+    def _fold(self, name: str, value: str | None) -> str:
+        if name in self.unique:
+            return self.unique[name].key(value)
+        return meaning(value or "") if name in self.written_otherwise else (value or "").strip().lower()
+
+    def _line(self, record: Record, has: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        values = self.folded({**record.properties, **(has or {})})
+        return record.id, record.properties.get(MERGED_IDS) or "", *values
+
+    def _search(self, wanted: Mapping[str, list[str]], rows: Sequence[Values]) -> Iterator[Record]:
+        """Search the records that have some values. Where HubSpot has more than it shows, search narrower."""
+        where, after = self.run.requester.search_endpoint(self.run.object_type), None
+        filters = [
+            SearchFilter(property_name=name, operator="IN", values=each) for name, each in wanted.items()
+        ]
         for _page in range(MOST_HITS // where.max_inputs):
-            wanted = SearchFilter(property_name=name, operator="IN", values=values)
             request = SearchRequest(
-                filter_groups=[SearchFilterGroup(filters=[wanted])],
+                filter_groups=[SearchFilterGroup(filters=filters)],
                 properties=[*self.names, MERGED_IDS],
                 limit=where.max_inputs,
                 after=after,
             )
-            answer = requester.post(where, request.to_json(), SearchAnswer)
-            if (answer.total or 0) >= MOST_HITS and len(values) > 1:
-                for half in halves(values):
-                    yield from self._search(name, half)
+            answer = self.run.requester.post(where, request.to_json(), SearchAnswer)
+            if (answer.total or 0) >= MOST_HITS and (narrower := self._narrower(wanted, rows)):
+                for each in narrower:
+                    yield from self._search(each, rows)
                 return
             yield from answer.results
-            if not (after := answer.after):
-                return
+            if not (after := answer.after) or (answer.total or 0) >= MOST_HITS:
+                return  # of so many that have all the values of a row two are enough
+
+    def _narrower(
+        self, wanted: Mapping[str, list[str]], rows: Sequence[Values]
+    ) -> list[dict[str, list[str]]]:
+        """Take a search apart: by fewer values, or by one property more; no parts if each has one value."""
+        for name, values in wanted.items():
+            if len(values) > 1:
+                return [{**wanted, name: half} for half in halves(values)]
+        places = {name: place for place, name in enumerate(self.names)}
+        for name in places.keys() - wanted.keys():
+            fitting = (row for row in rows if all(row[places[each]] in some for each, some in wanted.items()))
+            more = dict.fromkeys(row[places[name]] for row in fitting)
+            return [{**wanted, name: group} for group in _grouped(more)]
+        return []
 
 
-def _chunks(area: StagingArea, names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the distinct values of the most selective property, in groups that one request takes."""
-    counts = [area.count(f"SELECT count(DISTINCT v{i}) FROM to_match") for i in range(len(names))]
-    place = counts.index(max(counts))
-    batches = area.stream(f"SELECT DISTINCT v{place} AS value FROM to_match", 10_000)
-    values = (str(value) for batch in batches for value in batch.column("value").to_pylist())
-    for group in _grouped(values):
-        yield place, group
+def _chunks(area: StagingArea, finder: _Finder) -> Iterator[tuple[int, list[Values]]]:
+    """Group the distinct values of the rows: one request takes those of the property that is searched."""
+    every = range(len(finder.names))
+    place = finder.searched([area.count(f"SELECT count(DISTINCT v{i}) FROM to_match") for i in every])
+    columns = ", ".join(f"v{i}" for i in every)
+    batches = area.stream(f"SELECT DISTINCT {columns} FROM to_match ORDER BY v{place}", 10_000)
+    rows = (tuple(row.values()) for batch in batches for row in batch.to_pylist())
+    by_value = itertools.groupby(rows, key=lambda row: row[place])
+    held: dict[str, list[Values]] = {}
+
+    def values() -> Iterator[str]:
+        for value, some in by_value:
+            held[value] = list(some)
+            yield value
+
+    for group in _grouped(values()):
+        yield place, [row for value in group for row in held.pop(value)]
 
 
 def _grouped(values: Iterable[str]) -> Iterator[list[str]]:
@@ -196,7 +255,7 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
             (SELECT list(DISTINCT m.id ORDER BY m.id) FROM matches m WHERE {same}) AS ids
         FROM to_match t""")
     lines = area.db.execute(
-        "SELECT row, key, digest, owner, ids FROM matched WHERE ids IS NOT NULL OR owner <> key"
+        "SELECT row, key, digest, owner, ids FROM matched WHERE ids IS NOT NULL OR owner <> key ORDER BY row"
     ).fetchall()
     owners = _owners(area, {each for *_, ids in lines for each in ids or ()})
     rejected: dict[int, Verdict] = {}
@@ -205,7 +264,7 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
         found = list(ids or ())
         if len(found) > 1:
             rejected[i] = _ambiguous(found)
-        elif found and owners.get(found[0], key) != key:
+        elif found and owners.setdefault(found[0], key) != key:
             rejected[i] = same_record(found[0], owners[found[0]])
         elif owner != key:
             rejected[i] = same_record(found[0] if found else "that is made now", owner)._replace(
@@ -222,18 +281,22 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
         [str(each[2]) for each in lines],
         [None] * len(lines),
     )
-    if rejected:
-        area.settled(outcomes_of(refused, rejected, run.clock()))
-        area.db.execute(
-            "UPDATE plan SET action = 'rejected' WHERE row IN (SELECT unnest(?))",
-            [[int(lines[i][0]) for i in rejected]],
-        )
+    _reject(run, area, refused, rejected)
     if adopted:
         rows, ids = (list(each) for each in zip(*adopted, strict=True))
         area.db.execute(
             """UPDATE plan SET action = 'update', known_id = a.id, send_id = a.id
             FROM (SELECT unnest(?) AS row, unnest(?) AS id) a WHERE plan.row = a.row""",
             [rows, ids],
+        )
+
+
+def _reject(run: RunContext, area: StagingArea, rows: Batch | Intent, verdicts: dict[int, Verdict]) -> None:
+    if verdicts:
+        area.settled(outcomes_of(rows, verdicts, run.clock()))
+        area.db.execute(
+            "UPDATE plan SET action = 'rejected' WHERE row IN (SELECT unnest(?))",
+            [[rows.rows[i] for i in verdicts]],
         )
 
 
@@ -265,5 +328,11 @@ def _ambiguous(ids: Sequence[str]) -> Verdict:
     )
 
 
-def _folded(value: str | None) -> str:
-    return (value or "").strip().lower()
+def _too_long(name: str) -> Verdict:
+    return Verdict(
+        outcome="rejected",
+        code="TOO_LONG_TO_MATCH",
+        property=name,
+        message=f"HubSpot's search takes at most {MOST_CHARACTERS:,} characters, and match_existing "
+        f"looks for a longer {name}. Shorten it, or match by another property.",
+    )

@@ -51,7 +51,10 @@ def stage_rows(run: RunContext, schema: Schema) -> Iterator[StagedRows]:
         run.options.on_notice(f"{run.name}: {run.changes}.")
     elsewhere = run.comparison or run.changes
     with StagingArea(schema.encoder, run.folder, memory=run.options.memory, elsewhere=elsewhere) as area:
-        with as_input_error(), KeyLookup.open(run.operation, area, run.store, run.name) as keys:
+        with (
+            as_input_error(),
+            KeyLookup.open(run.operation, area, run.store, run.name, run.same_type) as keys,
+        ):
             area.take_in(_encoded(source, schema, area, keys))
         yield StagedRows(area, keys.tables)
 

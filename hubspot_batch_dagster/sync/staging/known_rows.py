@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
 from hubspot_batch_dagster.sync.staging.stored_keys import exactly, from_text
+from hubspot_batch_dagster.sync.state.identity import SameType
 from hubspot_batch_dagster.sync.state.ids_table import META, RESERVED, described, unreadable
 from hubspot_batch_dagster.table.parquet import stored_batches
 
@@ -182,7 +182,9 @@ def attach_other(stage: StagingArea, path: Path | None, sync: str, key_columns: 
     stage.db.execute(f"CREATE VIEW others AS {_living(stage, path)}")
 
 
-def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str, table: str) -> None:
+def copy_ids(
+    stage: StagingArea, path: Path | None, sync: str, object_type: str, table: str, same: SameType
+) -> None:
     """Copy another sync's keys and record ids into a table (key, id) of the stage's database.
 
     Raises:
@@ -193,7 +195,7 @@ def copy_ids(stage: StagingArea, path: Path | None, sync: str, object_type: str,
             f"The sync {sync!r} has no ids table yet.", remedy="Run it first, or correct through=."
         )
     found = described(path)
-    if not same_type(found["object_type"], object_type):
+    if not same(found["object_type"], object_type):
         raise InputError(
             f"The ids table of {sync!r} holds {found['object_type']}, and the association is to"
             f" {object_type}.",

@@ -5,13 +5,16 @@ read as the state of a sync.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.api.object_types import object_type, same_type
+from hubspot_batch_dagster.api.object_types import object_type
 from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
+
+SameType = Callable[[str, str], bool]
+"""Tells whether two names stand for one object type."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,14 @@ def other_type(known: str) -> str:
     return "Give the sync another name."
 
 
-def check_identity(what: str, found: Identity, wanted: Identity) -> None:
+def check_identity(what: str, found: Identity, wanted: Identity, same: SameType) -> None:
     """Refuse state that is about something else; what one side does not know is not held against the other.
+
+    Args:
+        what: The state, for the error.
+        found: What it is about.
+        wanted: What the run is about.
+        same: Tells whether two names stand for one object type.
 
     Raises:
         InputError: With both sides, and what to do.
@@ -145,7 +154,7 @@ def check_identity(what: str, found: Identity, wanted: Identity) -> None:
     check_portal(what, found.portal, wanted.portal)
     check_sync(what, found.sync, wanted.sync)
     sync = wanted.sync or found.sync
-    if not same_type(found.object_type, wanted.object_type):
+    if not same(found.object_type, wanted.object_type):
         raise InputError(
             f"{what} holds {found.object_type}, and the operation is about {wanted.object_type}. Nothing was"
             " sent.",

@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import InputError, StoreError
-from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.batches.seals import sealed_json, unbroken
 from hubspot_batch_dagster.sync.batches.verdict import ERROR_COLUMNS
-from hubspot_batch_dagster.sync.state.identity import Identity, other_type
+from hubspot_batch_dagster.sync.state.identity import Identity, SameType, other_type
 
 FORMAT = 2
 """2: key texts of one meaning are one (7 and 7.0), and the file says which portal, store, sync and generation
@@ -167,7 +166,7 @@ def generation_in(file: Any) -> int:
         return 0
 
 
-def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
+def check(path: Path, key_columns: tuple[str, ...], object_type: str, same: SameType) -> None:
     """Refuse an ids table that is not of this key and this object type.
 
     Raises:
@@ -181,7 +180,7 @@ def check(path: Path, key_columns: tuple[str, ...], object_type: str) -> None:
             f" {list(key_columns)}.",
             remedy="Keep the key, or give the sync another name: its rows would not be recognised.",
         )
-    if not same_type(found["object_type"], object_type):
+    if not same(found["object_type"], object_type):
         raise InputError(
             f"The ids table of this sync holds {found['object_type']}, and the operation is about"
             f" {object_type}.",

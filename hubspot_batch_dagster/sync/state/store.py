@@ -157,13 +157,11 @@ class Store:
 
     @contextlib.contextmanager
     def local_ids(self, sync: str) -> Iterator[Path | None]:
-        """Yield the ids table that counts, as a local file (a copy if it is elsewhere); ``None`` before the
-        first run.
+        """Yield the ids table that counts, as a local file; ``None`` before the first run.
 
         Raises:
             InputError: It is about another account than the token.
-            StoreError: It is gone, though the journal knows that it was written, or is in a database that was
-                not named.
+            StoreError: It is gone, though the journal knows of it, or in a database that was not named.
         """
         found = self._identity_of_file(sync) if self.portal_id is not None else None
         if found is not None:
@@ -198,12 +196,15 @@ class Store:
             if line is not None and path.name == KEPT_ONCE[parts[0]].format(line.current):
                 _CHECKED[parts](path, line.seal)
 
-    def check(self, sync: str, wanted: Identity, *, anew: bool = False) -> Identity:
+    def check(
+        self, sync: str, wanted: Identity, same: Callable[[str, str], bool], *, anew: bool = False
+    ) -> Identity:
         """Refuse a run whose sync's state is about something else.
 
         Args:
             sync: The sync.
             wanted: What the run is about.
+            same: Tells whether two names stand for one object type.
             anew: What the journal says is no reason: the records are read from the portal.
 
         Returns:
@@ -212,14 +213,13 @@ class Store:
         Raises:
             InputError: With both sides.
         """
-        in_file = self._identity_of_file(sync)
-        in_journal = self.identity_in_journal(sync)
+        in_file, in_journal = self._identity_of_file(sync), self.identity_in_journal(sync)
         if in_file is not None:
-            check_identity(f"The ids table of {sync!r}", in_file, wanted)
+            check_identity(f"The ids table of {sync!r}", in_file, wanted, same)
         else:
             check_first_run(self.files, sync)
         if in_journal is not None and not anew:
-            check_identity(f"The journal of {sync!r}", in_journal, wanted)
+            check_identity(f"The journal of {sync!r}", in_journal, wanted, same)
         return wanted.with_known(in_file).with_known(in_journal)
 
     @contextlib.contextmanager

@@ -4,6 +4,7 @@ costs.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -87,6 +88,15 @@ def test_a_refusal_of_every_row_is_about_the_run_and_is_not_remembered_against_t
     assert bench.writes() <= 1 + MOST_REQUESTS
     bench.emulator.faults.clear()
     assert shown(bench.run(people(rows), CONTACTS)) == {"created": rows}
+
+
+def test_an_id_in_the_words_does_not_make_each_refusal_another_one(bench: Bench) -> None:
+    for _ in range(60):
+        words = f"Request {uuid.uuid4()} is not permitted."
+        bench.emulator.faults.add(Fault.invalid_batch(words, operation="create", times=1))
+    result = bench.run(people(300), CONTACTS)
+    assert shown(result) == {"unsent": 300}
+    assert bench.writes() <= 1 + MOST_REQUESTS
 
 
 @pytest.mark.parametrize("partly", [True, False], ids=["207", "400"])

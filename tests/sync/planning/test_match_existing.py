@@ -12,6 +12,7 @@ from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
 from hubspot_batch_dagster.sync.run import plan_sync
+from hubspot_batch_dagster.sync.stages import match_existing
 
 BY_DOMAIN = Upsert("companies", key="id", properties=["name", "domain"], match_existing="domain")
 
@@ -98,3 +99,60 @@ def test_matching_goes_with_a_key_and_with_what_is_sent() -> None:
         Upsert("contacts", id_property="email", match_existing="email")
     with pytest.raises(InputError, match="not among the properties"):
         Upsert("companies", key="id", properties=["name"], match_existing="domain")
+
+
+def test_values_of_a_unique_property_are_told_apart_as_hubspot_does(bench: Bench) -> None:
+    """To the letter, but for the addresses of a contact: it is found by each of them, and by two it is one record."""
+    bench.emulator.add_property("companies", "ext", unique=True)
+    capital, small = bench.seed_old("companies", [{"ext": "AB1"}, {"ext": "ab1"}])
+    bench.reopen()
+    firms = Upsert("companies", key="id", properties=["ext", "name"], match_existing="ext")
+    table = [{"id": i, "ext": each, "name": each} for i, each in enumerate(["ab1", "AB1", "Ab1"])]
+    result = bench.run(table, firms)
+    assert shown(result) == {"updated": 2, "created": 1}
+    assert result.ids["hs_object_id"].to_pylist()[:2] == [small, capital]
+    (ada,) = bench.seed_old("contacts", [{"email": "new@x.org", "hs_additional_emails": "old@x.org"}])
+    people = Upsert("contacts", key="id", properties=["email", "firstname"], match_existing="email")
+    both = [{"id": i, "email": f"{each}@x.org", "firstname": each} for i, each in enumerate(["Old", "new"])]
+    result = bench.run(both, people, "people")
+    assert (shown(result), result.reasons) == ({"updated": 1, "rejected": 1}, {"SAME_RECORD": 1})
+    assert bench.emulator.records("contacts")[ada]["firstname"] == "Old"
+
+
+def test_of_more_hits_than_hubspot_shows_the_other_properties_tell(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(match_existing, "MOST_HITS", 400)
+    bench.emulator.portal.change({"search_limit": None})
+    bench.seed_old("companies", [{"name": f"n{i}", "city": "Ulm"} for i in range(401)])
+    bench.seed_old("companies", [{"name": "alike", "city": "Ulm"} for _ in range(401)])
+    (last,) = bench.seed_old("companies", [{"name": "last", "city": "Ulm"}])
+    both = Upsert("companies", key="id", properties=["name", "city"], match_existing=["city", "name"])
+    wanted = [("Last", "ULM"), ("alike", "Ulm"), ("other", "Ulm"), ("last", "Rom"), ("last", "Bonn")]
+    table = [{"id": i, "name": name, "city": city} for i, (name, city) in enumerate(wanted)]
+    result = bench.run(table, both)
+    assert (shown(result), result.reasons) == (
+        {"updated": 1, "rejected": 1, "created": 3},
+        {"AMBIGUOUS_MATCH": 1},
+    )
+    assert result.ids["hs_object_id"].to_pylist()[0] == last
+    assert bench.requests("search") < 20
+
+
+def test_a_value_that_no_search_takes_costs_its_row_alone(bench: Bench) -> None:
+    (old,) = bench.seed_old("companies", [{"name": "one"}])
+    by_name = Upsert("companies", key="id", properties=["name"], match_existing="name")
+    result = bench.run([{"id": 1, "name": "One"}, {"id": 2, "name": "x" * 3_500}], by_name)
+    assert (shown(result), result.reasons) == ({"updated": 1, "rejected": 1}, {"TOO_LONG_TO_MATCH": 1})
+    assert list(bench.emulator.records("companies")) == [old]
+
+
+def test_numbers_and_points_in_time_match_however_they_are_written(bench: Bench) -> None:
+    (deal,) = bench.seed_old(
+        "deals", [{"dealname": "a", "amount": "10", "closedate": "2026-01-01T00:00:00Z"}]
+    )
+    bench.reopen()
+    names = ["amount", "closedate", "dealname"]
+    deals = Upsert("deals", key="id", properties=names, match_existing=["amount", "closedate"])
+    result = bench.run([{"id": 1, "amount": 10.0, "closedate": "2026-01-01", "dealname": "b"}], deals)
+    assert result.ids["hs_object_id"].to_pylist() == [deal]

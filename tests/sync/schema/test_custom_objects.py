@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from bench.sync_bench import BY_EMAIL, Bench, people, shown
 
+from hubspot_batch_dagster import HubSpotResource
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.associate import Associate
@@ -120,28 +121,82 @@ def test_a_property_that_is_missing_is_made_by_it_too(bench: Bench, type_id: str
     assert all(f"/{type_id}" in each for each in paths)
 
 
-def test_an_ids_table_of_a_name_is_found_again_and_cars_and_p_cars_are_one_name(
-    bench: Bench, type_id: str
+def test_a_sync_may_call_its_custom_object_by_another_of_its_names(
+    bench: Bench, name: str, type_id: str
 ) -> None:
-    bench.portal = None  # as a version before wrote it: nothing knows the id
+    """Also where a run of a version that knew no type ids wrote its state, and where the last run was killed."""
     bench.run(ROWS, Upsert("p_cars", key="id", properties=["vin"]))
     bench.reopen()
-    for kind in ("p_cars", "cars"):
-        assert shown(bench.run(ROWS, Upsert(kind, key="id", properties=["vin"]))) == {"unchanged": 3}
+    assert shown(bench.run(ROWS, Upsert(name, key="id", properties=["vin"]))) == {"unchanged": 3}
+    bench.emulator.faults.add(Fault.drop(operation="create", after_commit=True))
+    for kind in (name, "cars"):
+        bench.reopen()
+        bench.run([{"id": 9, "vin": "new"}], Create(kind, key="id", properties=["vin"]), "lost")
+        bench.emulator.faults.clear()
+    assert len(bench.emulator.records("p_cars")) == 4
+    assert bench.nothing_doubled()
+    assert segments(bench) - {"p_cars"} == {type_id}
+
+
+def test_another_object_is_refused_and_so_is_a_name_that_nobody_can_tell(bench: Bench, type_id: str) -> None:
+    bench.emulator.add_object_type("vans", [{"name": "vin"}])
+    bench.run(ROWS, Upsert("cars", key="id", properties=["vin"]))
+    sent = bench.writes()
+    for check in (True, False):
+        bench.reopen(check=check)
+        with pytest.raises(InputError, match="holds cars, and the operation is about vans"):
+            bench.run(ROWS, Upsert("vans", key="id", properties=["vin"]))
+    bench.emulator.faults.add(Fault.answer(403, FORBIDDEN, path="schemas"))
+    bench.reopen()
     with pytest.raises(InputError, match="write 'cars' as before"):
         bench.run(ROWS, Upsert(type_id, key="id", properties=["vin"]))
-    assert len(bench.emulator.records("p_cars")) == 3
+    assert bench.writes() == sent
 
 
-@pytest.mark.usefixtures("type_id")
-def test_keys_are_looked_up_through_a_sync_that_has_the_other_short_name(bench: Bench) -> None:
+def test_a_second_sync_of_the_same_rows_is_noticed_by_every_name(bench: Bench, name: str) -> None:
+    bench.reopen()
+    bench.run(ROWS, Upsert("cars", key="id", properties=["vin"]), "first")
+    bench.reopen()
+    with pytest.raises(InputError, match="'first' of this store knows 3 of 3 rows"):
+        bench.run(ROWS, Upsert(name, key="id", properties=["vin"]), "renamed")
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_read_reconcile_and_undo_of_a_new_session_go_by_it_too(
+    bench: Bench, type_id: str, by_id: bool
+) -> None:
+    """One request for the schemas, and none where the id is given."""
+    name = type_id if by_id else "cars"
+    bench.reopen()
+    bench.run(ROWS[:1], Upsert(name, key="id", properties=["vin"]))
+    changed = [{**each, "vin": f"{each['vin']}b"} for each in ROWS]
+    run = bench.run(changed, Upsert(name, key="id", properties=["vin"], keep_before=True))
+    for way in ("read", "reconcile", "undo"):
+        bench.emulator.books.clear()
+        token, url, store = bench.address()
+        with HubSpotResource(access_token=token, base_url=url, store=store).open() as hubspot:
+            if way == "read":
+                found = hubspot.read(name, run.ids.column("hs_object_id").to_pylist(), properties=["vin"])
+                assert found.column("vin").to_pylist() == ["V0b", "V1b", "V2b"]
+            elif way == "reconcile":
+                assert hubspot.reconcile("sync").table.column("state").to_pylist() == ["as_sent"] * 3
+            else:
+                hubspot.undo("sync", run.run)
+        assert segments(bench) == {type_id}, way
+        asked = [each for each in bench.definitions_asked() if each.startswith("schemas")]
+        assert len(asked) == (name != type_id), way
+    assert bench.living("p_cars", "vin") == {"V0": 1}
+
+
+def test_keys_are_looked_up_through_a_sync_that_calls_it_otherwise(bench: Bench, name: str) -> None:
     bench.run(ROWS, Upsert("p_cars", key="id", properties=["vin"]), "garage")
     linked = Upsert(
         "contacts",
         id_property="email",
         properties=["email", "firstname"],
-        associations=[Association("cars", column="id", through="garage")],
+        associations=[Association(name, column="id", through="garage")],
     )
+    bench.reopen()
     bench.run(people(3), linked)
     assert len(bench.pairs("contacts", "cars")) == 3
 
