@@ -23,6 +23,7 @@ from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.returned_rows import plain_function, signature_of
 from hubspot_batch_dagster.step_options import refuse_options
+from hubspot_batch_dagster.sync.state.names import joined_name
 
 __all__ = ["HubSpotRunConfig", "hubspot_asset"]
 
@@ -142,6 +143,7 @@ def made_asset(
         spec = _known(spec, operation, portal)
     if translator is not None:
         spec = translator.get_asset_spec(HubSpotSync(operation, spec))
+    joined_name(spec.key.path)  # of its parts the name of the sync is made
     if spec.partitions_def is not None:
         refuse_archiving(operation)
     named = {*inspect.signature(body).parameters, *(options.get("ins") or ())}

@@ -6,7 +6,7 @@ import os
 import types
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 import dagster as dg
 import pyarrow as pa
@@ -17,6 +17,7 @@ from upath import UPath
 from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.launchpad import plainly_described
+from hubspot_batch_dagster.session_checks import check_store_url
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.sync.state.names import LONGEST_PART
 from hubspot_batch_dagster.table.parquet import storable_batches
@@ -45,6 +46,13 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
         default_factory=dict, description="What the file system of base_dir wants, such as credentials."
     )
     extension: ClassVar[str | None] = ".parquet"  # type: ignore[misc]
+
+    if not TYPE_CHECKING:  # a signature of its own would hide the fields from type checkers
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            if type(self.base_dir) is str:  # what comes from an environment variable is known in a run only
+                check_store_url(self.base_dir, "base_dir")
 
     @classmethod
     def _is_dagster_maintained(cls) -> bool:

@@ -156,14 +156,18 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
 
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
-            # What comes from an environment variable is known in a run only, and checked there.
-            check_values(
-                {
-                    name: getattr(self, name)
-                    for name, value in settings.items()
-                    if type(value) in (str, int, float, bool)
-                }
-            )
+            # What comes from an environment variable is known in a run only, and checked there; so is what a mask stands for.
+            fields = {name: getattr(self, name) for name in type(self).model_fields}
+            known = {
+                name: value
+                for name, value in fields.items()
+                if type(value) in (str, int, float, bool) and value != MASK
+            }
+            check_values(known)
+            if "warehouse" in known:
+                from hubspot_batch_dagster.sync.warehouse.warehouse_query import check_connection
+
+                check_connection(known["warehouse"], "warehouse")
 
     @classmethod
     def _is_dagster_maintained(cls) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hubspot_batch_dagster.api.arguments import check_fields, check_number
+from hubspot_batch_dagster.api.auth.credentials import checked_secret
 from hubspot_batch_dagster.api.endpoints import check_version
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.transport import check_url
 
+OAUTH = ("client_id", "client_secret", "refresh_token")
 _RANGES: Mapping[str, Mapping[str, float]] = {
     "portal_id": {"least": 1},
     "limit": {"least": 1},
@@ -23,7 +25,9 @@ _RANGES: Mapping[str, Mapping[str, float]] = {
     "backoff": {"least": 0},
     "lock_wait": {"least": 0},
 }
-_MEMORY = re.compile(r"\s*\d+(\.\d+)?\s*([KMGT]i?B)\s*", re.IGNORECASE)
+_SLIP = re.compile(r"\w[\w+.-]+:/[^/]|://")
+"""A URL that lacks a slash or its beginning: it would be taken for a folder."""
+_MEMORY = re.compile(r"\s*(?![0.]+\s*[A-Z])\d+(\.\d+)?\s*([KMGT]i?B)\s*", re.IGNORECASE)
 _EXTRAS = {
     "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure",
 }  # fmt: skip
@@ -40,22 +44,10 @@ def check_settings(settings: Any) -> None:
     """
     check_fields(settings)
     check_values(vars(settings))
-    if settings.certain_after < settings.index_lag:
-        raise InputError(
-            f"certain_after is {settings.certain_after:g} and index_lag is {settings.index_lag:g}: what"
-            " search cannot show yet is not certainly missing.",
-            remedy="Give certain_after= at least as much as index_lag=.",
-        )
-    check_url(settings.base_url, allow_http=settings.allow_http)
-    check_store_url(settings.store)
-    if settings.journal is not None:
-        check_journal_url(settings.journal)
-    if settings.budget_url is not None:
-        check_budget_url(settings.budget_url)
 
 
 def check_values(values: Mapping[str, Any]) -> None:
-    """Refuse values out of their range; what is not among the names of settings passes."""
+    """Refuse values that cannot be meant. A setting that is not among them is not known yet, and checked where it is."""
     for name, bounds in _RANGES.items():
         if name in values:
             check_number("HubSpotResource", name, values[name], **bounds)
@@ -66,30 +58,57 @@ def check_values(values: Mapping[str, Any]) -> None:
         )
     if "version" in values:
         check_version(values["version"])
+    if {"certain_after", "index_lag"} <= values.keys() and values["certain_after"] < values["index_lag"]:
+        raise InputError(
+            f"certain_after is {values['certain_after']:g} and index_lag is {values['index_lag']:g}: what search cannot "
+            "show yet is not certainly missing.",
+            remedy="Give certain_after= at least as much as index_lag=.",
+        )
+    if values.get("access_token"):
+        checked_secret(values["access_token"], "access token")
+    oauth = [name for name in OAUTH if values.get(name)]
+    if values.get("access_token") and oauth:
+        raise InputError(
+            f"The resource has an access_token and {', '.join(oauth)}.",
+            remedy="Give access_token (private app, service key), or client_id, client_secret and refresh_token (OAuth).",
+        )
+    if "base_url" in values:
+        check_url(values["base_url"], allow_http=values["allow_http"])
+    for name, check_url_of in _URLS.items():
+        if values.get(name) is not None:
+            check_url_of(values[name])
 
 
-def check_store_url(url: str) -> None:
-    """Refuse a store on a file system that is not known, or whose package is missing."""
-    scheme, separator, _ = url.partition("://")
+def check_store_url(url: str, name: str = "store") -> None:
+    """Refuse a place on a file system that is not known, or whose package is missing.
+
+    Args:
+        url: A folder or a URL.
+        name: Of the setting.
+    """
+    scheme, separator, place = url.partition("://")
+    if _SLIP.match(url) or (separator and not place):
+        raise InputError(
+            f"{name} is {url!r}, which is neither a folder nor a URL.",
+            remedy="Write a URL as s3://bucket/hubspot, with two slashes and the bucket.",
+        )
     if not separator:
         return
     import fsspec
 
+    scheme = scheme.split("::")[-1]  # simplecache::s3 and the like
     try:
-        fsspec.get_filesystem_class(scheme.split("::")[-1])
+        fsspec.get_filesystem_class(scheme)
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
         install = f"pip install hubspot-batch-dagster[{extra}]" if extra else str(error)
         raise InputError(
-            f"store is on {scheme}://, whose package is not installed.", remedy=install
+            f"{name} is on {scheme}://, whose package is not installed.", remedy=install
         ) from None
     except ValueError:
         raise InputError(
-            f"store is on {scheme}://, which no file system here is called.",
-            remedy=(
-                "Give a folder, or a URL such as s3://bucket/hubspot, gs://bucket/hubspot or"
-                " abfs://container/hubspot."
-            ),
+            f"{name} is on {scheme}://, which no file system here is called.",
+            remedy="Give a folder, or a URL such as s3://bucket/hubspot, gs://bucket/hubspot or abfs://container/hubspot.",
         ) from None
 
 
@@ -126,14 +145,16 @@ def _check_database_url(setting: str, url: str) -> None:
     )
     try:
         parsed = make_url(url)
-        port = parsed.port or 1
+        port = 1 if parsed.port is None else parsed.port
         dialect = parsed.get_dialect()
     except (SQLAlchemyError, ValueError):
         raise InputError(
             f"{setting} is not the URL of a database that SQLAlchemy knows.", remedy=remedy
         ) from None
     if not 0 < port < 65536:
-        raise InputError(f"{setting} has the port {port}, and there is none above 65535.", remedy=remedy)
+        raise InputError(f"{setting} has the port {port}, and ports are 1 to 65535.", remedy=remedy)
+    if dialect.is_async:
+        raise InputError(f"{setting} names a driver for asyncio, {parsed.get_driver_name()}.", remedy=remedy)
     try:
         dialect.import_dbapi()
     except ImportError:
@@ -143,3 +164,10 @@ def _check_database_url(setting: str, url: str) -> None:
                 "pip install hubspot-batch-dagster[postgres], and write the URL as postgresql+psycopg://..."
             ),
         ) from None
+
+
+_URLS: Mapping[str, Callable[[str], None]] = {
+    "store": check_store_url,
+    "journal": check_journal_url,
+    "budget_url": check_budget_url,
+}

@@ -11,10 +11,8 @@ from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit.budget_file import cache_folder, hashed
-from hubspot_batch_dagster.session_checks import check_settings
+from hubspot_batch_dagster.session_checks import OAUTH, check_settings
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
-
-OAUTH = ("client_id", "client_secret", "refresh_token")
 
 
 def default_store() -> str:
@@ -91,17 +89,9 @@ def token_source(settings: SessionSettings) -> TokenSource:
     Raises:
         InputError: There is none, more than one, or a part of one.
     """
-    given = [name for name in OAUTH if getattr(settings, name)]
-    if settings.access_token and given:
-        raise InputError(
-            f"The resource has an access_token and {', '.join(given)}.",
-            remedy=(
-                "Give access_token (private app, service key), or client_id, client_secret and refresh_token"
-                " (OAuth)."
-            ),
-        )
     if settings.access_token:
         return AccessToken(settings.access_token)
+    given = [name for name in OAUTH if getattr(settings, name)]
     missing = [name for name in OAUTH if name not in given]
     if missing:
         lacks = ", ".join(missing) if given else "access_token"

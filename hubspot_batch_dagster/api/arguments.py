@@ -84,7 +84,8 @@ def refusing(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[None]
             environment; what pydantic takes by chance (True as a number, bytes as text) is refused.
     """
     for name, value in values.items():
-        if isinstance(value, bool | bytes) and name in kind.model_fields:
+        odd = isinstance(value, bool | bytes) or (isinstance(value, str) and "\0" in value)
+        if odd and name in kind.model_fields:
             check(kind.__name__, name, value, kind.model_fields[name].annotation)
         if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
             raise InputError(f"{name} has a key that is no text.", remedy=f"Correct {name}=.")
@@ -126,7 +127,7 @@ def check_number(
     most: float = math.inf,
 ) -> None:
     """Refuse a number that is out of its range; None is the caller's default and passes."""
-    if value is None or (least <= value <= most and value > above):
+    if value is None or (least <= value <= most and above < value < math.inf):
         return
     bounds = [f"above {above:g}"] if above > -math.inf else []
     bounds += [f"at least {least:g}"] if least > -math.inf else []

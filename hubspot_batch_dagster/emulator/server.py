@@ -76,6 +76,10 @@ class Emulator:
         admin_token: str | None = None,
         portal: Mapping[str, Any] | Path | None = None,
     ) -> None:
+        if not 0 <= port < 65_536:
+            raise ValueError(
+                f"port cannot be {port!r}: it is a number from 0 to 65535, and 0 takes any that is free"
+            )
         self.portal = Portal(settings or Settings(), seed)
         if portal is not None:
             self.portal.base_definitions = read_portal_file(portal) if isinstance(portal, Path) else portal

@@ -40,6 +40,11 @@ class Operation:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for each in fields(self):
+            if getattr(self, each.name) == "" and each.default != "" and each.name != "key":
+                raise InputError(
+                    f"{each.name} is empty.", remedy=f"Name what is meant, or leave {each.name}= away."
+                )
         object.__setattr__(self, "cast", cast_of(self.cast))
         object_type(self.object_type)
         for name in ("max_created", "max_changed"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,16 +90,46 @@ def cast_of(given: Any) -> Cast | None:
 
 def _check_cast(cast: Cast) -> None:
     check_fields(cast)
-    if len(cast.decimal) != 1 or len(cast.thousands) > 1 or cast.decimal == cast.thousands:
+    marks = (cast.decimal, cast.thousands)
+    if (
+        len(cast.decimal) != 1
+        or len(cast.thousands) > 1
+        or cast.decimal == cast.thousands
+        or any(map(_is_of_numbers, marks))
+    ):
         raise InputError(
             f"decimal={cast.decimal!r} and thousands={cast.thousands!r} are no two marks.",
-            remedy="Give one character each, and two that differ.",
+            remedy="Give one character each, two that differ, and none that numbers are written with.",
         )
-    both = {each.casefold() for each in cast.true_values} & {each.casefold() for each in cast.false_values}
+    for each in cast.date_formats:
+        _check_format(each)
+    both = _folded(cast.true_values) & _folded(cast.false_values)
     if both:
         raise InputError(f"{sorted(both)} would be true and false.", remedy="Name each text once.")
     if cast.time_zone is not None:
         _check_zone(cast.time_zone)
+
+
+def _is_of_numbers(mark: str) -> bool:
+    return mark.isdigit() or mark in ("+", "-")
+
+
+def _folded(texts: Sequence[str]) -> set[str]:
+    return {each.strip().casefold() for each in texts}
+
+
+def _check_format(given: str) -> None:
+    """Refuse a format that no text fits, and one without a year: Python would put 1900 in its place."""
+    some = dt.datetime(2024, 1, 31, 13, 5, 7, tzinfo=dt.timezone.utc)
+    try:
+        found = dt.datetime.strptime(some.strftime(given), given)
+    except (ValueError, re.error):
+        found = None
+    if found is None or found.year != some.year:
+        raise InputError(
+            f"date_formats has {given!r}, which is no way to write a date with its year.",
+            remedy="Write it as Python's strptime has it, such as '%d.%m.%Y'.",
+        )
 
 
 def _check_zone(name: str) -> None:
@@ -116,13 +148,23 @@ def mapping(properties: Properties | None) -> dict[str, str] | None:
     if properties is None:
         return None
     if isinstance(properties, Mapping):
-        return {
+        found = {
             name: each.column if isinstance(each, Property) else each for name, each in properties.items()
         }
+        _refuse_empty([*found, *found.values()])
+        return found
     names = list(properties)
+    _refuse_empty(names)
     if len(set(names)) != len(names):
         raise InputError(f"properties names a property twice: {names}.", remedy="Name each property once.")
     return {name: name for name in names}
+
+
+def _refuse_empty(names: Sequence[str]) -> None:
+    if not all(names):
+        raise InputError(
+            "properties has an empty name.", remedy="Name the property, and the column that is sent as it."
+        )
 
 
 def rules(properties: Properties | None) -> dict[str, Property]:

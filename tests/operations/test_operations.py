@@ -21,6 +21,7 @@ from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.records import Create, Upsert
 from hubspot_batch_dagster.sync.prepare import prepare
+from hubspot_batch_dagster.table.rules import Cast
 
 REFUSED: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: Create("calls", key=""), "key names no column", "column name"),
@@ -86,6 +87,23 @@ REFUSED: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: Update("companies", record_id="r", through="x"), "through names the sync", "key="),
     (lambda: Archive("companies", record_id="r", key="id"), "exactly one of", "docstring"),
     (lambda: Association("contacts", ""), "names no column", "column"),
+    (lambda: Create("calls", key="a", creation_key=""), "creation_key is empty", "creation_key="),
+    (lambda: Upsert("contacts", id_property="email", as_of=""), "as_of is empty", "as_of="),
+    (lambda: Update("companies", record_id="", key="k"), "record_id is empty", "record_id="),
+    (lambda: Create("calls", key="a", properties=["a", ""]), "properties has an empty name", "column"),
+    (lambda: Create("calls", key="a", properties={"": "a"}), "properties has an empty name", "column"),
+    (lambda: Create("calls", key="a", properties={"a": ""}), "properties has an empty name", "column"),
+    (lambda: Create("calls", key="a", cast=Cast(thousands="5")), "are no two marks", "numbers"),
+    (lambda: Create("calls", key="a", cast=Cast(decimal="-")), "are no two marks", "numbers"),
+    (lambda: Create("calls", key="a", cast=Cast(date_formats=["%Q"])), "date_formats has '%Q'", "strptime"),
+    (lambda: Create("calls", key="a", cast=Cast(date_formats=[""])), "date_formats has ''", "strptime"),
+    (lambda: Create("calls", key="a", cast=Cast(date_formats=["%d.%m."])), "with its year", "strptime"),
+    (lambda: Create("calls", key="a", cast=Cast(date_formats=["%H:%M"])), "with its year", "strptime"),
+    (
+        lambda: Create("calls", key="a", cast=Cast(true_values=["y"], false_values=["Y "])),
+        r"\['y'\] would be true and false",
+        "once",
+    ),
     (lambda: Association("contacts", "c", category="USER_DEFINED"), "names no type", "type="),
 ]
 
@@ -97,6 +115,13 @@ def test_an_operation_that_cannot_be_meant_is_refused_where_it_is_written(
     with pytest.raises(InputError, match=message) as caught:
         make()
     assert re.search(remedy, caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    "given", ["%d.%m.%Y", "%d/%m/%y %H:%M", "%Y-%m-%dT%H:%M:%S%z", "%G-W%V-%u", "%d %b %Y", "%Y%j", "%m/%Y"]
+)
+def test_a_format_that_has_a_year_is_taken(given: str) -> None:
+    assert Create("calls", key="a", cast=Cast(date_formats=[given], thousands=" ", decimal=",")).cast
 
 
 class Model(pydantic.BaseModel):
