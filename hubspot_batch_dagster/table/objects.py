@@ -379,7 +379,7 @@ def _arrow(value: Any) -> _Cell:
     if types.is_float32(kind) or types.is_float16(kind):
         return _short_float(float(value.as_py()), half=types.is_float16(kind))
     if types.is_date64(kind) and value.value % _MILLIS_PER_DAY:
-        return _refused(value)  # a date with a time
+        return _arrow(pa.scalar(value.value, pa.timestamp("ms")))  # a date with a time
     if types.is_dictionary(kind):
         return _arrow(value.dictionary[value.index.as_py()])
     if isinstance(value, pa.ListScalar):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -29,9 +30,11 @@ def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]
             of the first cannot hold. Reading the batches raises it too.
     """
     schema, batches = open_rows(rows)
-    fields = [field.with_type(_storable_type(field)) for field in schema]
+    first = next(batches, None)
+    given = schema if first is None else [_with_times(field, first) for field in schema]
+    fields = [field.with_type(_storable_type(field)) for field in given]
     stored = pa.schema(fields).with_metadata(schema.metadata)
-    return stored, _stored(batches, stored)
+    return stored, _stored(batches if first is None else chain([first], batches), stored)
 
 
 def read_parquet(source: str | Path | BinaryIO, columns: Sequence[str] | None = None) -> pa.Table:
@@ -69,11 +72,20 @@ def _stored(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
         row += batch.num_rows
 
 
+def _with_times(field: pa.Field[Any], first: pa.RecordBatch) -> pa.Field[Any]:
+    """A column of `date64` with times of day as one of timestamps: Parquet's dates have none."""
+    if not _holds(field.type, pa.types.is_date64):
+        return field
+    plain = plain_type(field.type)
+    found = plain_array(first.column(field.name), plain).type
+    return field if found == plain else field.with_type(found)
+
+
 def _storable_type(field: pa.Field[Any]) -> pa.DataType:
     kind = field.type
     if _has_several(kind):
         return pa.string()
-    if _has_interval(kind):
+    if _holds(kind, pa.types.is_interval):
         raise TableError(
             f"Column '{field.name}' is of type {kind}, which Parquet does not have.",
             column=field.name,
@@ -97,10 +109,11 @@ def _has_several(kind: pa.DataType) -> bool:
     return is_mixed(kind) or is_unreadable(kind) or is_list_of_several(kind)
 
 
-def _has_interval(kind: pa.DataType) -> bool:
-    if pa.types.is_interval(kind):
-        return True
-    return any(_has_interval(kind.field(at).type) for at in range(kind.num_fields))
+def _holds(kind: pa.DataType, is_one: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a type is one of some, or holds one at some depth."""
+    if pa.types.is_dictionary(kind):
+        return _holds(kind.value_type, is_one)
+    return is_one(kind) or any(_holds(kind.field(at).type, is_one) for at in range(kind.num_fields))
 
 
 def _is_dictionary_of_parquet(kind: pa.DictionaryType[Any, Any, Any]) -> bool:
@@ -133,13 +146,6 @@ def _is_view(kind: pa.DataType) -> bool:
 
 def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
     kind = field.type
-    if pa.types.is_date64(array.type) and plain_array(array, pa.date32()).type != pa.date32():
-        raise TableError(
-            f"Column '{field.name}' has dates with a time, which Parquet does not keep.",
-            column=field.name,
-            row=row,
-            remedy="Cast it to a timestamp.",
-        )
     if _has_several(array.type):
         return _as_text(plain_array(array, array.type), field.name, row)
     if pa.types.is_dictionary(array.type):
@@ -155,6 +161,13 @@ def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
                 )
     _refuse_beyond(array, field.name, row)
     if array.type == kind:
+        if _with_times(field, pa.RecordBatch.from_arrays([array], [field.name])).type != kind:
+            raise TableError(
+                f"Column '{field.name}' had dates in the first rows, and has dates with a time of day from row {row} on.",
+                column=field.name,
+                row=row,
+                remedy="Cast it to a timestamp.",
+            )
         return array
     if pa.types.is_dictionary(kind) and pa.types.is_dictionary(array.type):
         coded = cast("Any", array)

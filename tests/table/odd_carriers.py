@@ -235,7 +235,11 @@ PYTHON = (
     ("pandas Series of float32", "pd.Series([0.1], dtype='float32')", "0.1"),
     ("polars Series of Float32", "pl.Series([0.1], dtype=pl.Float32)", "0.1"),
     ("pyarrow scalar, float32", "pa.scalar(0.1, pa.float32())", "0.1"),
-    ("pyarrow scalar, date64 with a time", "pa.scalar(1, pa.date64())", UNSUPPORTED),
+    (
+        "pyarrow scalar, date64 with a time",
+        "pa.array([1], pa.int64()).view(pa.date64())[0]",
+        "1970-01-01T00:00:00.001Z",
+    ),
     ("pyarrow scalar, extension", "pa.array([5]).cast(MoneyType())[0]", UNSUPPORTED),
     ("pyarrow Array, float32", "pa.array([0.1], pa.float32())", "0.1"),
 )

@@ -1,12 +1,15 @@
-"""A Parquet file that was read is closed: at once, and not when a thread comes to it."""
+"""Parquet files: what is written keeps its values, and a file that was read is closed at once, and not when a thread comes to it."""
 
+import datetime as dt
+import io
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hubspot_batch_dagster.table.parquet import read_parquet, stored_batches
+from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.parquet import read_parquet, storable_batches, stored_batches
 
 
 def is_open(file: Path) -> bool:
@@ -50,3 +53,44 @@ def test_a_stream_closes_its_file_after_the_last_batch(file: Path) -> None:
 def test_a_column_that_is_not_there_is_no_empty_one(file: Path) -> None:
     with pytest.raises(KeyError, match="it has no column nmae"):
         read_parquet(file, ["id", "nmae"])
+
+
+def written(rows: object) -> pa.Table:
+    file = io.BytesIO()
+    schema, batches = storable_batches(rows)
+    with pq.ParquetWriter(file, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    file.seek(0)
+    return read_parquet(file)
+
+
+def days(*millis: int | None) -> pa.Array:
+    return pa.array(millis, pa.int64()).view(pa.date64())
+
+
+NOON, NEXT_DAY = 43_200_000, 86_400_000
+AT_NOON = dt.datetime(1970, 1, 1, 12)
+WITH_TIMES = {
+    "a column": (days(NOON, None), AT_NOON),
+    "a list": (pa.ListArray.from_arrays([0, 1, 1], days(NOON)), [AT_NOON]),
+    "a dictionary": (pa.DictionaryArray.from_arrays(pa.array([0, None], pa.int8()), days(NOON)), AT_NOON),
+}
+
+
+@pytest.mark.parametrize(("values", "kept"), WITH_TIMES.values(), ids=WITH_TIMES)
+def test_a_date_with_a_time_of_day_keeps_it(values: pa.Array, kept: object) -> None:
+    """Parquet has dates without times only, and would cut it off."""
+    assert written(pa.table({"at": values}))["at"][0].as_py() == kept
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_time_of_day_in_later_rows_is_refused_by_name_and_row(listed: bool) -> None:
+    first, later = days(0, NEXT_DAY), days(NEXT_DAY, NOON)
+    if listed:
+        first, later = (pa.ListArray.from_arrays([0, 1, 2], each) for each in (first, later))
+    batches = [pa.record_batch({"at": each}) for each in (first, later)]
+    with pytest.raises(TableError, match=r"Column 'at' had dates in the first rows.*from row 2 on"):
+        written(pa.RecordBatchReader.from_batches(batches[0].schema, batches))
+    back = written(pa.RecordBatchReader.from_batches(batches[0].schema, batches[::-1]))
+    assert back.num_rows == 4
