@@ -22,6 +22,7 @@ from hubspot_batch_dagster.api.object_types import (
 from hubspot_batch_dagster.api.rate_limit.budget import Window
 
 __all__ = [
+    "CUTTING_TIMES",
     "DEFAULT_VERSION",
     "OPERATIONS",
     "VERSIONS",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 AssociationKind = Literal["create", "default", "read", "archive", "labels_archive"]
+
+CUTTING_TIMES: frozenset[Version] = frozenset({"2026-09"})
+"""Versions that keep the day of a date with a time of day, and warn of it; the others refuse it."""
 
 _WITH_BODY = (200, 201, 207)
 _WITHOUT_BODY = (200, 204, 207)

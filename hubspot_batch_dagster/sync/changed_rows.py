@@ -131,7 +131,7 @@ class ChangedRows(Elsewhere):
         if self._source.column not in batch.schema.names:
             return batch
         column = batch.column(self._source.column)
-        check_order(self._source.column, column.type, "cursor column")
+        check_order(self._source.column, column.type, "cursor column", one_type=True)
         values, _ = readable(
             column
         )  # a cell that cannot be read is as none: its row is read, and told if it is sent

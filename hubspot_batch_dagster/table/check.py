@@ -64,7 +64,7 @@ INVALID_DATE = Code(
     "INVALID_DATE",
     "is not a date",
     "Send a date, YYYY-MM-DD, or a time that is midnight UTC; years 1 to 9999.",
-    "HubSpot: properties guide. Version 2026-09 would cut the time off instead",
+    "HubSpot: properties guide. Version 2026-09 cuts a time of day off: there a warning says so, and the day is sent",
 )
 INVALID_DATETIME = Code(
     "INVALID_DATETIME",
@@ -121,6 +121,19 @@ INVALID_TARGET = Code(
     "Record ids are digits.",
     "HubSpot: object APIs, ids are digits",
 )
+INVALID_ORDER = Code(
+    "INVALID_ORDER",
+    "does not say how new the row is",
+    "Give a timestamp, a date (years 1 to 9999) or a whole number, or leave it empty.",
+    "ours: `as_of` compares it",
+)
+CUT_TIME = Code(
+    "time of day",
+    "has a time of day",
+    "Cast the column to a date.",
+    "HubSpot: what is new in version 2026-09",
+)
+"""Rejects nothing: HubSpot would keep the day alone, and so the day is sent."""
 MODEL = Code("MODEL", "does not satisfy the model", "", "yours: `model`")
 
 CODES: tuple[Code, ...] = (
@@ -142,6 +155,7 @@ CODES: tuple[Code, ...] = (
     OUT_OF_RANGE,
     MISSING_TARGET,
     INVALID_TARGET,
+    INVALID_ORDER,
     MODEL,
 )
 

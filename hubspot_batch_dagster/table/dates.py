@@ -9,11 +9,19 @@ from math import isfinite
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.check import INVALID_DATE, INVALID_DATETIME, Code, Problem, problem
+from hubspot_batch_dagster.table.check import (
+    CUT_TIME,
+    INVALID_DATE,
+    INVALID_DATETIME,
+    Code,
+    Problem,
+    problem,
+)
 from hubspot_batch_dagster.table.kernels import (
     Array,
     by_value,
     cells,
+    emptied,
     everywhere,
     floor_divided,
     nan_to_null,
@@ -53,6 +61,31 @@ def date_property_text(array: Array) -> Text:
     if types.is_string(kind):
         return _parsed(array, _DAY, (pa.date32(),)) or _by_cell(array, INVALID_DATE, _date_cell)
     return Text(pa.nulls(len(array), pa.string()), list(problem(array.is_valid(), INVALID_DATE, array)))
+
+
+def day_text(array: Array) -> Text:
+    """The same where HubSpot keeps the day of a date with a time of day: its day in UTC, with a problem `CUT_TIME`."""
+    text = date_property_text(array)
+    if not text.problems:
+        return text
+    moments = datetime_property_text(array)
+    cut = pc.and_not(_of_any(text.problems, len(array)), _of_any(moments.problems, len(array)))
+    days = by_value(emptied(pc.invert(cut), moments.values), _day)
+    refused = [Problem(pc.and_not(each.mask, cut), each.code, each.says) for each in text.problems]
+    return Text(pc.if_else(cut, days, text.values), [*refused, *problem(cut, CUT_TIME)], plain=True)
+
+
+def _of_any(problems: list[Problem], rows: int) -> Array:
+    found: Array = pa.array([False] * rows, pa.bool_())
+    for each in problems:
+        found = pc.or_(found, each.mask)
+    return found
+
+
+def _day(moment: str) -> str:
+    if _EPOCH.fullmatch(moment):
+        return (dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=int(moment))).date().isoformat()
+    return moment[:10]
 
 
 def datetime_property_text(array: Array) -> Text:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.casting import casting, without_null_values
 from hubspot_batch_dagster.table.check import (
+    CUT_TIME,
     INVALID_RECORD_ID,
     MISSING_KEY,
     MISSING_RECORD_ID,
@@ -87,16 +90,17 @@ class Encoded:
     """One batch of rows: `good` has the schema `encoded_schema`, `rejected` and `omitted` have
     `rejected_schema`.
 
-    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows
-    that were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for
-    HubSpot besides their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that
-    is wrong with them can be told.
+    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows that
+    were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for HubSpot besides
+    their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that is wrong with them can be told.
+    Cut are, by column, the dates of which the day alone is sent.
     """
 
     good: pa.RecordBatch
     rejected: pa.RecordBatch
     omitted: pa.RecordBatch
     withheld: pa.RecordBatch | None = None
+    cut: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Show counts only: an error or a log that shows this must not show people's data."""
@@ -166,9 +170,10 @@ class Encoder:
         batch = self.without_null_values(batch)
         rejections = Rejections(batch.num_rows)
         omissions: list[Reason] = []
+        cut: Counter[str] = Counter()
         keys, key = self._key(batch, rejections)
         identity = self._record_id(batch, rejections, look_ups)
-        properties, id_text = self._properties(batch, key, rejections, omissions)
+        properties, id_text = self._properties(batch, key, rejections, omissions, cut)
         if self.layout.id_property is not None:
             identity = self._property_id(batch, id_text, rejections)
         associations = self._associations(batch, rejections, omissions, look_ups)
@@ -178,11 +183,11 @@ class Encoder:
         rows = counted(first_row, batch.num_rows)
         columns = [rows, keys, key, identity, properties, associations]
         if self.layout.as_of is not None:
-            newer = order_text(self.layout.as_of, batch.column(self.layout.as_of))
+            newer = order_text(batch.column(self.layout.as_of))
             rejections.add(self.layout.as_of, self._property_of(self.layout.as_of), newer.problems)
             columns.append(newer.values)
         every = pa.RecordBatch.from_arrays(columns, schema=self.encoded_schema)
-        return self._divided(every, rejections, omissions)
+        return replace(self._divided(every, rejections, omissions), cut=cut)
 
     def keys_of(self, batch: pa.RecordBatch) -> Array:
         """Return the row keys of a batch, without anything else of it; null where a row has none."""
@@ -237,11 +242,11 @@ class Encoder:
     def _key(self, batch: pa.RecordBatch, rejections: Rejections) -> tuple[Array, Array]:
         fields = list(self.encoded_schema.field("keys").type)
         values, texts = [], []
-        for field, index in zip(fields, self._keys, strict=True):
+        for one, index in zip(fields, self._keys, strict=True):
             column = batch.column(index)
             text = key_text(column, fold=self.layout.key_fold == "email")
-            fitting, unfit = key_values(column, field.type, text)
-            rejections.add(field.name, self._property_of(field.name), [*text.problems, *unfit])
+            fitting, unfit = key_values(column, one.type, text)
+            rejections.add(one.name, self._property_of(one.name), [*text.problems, *unfit])
             values.append(fitting)
             texts.append(text.values)
         return pa.StructArray.from_arrays(values, fields=fields), joined_keys(texts)
@@ -260,7 +265,12 @@ class Encoder:
         return text.values
 
     def _properties(
-        self, batch: pa.RecordBatch, key: Array, rejections: Rejections, omissions: list[Reason]
+        self,
+        batch: pa.RecordBatch,
+        key: Array,
+        rejections: Rejections,
+        omissions: list[Reason],
+        cut: Counter[str],
     ) -> tuple[Array, Array | None]:
         members, id_text = [], None
         for column in self._columns:
@@ -269,11 +279,13 @@ class Encoder:
             if column.is_id:
                 id_text = text.values
             values = pc.fill_null(text.values, "") if self.layout.on_null == "clear" else text.values
+            problems = [each for each in text.problems if each.code is not CUT_TIME]
+            cut[field.column] += sum(len(each.positions()) for each in text.problems if each.code is CUT_TIME)
             if field.rule.on_invalid == "reject":
-                rejections.add(field.column, field.property, text.problems)
+                rejections.add(field.column, field.property, problems)
             else:
-                omissions += [Reason(field.column, field.property, each) for each in text.problems]
-                values = _ruled(values, text.problems, field.rule)
+                omissions += [Reason(field.column, field.property, each) for each in problems]
+                values = _ruled(values, problems, field.rule)
             members.append(member(field.property, Text(values, [], text.plain)))
         return json_objects(members, batch.num_rows), id_text
 

@@ -36,6 +36,7 @@ class Definition:
         owner: The values are ids of HubSpot owners.
         owners: Finds an owner's id by email; None where only ids are taken.
         max_length: The longest text in characters; None means HubSpot's general limit of 65,536.
+        cuts_times: HubSpot takes a date with a time of day too, and keeps the day alone.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Definition:
     owner: bool = False
     owners: OwnerLookUp | None = field(default=None, repr=False, compare=False)
     max_length: int | None = None
+    cuts_times: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.table.check import Problem
+from hubspot_batch_dagster.table.check import INVALID_ORDER, Problem, problem
 from hubspot_batch_dagster.table.errors import TableError
-from hubspot_batch_dagster.table.kernels import Array, ends, floor_divided, pc
-from hubspot_batch_dagster.table.messages import written
+from hubspot_batch_dagster.table.kernels import Array, ends, floor_divided, pc, prefixed
 from hubspot_batch_dagster.table.mixed import (
     is_mixed,
     is_unreadable,
@@ -18,29 +17,52 @@ from hubspot_batch_dagster.table.mixed import (
     problems_of,
     problems_of_parts,
 )
-from hubspot_batch_dagster.table.plain import single_type
-from hubspot_batch_dagster.table.text import PER_SECOND, Text, instants_of
+from hubspot_batch_dagster.table.plain import single_type, types_in
+from hubspot_batch_dagster.table.text import (
+    PER_SECOND,
+    Text,
+    by_type,
+    date_text,
+    instants_of,
+    timestamp_text,
+    unsupported,
+    without,
+)
 
 _DIGITS = 20
 """Digits of the largest whole number that fits into 64 bits, and one more."""
 
 
-def check_order(name: str, kind: pa.DataType, what: str = "as_of column") -> None:
+def check_order(name: str, kind: pa.DataType, what: str = "as_of column", *, one_type: bool = False) -> None:
     """Refuse a column whose values have no order that is beyond doubt.
 
+    Args:
+        name: The column.
+        kind: Its type, which may be a mixed one.
+        what: What the column is, for the message.
+        one_type: Its values must be of one type too.
+
     Raises:
-        TableError: It holds neither points in time, nor dates, nor whole numbers.
+        TableError: It holds neither points in time, nor dates, nor whole numbers, or numbers beside the others.
     """
-    types, one = pa.types, single_type(kind)
-    if not (types.is_timestamp(one) or types.is_date(one) or types.is_integer(one) or types.is_null(one)):
-        raise TableError(
-            f"The {what} '{name}' is of type {one}, which does not say what is newer.",
-            column=name,
-            remedy=(
-                "Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as"
-                " these do."
-            ),
-        )
+    found = [single_type(kind)] if one_type else types_in(kind)
+    orders = {_order_of(each) for each in found}
+    if len(orders - {None}) == 1 or not found or all(map(pa.types.is_null, found)):
+        return
+    held = " and ".join(map(str, found))
+    raise TableError(
+        f"The {what} '{name}' is of type {held}, which does not say what is newer.",
+        column=name,
+        remedy="Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as these do.",
+    )
+
+
+def _order_of(kind: pa.DataType) -> str | None:
+    """What the values of a type are ordered by; None where they have no order that is beyond doubt."""
+    types = pa.types
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return "time"
+    return "number" if types.is_integer(kind) else None
 
 
 def readable(values: Array) -> tuple[Array, list[Problem]]:
@@ -56,49 +78,48 @@ def readable(values: Array) -> tuple[Array, list[Problem]]:
     return joined_parts(parts, cells, kind), problems_of_parts(parts, found, len(values))
 
 
-def order_text(name: str, values: Array) -> Text:
-    """Return the values as texts that sort as they do; nulls stay, and a cell that cannot be read is a
-    problem.
+def order_text(values: Array) -> Text:
+    """The values as texts that sort as they do; nulls stay, and a cell that does not say how new it is is a problem.
 
-    Raises:
-        TableError: As for :func:`check_order`; a number is below zero, or a year is not 1 to 9999.
+    Points in time sort among each other, and so do whole numbers.
     """
-    check_order(name, values.type)
-    values, problems = readable(values)
-    if pa.types.is_null(values.type):
-        return Text(pa.nulls(len(values), pa.string()), problems)
-    if not pa.types.is_integer(values.type):
-        return Text(_moments(name, values), problems)
+    if is_mixed(values.type):
+        return by_type(values, order_text)
+    order = _order_of(values.type)
+    if order == "time":
+        return _moments(values)
+    if order == "number":
+        return Text(_numerals(values), [])
+    if is_unreadable(values.type):
+        return unsupported(values)
+    return Text(pa.nulls(len(values), pa.string()), list(problem(values.is_valid(), INVALID_ORDER, values)))
+
+
+def _numerals(values: Array) -> Array:
+    """Digits of one length, and for numbers below zero a sign, which sorts before digits, and what is left to the least one."""
+    text = pc.utf8_lpad(values.cast(pa.string()), _DIGITS, "0")
     least = ends(values)[0]
-    if least is not None and least < 0:
-        raise TableError(
-            f"The as_of column '{name}' has a number below zero.",
-            column=name,
-            remedy="Give whole numbers from zero on, or a timestamp.",
-        )
-    return Text(pc.utf8_lpad(values.cast(pa.string()), _DIGITS, "0"), problems)
+    if least is None or least >= 0:
+        return text
+    above = pc.bit_wise_and(values.cast(pa.int64()), pa.scalar(2**63 - 1))
+    below = prefixed(pc.utf8_lpad(above.cast(pa.string()), _DIGITS - 1, "0"), "-")
+    return pc.if_else(pc.less(values, 0), below, text)
 
 
-def _moments(name: str, values: Array) -> Array:
-    """ISO 8601 to the microsecond, and three digits more where there are nanoseconds: such texts sort among
-    the others.
-    """
+def _moments(values: Array) -> Text:
+    """ISO 8601 to the microsecond, and three digits more where there are nanoseconds: such texts sort among the others."""
+    found = (date_text if pa.types.is_date(values.type) else timestamp_text)(values).problems
+    problems = [Problem(each.mask, INVALID_ORDER, each.says) for each in found]
+    values = without(values, problems)
     if pa.types.is_date(values.type):
         values = values.cast(pa.timestamp("s"))
-    for each in instants_of(values)[1]:
-        raise TableError(
-            f"The as_of column '{name}' has {written(values, each.positions()[0])}, and its texts sort in the"
-            " years 1 to 9999.",
-            column=name,
-            remedy="Correct it, or leave it empty.",
-        )
     micros = microseconds(values)
     text = pc.strftime(micros.view(pa.timestamp("us", "UTC")), format="%Y-%m-%dT%H:%M:%S")
-    if values.type.unit != "ns":
-        return text
-    rest = pc.subtract(values.view(pa.int64()), pc.multiply(micros.view(pa.int64()), 1000))
-    more = pc.utf8_lpad(rest.cast(pa.string()), 3, "0")
-    return pc.if_else(pc.equal(rest, 0), text, pc.binary_join_element_wise(text, more, ""))
+    if values.type.unit == "ns":
+        rest = pc.subtract(values.view(pa.int64()), pc.multiply(micros.view(pa.int64()), 1000))
+        more = pc.utf8_lpad(rest.cast(pa.string()), 3, "0")
+        text = pc.if_else(pc.equal(rest, 0), text, pc.binary_join_element_wise(text, more, ""))
+    return Text(text, problems)
 
 
 def microseconds(values: Array) -> Array:

@@ -208,13 +208,19 @@ def _told(array: Array, at: int, kind: Unreadable) -> str:
     return f"{value}, of the Arrow extension type {kind.of}, {UNSUPPORTED_TYPE.meaning}."
 
 
-def single_type(kind: pa.DataType) -> pa.DataType:
-    """Return the one type that a mixed column's readable cells have, or text where they have several."""
+def types_in(kind: pa.DataType) -> list[pa.DataType]:
+    """The types that the readable cells of a column have: several where it is mixed, none where there are no such cells."""
     if not is_mixed(kind):
-        return kind
+        return [kind]
     found: dict[str, pa.DataType] = {}
     for field in cast("Any", kind):
         each = plain_type(field.type)
         if not pa.types.is_null(each) and not is_unreadable(each):
             found[str(each)] = each
-    return next(iter(found.values())) if len(found) == 1 else pa.string()
+    return list(found.values())
+
+
+def single_type(kind: pa.DataType) -> pa.DataType:
+    """The one type that a mixed column's readable cells have, or text where they have several."""
+    found = types_in(kind)
+    return found[0] if len(found) == 1 else pa.string()

@@ -18,7 +18,7 @@ from hubspot_batch_dagster.table.check import (
     Problem,
     problem,
 )
-from hubspot_batch_dagster.table.dates import date_property_text, datetime_property_text
+from hubspot_batch_dagster.table.dates import date_property_text, datetime_property_text, day_text
 from hubspot_batch_dagster.table.kernels import (
     Array,
     anywhere,
@@ -108,7 +108,7 @@ def _by_type(definition: Definition | None) -> Encode:
     by_type: dict[str, Encode] = {
         "number": _number,
         "bool": _bool,
-        "date": date_property_text,
+        "date": day_text if definition.cuts_times else date_property_text,
         "datetime": datetime_property_text,
     }
     return by_type.get(definition.type, text_of)

@@ -153,3 +153,17 @@ def test_a_warning_of_2026_09_reaches_the_ids_table(bench: Bench) -> None:
     assert lines["a@x.org"]["outcome"] == "created"
     assert "born was normalized from 1990-01-02T03:04:05Z to 1990-01-02" in lines["a@x.org"]["warning"]
     assert lines["b@x.org"]["warning"] is None
+
+
+def test_a_date_with_a_time_of_day_is_refused_only_where_hubspot_certainly_refuses_it(bench: Bench) -> None:
+    """Version 2026-09 keeps the day: there the day is sent, and a warning of the plan says so."""
+    bench.emulator.add_property("contacts", "born", kind="date")
+    rows = [{"email": "a@x.org", "born": "1990-01-02T03:04:05Z"}, {"email": "b@x.org", "born": "1990-01-02"}]
+    bench.reopen(version="2026-03")
+    assert shown(bench.run(rows, BY_EMAIL, "before")) == {"created": 1, "rejected": 1}
+    assert not [each for each in bench.warnings if "time of day" in each]
+    bench.reopen(version="2026-09")
+    assert shown(bench.run(rows, BY_EMAIL, "now")) == {"created": 1, "updated": 1}
+    assert {each["born"] for each in bench.emulator.records("contacts").values()} == {"1990-01-02"}
+    assert [each for each in bench.warnings if "1 dates of the column 'born' have a time of day" in each]
+    assert shown(bench.run(rows, BY_EMAIL, "now")) == {"unchanged": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1
     reader = rows if isinstance(rows, RowStream) else record_batches(rows, max_rows=max_rows)
     encoder = bind(layout, reader.schema, model=model)
     good, rejected, omitted, first = [], [], [], 0
+    cut: Counter[str] = Counter()
     for batch in reader:
         encoded = encoder.encode(batch, first)
         encoded.good.validate(full=True)
@@ -30,10 +32,12 @@ def encode(rows: object, layout: Layout, *, model: Any = None, max_rows: int = 1
         good.append(encoded.good)
         rejected.append(encoded.rejected)
         omitted.append(encoded.omitted)
+        cut.update(encoded.cut)
     return Encoded(
         _one(pa.Table.from_batches(good, encoder.encoded_schema)),
         _one(pa.Table.from_batches(rejected, encoder.rejected_schema)),
         _one(pa.Table.from_batches(omitted, encoder.rejected_schema)),
+        cut=cut,
     )
 
 

@@ -232,3 +232,45 @@ def test_other_object_types_may_call_any_text_an_email():
 
 
 # --- what HubSpot takes, written down once more and independently -----------------------------------------
+
+
+CUT = Definition("p", "date", cuts_times=True)
+TIMES_OF_DAY = {
+    "timestamp": (pa.array([dt.datetime(2024, 2, 29, 23, 59)]), "2024-02-29"),
+    "timestamp before 1970": (pa.array([dt.datetime(1969, 12, 31, 1)]), "1969-12-31"),
+    "timestamp of another zone": (
+        pa.array([dt.datetime(2024, 2, 29, 16, tzinfo=UTC)], pa.timestamp("us", "Asia/Tokyo")),
+        "2024-02-29",
+    ),
+    "text": (pa.array([" 2024-02-29T23:30:00-01:00 "]), "2024-03-01"),
+    "milliseconds": (pa.array([1709164800001]), "2024-02-29"),
+    "milliseconds as a float": (pa.array([1709251199999.0]), "2024-02-29"),
+    "milliseconds as a decimal": (pa.array([Decimal("1709164800001")]), "2024-02-29"),
+    "milliseconds as text": (pa.array(["1709164800001"]), "2024-02-29"),
+    "milliseconds before 1970": (pa.array([-1709164800001]), "1915-11-03"),
+    "list": (pa.array([[dt.datetime(2024, 2, 29, 1), dt.datetime(2024, 3, 1)]]), "2024-02-29;2024-03-01"),
+}
+
+
+@pytest.mark.parametrize(("values", "day"), TIMES_OF_DAY.values(), ids=TIMES_OF_DAY)
+def test_where_hubspot_keeps_the_day_of_a_date_with_a_time_the_day_is_sent_and_counted(
+    values: pa.Array, day: str
+) -> None:
+    encoded = encode_column(values, CUT)
+    assert (sent(encoded), dict(encoded.cut)) == ({0: day}, {"cell": 1})
+    assert only_rejection(values, DATE)["code"] == "INVALID_DATE"
+
+
+@pytest.mark.parametrize(("definition", "values", "text"), [each for each in ACCEPTED if each[0] is DATE])
+def test_other_dates_are_sent_there_as_everywhere(
+    definition: Definition, values: pa.Array, text: str | None
+) -> None:
+    encoded = encode_column(values, CUT)
+    assert (sent(encoded), sum(encoded.cut.values())) == ({0: text}, 0)
+    assert sent(encode_column(values, definition)) == {0: text}
+
+
+@pytest.mark.parametrize("cell", ["2024-02-30T01:00", "yesterday", "1709164801", "0000-01-01T01:00"])
+def test_what_is_no_point_in_time_is_refused_there_too(cell: str) -> None:
+    assert only_rejection(pa.array([cell]), CUT)["code"] == "INVALID_DATE"
+    assert only_rejection(pa.array([1709164801]), CUT)["code"] == "INVALID_DATE"

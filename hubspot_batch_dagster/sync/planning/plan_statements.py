@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.staging.staging_statements import SAME_RECORD_MESSAGE, SHARED_ID
-from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
+from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, is_newer, literal
 
 GONE = """SELECT k.key, k.keys, k.id FROM known k
     WHERE k.id IS NOT NULL AND k.outcome <> 'archived' AND k.code IS DISTINCT FROM 'SAME_RECORD'
@@ -81,7 +81,7 @@ def action_of(
     if through:
         cases.append("WHEN o.id IS NULL THEN 'missing'")
     if part is not None:
-        cases.append(f"WHEN k.as_of > {part} THEN 'older'")
+        cases.append(f"WHEN {is_newer('k.as_of', part)} THEN 'older'")
     if not full_refresh:
         cases.append(f"WHEN k.code = '{REVERTED}' AND k.digest = s.digest THEN 'reverted'")
     if not operation.updates_made_records:

@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
@@ -20,7 +21,7 @@ from hubspot_batch_dagster.sync.planning import plan_statements
 from hubspot_batch_dagster.sync.planning.guards import guard_gone, guard_size
 from hubspot_batch_dagster.sync.staging.shared_records import plan_same_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import literal
+from hubspot_batch_dagster.sync.staging.statements import is_number, literal
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def make_plan(
         InputError: More records would be made, changed or archived than the operation allows.
     """
     db = stage.db
+    warnings = _one_order(stage, operation, as_of)
     superseded = _set_duplicates_apart(stage, operation, newest_last=as_of is not None and as_of.several)
     part = "s.as_of" if stage.has_order else literal(as_of.part) if as_of else None
     waiting = _note_held(stage, held)
@@ -115,7 +117,7 @@ def make_plan(
     sent = [actions.get(name, 0) for name in ("create", "upsert", "update", "archive", "associate")]
     read_before = [actions.get("archive", 0), gone]
     requests = sum(-(-n // size) for n in [*sent, gone, *read_before])
-    return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests)
+    return Plan(actions=actions, new=new, changed=changed, gone=gone, requests=requests, warnings=warnings)
 
 
 def doubts(stage: StagingArea, said: Sequence[str], about_all: Container[int], kind: str) -> tuple[str, ...]:
@@ -168,6 +170,37 @@ def plan_gone(stage: StagingArea) -> int:
     )
     db.execute("INSERT INTO staged SELECT row, keys, key, id, '', NULL FROM gone")  # last: it counts them
     return stage.count("SELECT count(*) FROM gone")
+
+
+def _one_order(stage: StagingArea, operation: Operation, as_of: AsOf | None) -> tuple[str, ...]:
+    """Whole numbers and points in time have no order among each other: what is known of the other kind counts for nothing.
+
+    Raises:
+        InputError: The rows themselves have both.
+    """
+    if not stage.has_order and as_of is None:
+        return ()
+    kinds = f"SELECT DISTINCT {is_number('as_of')} FROM staged WHERE as_of IS NOT NULL"
+    found = stage.db.execute(kinds).fetchall()
+    if len(found) > 1:
+        raise InputError(
+            f"The as_of column {operation.as_of!r} has whole numbers and points in time: which are newer cannot be said. "
+            "Nothing was sent.",
+            column=operation.as_of,
+            remedy="Cast the column to one of the two.",
+        )
+    if stage.has_order and not found:
+        return ()
+    numbers = bool(found and found[0][0])
+    others = stage.count(
+        f"SELECT count(*) FROM staged JOIN known k USING (key) WHERE {is_number('k.as_of')} <> {numbers}"
+    )
+    now, before = ("whole numbers", "points in time") if numbers else ("points in time", "whole numbers")
+    said = (
+        f"{now.capitalize()} say how new the rows are, and {before} did when {others:,} of them were sent before: what was "
+        "sent then is taken for older."
+    )
+    return (said,) if others else ()
 
 
 def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_last: bool) -> str:

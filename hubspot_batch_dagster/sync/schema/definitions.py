@@ -35,6 +35,7 @@ class Definitions:
         complete: Whether the sensitive properties are among them, as far as they were asked for. The token
             may not be allowed to see them.
         owners: Finds owners by email.
+        cuts_times: HubSpot keeps the day of a date with a time of day.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Definitions:
     required: tuple[str, ...] = ()
     complete: bool = True
     owners: Owners | None = field(default=None, repr=False)
+    cuts_times: bool = False
 
     def __repr__(self) -> str:
         return (
@@ -66,6 +68,7 @@ class Definitions:
             unique=found.has_unique_value,
             owner=_is_owner(found),
             owners=self.owners if _is_owner(found) else None,
+            cuts_times=self.cuts_times,
         )
 
     def options(self, name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.definitions import PropertyCreate
-from hubspot_batch_dagster.api.endpoints import object_type
+from hubspot_batch_dagster.api.endpoints import CUTTING_TIMES, object_type
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.column_mapping import mapped
 from hubspot_batch_dagster.sync.schema.column_checks import check_columns, check_unique, unknown_properties
@@ -184,6 +184,7 @@ class Inquiry:
             required=tuple(schema.required_properties) if schema is not None and makes else (),
             complete=complete,
             owners=portal.owners,
+            cuts_times=portal.client.version in CUTTING_TIMES,
         )
 
     def _completed(

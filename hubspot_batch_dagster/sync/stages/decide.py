@@ -50,7 +50,16 @@ def decide(
         size=run.definition.batch_size,
         as_of=run.options.as_of,
     )
-    plan = replace(plan, warnings=(*_reverted(run, plan), *_doubts(run, schema, area), *near_keys(area)))
+    plan = replace(
+        plan,
+        warnings=(
+            *plan.warnings,
+            *_reverted(run, plan),
+            *_doubts(run, schema, area),
+            *_cut(run, area),
+            *near_keys(area),
+        ),
+    )
     for each in plan.warnings:
         run.options.on_warning(each)
     approved = run.options.approve
@@ -76,6 +85,16 @@ def _reverted(run: RunContext, plan: Plan) -> tuple[str, ...]:
 def _doubts(run: RunContext, schema: Schema, area: StagingArea) -> tuple[str, ...]:
     rules = schema.preflight.rules
     return () if rules is None else doubts(area, rules.doubts, rules.doubts_about_all, run.object_type)
+
+
+def _cut(run: RunContext, area: StagingArea) -> tuple[str, ...]:
+    """Which dates have a time of day, where HubSpot does not refuse them."""
+    return tuple(
+        f"{run.name}: {n:,} dates of the column '{column}' have a time of day. This version of HubSpot's API keeps the day "
+        "alone, and the day is sent, in UTC. Cast the column to a date where another day is meant."
+        for column, n in area.cut.items()
+        if n
+    )
 
 
 def note_start(run: RunContext, identity: Identity, plan: Plan) -> None:

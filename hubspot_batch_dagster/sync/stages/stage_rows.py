@@ -74,6 +74,7 @@ def _encode(
     schema: Schema, area: StagingArea, batch: pa.RecordBatch, first_row: int, look_ups: LookUps | None
 ) -> Encoded:
     encoded = schema.encoder.encode(batch, first_row, look_ups)
+    area.cut.update(encoded.cut)
     if schema.preflight.rules is not None:
         incomplete, doubtful = schema.preflight.rules.check(encoded.good)
         area.incomplete(incomplete)

@@ -7,7 +7,7 @@ What is sent (the property texts) lies in Arrow files and is read once, in order
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -70,6 +70,7 @@ class StagingArea:
 
     Attributes:
         has_order: Whether a column says which of two rows of a key is newer.
+        cut: Column -> dates with a time of day of which the day alone is sent.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class StagingArea:
         self._digest = row_digest(encoder.layout)
         self.has_order = encoder.layout.as_of is not None
         self.rows_in = 0
+        self.cut: Counter[str] = Counter()
         self.recovered = False
         self._spool = SpillFile(folder)
         self._settled: list[Outcomes | AcceptedBatch] = []

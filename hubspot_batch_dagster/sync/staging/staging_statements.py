@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hubspot_batch_dagster.sync.batches.verdict import SAME_RECORD
-from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal
+from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal, newest
 
 COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
     category, code, property, message, correlation_id, warning, associations, former, as_of"""
@@ -34,7 +34,7 @@ def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str]
     """
     as_of, joined = "b.as_of", ""
     if order:  # of rows that killed runs were about to send: the same values are as new, sent or not
-        as_of = "greatest(b.as_of, w.as_of)"
+        as_of = newest("b.as_of", "w.as_of")
         joined = f""" LEFT JOIN (SELECT key, digest, max(as_of) AS as_of
             FROM read_parquet([{", ".join(map(literal, order))}]) GROUP BY ALL) w
             ON w.key = f.key AND w.digest = f.digest"""
@@ -70,10 +70,8 @@ KEPT = """SELECT k.* REPLACE (
 
 
 def kept_as_newer(kept: str, newer: str) -> str:
-    """Return the same, where rows have an order: a row that a newer one repeats has the values of that one
-    from now on.
-    """
-    return f"""SELECT k.* REPLACE (greatest(k.as_of, n.newer) AS as_of) FROM ({kept}) k
+    """The same, where rows have an order: a row that a newer one repeats has the values of that one from now on."""
+    return f"""SELECT k.* REPLACE ({newest("k.as_of", "n.newer")} AS as_of) FROM ({kept}) k
         LEFT JOIN (SELECT f.key, max({newer}) AS newer FROM final f
             WHERE f.outcome = 'unchanged' AND NOT f.moved AND f.code IS DISTINCT FROM '{OLDER}'
             GROUP BY f.key) n USING (key)"""
@@ -89,7 +87,7 @@ def file_of_ids(
                     f.settled_at AS synced_at, f.category, f.code, f.property, f.message,
                     f.correlation_id, f.warning, k.associations,
                     nullif(concat_ws(';', k.former, f.former), '') AS former,
-                    greatest(k.as_of, {newer}) AS as_of
+                    {newest("k.as_of", newer)} AS as_of
                 FROM final f LEFT JOIN known k USING (key) WHERE f.moved),
             taken AS (SELECT id, key FROM moved
                 WHERE id IS NOT NULL AND outcome <> 'archived' AND code IS DISTINCT FROM 'SAME_RECORD'),
