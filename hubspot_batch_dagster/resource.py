@@ -156,7 +156,8 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
 
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
-            # What comes from an environment variable is known in a run only, and checked there; so is what a mask stands for.
+            # What comes from an environment variable is known in a run only, and checked there; so is
+            # what a mask stands for.
             fields = {name: getattr(self, name) for name in type(self).model_fields}
             known = {
                 name: value

@@ -47,7 +47,9 @@ def check_settings(settings: Any) -> None:
 
 
 def check_values(values: Mapping[str, Any]) -> None:
-    """Refuse values that cannot be meant. A setting that is not among them is not known yet, and checked where it is."""
+    """Refuse values that cannot be meant. A setting that is not among them is not known yet, and checked
+    where it is.
+    """
     for name, bounds in _RANGES.items():
         if name in values:
             check_number("HubSpotResource", name, values[name], **bounds)
@@ -60,8 +62,8 @@ def check_values(values: Mapping[str, Any]) -> None:
         check_version(values["version"])
     if {"certain_after", "index_lag"} <= values.keys() and values["certain_after"] < values["index_lag"]:
         raise InputError(
-            f"certain_after is {values['certain_after']:g} and index_lag is {values['index_lag']:g}: what search cannot "
-            "show yet is not certainly missing.",
+            f"certain_after is {values['certain_after']:g} and index_lag is {values['index_lag']:g}: "
+            "what search cannot show yet is not certainly missing.",
             remedy="Give certain_after= at least as much as index_lag=.",
         )
     if values.get("access_token"):
@@ -70,7 +72,8 @@ def check_values(values: Mapping[str, Any]) -> None:
     if values.get("access_token") and oauth:
         raise InputError(
             f"The resource has an access_token and {', '.join(oauth)}.",
-            remedy="Give access_token (private app, service key), or client_id, client_secret and refresh_token (OAuth).",
+            remedy="Give access_token (private app, service key), or client_id, client_secret and "
+            "refresh_token (OAuth).",
         )
     if "base_url" in values:
         check_url(values["base_url"], allow_http=values["allow_http"])

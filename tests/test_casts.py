@@ -243,8 +243,10 @@ CASTS: dict[str, str] = {
         table/order.py _numerals: above.cast(pa.string())
         table/order.py _numerals: values.cast(pa.int64())
         table/order.py _numerals: values.cast(pa.string())
-    """,
-    "tests/table/test_property_oracle.py::test_a_column_of_one_form_is_read_like_its_cells": """
+    """
+    ),
+    "tests/table/test_property_oracle.py::test_a_column_of_one_form_is_read_like_its_cells": (
+        """
         table/dates.py _parsed: array.cast(kind)
     """
     ),

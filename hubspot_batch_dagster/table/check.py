@@ -64,7 +64,7 @@ INVALID_DATE = Code(
     "INVALID_DATE",
     "is not a date",
     "Send a date, YYYY-MM-DD, or a time that is midnight UTC; years 1 to 9999.",
-    "HubSpot: properties guide. Version 2026-09 cuts a time of day off: there a warning says so, and the day is sent",
+    "HubSpot: properties guide. Version 2026-09 cuts a time off: there the day is sent, with a warning",
 )
 INVALID_DATETIME = Code(
     "INVALID_DATETIME",

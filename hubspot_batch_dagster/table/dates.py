@@ -64,7 +64,9 @@ def date_property_text(array: Array) -> Text:
 
 
 def day_text(array: Array) -> Text:
-    """The same where HubSpot keeps the day of a date with a time of day: its day in UTC, with a problem `CUT_TIME`."""
+    """Return the same where HubSpot keeps the day of a date with a time of day: its day in UTC, with a
+    problem `CUT_TIME`.
+    """
     text = date_property_text(array)
     if not text.problems:
         return text

@@ -90,10 +90,10 @@ class Encoded:
     """One batch of rows: `good` has the schema `encoded_schema`, `rejected` and `omitted` have
     `rejected_schema`.
 
-    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows that
-    were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for HubSpot besides
-    their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that is wrong with them can be told.
-    Cut are, by column, the dates of which the day alone is sent.
+    Good and rejected together hold each row once, both in the table's order. Omitted are cells of good rows
+    that were left out or cleared by rule; a row may have several. Withheld is what rejected rows have for
+    HubSpot besides their faulty columns: `row`, `properties`, `associations` and `faulty`, so that all that
+    is wrong with them can be told. Cut are, by column, the dates of which the day alone is sent.
     """
 
     good: pa.RecordBatch

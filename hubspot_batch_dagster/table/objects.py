@@ -46,7 +46,7 @@ _DECIMAL_PLACES = range(31)  # each number of places is a type of its own, and a
 _DECIMAL_DIGITS = 76
 _MILLIS_PER_DAY = 86_400_000
 
-_NAMES_OF_EMPTY = ("NoneType", "NAType", "NaTType")
+_NAMES_OF_EMPTY = ("NoneType", "NAType", "NaTType", "MaskedConstant")
 _MARKS_OF_FIELDS = ("_fields", "n_fields")
 """Of tuples whose places have names: they are structs and no lists."""
 
@@ -317,7 +317,7 @@ def _decimal(value: Decimal) -> _Cell:
     _, digits, exponent = value.as_tuple()
     places = -int(exponent)
     if places in _DECIMAL_PLACES and max(len(digits), places) <= _DECIMAL_DIGITS:
-        return f"decimal {places}", value
+        return f"decimal {places}", Decimal(value)  # Arrow would ask a class of its own for its text
     return "text", format(value, "f")
 
 
@@ -391,7 +391,8 @@ def _sequence(value: Any) -> _Cell:
     """Return a series or an array as a cell."""
     if isinstance(value, pa.Array | pa.ChunkedArray):
         return "list", list(value)
-    if not hasattr(value, "to_list"):
+    to_list = getattr(value, "to_list", None) or getattr(value, "tolist", None)  # pandas has both
+    if to_list is None:
         return _refused(value)
     short = str(value.dtype) in ("float16", "float32", "Float16", "Float32")
-    return "list", list(value.to_numpy()) if short else value.to_list()
+    return "list", list(value.to_numpy()) if short else to_list()

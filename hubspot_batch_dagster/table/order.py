@@ -24,7 +24,6 @@ from hubspot_batch_dagster.table.text import (
     by_type,
     date_text,
     instants_of,
-    timestamp_text,
     unsupported,
     without,
 )
@@ -43,7 +42,8 @@ def check_order(name: str, kind: pa.DataType, what: str = "as_of column", *, one
         one_type: Its values must be of one type too.
 
     Raises:
-        TableError: It holds neither points in time, nor dates, nor whole numbers, or numbers beside the others.
+        TableError: It holds neither points in time, nor dates, nor whole numbers, or numbers beside the
+            others.
     """
     found = [single_type(kind)] if one_type else types_in(kind)
     orders = {_order_of(each) for each in found}
@@ -53,12 +53,13 @@ def check_order(name: str, kind: pa.DataType, what: str = "as_of column", *, one
     raise TableError(
         f"The {what} '{name}' is of type {held}, which does not say what is newer.",
         column=name,
-        remedy="Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as these do.",
+        remedy="Cast it to a timestamp, a date or a whole number: texts of points in time do not sort as "
+        "these do.",
     )
 
 
 def _order_of(kind: pa.DataType) -> str | None:
-    """What the values of a type are ordered by; None where they have no order that is beyond doubt."""
+    """Return what the values of a type are ordered by; None where they have no order that is beyond doubt."""
     types = pa.types
     if types.is_timestamp(kind) or types.is_date(kind):
         return "time"
@@ -79,7 +80,8 @@ def readable(values: Array) -> tuple[Array, list[Problem]]:
 
 
 def order_text(values: Array) -> Text:
-    """The values as texts that sort as they do; nulls stay, and a cell that does not say how new it is is a problem.
+    """Return the values as texts that sort as they do; nulls stay, and a cell that does not say how new it is
+    is a problem.
 
     Points in time sort among each other, and so do whole numbers.
     """
@@ -96,7 +98,9 @@ def order_text(values: Array) -> Text:
 
 
 def _numerals(values: Array) -> Array:
-    """Digits of one length, and for numbers below zero a sign, which sorts before digits, and what is left to the least one."""
+    """Return digits of one length; for a number below zero a sign, which sorts before digits, and how far it
+    is above the least one.
+    """
     text = pc.utf8_lpad(values.cast(pa.string()), _DIGITS, "0")
     least = ends(values)[0]
     if least is None or least >= 0:
@@ -107,8 +111,10 @@ def _numerals(values: Array) -> Array:
 
 
 def _moments(values: Array) -> Text:
-    """ISO 8601 to the microsecond, and three digits more where there are nanoseconds: such texts sort among the others."""
-    found = (date_text if pa.types.is_date(values.type) else timestamp_text)(values).problems
+    """Return ISO 8601 to the microsecond, and three digits more where there are nanoseconds: such texts sort
+    among the others.
+    """
+    found = date_text(values).problems if pa.types.is_date(values.type) else instants_of(values)[1]
     problems = [Problem(each.mask, INVALID_ORDER, each.says) for each in found]
     values = without(values, problems)
     if pa.types.is_date(values.type):

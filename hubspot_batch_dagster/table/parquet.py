@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.table.errors import TableError
-from hubspot_batch_dagster.table.kernels import Array
+from hubspot_batch_dagster.table.kernels import Array, cells, pc
+from hubspot_batch_dagster.table.messages import written
 from hubspot_batch_dagster.table.mixed import is_list_of_several, is_mixed, is_unreadable
 from hubspot_batch_dagster.table.plain import plain_array, plain_type
 from hubspot_batch_dagster.table.rows import open_rows
@@ -33,6 +35,8 @@ def storable_batches(rows: object) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]
     first = next(batches, None)
     given = schema if first is None else [_with_times(field, first) for field in schema]
     fields = [field.with_type(_storable_type(field)) for field in given]
+    for each in fields:
+        _refuse_unknown(each)
     stored = pa.schema(fields).with_metadata(schema.metadata)
     return stored, _stored(batches if first is None else chain([first], batches), stored)
 
@@ -73,7 +77,7 @@ def _stored(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 def _with_times(field: pa.Field[Any], first: pa.RecordBatch) -> pa.Field[Any]:
-    """A column of `date64` with times of day as one of timestamps: Parquet's dates have none."""
+    """Return a column of `date64` with times of day as one of timestamps: Parquet's dates have none."""
     if not _holds(field.type, pa.types.is_date64):
         return field
     plain = plain_type(field.type)
@@ -107,6 +111,20 @@ def _storable_type(field: pa.Field[Any]) -> pa.DataType:
 def _has_several(kind: pa.DataType) -> bool:
     """Whether the cells are of several types, or cannot be read: they are stored as text, or refused."""
     return is_mixed(kind) or is_unreadable(kind) or is_list_of_several(kind)
+
+
+def _refuse_unknown(field: pa.Field[Any]) -> None:
+    """Refuse a nested type that the writer does not know, such as a struct without fields, by its column."""
+    if not pa.types.is_nested(field.type):
+        return
+    try:
+        pq.ParquetWriter(io.BytesIO(), pa.schema([field])).close()
+    except (pa.ArrowException, NotImplementedError):
+        raise TableError(
+            f"Column '{field.name}' is of type {field.type}, which Parquet does not have.",
+            column=field.name,
+            remedy="Leave the column out, or cast it to text.",
+        ) from None
 
 
 def _holds(kind: pa.DataType, is_one: Callable[[pa.DataType], bool]) -> bool:
@@ -160,10 +178,12 @@ def _storable(array: Array, field: pa.Field[Any], row: int) -> Array:
                     .cast(pa.dictionary(kind.index_type, coded.type.value_type, kind.ordered))
                 )
     _refuse_beyond(array, field.name, row)
+    if kind == pa.timestamp("s", getattr(kind, "tz", None)):
+        _refuse_far_off(array, field.name, row)
     if array.type == kind:
         if _with_times(field, pa.RecordBatch.from_arrays([array], [field.name])).type != kind:
             raise TableError(
-                f"Column '{field.name}' had dates in the first rows, and has dates with a time of day from row {row} on.",
+                f"Column '{field.name}' had dates in the first rows, and has times of day from row {row} on.",
                 column=field.name,
                 row=row,
                 remedy="Cast it to a timestamp.",
@@ -189,6 +209,20 @@ def _refuse_beyond(array: Array, name: str, row: int) -> None:
         checked = sound(array)
         if is_mixed(checked.type) or is_unreadable(checked.type):
             _as_text(checked, name, row)
+
+
+def _refuse_far_off(array: Array, name: str, row: int) -> None:
+    """Parquet counts milliseconds where a timestamp counts seconds, which reach further."""
+    last = 2**63 // 1000 - 1
+    seconds = array.view(pa.int64())
+    beyond = pc.or_(pc.greater(seconds, last), pc.less(seconds, -last))
+    for at in cells(pc.indices_nonzero(pc.fill_null(beyond, False))):
+        raise TableError(
+            f"Column '{name}' has {written(array, at)} in row {row + at}, which Parquet cannot hold.",
+            column=name,
+            row=row + at,
+            remedy="Correct it, or leave it empty.",
+        )
 
 
 def _as_text(array: Array, name: str, row: int) -> Array:

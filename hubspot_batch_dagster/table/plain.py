@@ -209,7 +209,9 @@ def _told(array: Array, at: int, kind: Unreadable) -> str:
 
 
 def types_in(kind: pa.DataType) -> list[pa.DataType]:
-    """The types that the readable cells of a column have: several where it is mixed, none where there are no such cells."""
+    """Return the types that the readable cells of a column have: several where it is mixed, none where there
+    are no such cells.
+    """
     if not is_mixed(kind):
         return [kind]
     found: dict[str, pa.DataType] = {}
@@ -221,6 +223,6 @@ def types_in(kind: pa.DataType) -> list[pa.DataType]:
 
 
 def single_type(kind: pa.DataType) -> pa.DataType:
-    """The one type that a mixed column's readable cells have, or text where they have several."""
+    """Return the one type that a mixed column's readable cells have, or text where they have several."""
     found = types_in(kind)
     return found[0] if len(found) == 1 else pa.string()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime as dt
+import decimal
 import enum
 import http
 import time
@@ -39,6 +40,13 @@ class Cents(int):
 
     def __str__(self) -> str:
         return "0.05 EUR"
+
+
+class Amount(decimal.Decimal):
+    """A number with a text of its own."""
+
+    def __str__(self) -> str:
+        return "1.50 EUR"
 
 
 class Flag(enum.Flag):
@@ -134,6 +142,7 @@ def union(child: pa.Array) -> pa.Array:
 
 
 NAMES: dict[str, Any] = {
+    "Amount": Amount,
     "BERLIN": BERLIN,
     "Cents": Cents,
     "Flag": Flag,
@@ -242,6 +251,17 @@ PYTHON = (
     ),
     ("pyarrow scalar, extension", "pa.array([5]).cast(MoneyType())[0]", UNSUPPORTED),
     ("pyarrow Array, float32", "pa.array([0.1], pa.float32())", "0.1"),
+    ("Decimal of a class of its own", "Amount('1.50')", "1.50"),
+    (
+        "datetime that the clocks skip",
+        "dt.datetime(2024, 3, 31, 2, 30, tzinfo=BERLIN)",
+        "2024-03-31T01:30:00.000Z",
+    ),
+    ("list of whole floats and zeros", "[1.0, -0.0]", "1;0"),
+    ("pandas Categorical", "pd.Categorical(['a'])", "a"),
+    ("pandas array", "pd.array([1, None], dtype='Int64')", "1"),
+    ("pandas Period", "pd.Period('2024', 'Y')", UNSUPPORTED),
+    ("polars DataFrame", "pl.DataFrame({'a': [1]})", UNSUPPORTED),
 )
 
 NUMPY = (
@@ -266,6 +286,9 @@ NUMPY = (
     ("ndarray of structs", "np.array([(1, 2)], dtype='i4,i4')", UNSUPPORTED),
     ("ndarray, masked", "np.ma.array([1, 2], mask=[False, True])", "1"),
     ("ndarray without dimensions", "np.array(5)", UNSUPPORTED),
+    ("masked", "np.ma.masked", None),
+    ("datetime64[ps]", "np.datetime64('2024-02-29T12:30', 'ps')", UNSUPPORTED),
+    ("ndarray of years", "np.array(['2024'], 'datetime64[Y]')", UNSUPPORTED),
 )
 
 PANDAS = (
@@ -310,6 +333,12 @@ PANDAS = (
         "pd.Series([{'a': 1}], dtype=pd.ArrowDtype(pa.struct([('a', pa.int64())])))",
         UNSUPPORTED,
     ),
+    (
+        "datetime64[ns, Asia/Kathmandu]",
+        "pd.Series([pd.Timestamp('2024-01-01', tz='Asia/Kathmandu')])",
+        "2023-12-31T18:15:00.000Z",
+    ),
+    ("object: array of pandas", "pd.Series([pd.array(['a', 'b'])])", "a;b"),
 )
 
 PYARROW = (
@@ -385,6 +414,18 @@ PYARROW = (
         "pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([5]).cast(MoneyType()))",
         UNSUPPORTED,
     ),
+    (
+        "list of date64 with a time",
+        "pa.ListArray.from_arrays([0, 1], pa.array([1], pa.int64()).view(pa.date64()))",
+        "1970-01-01T00:00:00.001Z",
+    ),
+    (
+        "dictionary of date64 with a time",
+        "pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([1], pa.int64()).view(pa.date64()))",
+        "1970-01-01T00:00:00.001Z",
+    ),
+    ("struct without fields", "pa.array([{}], pa.struct([]))", UNSUPPORTED),
+    ("timestamp[s], last of 64 bits", "pa.array([2**63 - 1], pa.timestamp('s'))", MOMENT),
 )
 
 POLARS = (
@@ -409,6 +450,7 @@ POLARS = (
     ("List of Struct", "pl.Series([[{'a': 1}]])", UNSUPPORTED),
     ("Array, empty", "pl.Series([None], dtype=pl.Array(pl.Int64, 2))", None),
     ("Object: Decimal", "pl.Series([Decimal('1.50')], dtype=pl.Object)", "1.50"),
+    ("List of Int128", "pl.Series([[2**80]], dtype=pl.List(pl.Int128))", "1208925819614629174706176"),
 )
 
 DUCKDB = (
@@ -432,6 +474,9 @@ DUCKDB = (
     ("INTERVAL[]", "[INTERVAL 1 DAY]", UNSUPPORTED),
     ("STRUCT[]", "[{'a': 1}]", UNSUPPORTED),
     ("UNION of an INTERVAL", "(INTERVAL 1 DAY)::UNION(n INTEGER, i INTERVAL)", UNSUPPORTED),
+    ("TIMESTAMP_S infinity", "'infinity'::TIMESTAMP_S", MOMENT),
+    ("MAP, empty", "MAP {}", UNSUPPORTED),
+    ("BIGNUM[]", "[7::BIGNUM]", UNSUPPORTED),
 )
 
 ODD = {

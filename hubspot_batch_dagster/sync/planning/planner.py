@@ -173,7 +173,8 @@ def plan_gone(stage: StagingArea) -> int:
 
 
 def _one_order(stage: StagingArea, operation: Operation, as_of: AsOf | None) -> tuple[str, ...]:
-    """Whole numbers and points in time have no order among each other: what is known of the other kind counts for nothing.
+    """Warn of known rows whose order is of the other kind: whole numbers and points in time have none among
+    each other, so it counts for nothing.
 
     Raises:
         InputError: The rows themselves have both.
@@ -184,8 +185,8 @@ def _one_order(stage: StagingArea, operation: Operation, as_of: AsOf | None) -> 
     found = stage.db.execute(kinds).fetchall()
     if len(found) > 1:
         raise InputError(
-            f"The as_of column {operation.as_of!r} has whole numbers and points in time: which are newer cannot be said. "
-            "Nothing was sent.",
+            f"The as_of column {operation.as_of!r} has whole numbers and points in time: which are newer "
+            "cannot be said. Nothing was sent.",
             column=operation.as_of,
             remedy="Cast the column to one of the two.",
         )
@@ -197,8 +198,8 @@ def _one_order(stage: StagingArea, operation: Operation, as_of: AsOf | None) -> 
     )
     now, before = ("whole numbers", "points in time") if numbers else ("points in time", "whole numbers")
     said = (
-        f"{now.capitalize()} say how new the rows are, and {before} did when {others:,} of them were sent before: what was "
-        "sent then is taken for older."
+        f"{now.capitalize()} say how new the rows are, and {before} did when {others:,} of them were sent "
+        "before: what was sent then is taken for older."
     )
     return (said,) if others else ()
 

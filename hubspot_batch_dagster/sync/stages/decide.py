@@ -88,10 +88,10 @@ def _doubts(run: RunContext, schema: Schema, area: StagingArea) -> tuple[str, ..
 
 
 def _cut(run: RunContext, area: StagingArea) -> tuple[str, ...]:
-    """Which dates have a time of day, where HubSpot does not refuse them."""
+    """Warn of dates that have a time of day, where HubSpot does not refuse them."""
     return tuple(
-        f"{run.name}: {n:,} dates of the column '{column}' have a time of day. This version of HubSpot's API keeps the day "
-        "alone, and the day is sent, in UTC. Cast the column to a date where another day is meant."
+        f"{run.name}: {n:,} dates of the column '{column}' have a time of day. This version of HubSpot's API "
+        "keeps the day alone, and the day is sent, in UTC. Cast the column to a date where another is meant."
         for column, n in area.cut.items()
         if n
     )

@@ -70,7 +70,9 @@ KEPT = """SELECT k.* REPLACE (
 
 
 def kept_as_newer(kept: str, newer: str) -> str:
-    """The same, where rows have an order: a row that a newer one repeats has the values of that one from now on."""
+    """Return the same, where rows have an order: a row that a newer one repeats has the values of that one
+    from now on.
+    """
     return f"""SELECT k.* REPLACE ({newest("k.as_of", "n.newer")} AS as_of) FROM ({kept}) k
         LEFT JOIN (SELECT f.key, max({newer}) AS newer FROM final f
             WHERE f.outcome = 'unchanged' AND NOT f.moved AND f.code IS DISTINCT FROM '{OLDER}'

@@ -16,17 +16,21 @@ REVERTED = "REVERTED"
 
 
 def is_number(text: str) -> str:
-    """Whether a text of how new a row is stands for a whole number, and not for a point in time or a part of a table, as SQL."""
+    """Return whether a text of how new a row is stands for a whole number, and not for a point in time or a
+    part of a table, as SQL.
+    """
     return f"regexp_full_match({text}, '[0-9]{{20}}|-[0-9]{{19}}')"
 
 
 def is_newer(known: str, now: str) -> str:
-    """Whether the first of two such texts is the newer one, as SQL; whole numbers and others have no order among each other."""
+    """Return whether the first of two such texts is the newer one, as SQL; whole numbers and others have no
+    order among each other.
+    """
     return f"({known} > {now} AND {is_number(known)} = {is_number(now)})"
 
 
 def newest(known: str, now: str) -> str:
-    """The newer one of two such texts, as SQL; where they have no order the second."""
+    """Return the newer one of two such texts, as SQL; where they have no order the second."""
     return f"CASE WHEN {is_number(known)} <> {is_number(now)} THEN {now} ELSE greatest({known}, {now}) END"
 
 
