@@ -134,6 +134,7 @@ CASTS: dict[str, str] = {
         table/dates.py _fractions: int(value)
         table/parquet.py _of_the_first_type: array.cast(field.type)
         table/parquet.py _of_the_first_type: found.cast(array.type)
+        table/parquet.py _refuse_far_off: array.view(pa.int64())
         table/plain.py _plain_dates: days.cast(pa.timestamp('ms'))
         table/plain.py _plain_dates: moments.cast(pa.date32())
     """
