@@ -133,10 +133,14 @@ class LocalFiles(Files):
     @contextlib.contextmanager
     def opened(self, place: Place) -> Iterator[Any]:
         try:
-            with self._base.joinpath(*place).open("rb") as file:
-                yield file
+            file = self._base.joinpath(*place).open("rb")
         except FileNotFoundError:
             yield None
+            return
+        except OSError as error:
+            raise cannot("read", self.path(place), error) from None
+        with file:
+            yield file
 
     def put(self, written: Path, place: Place) -> str:
         target = self._base.joinpath(*place)

@@ -61,7 +61,11 @@ def _clear(place: Path, here: Path) -> None:
     """Delete the folders that no living process holds. One that is being made at this moment has no such file
     yet, and stays.
     """
-    for folder in place.iterdir():
+    try:
+        folders = list(place.iterdir())
+    except OSError as error:
+        raise cannot("use", str(place), error) from None
+    for folder in folders:
         check_inside(folder, base=here)
         if not (folder / _HELD).is_file():
             if time.time() - folder.stat().st_mtime > _MADE_WITHIN:

@@ -145,3 +145,34 @@ def test_a_damaged_file_of_a_store_is_a_store_error_or_heals_and_nothing_is_made
     assert ended is None or ended.remedy
     there = [each["name"] for each in filled.emulator.records("companies").values()]
     assert sorted(there) == [f"Firm {i}" for i in range(8)], path
+
+
+@pytest.mark.parametrize(
+    "place", ["ids-*.parquet", "ids.parquet", "portal.json", "runs/*/ids.parquet", "../../store.json"]
+)
+def test_a_folder_in_the_place_of_a_file_is_a_store_error_and_nothing_is_made_twice(
+    tmp_path: Path, place: str
+) -> None:
+    with Emulator(settings=SETTINGS) as emulator:
+        bench = Bench(emulator, tmp_path / "store")
+        bench.reopen()
+        bench.run(rows(2), FIRMS, NAME)
+        (path, *_) = Path(bench.store.path(NAME)).glob(place)
+        path.unlink()
+        path.mkdir()
+        bench.close()
+        bench = Bench(emulator, tmp_path / "store")
+        with pytest.raises(StoreError, match=path.name):
+            bench.run(rows(2), FIRMS, NAME)
+        bench.close()
+        assert emulator.books.created_count("companies") == 2
+
+
+def test_a_file_in_the_place_of_the_scratch_folders_is_a_store_error(tmp_path: Path) -> None:
+    with Emulator(settings=SETTINGS) as emulator:
+        bench = Bench(emulator, tmp_path / "store")
+        (tmp_path / "store" / ".scratch").write_text("")
+        with pytest.raises(StoreError, match="scratch"):
+            bench.run(rows(2), FIRMS, NAME)
+        bench.close()
+        assert emulator.books.created_count("companies") == 0
