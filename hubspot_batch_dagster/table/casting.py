@@ -101,15 +101,18 @@ def _truths(array: Array, cast: Cast) -> _Read:
 def _numbers(array: Array, cast: Cast) -> _Read:
     if (cast.decimal == "." and not cast.thousands) or not pa.types.is_string(array.type):
         return array, []
-    mark, between = re.escape(cast.decimal), re.escape(cast.thousands)
+    thousands = " " if cast.thousands.isspace() else cast.thousands
+    mark, between = re.escape(cast.decimal), re.escape(thousands)
     grouped = rf"|\d{{1,3}}({between}\d{{3}})+" if cast.thousands else ""
     pattern = re.compile(rf"-?(\d+{grouped})?({mark}\d*)?")
 
     def read(cell: str) -> str | None:
         text = cell.strip()
+        if thousands == " ":  # French tables have blanks that do not break
+            text = re.sub(r"\s", " ", text)
         if not pattern.fullmatch(text) or (text and not any(each.isdigit() for each in text)):
             return None
-        plain = text.replace(cast.thousands, "") if cast.thousands else text
+        plain = text.replace(thousands, "") if thousands else text
         return plain.replace(cast.decimal, ".")
 
     return _cells(array, read, INVALID_NUMBER)

@@ -21,7 +21,7 @@ class Cast:
         true_values: Texts that are true in a bool property, in any case.
         false_values: Texts that are false in a bool property, in any case.
         decimal: The decimal mark of numbers.
-        thousands: The mark between groups of three digits; empty for none.
+        thousands: The mark between groups of three digits; empty for none. A blank is any kind of blank.
         date_formats: How dates and times are written, such as ``("%d.%m.%Y", "%d.%m.%Y %H:%M")``, as Python's
             ``strptime`` has it. The first that fits counts. ISO 8601 is read besides.
         time_zone: The zone of times that name none, such as ``"Europe/Berlin"``; by default UTC. Of a time

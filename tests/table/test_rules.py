@@ -66,6 +66,13 @@ CASTS = [
     (DATETIME, BERLIN, [dt.datetime(2024, 10, 27, 2, 30)], ["2024-10-27T00:30:00.000Z"]),
     (STRING, Cast(null_values=("N/A", "-")), ["N/A", " - ", "a-b"], [None, None, "a-b"]),
     (NUMBER, Cast(null_values=("n/a",)), ["n/a", "7"], [None, "7"]),
+    (
+        NUMBER,
+        Cast(thousands=" "),
+        ["1 234", "1\u202f234", "-1\u00a0234\u00a0567.5"],
+        ["1234", "1234", "-1234567.5"],
+    ),
+    (NUMBER, Cast(thousands="\u202f", decimal=","), ["1 234,5"], ["1234.5"]),
     (None, YES_NO, ["yes", "no"], ["true", "false"]),
     (None, GERMAN, ["1.234,5"], ["1234.5"]),
     (None, DAYS, ["29.02.2024"], ["2024-02-29"]),
