@@ -111,7 +111,7 @@ def check_store_url(url: str, name: str = "store") -> None:
     except ValueError:
         raise InputError(
             f"{name} is on {scheme}://, which no file system here is called.",
-            remedy="Give a folder, or a URL such as s3://bucket/hubspot, gs://bucket/hubspot or abfs://container/hubspot.",
+            remedy="Give a path, or a URL such as s3://bucket/hubspot, gs://bucket/hubspot or abfs://container/hubspot.",
         ) from None
 
 
@@ -122,7 +122,7 @@ def check_budget_url(url: str) -> None:
     from hubspot_batch_dagster.api.rate_limit.logs import open_log
 
     if url.startswith("postgres"):
-        _check_database_url("budget_url", url)
+        check_database_url("budget_url", url)
         return
     try:
         open_log("", url=url).close()
@@ -135,10 +135,11 @@ def check_journal_url(url: str) -> None:
     """Refuse a journal that is no database URL, or whose driver is missing. The URL may hold a password: it
     never shows.
     """
-    _check_database_url("journal", url)
+    check_database_url("journal", url)
 
 
-def _check_database_url(setting: str, url: str) -> None:
+def check_database_url(setting: str, url: str) -> None:
+    """Refuse what is no database URL, or one whose driver is missing. Nothing is connected to."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 

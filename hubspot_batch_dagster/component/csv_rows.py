@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,8 @@ def csv_rows(name: str, file: Any, delimiter: str) -> Iterator[pa.RecordBatch]:
         delimiter: What stands between cells.
 
     Raises:
-        InputError: The file is empty, not UTF-8, or a line has more or fewer cells than the header.
+        InputError: The file is empty, not UTF-8, a line has more or fewer cells than the header, or a quote
+            is never closed: the rows behind it would be one cell.
     """
     from pyarrow import csv as arrow_csv
 
@@ -31,14 +33,34 @@ def csv_rows(name: str, file: Any, delimiter: str) -> Iterator[pa.RecordBatch]:
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
         )
         reader = arrow_csv.open_csv(file, parse_options=parse, convert_options=convert)
-        empty = True
+        last = None
         for batch in reader:
-            empty = False
+            last = batch.slice(batch.num_rows - 1) if batch.num_rows else last
             yield batch
-        if empty:
+        if last is None:
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+        elif any("\n" in (cell or "") for cell in last.to_pylist()[0].values()):
+            _check_closed(name, file, delimiter)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise _explained(name, file, delimiter, str(error)) from None
+
+
+def _check_closed(name: str, file: Any, delimiter: str) -> None:
+    """Refuse a file that ends within quotes. Arrow takes that for a cell."""
+    file.seek(0)
+    lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    begun = 1
+    try:
+        for _ in reader:
+            begun = reader.line_num + 1
+    except csv.Error as error:
+        if not re.search("unexpected end|field limit", str(error)):
+            return  # a quote that stands where it should not is a character
+        raise InputError(
+            f"{name}, line {begun}: a quote is opened and never closed.",
+            remedy="Close it, or double a quote that stands inside a cell.",
+        ) from None
 
 
 def _explained(name: str, file: Any, delimiter: str, said: str) -> InputError:

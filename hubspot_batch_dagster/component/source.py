@@ -15,6 +15,7 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.csv_rows import csv_rows
 from hubspot_batch_dagster.component.fields import CastFields, Located, explained
 from hubspot_batch_dagster.component.sql_rows import ROWS_AT_A_TIME, query_rows, values_of
+from hubspot_batch_dagster.session_checks import check_database_url, check_store_url
 from hubspot_batch_dagster.sync.changed_since import ChangedSince, Moment
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
 
@@ -171,6 +172,10 @@ class Source(Located, dg.Model):
                     "changed_since does not go with diff: warehouse, which compares all rows itself.",
                     remedy="Leave one of them out.",
                 )
+        if self.path is not None:
+            check_store_url(self.path, "path")
+        if self.connection is not None and "://" in self.connection and "duckdb:///" not in self.connection:
+            check_database_url("connection", self.connection)
         if self.path is not None and _kind(self.path) is None:
             raise InputError(
                 f"The file {self.path} is neither .parquet nor .csv nor .tsv.",

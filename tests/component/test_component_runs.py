@@ -167,7 +167,10 @@ def test_a_partition_reads_its_own_rows(
     [
         ({"path": "/nowhere/rows.csv"}, "There is no file /nowhere/rows.csv"),
         ({"sql": "SELECT 1", "connection": "/nowhere/x.duckdb"}, "There is no DuckDB file"),
-        ({"sql": "SELECT 1", "connection": "nosuch://me:hunter2@host/db"}, "cannot be used"),
+        ({"sql": "SELECT 1", "connection": "nosuch://me:hunter2@host/db"}, "not the URL of a database"),
+        ({"sql": "SELECT 1", "connection": "postgresql://me:hunter2@host:99999/db"}, "port 99999"),
+        ({"path": "nonsense://bucket/rows.csv"}, "which no file system here is called"),
+        ({"path": "s3:/bucket/rows.csv"}, "neither a folder nor a URL"),
         ({"sql": "SELECT 1 AS a, 2 AS a", "connection": "sqlite://"}, "two columns the name 'a'"),
         ({"sql": "SELECT :partition_key", "connection": "sqlite://"}, "names partition_key"),
         ({"path": "/tmp/{day}.csv"}, "names day"),

@@ -269,3 +269,25 @@ def test_a_warehouse_that_cannot_compare_is_refused(source: dict[str, str], said
 def test_rows_that_are_compared_in_a_warehouse_have_no_partitions() -> None:
     with pytest.raises(InputError, match="takes no partitions"):
         Source(**WAREHOUSE).rows(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [('id,name\n1,"a\n2,b\n3,c\n', 2), ('id,name\n1,a\n2,"b\n' + "3,c\n" * 50_000, 3)],
+    ids=["a few rows", "more than a cell of csv holds"],
+)
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(InputError, match=f"line {line}: a quote is opened and never closed"):
+        rows(Source(path=str(tmp_path / "rows.csv")))
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [('"a\nb"', "a\nb"), ('a"b', 'a"b'), ('"a ""b""\n"', 'a "b"\n'), ('"a"b\n2,"c\nd"', "c\nd")],
+)
+def test_other_quotes_are_read_as_before(tmp_path: Path, last: str, name: str) -> None:
+    (tmp_path / "rows.csv").write_text(f"id,name\n1,{last}\n")
+    assert rows(Source(path=str(tmp_path / "rows.csv")))[-1]["name"] == name
