@@ -127,13 +127,6 @@ INVALID_ORDER = Code(
     "Give a timestamp, a date (years 1 to 9999) or a whole number, or leave it empty.",
     "ours: `as_of` compares it",
 )
-CUT_TIME = Code(
-    "time of day",
-    "has a time of day",
-    "Cast the column to a date.",
-    "HubSpot: what is new in version 2026-09",
-)
-"""Rejects nothing: HubSpot would keep the day alone, and so the day is sent."""
 MODEL = Code("MODEL", "does not satisfy the model", "", "yours: `model`")
 
 CODES: tuple[Code, ...] = (

@@ -10,7 +10,6 @@ from math import isfinite
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.check import (
-    CUT_TIME,
     INVALID_DATE,
     INVALID_DATETIME,
     Code,
@@ -29,6 +28,14 @@ from hubspot_batch_dagster.table.kernels import (
     suffixed,
 )
 from hubspot_batch_dagster.table.text import PER_SECOND, Text, instants_of, text_of, without
+
+CUT_TIME = Code(
+    "time of day",
+    "has a time of day",
+    "Cast the column to a date.",
+    "HubSpot: what is new in version 2026-09",
+)
+"""Rejects nothing: HubSpot would keep the day alone, and so the day is sent."""
 
 _EPOCH = re.compile(r"-?[0-9]{1,15}")
 _MILLIS_PER_DAY = 86_400_000

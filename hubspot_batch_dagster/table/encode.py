@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from hubspot_batch_dagster.table.casting import casting, without_null_values
 from hubspot_batch_dagster.table.check import (
-    CUT_TIME,
     INVALID_RECORD_ID,
     MISSING_KEY,
     MISSING_RECORD_ID,
     Problem,
     problem,
 )
+from hubspot_batch_dagster.table.dates import CUT_TIME
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
 from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc

@@ -100,11 +100,10 @@ def test_the_secrets_may_come_from_the_environment_and_never_show(
         ({"access_token": "pat-1", "client_id": "a"}, "an access_token and client_id"),
     ],
 )
-def test_none_or_two_or_half_a_credential_is_refused_when_the_resource_is_opened(
+def test_none_or_two_or_half_a_credential_is_refused_before_the_resource_is_open(
     fields: dict[str, Any], why: str
 ) -> None:
-    resource = HubSpotResource(**fields)
-    with pytest.raises(InputError, match=why), resource.open():
+    with pytest.raises(InputError, match=why), HubSpotResource(**fields).open():
         pass
 
 
