@@ -173,7 +173,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "associate",
         "decide deliver find_known match_existing stage_rows",
         "compare",
-        "first_run identify look_at_records resolve_schema retry_refused settle_unknown",
+        "first_run identify look_at_records merged_records resolve_schema retry_refused settle_unknown",
     ),
     "sync/staging": (
         "conclusion known_rows",

@@ -18,6 +18,7 @@ from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.stages.merged_records import follow_merged
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
@@ -88,6 +89,7 @@ def deliver(
         strangers = settle_unknown(run, area, recovery, dispatcher, progress)
         if run.comparison is not None:
             run.comparison.overwritten |= settle_records_elsewhere(area, run.clock())
+        follow_merged(run, area, recovery.lookup)
         again = run.operation.updates_made_records and not run.stop
         if settle_shared_records(area, again=again, at=run.clock()) and not run.stop:
             batches = area.batches(f"{run.definition.id}.s", size, reopened=True, by_record_id=True)

@@ -152,6 +152,14 @@ TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
     QUALIFY first IS NOT NULL"""
 """Rows that ended at one record, the first row that has it, and how many wrote to it."""
 
+MOVED = """SELECT DISTINCT t.id FROM settled t JOIN plan p USING (row)
+    WHERE t.outcome = 'updated' AND t.id <> p.known_id ORDER BY t.id"""
+"""The records that rows were written to, of those that had another one before."""
+
+UNCHANGED_WITH = """SELECT row, key, digest, known_id FROM plan
+    WHERE action = 'unchanged' AND known_id IN (SELECT unnest(?)) ORDER BY row"""
+"""Rows that are not sent and that have some records, with these."""
+
 TABLE_OF_REOPENED = """CREATE OR REPLACE TABLE reopened AS SELECT row, NULL::VARCHAR AS id FROM plan
     WHERE key IN (SELECT unnest(?)) AND action IN ('create', 'unknown')
         AND row NOT IN (SELECT row FROM incomplete)"""
