@@ -7,6 +7,7 @@ Nothing is written to HubSpot.
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -136,7 +137,8 @@ def reconcile(
         on_progress: Called after each request with the records that were read, and how many are to be read.
 
     Raises:
-        InputError: The sync has no ids table, or ``properties`` or ``sample`` cannot be meant.
+        InputError: The sync has no ids table, ``properties`` or ``sample`` cannot be meant, or the portal
+            lacks one of the properties.
         HubSpotError: HubSpot could not be asked; nothing was marked.
     """
     names = _checked(properties, sample)
@@ -154,6 +156,7 @@ def reconcile(
         if portal is not None:
             ends = [] if associations is None else [each.to for each in associations.declared.associations]
             portal.learn_types([said["object_type"], *ends], requester.ask)
+            _check_defined(portal, said["object_type"], names, requester)
         amiss: list[_Fate] = []
         with duckdb.connect() as db:
             _choose(db, path, sample, associations)
@@ -181,6 +184,20 @@ def reconcile(
     still = repaired(store, sync, marks, client.server_time())
     rows = sum(each.message != OF_ASSOCIATIONS for each in still)
     return replace(found, repaired=rows, repaired_associations=len(still) - rows)
+
+
+def _check_defined(portal: Portal, object_type: str, names: Sequence[str], requester: Requester) -> None:
+    """Refuse a property that the portal lacks: HubSpot says nothing of it, and so nothing would differ."""
+    defined = portal.properties(object_type, requester.ask) if names and portal.check else None
+    lacking = [each for each in names if defined and each not in defined]
+    hidden, complete = portal.hidden(object_type, requester.ask) if lacking else ({}, True)
+    lacking = [each for each in lacking if each not in hidden]
+    if lacking and complete:
+        near = difflib.get_close_matches(lacking[0], defined or (), n=3)
+        raise InputError(
+            f"{object_type} have no property {lacking[0]!r}.",
+            remedy=f"Nearest: {', '.join(near)}." if near else "Name properties that the portal has.",
+        )
 
 
 def _checked(properties: Sequence[str], sample: int | None) -> tuple[str, ...]:

@@ -121,6 +121,17 @@ def test_what_cannot_be_meant_is_refused(bench: Bench, wrong: dict[str, Any]) ->
         looked_at(bench, **wrong)
 
 
+def test_a_property_that_the_portal_lacks_is_refused_with_the_nearest(bench: Bench) -> None:
+    """HubSpot leaves it out of its answers, and each record would be told as it was sent."""
+    bench.run(people(2), PEOPLE)
+    bench.reopen()
+    with pytest.raises(InputError, match=r"no property 'citty'") as refused:
+        looked_at(bench, properties=["email", "citty"], portal=bench.portal)
+    assert "city" in refused.value.remedy
+    found = looked_at(bench, properties=["email", "city"], portal=bench.portal)
+    assert found.table.column("state").to_pylist() == ["as_sent"] * 2
+
+
 def test_a_sync_without_an_ids_table_is_named(bench: Bench) -> None:
     with pytest.raises(InputError, match="no ids table"):
         looked_at(bench)
