@@ -21,10 +21,15 @@ LIBPQ = {
 """A server that vanished without a word is noticed, and not waited for."""
 
 
-def open_engine(url: str) -> sa.Engine:
+SHORTEST_LOCK, LONGEST_LOCK = 5.0, 30.0
+"""Seconds for which SQLite itself waits for who writes to its file, other runs among them."""
+
+
+def open_engine(url: str, *, patience: float) -> sa.Engine:
     """Return an engine for a journal: SQLite with a write-ahead log and full synchronisation, or what the URL
     names.
     """
+    busy = max(SHORTEST_LOCK, min(patience, LONGEST_LOCK))
     where = sa.engine.make_url(url)
     if where.get_backend_name() == "sqlite":
         if where.database and where.database != ":memory:":
@@ -34,7 +39,7 @@ def open_engine(url: str) -> sa.Engine:
         @sa.event.listens_for(engine, "connect")
         def _durable(connection: Any, _record: Any) -> None:
             cursor = connection.cursor()
-            cursor.execute("PRAGMA busy_timeout=30000")
+            cursor.execute(f"PRAGMA busy_timeout={1000 * busy:.0f}")
             _write_ahead(cursor)
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA secure_delete=ON")  # what is dropped is overwritten: it was people's data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -53,7 +54,7 @@ class Database:
         with self.explained("open"):
             if self.dialect == "sqlite" and place.database:
                 check_write_ahead(Path(place.database))
-            self.engine = open_engine(url)
+            self.engine = open_engine(url, patience=patience)
 
     def first_contact(self, work: Callable[[], T]) -> T:
         """Open the database, again while its server is away, but not for long.
@@ -103,10 +104,7 @@ class Database:
         return StoreError(
             f"Cannot {verb} the journal {self.where}: the database does not answer, and was waited for"
             f" {waited:.0f} s: {_reason(error)}",
-            remedy=(
-                "Start the database, or correct its URL, then run again: what was sent is in the journal, and"
-                " the run goes on from there."
-            ),
+            remedy=f"{_UNLOCK if self.dialect == 'sqlite' else _START}, then run again: {_GOES_ON}",
         )
 
     def _damaged(self, error: Exception) -> StoreError:
@@ -144,6 +142,9 @@ class Database:
         self.engine.dispose()
 
 
+_START = "Start the database, or correct its URL"
+_UNLOCK = "Another program writes to the file: end it, such as a backup or a database browser"
+_GOES_ON = "what was sent is in the journal, and the run goes on from there."
 _OF_A_FILE = (
     "Check that its disk has room, that the file may be written, and that it is a journal. "
     "A damaged file: move it away and adopt the records from the portal."
@@ -163,9 +164,11 @@ def _reason(error: Exception) -> str:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether an error says that the server is away, and not that it refuses."""
-    if not isinstance(error, DBAPIError) or getattr(error.orig, "sqlite_errorcode", None) is not None:
+    """Whether an error says that the server is away, or the file locked, and not that it refuses."""
+    if not isinstance(error, DBAPIError):
         return False
+    if isinstance(error.orig, sqlite3.Error):
+        return "locked" in str(error.orig)  # by another program; a full or broken disk does not pass
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     if state is not None:
         return str(state).startswith(AWAY)
