@@ -201,8 +201,12 @@ KEYS_AWAY = """SELECT key FROM known
 TAKE_VERDICTS = """UPDATE association_lines l SET outcome = v.outcome, code = v.code, message = v.message
     FROM association_verdicts v WHERE v.line = l.line AND l.outcome = 'open'"""
 
-THE_REST_IS_UNSENT = """UPDATE association_lines
-    SET outcome = 'unsent', message = 'The run stopped before it.' WHERE outcome = 'open'"""
+
+def leave_the_rest(*, adopted: bool) -> str:
+    """Call what was not written unsent, and say why."""
+    why = "Adopting writes none: the next sync does." if adopted else "The run stopped before it."
+    return f"UPDATE association_lines SET outcome = 'unsent', message = '{why}' WHERE outcome = 'open'"
+
 
 # What was written for a row that is away is not in its hash: once it is back, it is looked at. So is what a
 # killed run, or the row of the other end, may have written meanwhile; and, with ``replace``, the record of a

@@ -145,8 +145,11 @@ class AssociationTable:
         """Note records with associations that ``replace`` would remove: the next run looks at them."""
         self.stage.insert("association_others", pa.table({"id": pa.array(sorted(records), pa.string())}))
 
-    def conclude(self) -> dict[str, int]:
+    def conclude(self, *, adopted: bool = False) -> dict[str, int]:
         """Give each association its outcome.
+
+        Args:
+            adopted: The run looked and wrote none.
 
         Returns:
             Outcome -> associations.
@@ -156,7 +159,7 @@ class AssociationTable:
         """
         for statement in (
             association_statements.TAKE_VERDICTS,
-            association_statements.THE_REST_IS_UNSENT,
+            association_statements.leave_the_rest(adopted=adopted),
             association_statements.MAKE_STATE,
         ):
             self.stage.db.execute(statement)

@@ -83,7 +83,7 @@ def associate(
             _look(run, schema, table)
         elif delivery.interruption is None:
             dissociated = _write_all(run, schema, table, answered, adopts=adopts)
-        return Associated(table, table.conclude(), dissociated, answered)
+        return Associated(table, table.conclude(adopted=run.options.adopt), dissociated, answered)
 
 
 def planned_associations(

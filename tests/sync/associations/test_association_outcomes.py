@@ -172,6 +172,8 @@ def test_an_adopting_run_looks_at_associations_and_writes_none(bench: Bench) -> 
     )
     adopted = bench.run(people(list(companies)), operation, adopt=True)
     assert associated(adopted) == {"unchanged": 1, "unsent": 1}
+    (unsent,) = [each for each in adopted.associations.to_pylist() if each["outcome"] == "unsent"]
+    assert unsent["reason"] == "Adopting writes none: the next sync does."
     assert len(bench.pairs()) == 1
     after = bench.run(people(list(companies)), operation)
     assert after.association_counts["associated"] == 1
