@@ -121,9 +121,10 @@ def test_a_proxy_of_the_environment_is_used_only_where_the_resource_says_so(
 
 
 def test_a_token_is_not_sent_in_clear_to_another_host_unless_it_is_allowed(tmp_path) -> None:
-    resource = HubSpotResource(access_token="pat-x", base_url="http://emulator:8000", store=str(tmp_path))
-    with pytest.raises(InputError, match="without encryption"), resource.open():
-        pass
+    settings = {"access_token": "pat-x", "base_url": "http://emulator:8000", "store": str(tmp_path)}
+    with pytest.raises(InputError, match="without encryption"):
+        HubSpotResource(**settings)
+    HubSpotResource(**settings, allow_http=True)
 
 
 def test_an_answer_that_drips_ends_with_the_timeout(tmp_path) -> None:
