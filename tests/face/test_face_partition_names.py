@@ -50,15 +50,19 @@ def test_a_partition_key_that_is_no_text_is_refused_too(key: str) -> None:
 @pytest.mark.parametrize("key", REFUSED, ids=repr)
 def test_a_portals_partition_key_that_is_no_name_is_refused_when_the_asset_is_defined(key: str) -> None:
     portals = {"emea": "hubspot", key: "hubspot"}
-    component = HubSpotSyncComponent(
-        asset=dg.AssetSpec("a"),
-        source=Source(asset="b"),
-        operation="create",
-        object_type="companies",
-        key="k",
-        resource=portals,
-    )
-    for define in (lambda: hubspot_asset(FIRMS, resource=portals)(list), component.build_asset):
+    regions = dg.StaticPartitionsDefinition(["emea"])
+
+    def in_yaml() -> None:
+        HubSpotSyncComponent(
+            asset=dg.AssetSpec("a", partitions_def=regions),
+            source=Source(asset="b"),
+            operation="create",
+            object_type="companies",
+            key="k",
+            resource=portals,
+        ).build_asset()
+
+    for define in (lambda: hubspot_asset(FIRMS, resource=portals, partitions_def=regions)(list), in_yaml):
         with pytest.raises(InputError) as caught:
             define()
         assert REFUSED[key] in caught.value.message
