@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync.state.kept_once import generation_in_progress
+from hubspot_batch_dagster.sync.state.kept_once import check_first_run, generation_in_progress
 from hubspot_batch_dagster.sync.state.store import Store
 
 
@@ -48,6 +48,7 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
 
     Raises:
         StoreError: The state of the sync is lost, or older than its traces.
+        InputError: They are of a sync whose name the file system takes for this one.
     """
     known = store.latest_generation(sync)
     state = store.has_state(sync)
@@ -58,6 +59,7 @@ def check_traces(store: Store, sync: str, log: TraceLog | None) -> None:
         raise _lost(store, sync, f"its folder {store.path(sync, 'runs')} has tables of later runs")
     open_run = generation_in_progress(store.files, sync)
     if open_run > known:
+        check_first_run(store.files, sync)  # it may be of a name that the file system takes for this one
         raise _lost(store, sync, f"its folder says that run {open_run} has begun to send and did not end")
     traces = log.traces(sync) if log is not None else ()
     of_this_store = [each for each in traces if each.store == store.known_id]
