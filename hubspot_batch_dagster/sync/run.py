@@ -7,8 +7,9 @@ Everything happens under the sync's lock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,22 +80,8 @@ def run_sync(
         ConservationError: The outcomes do not add up to the rows.
     """
     options = options or RunOptions()
-
-    def begin(patience: Patience) -> RunReport:
-        with open_run(
-            rows,
-            operation,
-            client=client,
-            store=store,
-            name=name,
-            options=options,
-            portal=portal,
-            writes=True,
-            patience=patience,
-        ) as run:
-            return _carry_out(run)
-
-    return _begun(begin, options)
+    opened = partial(open_run, rows, operation, client=client, store=store, name=name, portal=portal)
+    return _in_run(partial(opened, options=options, writes=True), options, _carry_out)
 
 
 def plan_sync(
@@ -124,33 +111,29 @@ def plan_sync(
         InputError: As for :func:`run_sync`; a guard of the operation is one of them.
     """
     options = options or RunOptions()
-
-    def begin(patience: Patience) -> SyncPlan:
-        with open_run(
-            rows,
-            operation,
-            client=client,
-            store=store,
-            name=name,
-            options=options,
-            portal=portal,
-            writes=False,
-            patience=patience,
-        ) as run:
-            return _look(run, show_values)
-
-    return _begun(begin, options)
+    opened = partial(open_run, rows, operation, client=client, store=store, name=name, portal=portal)
+    look = partial(_look, show_values=show_values)
+    return _in_run(partial(opened, options=options, writes=False), options, look)
 
 
-def _begun(begin: Callable[[Patience], T], options: RunOptions) -> T:
-    """Begin, and once more where the warehouse went away while its rows were read: nothing was sent then."""
+def _in_run(
+    opened: Callable[..., AbstractContextManager[RunContext]],
+    options: RunOptions,
+    work: Callable[[RunContext], T],
+) -> T:
+    """Open a run and work in it, anew where the warehouse went away while its rows were read: nothing was
+    sent then.
+    """
     patience = Patience(options.retry_policy.total, first=True)
-    for _ in range(TRIES - 1):
+    for left in reversed(range(TRIES)):
         try:
-            return begin(patience)
+            with opened(patience=patience) as run:
+                return work(run)
         except SessionLost as error:
+            if not left:
+                raise
             options.on_warning(f"{error.message} It is waited for, and asked anew.")
-    return begin(patience)
+    raise AssertionError
 
 
 @dataclass(frozen=True)
