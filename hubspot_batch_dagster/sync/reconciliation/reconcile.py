@@ -7,7 +7,6 @@ Nothing is written to HubSpot.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,8 @@ from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
+from hubspot_batch_dagster.sync.schema.column_checks import nearest
+from hubspot_batch_dagster.sync.schema.definitions import Definitions
 from hubspot_batch_dagster.sync.schema.portal import Portal
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
@@ -188,12 +189,11 @@ def reconcile(
 
 def _check_defined(portal: Portal, object_type: str, names: Sequence[str], requester: Requester) -> None:
     """Refuse a property that the portal lacks: HubSpot says nothing of it, and so nothing would differ."""
-    defined = portal.properties(object_type, requester.ask) if names and portal.check else None
-    lacking = [each for each in names if defined and each not in defined]
-    hidden, complete = portal.hidden(object_type, requester.ask) if lacking else ({}, True)
-    lacking = [each for each in lacking if each not in hidden]
+    found = portal.properties_with(object_type, names, requester.ask) if names and portal.check else None
+    defined, complete = found or ({}, False)
+    lacking = [each for each in names if each not in defined]
     if lacking and complete:
-        near = difflib.get_close_matches(lacking[0], defined or (), n=3)
+        near = nearest(lacking[0], Definitions(object_type, defined))
         raise InputError(
             f"{object_type} have no property {lacking[0]!r}.",
             remedy=f"Nearest: {', '.join(near)}." if near else "Name properties that the portal has.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -138,6 +138,23 @@ class Portal:
                     return None
                 self._properties[found.name] = {each.name: each for each in listed}
             return self._properties[found.name]
+
+    def properties_with(
+        self, kind: str, names: Collection[str], ask: Ask = once, warn: Warn = logger.warning
+    ) -> tuple[Mapping[str, PropertyDefinition], bool] | None:
+        """Return the properties of an object type, and whether all were read; ``None`` where none can be.
+
+        Where they lack one of ``names`` they are read again, and the sensitive ones too.
+        """
+        found = self.properties(kind, ask, warn)
+        if found is None:
+            return None
+        if set(names) - found.keys():
+            found = self.properties(kind, ask, warn, fresh=True) or found
+        if not set(names) - found.keys():
+            return found, True
+        hidden, complete = self.hidden(kind, ask)
+        return {**hidden, **found}, complete
 
     def known_properties(self, kind: str) -> Mapping[str, PropertyDefinition]:
         """Return the definitions of a type as far as they were read; nothing is asked."""

@@ -166,15 +166,10 @@ class Inquiry:
         if staged and object_type(kind).custom:
             # One request for both: the schema holds the properties too, and three requests are the most.
             schema = portal.schema(kind, self.ask, self.warn)
-        properties = portal.properties(kind, self.ask, self.warn)
-        if properties is None:
+        found = portal.properties_with(kind, mapping, self.ask, self.warn)
+        if found is None:
             return None
-        if set(mapping) - set(properties):
-            properties = portal.properties(kind, self.ask, self.warn, fresh=True) or properties
-        complete = True
-        if set(mapping) - set(properties):
-            hidden, complete = portal.hidden(kind, self.ask)
-            properties = {**hidden, **properties}
+        properties, complete = found
         if makes and schema is None:
             schema = portal.schema(kind, self.ask, self.warn)
         return Definitions(
