@@ -179,9 +179,7 @@ def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
 def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
-    function = inspect.unwrap(
-        function
-    )  # of a decorated function the annotations are in the words of its own module
+    function = inspect.unwrap(function)  # a decorated function's annotations are in its own module's words
     names = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
     try:
         return eval(annotation, getattr(function, "__globals__", {}), dict(names))  # as inspect does it
@@ -222,26 +220,24 @@ def _awaited(value: Any) -> Any:
     async def wait() -> Any:
         return await value
 
+    with ThreadPoolExecutor(1) as thread:
+        return _outside_a_loop(thread, asyncio.run, wait())
+
+
+def _outside_a_loop(thread: ThreadPoolExecutor, run: Callable[[Any], Any], step: Awaitable[Any]) -> Any:
+    """Run a step here, or in the thread where an event loop runs already; only then is a thread started."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(wait())
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, wait()).result()
+        return run(step)
+    return thread.submit(run, step).result()
 
 
 def _stepped(rows: AsyncGenerator[Any, Any]) -> Iterator[Any]:
     """Yield the rows of an async generator, also where an event loop runs already."""
     loop = asyncio.new_event_loop()
-    with ThreadPoolExecutor(1) as thread:  # it starts no thread unless it is given something to do
-
-        def wait(step: Awaitable[Any]) -> Any:
-            try:
-                asyncio.get_running_loop()
-            except RuntimeError:
-                return loop.run_until_complete(step)
-            return thread.submit(loop.run_until_complete, step).result()
-
+    with ThreadPoolExecutor(1) as thread:
+        wait = functools.partial(_outside_a_loop, thread, loop.run_until_complete)
         try:
             while True:
                 try:
