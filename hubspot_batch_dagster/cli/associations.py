@@ -48,7 +48,7 @@ def associations(
             raise click.ClickException(f"The run of {sync!r} has no associations.")
         table = kept_table(path)
     table = table.select([name for name in table.column_names if not name.startswith("_")])
-    on_terminal = form == "table" and out is None
+    on_terminal = form == "table"
     if on_terminal:
         counted = Counter(table.column("outcome").to_pylist())
         said = ", ".join(f"{n:,} {name}" for name, n in counted.most_common())

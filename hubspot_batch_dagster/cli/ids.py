@@ -36,6 +36,8 @@ def ids(
     """List the syncs of a store, or show the ids table of one: what its last run made of the rows."""
     opened = open_store(store, journal, warehouse)
     if sync is None:
+        if outcome or form != "table":
+            raise click.UsageError("--outcome, --format and --out are for the ids table of one sync. Name it.")
         for name in opened.syncs():
             click.echo(f"{name}: {_counts(opened, name)}")
         return

@@ -14,7 +14,7 @@ from hubspot_batch_dagster.cli.parameters import OBJECT_TYPE, OutFile
 
 @click.command()
 @click.argument("object_type", type=OBJECT_TYPE)
-@click.option("--out", type=OutFile(), help="File to write. By default the terminal.")
+@click.option("--out", type=OutFile(".py"), help="File to write. By default the terminal.")
 @account_options
 def models(object_type: str, out: Path | None, token: str, **account: Any) -> None:
     """Write a pydantic model of an object type, from the portal's own definitions, for `model=`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -25,24 +26,43 @@ _OPTIONS = (
         "--format",
         "form",
         type=click.Choice(["table", "csv", "parquet"]),
-        default="table",
-        show_default=True,
-        help="csv and parquet have all lines.",
+        default=None,
+        help="By default a table; csv and parquet have all lines.",
     ),
     click.option(
         "--out",
-        type=OutFile(),
+        type=OutFile(".csv", ".parquet"),
         default=None,
-        help="File to write; by default the terminal. Its ending chooses the format.",
+        help="File to write, .csv or .parquet; by default the terminal.",
     ),
 )
 
 
 def output_options(command: Command) -> Command:
-    """Add ``--limit``, ``--format`` and ``--out``."""
+    """Add ``--limit``, ``--format`` and ``--out``. The command gets the one format that both of these say."""
+
+    @functools.wraps(command)
+    def with_format(*args: Any, form: str | None, out: Path | None, **options: Any) -> Any:
+        return command(*args, form=_format(form, out), out=out, **options)
+
+    wrapped: Any = with_format
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        wrapped = option(wrapped)
+    return cast("Command", wrapped)
+
+
+def _format(form: str | None, out: Path | None) -> str:
+    if out is None:
+        return form or "table"
+    if form == "table":
+        raise click.UsageError("--format table is for the terminal: --out has csv or parquet.")
+    ending = out.suffix.lower().removeprefix(".")
+    if form and ending and form != ending:
+        raise click.UsageError(
+            f"--format {form} and --out {click.format_filename(out)} do not go together. Leave --format away,"
+            f" or end the name in .{form}."
+        )
+    return form or ending or "csv"
 
 
 def show(table: pa.Table, *, limit: int, form: str, out: Path | None) -> None:
@@ -51,8 +71,6 @@ def show(table: pa.Table, *, limit: int, form: str, out: Path | None) -> None:
     Raises:
         click.ClickException: Parquet cannot go to a terminal, or the file cannot be written.
     """
-    if out is not None and form == "table":
-        form = "parquet" if out.suffix == ".parquet" else "csv"
     if form == "table":
         click.echo(lines(table, limit))
     elif out is not None:

@@ -66,9 +66,14 @@ class Share(click.types.FloatParamType):
 
 
 class OutFile(click.Path):
-    """A file that can be written: nothing else has its name, and its folder is there."""
+    """A file that can be written: nothing else has its name, and its folder is there.
 
-    def __init__(self) -> None:
+    Args:
+        endings: What a file of this kind ends in; a name without an ending is taken too.
+    """
+
+    def __init__(self, *endings: str) -> None:
+        self._endings = endings
         super().__init__(dir_okay=False, writable=True, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
@@ -86,6 +91,9 @@ class OutFile(click.Path):
             self.fail(f"There is no folder {click.format_filename(path.parent)!r}.", param, ctx)
         if path.is_dir() or name.endswith(os.sep.encode()):
             self.fail(f"{click.format_filename(path)!r} is a folder.", param, ctx)
+        if path.suffix and path.suffix.lower() not in self._endings:
+            wanted = " or ".join(self._endings)
+            self.fail(f"{click.format_filename(path)!r} does not end in {wanted}.", param, ctx)
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 

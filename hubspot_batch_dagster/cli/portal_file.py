@@ -18,7 +18,7 @@ from hubspot_batch_dagster.cli.progress import working
 @click.command()
 @click.option(
     "--out",
-    type=OutFile(),
+    type=OutFile(".json"),
     default=Path("portal.json"),
     show_default=True,
     help="File to write.",

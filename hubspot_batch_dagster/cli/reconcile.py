@@ -80,7 +80,7 @@ def reconcile(
         found = hubspot.reconcile(
             sync, properties=properties, sample=sample, repair=repair, on_progress=bar.show
         )
-    on_terminal = form == "table" and out is None
+    on_terminal = form == "table"
     click.echo(str(found), err=not on_terminal)
     if associations:
         _show_associations(found, limit=limit, form=form, out=out)
@@ -98,7 +98,7 @@ def _show_associations(found: Reconciliation, *, limit: int, form: str, out: Pat
             "The last run of the sync tells of no associations: it has none, or it was one of an earlier"
             " version."
         )
-    on_terminal = form == "table" and out is None
+    on_terminal = form == "table"
     table = found.associations.amiss if on_terminal else found.associations.table
     if table.num_rows or not on_terminal:
         show(table, limit=limit, form=form, out=out)

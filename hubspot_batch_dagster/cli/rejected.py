@@ -36,7 +36,7 @@ def rejected(
         if path is None:
             raise click.ClickException(f"The rejected rows of {sync!r} are gone from {opened.root}.")
         table = kept_table(path)
-    if form == "table" and out is None:
+    if form == "table":
         if not table.num_rows:
             click.echo(f"{sync}: no row was rejected.")
             return
