@@ -1,8 +1,8 @@
 """The four checks of every sync, in the step that sends.
 
 A blocking check is how a step says "not all is well" without losing what was done: the value and its metadata
-are saved, the step is red, nothing downstream runs, and both of Dagster's retry strategies run the step
-again.
+are saved, the step is red, nothing downstream runs in that run, and both of Dagster's retry strategies run
+the step again.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,8 @@ import dagster as dg
 from pydantic import BaseModel, Field
 
 from hubspot_batch_dagster.api.errors import InputError
+
+_IntVariable = type(dg.EnvVar.int("NAME"))
 
 _Definition = TypeVar("_Definition", bound=dg.ResourceDefinition)
 
@@ -47,6 +50,48 @@ def secret_fields(resource: type[BaseModel]) -> frozenset[str]:
         for name, field in resource.model_fields.items()
         if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("dagster__is_secret")
     )
+
+
+def variable(kind: type[BaseModel], name: str, of: str) -> Any:
+    """Return an environment variable that Dagster reads in each run, for a field of a resource.
+
+    Raises:
+        InputError: The field is neither text nor a whole number; Dagster reads no others.
+    """
+    wanted = _types_of(kind, name)
+    if str in wanted:
+        return dg.EnvVar(of)
+    if int in wanted:
+        return dg.EnvVar.int(of)
+    raise InputError(
+        f"{name} cannot come from the variable {of} in each run: Dagster reads texts and whole numbers.",
+        remedy=f'Read it as the resource is made: {name}=os.environ["{of}"], in YAML '
+        f'{name}: "{{{{ env.{of} }}}}".',
+    )
+
+
+def check_variables(kind: type[BaseModel], settings: Mapping[str, Any]) -> None:
+    """Refuse a variable that Dagster would read as something else than what the field takes.
+
+    Raises:
+        InputError: It names the field, the variable, and how to write it.
+    """
+    for name, value in settings.items():
+        if isinstance(value, dg.EnvVar | _IntVariable) and name in kind.model_fields:
+            of = value.env_var_name
+            right = variable(kind, name, of)
+            if type(value) is not type(right):
+                method = "dg.EnvVar.int" if isinstance(right, _IntVariable) else "dg.EnvVar"
+                raise InputError(
+                    f"{name} is read from the variable {of} as something else than it is.",
+                    remedy=f'Write {name}={method}("{of}").',
+                )
+
+
+def _types_of(kind: type[BaseModel], name: str) -> tuple[Any, ...]:
+    field = kind.model_fields.get(name)
+    annotation = field.annotation if field is not None else str  # an unknown name is refused by the model
+    return typing.get_args(annotation) or (annotation,)
 
 
 def unmasked(resource: BaseModel, context: dg.InitResourceContext) -> dict[str, Any]:

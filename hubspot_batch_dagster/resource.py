@@ -13,7 +13,14 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from hubspot_batch_dagster.api.arguments import CheckedModel
 from hubspot_batch_dagster.api.endpoints import DEFAULT_VERSION
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.launchpad import MASK, plainly_described, secret_field, seldom_field, unmasked
+from hubspot_batch_dagster.launchpad import (
+    MASK,
+    check_variables,
+    plainly_described,
+    secret_field,
+    seldom_field,
+    unmasked,
+)
 from hubspot_batch_dagster.resource_methods import ResourceMethods
 from hubspot_batch_dagster.session_checks import check_values
 
@@ -155,6 +162,7 @@ class HubSpotResource(ResourceMethods, CheckedModel, dg.ConfigurableResource["Hu
     if not TYPE_CHECKING:  # a signature of its own would hide the fields from type checkers
 
         def __init__(self, **settings: Any) -> None:
+            check_variables(type(self), settings)
             super().__init__(**settings)
             # What comes from an environment variable is known in a run only, and checked there; so is
             # what a mask stands for.

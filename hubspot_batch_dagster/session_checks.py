@@ -75,8 +75,8 @@ def check_values(values: Mapping[str, Any]) -> None:
             remedy="Give access_token (private app, service key), or client_id, client_secret and "
             "refresh_token (OAuth).",
         )
-    if "base_url" in values:
-        check_url(values["base_url"], allow_http=values["allow_http"])
+    if "base_url" in values:  # while allow_http is not known it may be
+        check_url(values["base_url"], allow_http=values.get("allow_http", True))
     for name, check_url_of in _URLS.items():
         if values.get(name) is not None:
             check_url_of(values[name])

@@ -37,7 +37,7 @@ def ids(
     opened = open_store(store, journal, warehouse)
     if sync is None:
         if outcome or form != "table":
-            raise click.UsageError("--outcome, --format and --out are for the ids table of one sync. Name it.")
+            raise click.UsageError("--outcome, --format and --out are about one ids table. Name its SYNC.")
         for name in opened.syncs():
             click.echo(f"{name}: {_counts(opened, name)}")
         return

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
-from hubspot_batch_dagster.launchpad import secret_fields
+from hubspot_batch_dagster.launchpad import secret_fields, variable
 from hubspot_batch_dagster.resource import HubSpotResource
 
 _VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
@@ -26,14 +26,15 @@ def hubspot_setting(
         return None
     given: dict[str, Any] = {}
     for name, value in settings.items():
-        variable = _VARIABLE.fullmatch(str(value))
+        template = _VARIABLE.fullmatch(str(value))
         if name.endswith("_env"):
-            given[name.removesuffix("_env")] = dg.EnvVar(context.at_path(name).resolve_value(value))
+            setting = name.removesuffix("_env")
+            given[setting] = variable(HubSpotResource, setting, context.at_path(name).resolve_value(value))
         elif name not in _SECRETS:
             given[name] = context.at_path(name).resolve_value(value)
-        elif variable is not None:
+        elif template is not None:
             # Resolved here it would be a plain value, which Dagster shows in the launchpad's defaults.
-            given[name] = dg.EnvVar(variable.group(1))
+            given[name] = dg.EnvVar(template.group(1))
         else:
             raise InputError(
                 f"{name} stands in YAML in clear, and Dagster would show it.",
@@ -44,5 +45,5 @@ def hubspot_setting(
     except InputError as error:
         raise InputError(
             error.message,
-            remedy="hubspot takes the settings of HubSpotResource, and NAME_env for each.",
+            remedy="hubspot takes the settings of HubSpotResource, and NAME_env for texts and whole numbers.",
         ) from None

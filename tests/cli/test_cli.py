@@ -102,7 +102,7 @@ def test_rejected_rows_are_shown_and_exported(synced: str, folder: Path) -> None
 )
 @pytest.mark.parametrize("command", ["rejected", "associations", "runs", "ids", "reconcile"])
 def test_a_file_whose_name_says_another_format_is_not_written(
-    synced: str, folder: Path, command: str, words: list[str], said: str
+    folder: Path, command: str, words: list[str], said: str
 ) -> None:
     done = run(command, "people", *words)
     assert done.exit_code == 2
@@ -118,17 +118,18 @@ def test_the_ending_of_a_file_says_its_format_in_capitals_too(synced: str, folde
     assert pq.read_table(folder / "bare").num_rows == 2
 
 
-def test_other_files_end_in_what_they_hold(hubspot: Emulator, folder: Path) -> None:
+def test_other_files_end_in_what_they_hold(folder: Path) -> None:
     assert "does not end in .py" in run("models", "contacts", "--out", "m.json").output
     assert "does not end in .json" in run("portal", "--out", "portal.yaml").output
     assert not list(folder.iterdir())
 
 
-def test_what_is_for_one_ids_table_is_not_ignored_for_all_of_them(synced: str) -> None:
+@pytest.mark.usefixtures("synced")
+def test_what_is_for_one_ids_table_is_not_ignored_for_all_of_them() -> None:
     for words in (["--out", "i.csv"], ["--format", "csv"], ["--outcome", "rejected"]):
         done = run("ids", *words)
         assert done.exit_code == 2
-        assert "Name it" in done.output
+        assert "Name its SYNC" in done.output
 
 
 def test_associations_are_counted_and_those_that_are_open_are_shown_with_the_reason(

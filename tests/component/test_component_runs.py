@@ -263,6 +263,23 @@ def test_a_wrong_setting_is_named_without_values(monkeypatch: pytest.MonkeyPatch
     told = refusal(hubspot={"access_token_env": "X", "stor": "x", "share": "{{ env.SOME_TOKEN }}"})
     assert "stor: Extra inputs are not permitted" in told
     assert SECRET not in told
+    assert 'share: "{{ env.X }}"' in refusal(hubspot={"access_token_env": "X", "share_env": "X"})
+
+
+def test_a_whole_number_may_come_from_a_variable(
+    hubspot_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", hubspot_emulator.token)
+    monkeypatch.setenv("SOME_LIMIT", "50")
+    settings = {
+        "base_url": hubspot_emulator.url,
+        "access_token_env": "SOME_TOKEN",
+        "store": f"{tmp_path}/ids",
+    }
+    with loaded(hubspot={**settings, "limit_env": "SOME_LIMIT"}) as (component, _):
+        assert component.hubspot is not None
+        with component.hubspot.open() as opened:
+            assert opened.settings().limit == 50
 
 
 @pytest.mark.filterwarnings("ignore:Selection of the SingletonThreadPool")

@@ -12,6 +12,7 @@ from face_helpers import BY_EMAIL, Bench, people
 from hubspot_batch_dagster import HubSpotResource, hubspot_asset
 from hubspot_batch_dagster.api.errors import AnswerLost, InputError, NotConnected
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.session_checks import check_values
 
 SECRET = "pat-na1-0123456789-secret"
 
@@ -57,6 +58,33 @@ def test_a_missing_environment_variable_is_named(bench: Bench) -> None:
     resource = bench.resource(access_token=dg.EnvVar("HUBSPOT_ACCESS_TOKEN"))
     with pytest.raises(Exception, match="HUBSPOT_ACCESS_TOKEN"), resource.open():
         pass
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"portal_id": dg.EnvVar("P")}, 'Write portal_id=dg.EnvVar.int("P")'),
+        ({"store": dg.EnvVar.int("P")}, 'Write store=dg.EnvVar("P")'),
+        ({"share": dg.EnvVar("P")}, 'os.environ["P"]'),
+        ({"check_portal": dg.EnvVar.int("P")}, 'os.environ["P"]'),
+        ({"allow_http": dg.EnvVar("P")}, 'os.environ["P"]'),
+    ],
+)
+def test_a_variable_that_dagster_cannot_read_into_its_field_is_refused_with_how_to_write_it(
+    wrong: dict[str, object], said: str
+) -> None:
+    """An integer variable in the place of a bool was taken as False, whatever it held."""
+    with pytest.raises(InputError) as caught:
+        HubSpotResource(access_token=SECRET, **wrong)
+    assert said in str(caught.value)
+
+
+def test_a_url_is_checked_as_far_as_it_can_be_while_allow_http_is_not_known() -> None:
+    check_values({"base_url": "http://hubspot.internal"})
+    with pytest.raises(InputError, match="http"):
+        check_values({"base_url": "http://hubspot.internal", "allow_http": False})
+    with pytest.raises(InputError, match="base_url"):
+        check_values({"base_url": "ftp://hubspot.internal"})
 
 
 def test_it_says_how_to_open_it_when_it_is_not_open(bench: Bench) -> None:
