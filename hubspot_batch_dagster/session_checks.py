@@ -166,6 +166,8 @@ def check_database_url(setting: str, url: str) -> None:
             f"The driver of {setting}, {parsed.get_driver_name()}, is not installed.",
             remedy=(
                 "pip install hubspot-batch-dagster[postgres], and write the URL as postgresql+psycopg://..."
+                if parsed.get_backend_name() == "postgresql"
+                else "Install it beside this package."
             ),
         ) from None
 

@@ -68,7 +68,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "portal_component",
         "source",
         "csv_rows resource_field scaffolder sql_rows step_fields translation",
-        "fields",
+        "fields source_errors",
     ),
     "emulator": (
         "__main__",

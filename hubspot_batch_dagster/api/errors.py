@@ -5,6 +5,7 @@
         GuardStopped            a guard (max_created, max_changed, max_gone) or approve said no
       StoreError              the journal or an ids table cannot be read or written; nothing was sent
         Overtaken             a later run of the sync has begun; this one sends and writes nothing more
+      SourceUnavailable       what the rows are read from does not answer; nothing was sent
       ConservationError       the rows out do not add up to the rows in
       BudgetTimeout           no request became free in time; nothing was sent
         BudgetUnavailable       Redis, Postgres or the file that counts the requests does not answer
@@ -95,6 +96,7 @@ __all__ = [
     "RequestTooLarge",
     "ResponseError",
     "ServerTrouble",
+    "SourceUnavailable",
     "StoreError",
     "TransportError",
     "UnexpectedStatus",
@@ -140,6 +142,14 @@ class Overtaken(StoreError):
     """
 
     default_remedy = "Look at the later run. Where none was meant, find out who started it, then run again."
+
+
+class SourceUnavailable(HubSpotError):
+    """The database or the file system that a component's rows are read from does not answer, or broke off.
+    Rows are read before anything is sent.
+    """
+
+    default_remedy = "Nothing was sent. Start it, or correct source in the YAML, then run again."
 
 
 class ConservationError(HubSpotError):

@@ -14,9 +14,11 @@ from pydantic import ConfigDict, Field, model_validator
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.component.csv_rows import csv_rows
 from hubspot_batch_dagster.component.fields import CastFields, Located, explained
+from hubspot_batch_dagster.component.source_errors import reading
 from hubspot_batch_dagster.component.sql_rows import ROWS_AT_A_TIME, query_rows, values_of
 from hubspot_batch_dagster.session_checks import check_database_url, check_store_url
 from hubspot_batch_dagster.sync.changed_since import ChangedSince, Moment
+from hubspot_batch_dagster.sync.state.remote_files import is_away
 from hubspot_batch_dagster.sync.warehouse.warehouse_query import Warehouse
 
 _OVERLAP = re.compile(r"(\d+) *([smhd])")
@@ -236,6 +238,7 @@ class Source(Located, dg.Model):
 
         Raises:
             InputError: The file does not exist, the connection cannot be meant, or a name is unknown.
+            SourceUnavailable: The database or the file system does not answer, or broke off.
         """
         if self.path is not None:
             yield from _file_rows(_filled_in(self.path, partition))
@@ -267,29 +270,34 @@ def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
 
     kind = _kind(path)
     first: tuple[str, list[str]] | None = None
-    for each in _files(path):
-        try:
-            with fsspec.open(each, "rb") as file:
-                if kind == "parquet":
-                    batches = pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
-                else:
-                    batches = csv_rows(each, file, "\t" if kind == "tsv" else ",")
-                for batch in batches:
-                    first = first or (each, batch.schema.names)
-                    _check_columns(each, batch.schema.names, *first)
-                    yield batch
-        except FileNotFoundError:
-            raise InputError(f"There is no file {each}.", remedy="Check path in source.") from None
-        except (IsADirectoryError, PermissionError) as error:
-            raise InputError(
-                f"{each} cannot be read: {error.strerror}.", remedy="Check path in source."
-            ) from None
-        except pa.ArrowInvalid as error:
-            if kind != "parquet":
-                raise
-            raise InputError(
-                f"The file {each} is no Parquet file: {error}", remedy="Write it anew."
-            ) from None
+    # Each file system has errors of its own.
+    with reading(path, (Exception,), is_away, remedy="Check path in source."):
+        for each in _files(path):
+            try:
+                with fsspec.open(each, "rb") as file:
+                    if kind == "parquet":
+                        batches = pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
+                    else:
+                        batches = csv_rows(each, file, "\t" if kind == "tsv" else ",")
+                    for batch in batches:
+                        first = first or (each, batch.schema.names)
+                        _check_columns(each, batch.schema.names, *first)
+                        yield batch
+            except FileNotFoundError as error:
+                cause = error.__cause__
+                if isinstance(cause, Exception) and is_away(cause):  # so fsspec says that nobody answers
+                    raise cause from None
+                raise InputError(f"There is no file {each}.", remedy="Check path in source.") from None
+            except (IsADirectoryError, PermissionError) as error:
+                raise InputError(
+                    f"{each} cannot be read: {error.strerror or error}.", remedy="Check path in source."
+                ) from None
+            except pa.ArrowInvalid as error:
+                if kind != "parquet":
+                    raise
+                raise InputError(
+                    f"The file {each} is no Parquet file: {error}", remedy="Write it anew."
+                ) from None
 
 
 def _check_columns(file: str, names: list[str], first: str, expected: list[str]) -> None:

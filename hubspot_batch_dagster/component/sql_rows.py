@@ -9,8 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component.source_errors import reading
 from hubspot_batch_dagster.sync.changed_since import Moment
 from hubspot_batch_dagster.sync.staging.statements import quoted
+from hubspot_batch_dagster.sync.state.journal_engine import limits
+from hubspot_batch_dagster.sync.state.sql_database import is_away
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader, as_it_is, finite_batches
 from hubspot_batch_dagster.table.objects import column_of
 
@@ -18,6 +21,12 @@ ROWS_AT_A_TIME = 10_000
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
 """Texts, quoted names and comments in SQL: what looks like a parameter in them is none."""
 _SINCE = "changed_since"
+_NO_ROWS, _SELECT = "The query in source gives no rows.", "Write a SELECT."
+_REMEDY = "Correct sql or connection in source."
+_PASSING = ("40", "53", "55P03", "57", "58")
+"""SQL states of what may be gone at the next try: conflicts, a lack of resources, locks, a query that was
+ended, and the server's own trouble.
+"""
 
 
 def query_rows(
@@ -33,6 +42,7 @@ def query_rows(
 
     Raises:
         InputError: The connection or the query cannot be meant, or it names what the run has not.
+        SourceUnavailable: The database does not answer, or broke off.
     """
     if "://" in connection and not connection.startswith("duckdb:///"):
         yield from _sqlalchemy_rows(connection, sql, partition, newer)
@@ -93,7 +103,11 @@ def _duckdb_rows(
     except duckdb.Error as error:
         raise InputError(f"The query in source cannot be read: {error}", remedy="Correct sql.") from None
     values = values_of(sorted(parameters), partition)
-    with duckdb.connect(database, read_only=database != ":memory:") as connection:
+    trouble = (duckdb.Error, OSError, pa.ArrowException)  # the latter two are of a stream that breaks off
+    with (
+        reading(database, trouble, lambda error: isinstance(error, duckdb.IOException), remedy=_REMEDY),
+        duckdb.connect(database, read_only=database != ":memory:") as connection,
+    ):
         if _zone(partition) is not None:
             connection.execute(f"SET TimeZone = '{_zone(partition)}'")
         since = {} if newer is None else {_SINCE: newer[1]}
@@ -104,7 +118,7 @@ def _duckdb_rows(
         except duckdb.BinderException:  # a column of texts does not compare with times
             found = connection.sql(sql, params={**_as_text(values), **since} or None)
         if found is None:
-            raise InputError("The query in source gives no rows.", remedy="Write a SELECT.")
+            raise InputError(_NO_ROWS, remedy=_SELECT)
         reader = arrow_reader(as_it_is(found), ROWS_AT_A_TIME)
         yield from finite_batches(reader.schema, reader)
 
@@ -113,20 +127,25 @@ def _sqlalchemy_rows(
     url: str, sql: str, partition: Mapping[str, Any], newer: tuple[str, Moment] | None
 ) -> Iterator[pa.RecordBatch]:
     import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 
     sql = _LITERAL.sub(_without_parameters, sql)
     names_of_query = list(sqlalchemy.text(sql).compile().params)
     try:
-        engine = sqlalchemy.create_engine(url)
+        where = sqlalchemy.make_url(url)
+        engine = sqlalchemy.create_engine(where, connect_args=limits(where), hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         # The URL may hold a password, so the message repeats none of it.
         raise InputError(
             f"The connection in source cannot be used: {type(error).__name__}.",
             remedy="Give a DuckDB file or a SQLAlchemy URL, and install the driver it names.",
         ) from None
+    place = str(sqlalchemy.URL.create(where.drivername, None, None, where.host, where.port, where.database))
     try:
-        with engine.connect() as connection:
+        with (
+            reading(place, (SQLAlchemyError, OSError), _passes, remedy=_REMEDY),
+            engine.connect() as connection,
+        ):
             named = values_of(names_of_query, partition)
             values = _as_text(named) if engine.dialect.name == "sqlite" else _local(named)
             if newer is not None:
@@ -145,6 +164,8 @@ def _sqlalchemy_rows(
                     raise
                 connection.rollback()
                 found = connection.execute(sqlalchemy.text(sql), texts)
+            if not found.returns_rows:
+                raise InputError(_NO_ROWS, remedy=_SELECT)
             names = list(found.keys())
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -159,6 +180,11 @@ def _sqlalchemy_rows(
                 yield _batch(names, [()] * len(names))
     finally:
         engine.dispose()
+
+
+def _passes(error: Exception) -> bool:
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return is_away(error) or state.startswith(_PASSING)
 
 
 def _without_parameters(literal: re.Match[str]) -> str:

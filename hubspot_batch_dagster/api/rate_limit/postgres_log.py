@@ -135,7 +135,8 @@ _CREATION_LOCK = 0x68756273706F74
 _DRIVER = "postgresql+psycopg"
 _INSTALL = "A budget in Postgres needs its driver. Install it: pip install hubspot-batch-dagster[postgres]"
 FINAL = re.compile(
-    "FATAL.*(authentication failed|does not exist|pg_hba)|permission denied|no password supplied"
+    "FATAL.*(authentication failed|does not exist|pg_hba|not permitted)|permission denied"
+    "|no password supplied|does not support SSL|certificate"
 )
 """What no waiting cures."""
 

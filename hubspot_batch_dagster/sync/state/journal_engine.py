@@ -46,10 +46,14 @@ def open_engine(url: str, *, patience: float) -> sa.Engine:
             cursor.close()
 
         return engine
-    given = LIBPQ if where.get_driver_name() in ("psycopg", "psycopg2") else {}
-    options = {name: value for name, value in given.items() if name not in where.query}
     # No ping before each commit: whoever finds the connection cut does its work again, on a new one.
-    return sa.create_engine(where, connect_args=options, hide_parameters=True)
+    return sa.create_engine(where, connect_args=limits(where), hide_parameters=True)
+
+
+def limits(where: sa.URL) -> dict[str, int]:
+    """Return what a driver is given so that a server that vanished is noticed; what the URL says stays."""
+    given = LIBPQ if where.get_driver_name() in ("psycopg", "psycopg2") else {}
+    return {name: value for name, value in given.items() if name not in where.query}
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:

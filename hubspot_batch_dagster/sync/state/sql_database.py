@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
@@ -174,4 +174,4 @@ def is_away(error: Exception) -> bool:
         return str(state).startswith(AWAY)
     if FINAL.search(str(error.orig)):
         return False
-    return error.connection_invalidated or type(error.orig).__name__ == "OperationalError"
+    return error.connection_invalidated or isinstance(error, OperationalError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -94,6 +95,14 @@ def test_a_postgres_that_stays_away_is_an_error_that_names_it_and_says_what_to_d
     assert caught.value.__cause__ is None
     server.up()
     journal.close()
+
+
+def test_a_postgres_that_takes_the_connection_and_says_nothing_is_away_and_does_not_refuse() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:
+            SqlJournal(f"postgresql+psycopg://127.0.0.1:{port}/x?connect_timeout=2", patience=1.0)
+    assert "Start the database" in caught.value.remedy
 
 
 def test_a_postgres_that_stays_away_in_mid_run_ends_the_run_and_the_next_goes_on(
