@@ -1,8 +1,11 @@
-"""The layout: which way imports run in every package, how long a file may be, and one name for one thing."""
+"""The layout: which way imports run in every package, how long a file and a statement may be, and one name for
+one thing.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -218,6 +221,8 @@ late imports and those for types alone included; modules of one layer do not imp
 """
 
 LONGEST = 400
+LONGEST_UNNAMED = 4
+"""Lines of an SQL statement that stands in the function which executes it."""
 SAME_FILE = {
     "answers": "an answer of the wire, and an answer as verdicts on rows",
     "associate": "the operation whose rows are associations, and the stage that writes those of records",
@@ -323,3 +328,39 @@ def test_one_name_of_a_type_stands_for_one_thing() -> None:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     types[node.name].append("/".join(name))
     assert {kind: found for kind, found in types.items() if len(found) > 1} == {}
+
+
+_STATEMENT = re.compile(
+    r"\b(SELECT|INSERT INTO|UPDATE \S+ SET|DELETE FROM|MERGE INTO|COPY \(|"
+    r"CREATE (OR REPLACE )?(TEMP |UNLOGGED |UNIQUE )?(TABLE|VIEW|INDEX|FUNCTION))\b"
+)
+
+
+def unnamed_statements(module: ast.Module) -> Iterator[int]:
+    """The lines where a long SQL statement begins that is neither a constant of its module nor what a
+    function returns.
+    """
+    named = [each.value for each in module.body if isinstance(each, ast.Assign | ast.AnnAssign | ast.Expr)]
+    named += [each.value for each in ast.walk(module) if isinstance(each, ast.Return)]
+    inside = {id(inner) for each in named if each is not None for inner in ast.walk(each)}
+    docstrings = {
+        id(each.body[0].value)
+        for each in ast.walk(module)
+        if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and isinstance(each.body[0], ast.Expr)
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in inside | docstrings:
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            text = "".join(str(each.value) for each in parts if isinstance(each, ast.Constant))
+            if (node.end_lineno or 0) - node.lineno >= LONGEST_UNNAMED and _STATEMENT.search(text):
+                yield node.lineno
+
+
+def test_a_long_sql_statement_has_a_name() -> None:
+    unnamed = {
+        "/".join(name): lines
+        for name, path in MODULES.items()
+        if (lines := list(unnamed_statements(ast.parse(path.read_text()))))
+    }
+    assert unnamed == {}

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.api.errors import ConservationError
-from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES, UNRESOLVED
+from hubspot_batch_dagster.sync.associations import association_statements
+from hubspot_batch_dagster.sync.associations.association_table import OUTCOMES
 from hubspot_batch_dagster.sync.associations.kept_lines import declaration
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
@@ -96,17 +97,13 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
     label_type = "NULL::VARCHAR" if association.plain else literal(json.dumps(association.type))
     with stage.texts("association_texts"):
         stage.db.execute(
-            f"""CREATE TABLE row_associations AS
-            SELECT f.row AS line, f.keys, {literal(association.to)} AS "to", {label} AS label,
-                {target_key} AS target_key, json_extract_string(t.associations, '$[0].to.id') AS target_id,
-                CASE WHEN f.outcome = 'created' THEN 'associated'
-                    WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
-                    ELSE f.outcome END AS outcome,
-                coalesce(f.code, f.category) AS error_code, f.message AS reason,
-                {label_type} AS _label_type, f.key AS _key, s.record AS _record,
-                {literal(association.name)} AS _name
-            FROM final f
-            LEFT JOIN association_texts t USING (row) LEFT JOIN association_sources s USING (row)"""
+            association_statements.make_row_associations(
+                to=literal(association.to),
+                label=label,
+                label_type=label_type,
+                name=literal(association.name),
+                target_key=target_key,
+            )
         )
     query = f"SELECT {keys}* EXCLUDE (line, keys) FROM row_associations ORDER BY line"
     _copy(stage, query, path, declaration([association], rows_are_associations=True))
@@ -120,13 +117,8 @@ def write_rows(stage: StagingArea, association: TypedAssociation, path: Path) ->
 
 def planned_rows(stage: StagingArea) -> dict[str, int]:
     """Return what rows that are associations would come to, in the words of associations."""
-    query = f"""SELECT outcome, count(*) FROM (
-            SELECT CASE action WHEN 'associate' THEN 'associated' WHEN 'reverted' THEN 'unchanged'
-                ELSE action END AS outcome FROM plan
-            UNION ALL
-            SELECT CASE WHEN code = '{UNRESOLVED}' THEN 'unresolved' ELSE 'rejected' END FROM rejected)
-        GROUP BY outcome"""
-    return {str(name): int(n) for name, n in stage.db.execute(query).fetchall()}
+    found = stage.db.execute(association_statements.COUNT_PLANNED_ROWS).fetchall()
+    return {str(name): int(n) for name, n in found}
 
 
 def note_sources(stage: StagingArea) -> None:

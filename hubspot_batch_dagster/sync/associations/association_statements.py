@@ -7,7 +7,7 @@ that are known of earlier: ``association_open``, ``association_found``, ``associ
 
 from __future__ import annotations
 
-from hubspot_batch_dagster.sync.associations.lines import UNNAMED, hash_of
+from hubspot_batch_dagster.sync.associations.lines import UNNAMED, UNRESOLVED, hash_of
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED
 from hubspot_batch_dagster.sync.staging.stored_keys import exactly
 
@@ -234,3 +234,57 @@ COUNT_WANTED = """SELECT (SELECT count(*) FROM wanted_once) + (SELECT count(*) F
 def count_open(places: str, what: str = "*") -> str:
     """Count how many lines (or distinct values of a column) are to be written."""
     return f"SELECT count({what}) FROM association_lines WHERE outcome = 'open' AND place IN ({places})"
+
+
+def ids_of_keys(table: str) -> str:
+    """Read the record ids of the keys of ``asked`` in their order; a key's folded spelling counts behind its
+    own.
+    """
+    return f"""WITH spelt AS (
+            SELECT place, key, 0 AS rank FROM asked
+            UNION ALL SELECT place, folded, 1 FROM asked WHERE folded <> key)
+        SELECT arg_min(t.id, rank) AS id FROM spelt LEFT JOIN {table} t USING (key)
+        GROUP BY place ORDER BY place"""
+
+
+def make_row_associations(*, to: str, label: str, label_type: str, name: str, target_key: str) -> str:
+    """Make the lines of a run whose rows are associations themselves. All is given as SQL."""
+    return f"""CREATE TABLE row_associations AS
+        SELECT f.row AS line, f.keys, {to} AS "to", {label} AS label,
+            {target_key} AS target_key, json_extract_string(t.associations, '$[0].to.id') AS target_id,
+            CASE WHEN f.outcome = 'created' THEN 'associated'
+                WHEN f.code = '{UNRESOLVED}' THEN 'unresolved'
+                ELSE f.outcome END AS outcome,
+            coalesce(f.code, f.category) AS error_code, f.message AS reason,
+            {label_type} AS _label_type, f.key AS _key, s.record AS _record, {name} AS _name
+        FROM final f
+        LEFT JOIN association_texts t USING (row) LEFT JOIN association_sources s USING (row)"""
+
+
+COUNT_PLANNED_ROWS = f"""SELECT outcome, count(*) FROM (
+        SELECT CASE action WHEN 'associate' THEN 'associated' WHEN 'reverted' THEN 'unchanged'
+            ELSE action END AS outcome FROM plan
+        UNION ALL
+        SELECT CASE WHEN code = '{UNRESOLVED}' THEN 'unresolved' ELSE 'rejected' END FROM rejected)
+    GROUP BY outcome"""
+
+
+def take_kept_lines(path: str) -> str:
+    """Take from the table of an earlier run what explains the hash of a row's associations."""
+    return f"""INSERT INTO kept_lines
+        WITH lines AS (
+            SELECT _key AS key, _record AS record, _name AS name, target_key, target_id, outcome
+            FROM read_parquet({path})
+            WHERE target_id IS NOT NULL AND _record IS NOT NULL AND _key IN (SELECT key FROM unexplained)),
+        hashes AS (SELECT key, {hash_of("name", "target_id")} AS digest FROM lines GROUP BY key)
+        SELECT l.* FROM lines l JOIN hashes h USING (key) JOIN unexplained u USING (key)
+        WHERE u.digest = h.digest OR (u.digest IS NULL AND l.outcome IN ('associated', 'unchanged'))"""
+
+
+def make_rows_to_look_at(*, keys: str, digest: str, some: str) -> str:
+    """Make the rows of an ids table whose associations are held against the portal. All is given as SQL."""
+    return f"""CREATE TABLE association_rows AS
+        SELECT _key AS key, coalesce(m.now, hs_object_id) AS record, struct_pack({keys}) AS keys,
+            {digest} AS digest
+        FROM chosen c LEFT JOIN records m ON m.key = c._key
+        WHERE {some} AND error_code IS DISTINCT FROM '{REVERTED}'"""

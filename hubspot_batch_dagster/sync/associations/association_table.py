@@ -25,8 +25,6 @@ from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import literal
 
 OUTCOMES = ("associated", "unchanged", "unresolved", "rejected", "unknown", "unsent")
-UNRESOLVED = "UNRESOLVED_ASSOCIATION"
-"""The code of a row, or an association, that names a key without a record."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.operations.association import Association
-from hubspot_batch_dagster.sync.associations.lines import hash_of
+from hubspot_batch_dagster.sync.associations import association_statements
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey, TypedAssociation
 from hubspot_batch_dagster.sync.staging.statements import LIVE, REVERTED, literal
 from hubspot_batch_dagster.sync.state.ids_table import META, described
@@ -116,16 +116,7 @@ def attach_kept_lines(db: duckdb.DuckDBPyConnection, store: Store, sync: str, ro
 
 
 def _take(db: duckdb.DuckDBPyConnection, path: Path) -> None:
-    db.execute(
-        f"""INSERT INTO kept_lines
-        WITH lines AS (
-            SELECT _key AS key, _record AS record, _name AS name, target_key, target_id, outcome
-            FROM read_parquet({literal(str(path))})
-            WHERE target_id IS NOT NULL AND _record IS NOT NULL AND _key IN (SELECT key FROM unexplained)),
-        hashes AS (SELECT key, {hash_of("name", "target_id")} AS digest FROM lines GROUP BY key)
-        SELECT l.* FROM lines l JOIN hashes h USING (key) JOIN unexplained u USING (key)
-        WHERE u.digest = h.digest OR (u.digest IS NULL AND l.outcome IN ('associated', 'unchanged'))"""
-    )
+    db.execute(association_statements.take_kept_lines(literal(str(path))))
     db.execute("DELETE FROM unexplained WHERE key IN (SELECT key FROM kept_lines)")
 
 

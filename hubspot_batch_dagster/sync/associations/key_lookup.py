@@ -16,7 +16,8 @@ from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.base import Operation
-from hubspot_batch_dagster.sync.associations.association_table import UNRESOLVED
+from hubspot_batch_dagster.sync.associations import association_statements
+from hubspot_batch_dagster.sync.associations.lines import UNRESOLVED
 from hubspot_batch_dagster.sync.staging.known_rows import copy_ids, no_ids
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.identity import SameType
@@ -180,11 +181,7 @@ class KeyLookup:
         db = self._stage.db
         db.register("incoming", pa.table({"place": counted(0, len(keys)), "key": keys, "folded": folded}))
         db.execute("CREATE OR REPLACE TABLE asked AS SELECT * FROM incoming")
-        query = f"""WITH spelt AS (
-                SELECT place, key, 0 AS rank FROM asked
-                UNION ALL SELECT place, folded, 1 FROM asked WHERE folded <> key)
-            SELECT arg_min(t.id, rank) AS id FROM spelt LEFT JOIN {table} t USING (key) GROUP BY place
-                ORDER BY place"""
+        query = association_statements.ids_of_keys(table)
         found: Array = self._stage.table(query).column("id").cast(pa.string()).combine_chunks()
         return found
 

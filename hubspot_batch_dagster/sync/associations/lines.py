@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 
+UNRESOLVED = "UNRESOLVED_ASSOCIATION"
+"""The code of a row, or an association, that names a key without a record."""
+
 REFUSED = "ASSOCIATION_REFUSED"
 """The code of HubSpot's no to an association."""
 

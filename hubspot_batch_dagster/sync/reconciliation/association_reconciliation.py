@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
+from hubspot_batch_dagster.sync.associations import association_statements
 from hubspot_batch_dagster.sync.associations.association_requests import (
     AssociationRequests,
     CurrentAssociations,
@@ -28,7 +29,7 @@ from hubspot_batch_dagster.sync.associations.writer import AssociationWriter, Ta
 from hubspot_batch_dagster.sync.reconciliation.reconciled_table import ReconciledTable
 from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.requests.requester import Requester
-from hubspot_batch_dagster.sync.staging.statements import REVERTED, listed, quoted
+from hubspot_batch_dagster.sync.staging.statements import listed, quoted
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.duckdb_rows import arrow_reader
 
@@ -175,11 +176,8 @@ class AssociationReader:
         of_rows = self.declared.rows_are_associations
         some = "true" if of_rows else f"{digest} IS NOT NULL AND (m.key IS NULL OR m.now IS NOT NULL)"
         keys = ", ".join(f"{quoted(name)} := c.{quoted(name)}" for name in key)
-        db.execute(f"""CREATE TABLE association_rows AS
-            SELECT _key AS key, coalesce(m.now, hs_object_id) AS record, struct_pack({keys}) AS keys,
-                {"NULL::VARCHAR" if of_rows else digest} AS digest
-            FROM chosen c LEFT JOIN records m ON m.key = c._key
-            WHERE {some} AND error_code IS DISTINCT FROM '{REVERTED}'""")
+        digest = "NULL::VARCHAR" if of_rows else digest
+        db.execute(association_statements.make_rows_to_look_at(keys=keys, digest=digest, some=some))
         names = ", ".join(f"keys.{quoted(name)}" for name in key)
         found: Any = db.sql(f"SELECT {names} FROM association_rows LIMIT 0").to_arrow_table()
         own = [name for name in key if name != "hs_object_id"]

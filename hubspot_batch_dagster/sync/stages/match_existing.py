@@ -25,6 +25,7 @@ from hubspot_batch_dagster.sync.requests.parallel import in_parallel
 from hubspot_batch_dagster.sync.settlement.lookup import BUILT_IN_KEYS
 from hubspot_batch_dagster.sync.settlement.unique_values import MERGED_IDS, UniqueProperty, owned_records
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
+from hubspot_batch_dagster.sync.staging import staging_statements
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 
@@ -249,11 +250,7 @@ def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
     """One match is the row's record; several, and a record or values that another row has, reject it."""
     same = " AND ".join(f"m.v{i} = t.v{i}" for i in range(properties))
     values = ", ".join(f"v{i}" for i in range(properties))
-    area.db.execute(f"""CREATE TABLE matched AS
-        SELECT t.row, t.key, t.digest,
-            first_value(t.key) OVER (PARTITION BY {values} ORDER BY t.row) AS owner,
-            (SELECT list(DISTINCT m.id ORDER BY m.id) FROM matches m WHERE {same}) AS ids
-        FROM to_match t""")
+    area.db.execute(staging_statements.table_of_matched(values=values, same=same))
     lines = area.db.execute(
         "SELECT row, key, digest, owner, ids FROM matched WHERE ids IS NOT NULL OR owner <> key ORDER BY row"
     ).fetchall()

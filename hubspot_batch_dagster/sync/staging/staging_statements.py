@@ -266,3 +266,14 @@ def lines_of_final(low: int, high: int) -> str:
         FROM s JOIN p USING (row)
         LEFT JOIN o ON o.row = s.row LEFT JOIN lost l ON l.row = s.row LEFT JOIN same q ON q.row = s.row
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
+
+
+def table_of_matched(*, values: str, same: str) -> str:
+    """Make the table of the rows that were looked for: the first row of the same values, and the records that
+    have them.
+    """
+    return f"""CREATE TABLE matched AS
+        SELECT t.row, t.key, t.digest,
+            first_value(t.key) OVER (PARTITION BY {values} ORDER BY t.row) AS owner,
+            (SELECT list(DISTINCT m.id ORDER BY m.id) FROM matches m WHERE {same}) AS ids
+        FROM to_match t"""

@@ -132,14 +132,7 @@ class PostgresEngine(Engine):
         self.execute(f"ANALYZE {table}")
 
     def types(self, table: str) -> Mapping[str, str]:
-        found = self.fetch(
-            f"""SELECT a.attname::text, CASE t.typtype WHEN 'e' THEN 'enum' ELSE format_type(a.atttypid,
-                a.atttypmod) END
-            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-            WHERE a.attrelid = 'pg_temp.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped
-                ORDER BY a.attnum"""
-        )
-        return {str(name): str(kind) for name, kind in found}
+        return {str(name): str(kind) for name, kind in self.fetch(_types_of_columns(table))}
 
     def text_of(self, column: str, kind: str) -> str | None:
         return f"({column})::text" if _LOSSLESS.fullmatch(kind) else None
@@ -150,6 +143,14 @@ class PostgresEngine(Engine):
                 f"SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}' AND tablename = '{table}'"
             )
         )
+
+
+def _types_of_columns(table: str) -> str:
+    return f"""SELECT a.attname::text,
+            CASE t.typtype WHEN 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = 'pg_temp.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attnum"""
 
 
 def _with_limits(url: str) -> str:
