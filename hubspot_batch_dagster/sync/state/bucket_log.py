@@ -50,7 +50,7 @@ class SyncState:
         number: Of the last run that began, whatever became of the sync's name.
         name: The sync's.
         intents: Open intents: id -> action, moment, rows.
-        settled: Entries that hold outcomes, by their number.
+        settled: For each batch of outcomes the number of the entry that holds it.
         kept: Outcomes that a snapshot took over.
         respelt: Entry -> former key -> key, for the outcomes before it.
         images: Before-images: run and object.
@@ -177,7 +177,7 @@ class BucketLog:
         """
         state = self.state
         yield from state.kept
-        for name, content in self._read([_name(number) for number in state.settled]):
+        for name, content in self._read([_name(number) for number in dict.fromkeys(state.settled)]):
             if content is None:
                 raise StoreError(
                     f"The journal in {self._bucket.url} lacks {self.folder}/log/{name}.",
@@ -260,8 +260,7 @@ class BucketLog:
         elif kind == "close":
             state.intents.pop(op["id"], None)
         elif kind == "outcomes":
-            if state.settled[-1:] != [number]:
-                state.settled.append(number)
+            state.settled.append(number)
         elif kind == "respelt":
             state.respelt.append((number, op["keys"]))
         elif kind == "images":

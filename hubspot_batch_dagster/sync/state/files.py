@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -70,9 +70,7 @@ class Files(ABC):
 
     def numbered(self, place: Place, name: str) -> list[int]:
         """Return the numbers of the files in a folder whose names have one in the place of ``{}``."""
-        pattern = re.compile(re.escape(name).replace(r"\{\}", r"(\d+)"))
-        found = (pattern.fullmatch(each) for each in self.names(place))
-        return [int(each[1]) for each in found if each is not None]
+        return numbers_in(self.names(place), name)
 
     def read(self, place: Place) -> bytes | None:
         """Return the bytes of a small file."""
@@ -94,6 +92,13 @@ class Files(ABC):
             raise cannot("write", str(probe), error) from None
         self.put(probe, place)
         self.delete(place)
+
+
+def numbers_in(names: Iterable[str], name: str) -> list[int]:
+    """Return the numbers of those names that have one in the place of ``{}``."""
+    pattern = re.compile(re.escape(name).replace(r"\{\}", r"(\d+)"))
+    found = (pattern.fullmatch(each) for each in names)
+    return [int(each[1]) for each in found if each is not None]
 
 
 class LocalFiles(Files):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync.state.files import Files, Place
+from hubspot_batch_dagster.sync.state.files import Files, Place, numbers_in
 from hubspot_batch_dagster.sync.state.identity import check_sync
 from hubspot_batch_dagster.sync.state.ids_table import FORMERLY_IN_PROGRESS, IN_PROGRESS, described
 from hubspot_batch_dagster.sync.state.journal import Journal
@@ -113,18 +113,19 @@ class KeptOnce:
             kept: The runs whose tables are kept.
             whole: The ids table holds all that the journal knows.
         """
-        files, folder = self._files, folders_of(sync)
+        folder = folders_of(sync)
+        there = self._files.names(folder)
         found: list[Place] = []
         for name, pattern in KEPT_ONCE.items():
             latest = number if name == RUNS else generation
             # Who opened the one before this may still read it.
-            old = sorted(n for n in files.numbered(folder, pattern) if n < latest)[:-1]
+            old = sorted(n for n in numbers_in(there, pattern) if n < latest)[:-1]
             found += [(*folder, pattern.format(n)) for n in old]
         if whole:
-            marks = [(IN_PROGRESS.format(n), n) for n in files.numbered(folder, IN_PROGRESS)]
-            orders = [(each[0], int(each[1])) for each in map(ORDER.fullmatch, files.names(folder)) if each]
+            marks = [(IN_PROGRESS.format(n), n) for n in numbers_in(there, IN_PROGRESS)]
+            orders = [(each[0], int(each[1])) for each in map(ORDER.fullmatch, there) if each]
             found += [(*folder, name) for name, n in marks + orders if n <= number]
-        runs = files.names((*folder, "runs"))
+        runs = self._files.names((*folder, "runs"))
         return found + [
             (*folder, "runs", each) for each in runs if kept and each not in kept and each < max(kept)
         ]

@@ -31,6 +31,9 @@ T = TypeVar("T")
 _AWAY = re.compile(r"Connect|Timeout|Unavailable|TransportError|ServiceRe(quest|sponse)Error")
 """How the errors of each file system's library are called that say that nobody answers."""
 
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
+"""File systems that have no folders to make, and where an object is there whole or not at all."""
+
 _S3 = ("s3://", "s3a://")
 _S3_CLIENT = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 15}
 
@@ -105,6 +108,9 @@ class RemoteFiles(Files):
         self._remote: Any = filesystem
         self._base = base
         self._patience = Patience(patience, first=True)
+        protocol = filesystem.protocol
+        known = {protocol} if isinstance(protocol, str) else {*protocol}
+        self._holds_objects = not known.isdisjoint(_OBJECT_STORES)
 
     @property
     def stop(self) -> Event:
@@ -162,25 +168,20 @@ class RemoteFiles(Files):
             yield io.BufferedReader(_Patient(file, partial(self._ask, "read", place)))
 
     def put(self, written: Path, place: Place) -> str:
-        target = self._at(place)
+        def go() -> None:
+            self._make_folder_of(place)
+            self._whole(place, partial(self._remote.put_file, os.fspath(written)))
 
-        def go() -> str:
-            self._remote.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-            half = f"{target}.{uuid.uuid4().hex[:16]}.tmp"
-            self._remote.put_file(os.fspath(written), half)
-            self._remote.mv(half, target)
-            return self.path(place)
-
-        path = self._written(place, go)
+        self._written(place, go)
         written.unlink()
-        return path
+        return self.path(place)
 
     def write_once(self, place: Place, content: bytes) -> None:
         if self.exists(place):
             return
 
         def go() -> None:
-            self._remote.makedirs(self._at(place).rsplit("/", 1)[0], exist_ok=True)
+            self._make_folder_of(place)
             # Of two that do so at once one is the first, where the file system can tell: fsspec before
             # 2024.10 cannot.
             once = "mode" in inspect.signature(self._remote.pipe_file).parameters
@@ -190,16 +191,25 @@ class RemoteFiles(Files):
         self._written(place, go)
 
     def copy(self, source: Place, target: Place) -> None:
-        def go() -> None:
-            half = f"{self._at(target)}.{uuid.uuid4().hex[:16]}.tmp"
-            self._remote.cp_file(self._at(source), half)
-            self._remote.mv(half, self._at(target))
-
-        self._written(target, go)
+        self._written(target, lambda: self._whole(target, partial(self._remote.cp_file, self._at(source))))
 
     def delete(self, place: Place) -> None:
         with contextlib.suppress(StoreError):
             self._ask("write", place, lambda: self._remote.rm(self._at(place), recursive=True))
+
+    def _make_folder_of(self, place: Place) -> None:
+        if not self._holds_objects:
+            self._remote.makedirs(self._at(place[:-1]), exist_ok=True)
+
+    def _whole(self, place: Place, write: Callable[[str], object]) -> None:
+        """Write a file so that nobody ever finds a part of it under its name."""
+        target = self._at(place)
+        if self._holds_objects:
+            write(target)
+            return
+        half = f"{target}.{uuid.uuid4().hex[:16]}.tmp"
+        write(half)
+        self._remote.mv(half, target)
 
     def _at(self, place: Place) -> str:
         return "/".join([self._base, *place])

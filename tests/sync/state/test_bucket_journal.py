@@ -19,7 +19,7 @@ from obstore.store import MemoryStore
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
 from hubspot_batch_dagster.operations.records import Upsert
-from hubspot_batch_dagster.sync.batches.journal_entries import Intent, Outcomes
+from hubspot_batch_dagster.sync.batches.journal_entries import OUTCOME_COLUMNS, Intent, Line, Outcomes, pack
 from hubspot_batch_dagster.sync.state.bucket import Bucket
 from hubspot_batch_dagster.sync.state.bucket_journal import BucketJournal
 from hubspot_batch_dagster.sync.state.rename import rename_sync
@@ -68,6 +68,19 @@ def test_a_run_that_was_killed_in_a_bucket_is_gone_on_with(
 
 def killed(*_: object, **__: object) -> None:
     raise StoreError("killed")
+
+
+def test_batches_that_were_settled_together_are_told_one_by_one() -> None:
+    objects = MemoryStore()
+    journal = BucketJournal("memory://", objects=objects)
+    journal.begin("s", "run")
+    lines = [
+        Line("create", f"batch-{n}", 0.0, pack(outcomes(intent(f"batch-{n}")), OUTCOME_COLUMNS))
+        for n in range(3)
+    ]
+    journal.record("s", "run", lines, [])
+    assert BucketJournal("memory://", objects=objects).summary() == [("s", 0, 3)]
+    assert len(list(journal.outcomes("s"))) == 3
 
 
 def test_after_a_run_the_bucket_holds_no_values_and_few_objects() -> None:
