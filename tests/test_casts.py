@@ -56,7 +56,6 @@ CASTS: dict[str, str] = {
         sync/associations/kept_lines.py wanted_lines: SQL NULL::VARCHAR
         sync/planning/planner.py _set_duplicates_apart: SQL NULL::BIGINT
         sync/reconciliation/association_reconciliation.py AssociationReader._make_rows: SQL NULL::VARCHAR
-        sync/reconciliation/association_reconciliation.py AssociationReader._make_rows: SQL {'NULL::VARCHAR'
         sync/stages/match_existing.py module: SQL NULL::VARCHAR
         sync/staging/known_rows.py _nothing: SQL NULL::TIMESTAMPTZ
         sync/staging/known_rows.py _nothing: SQL NULL::VARCHAR
@@ -107,8 +106,8 @@ CASTS: dict[str, str] = {
         sync/staging/respelling.py _copied: batch.column(place).cast(pa.string())
         sync/staging/staging_area.py StagingArea.targets: SQL r.{start}::VARCHAR
         sync/staging/staging_area.py StagingArea.targets: SQL s.{start}::VARCHAR
-        sync/warehouse/postgres_engine.py PostgresEngine.types: SQL 'pg_temp.{table}'::regclass
-        sync/warehouse/postgres_engine.py PostgresEngine.types: SQL a.attname::text
+        sync/warehouse/postgres_engine.py _types_of_columns: SQL 'pg_temp.{table}'::regclass
+        sync/warehouse/postgres_engine.py _types_of_columns: SQL a.attname::text
         sync/warehouse/source_digest.py source_digest: SQL CAST(length({text}) AS VARCHAR)
         table/casting.py _truths: array.cast(pa.string())
         table/dates.py _integers: without(array, found).cast(pa.string())
