@@ -142,6 +142,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
             "absent_records before_images conditional_properties delivered_batch outage refusal_trials"
             " refused_associations refused_values row_states"
         ),
+        "trial_rows",
     ),
     "sync/planning": (
         "preview",

@@ -24,7 +24,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.emulator import EmulatorProcess
-from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE
+from hubspot_batch_dagster.sync.delivery.trial_rows import MOST_ALONE
 from tests.torture.attempt import SEARCH_LAG, Ended, attempt
 from tests.torture.audit import HAVE_RECORD
 from tests.torture.identity_portal import REFUSALS, OtherPeople

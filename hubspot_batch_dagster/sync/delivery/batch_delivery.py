@@ -28,7 +28,6 @@ from hubspot_batch_dagster.sync.delivery.delivered_batch import DeliveredBatch
 from hubspot_batch_dagster.sync.delivery.delivery_context import DeliveryContext
 from hubspot_batch_dagster.sync.delivery.outage import is_trouble
 from hubspot_batch_dagster.sync.delivery.refusal_trials import (
-    MOST_ALONE,
     TrialResult,
     about_the_run,
     all_refused,
@@ -39,6 +38,7 @@ from hubspot_batch_dagster.sync.delivery.refusal_trials import (
 from hubspot_batch_dagster.sync.delivery.refused_associations import said_before, without_refused
 from hubspot_batch_dagster.sync.delivery.refused_values import without_value
 from hubspot_batch_dagster.sync.delivery.row_states import FINAL, Event
+from hubspot_batch_dagster.sync.delivery.trial_rows import TrialRows
 from hubspot_batch_dagster.sync.requests.groups import Group
 from hubspot_batch_dagster.sync.requests.retry_policy import (
     Again,
@@ -343,10 +343,10 @@ class BatchDelivery(BatchLookup):
     def _about(self, words: str, rows: list[int]) -> TrialResult:
         """Tell by trial if a refusal is about the run. Rows tried have outcomes or are in ``alone``."""
         trials, stop = self.sender.trials, self.requester.stop
-        untried = rows[:: max(1, len(rows) // MOST_ALONE)] if len(rows) > 1 else []
+        untried = TrialRows(self.batch, rows)
         trials.join(words, id(self), alone=not untried)
         while (about := trials.about(words, id(self), more=bool(untried), stop=stop)) is TrialResult.TRY:
-            row, self.trying = untried.pop(0), words
+            row, self.trying = untried.next(trials.alone(words)), words
             self.states.happens(Event.NOT_CARRIED_OUT, [row] if self.states[row] in UNDER_WAY else [])
             try:
                 self._send(Group([row]))

@@ -18,10 +18,8 @@ from enum import Enum
 
 from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
+from hubspot_batch_dagster.sync.delivery.trial_rows import MOST_ALONE
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
-
-MOST_ALONE = 8
-"""Single rows that are tried."""
 
 MOST_REQUESTS = 12
 """Requests after the first refusal, until it is known to be about the run: refused batches, and rows tried
@@ -203,6 +201,10 @@ class RefusalTrials:
     def _is_next(self, trial: _Trial) -> bool:
         """Whether no earlier trial is on."""
         return not any(each.is_on and each.number < trial.number for each in self._trials.values())
+
+    def alone(self, words: str) -> int:
+        """How many rows were tried, or were alone in their batches."""
+        return self._trials[words].alone
 
     def tried(self, words: str, *, same: bool) -> None:
         """Note that a row was sent alone; ``same`` if it was refused in the same words."""

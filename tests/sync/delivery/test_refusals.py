@@ -4,6 +4,7 @@ costs.
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 
@@ -27,7 +28,9 @@ from hypothesis import strategies as st
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
+from hubspot_batch_dagster.sync.delivery.trial_rows import MOST_ALONE, TrialRows
 from hubspot_batch_dagster.sync.requests.groups import Groups
 
 
@@ -71,6 +74,46 @@ def test_bad_rows_that_hubspot_does_not_name_are_found_and_all_others_written(
     assert bench.writes() <= most
     again = bench.run(firms(100), COMPANIES)
     assert (shown(again), again.requests) == ({"unchanged": 100 - len(bad), "rejected": len(bad)}, 1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        ({"city": "Nowhere"}, {}),
+        ({"city": "Nowhere"}, {"city": "Ulm"}),
+        ({"phone": "+49/{0}"}, {"phone": "49 {0}"}),
+    ],
+    ids=["a property", "a value", "the way a value is written"],
+)
+def test_of_a_batch_of_bad_rows_but_two_one_of_the_two_is_tried(
+    bad: dict[str, str], good: dict[str, str]
+) -> None:
+    sent = [
+        {"name": f"Firm {i}"} | {k: v.format(i) for k, v in (good if i in (37, 71) else bad).items()}
+        for i in range(100)
+    ]
+    batch = Batch(
+        action="create",
+        run="run",
+        rows=list(range(100)),
+        keys=[str(i) for i in range(100)],
+        digests=[""] * 100,
+        ids=[None] * 100,
+        properties=[json.dumps(each) for each in sent],
+        associations=[None] * 100,
+    )
+    rows = TrialRows(batch, list(range(100)))
+    tried = [rows.next(number) for number in range(MOST_ALONE)]
+    assert len(set(tried)) == MOST_ALONE
+    assert {37, 71} & set(tried)
+
+
+def test_two_good_rows_among_bad_ones_that_hubspot_does_not_name_are_written(bench: Bench) -> None:
+    table = [{**each, "city": "Ulm" if each["id"] in (37, 41) else "Nowhere"} for each in firms(50)]
+    bench.emulator.faults.add(
+        Fault.invalid_batch("Something is wrong.", operation="create", row={"city": "Nowhere"})
+    )
+    assert shown(bench.run(table, COMPANIES)) == {"created": 2, "rejected": 48}
 
 
 @pytest.mark.parametrize(("rows", "size"), [(300, 100), (3, 100), (40, 1)])

@@ -13,7 +13,8 @@ from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.api.models import ArchiveInput
 from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.records import Create, Upsert
-from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_ALONE, MOST_REQUESTS
+from hubspot_batch_dagster.sync.delivery.refusal_trials import MOST_REQUESTS
+from hubspot_batch_dagster.sync.delivery.trial_rows import MOST_ALONE
 from hubspot_batch_dagster.sync.planning.plan_statements import PASSING_CODES
 from hubspot_batch_dagster.sync.stages.retry_refused import LEAST, SHARE
 
