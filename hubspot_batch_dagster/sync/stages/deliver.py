@@ -99,6 +99,7 @@ def deliver(
     except BaseException as interruption:
         recovery.hold(dispatcher.lost)
         area.lost(recovery.held)
+        settle_shared_records(area, again=False, at=run.clock())
         gone = area.count(f"SELECT count(*) FROM staged WHERE row >= {area.rows_in}")
         return Delivery(gone, dissociated, dispatcher.found_rows, interruption, waiting=waiting)
     area.lost(recovery.held)

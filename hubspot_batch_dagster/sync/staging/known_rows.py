@@ -88,9 +88,11 @@ def attach(
             order=[str(each) for each in order],
         )
     )
-    # Two lines of one record were never held against each other: the one that stays is sent again.
+    # Two lines of one record were never held against each other: the one that stays is sent again. So is a
+    # line whose record was merged into another one: it may be that of a line of which no answer tells.
     db.execute(f"""UPDATE known SET digest = '' WHERE id IN (
-            SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)""")
+            SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)
+        OR key IN (SELECT key FROM ({staging_statements.MOVED_BEFORE}))""")
 
 
 def _check_order(stage: StagingArea, order: Sequence[Path]) -> None:

@@ -152,8 +152,12 @@ TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
     QUALIFY first IS NOT NULL"""
 """Rows that ended at one record, the first row that has it, and how many wrote to it."""
 
-MOVED = """SELECT DISTINCT t.id FROM settled t JOIN plan p USING (row)
-    WHERE t.outcome = 'updated' AND t.id <> p.known_id ORDER BY t.id"""
+MOVED_BEFORE = "SELECT key, r.id FROM recovered r JOIN base b USING (key) WHERE r.id <> b.id"
+"""Rows that a killed run wrote to another record than the ids table has, with that record."""
+
+MOVED = f"""SELECT t.id FROM settled t JOIN plan p USING (row)
+    WHERE t.outcome = 'updated' AND t.id <> p.known_id
+    UNION SELECT id FROM ({MOVED_BEFORE}) ORDER BY id"""
 """The records that rows were written to, of those that had another one before."""
 
 UNCHANGED_WITH = """SELECT row, key, digest, known_id FROM plan

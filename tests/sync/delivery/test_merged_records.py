@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from bench.sync_bench import BY_EMAIL, BY_KEY, SETTINGS, Bench, shown
 
+from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.records import Upsert
+from hubspot_batch_dagster.sync import run
+from hubspot_batch_dagster.sync.stages import deliver
 from hubspot_batch_dagster.sync.undo import plan_undo, undo
 
 ANSWERS = ["left_out", "carried_out", "not_found"]
@@ -27,6 +30,10 @@ def merged(bench: Bench, first: str, second: str, **settings: Any) -> str:
     bench.emulator.portal.settings = replace(SETTINGS, **settings)
     portal = bench.emulator.portal
     return merge_records(portal, portal.table("companies"), first, second).id
+
+
+def fail(*_: object, **__: object) -> None:
+    raise StoreError("The disk is full.")
 
 
 def outcomes(result: Any) -> list[str]:
@@ -56,6 +63,44 @@ def test_two_addresses_of_contacts_that_were_merged_are_one_row_also_where_only_
     result = bench.run(people("a", "b"), BY_EMAIL)
     assert (result.reasons, result.ids["hs_object_id"].to_pylist()) == ({"SAME_RECORD": 1}, [left, left])
     assert bench.emulator.records("contacts")[left]["firstname"] == "a"
+
+
+@pytest.mark.parametrize(("now", "city"), [("aba", "a"), ("baa", "b")], ids=["the second", "the first"])
+def test_a_merge_that_an_answer_showed_to_a_run_that_could_not_save_is_seen_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str, city: str
+) -> None:
+    """The journal knows the new id of the row that was written; the other one must not stay with the old."""
+    ids = bench.run(firms("a", "a", "a"), BY_KEY).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[0], ids[1], update_of_merged="carried_out", merge_gives_new_id=True)
+    with monkeypatch.context() as full:
+        full.setattr(run, "save", fail)
+        full.setattr(deliver, "settle_shared_records", lambda *_, **__: 0)
+        full.setattr(run.conclusion, "conclude", fail)
+        with pytest.raises(StoreError):
+            bench.run(firms(*now), BY_KEY)
+    result = bench.run(firms(*now), BY_KEY)
+    assert result.reasons == {"SAME_RECORD": 1}
+    assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
+    assert bench.emulator.records("companies")[left]["city"] == city
+    assert outcomes(bench.run(firms(*now), BY_KEY)) == ["unchanged", "rejected", "unchanged"]
+
+
+def test_an_interruption_before_rows_of_one_record_were_told_apart_saves_what_is_known(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = bench.run(firms("a", "a", "a"), BY_KEY).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[0], ids[1], update_of_merged="carried_out", merge_gives_new_id=True)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as struck:
+        struck.setattr(deliver, "follow_merged", interrupt)
+        finished = bench.finish(firms("b", "c", "a"), BY_KEY, batch_size=1)
+    assert isinstance(finished.interruption, KeyboardInterrupt)
+    assert outcomes(finished.result) == ["updated", "rejected", "unchanged"]
+    assert outcomes(bench.run(firms("b", "c", "a"), BY_KEY))[1:] == ["rejected", "unchanged"]
+    assert bench.emulator.records("companies")[left]["city"] == "b"
 
 
 @pytest.mark.parametrize("new_id", [True, False])
