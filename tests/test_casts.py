@@ -56,7 +56,7 @@ CASTS: dict[str, str] = {
         sync/associations/kept_lines.py wanted_lines: SQL NULL::VARCHAR
         sync/planning/planner.py _set_duplicates_apart: SQL NULL::BIGINT
         sync/reconciliation/association_reconciliation.py AssociationReader._make_rows: SQL NULL::VARCHAR
-        sync/stages/match_existing.py module: SQL NULL::VARCHAR
+        sync/stages/match_existing.py _to_match: SQL NULL::VARCHAR
         sync/staging/known_rows.py _nothing: SQL NULL::TIMESTAMPTZ
         sync/staging/known_rows.py _nothing: SQL NULL::VARCHAR
         sync/staging/known_rows.py _nothing: SQL NULL::{struct}

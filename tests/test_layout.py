@@ -175,8 +175,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sync/stages": (
         "save",
         "associate",
-        "decide deliver find_known match_existing stage_rows",
-        "compare",
+        "decide deliver find_known stage_rows",
+        "compare match_existing",
         "first_run identify look_at_records merged_records resolve_schema retry_refused settle_unknown",
     ),
     "sync/staging": (

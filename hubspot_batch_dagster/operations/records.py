@@ -131,7 +131,8 @@ class Upsert(WritesProperties):
         creation_key: With ``key`` only; as for :class:`Create`.
         on_null: As for :class:`Create`.
         if_missing: With ``key`` only. A record that was deleted in HubSpot meanwhile is ``"report"``-ed as a
-            rejected row, or made again with ``"recreate"``.
+            rejected row, or made again with ``"recreate"``; with ``match_existing`` another record is looked
+            for first.
         when_gone: Rows that left the source are kept in HubSpot (``"keep"``) or archived (``"archive"``).
         max_gone: The largest share of the known records that one run may archive with
             ``when_gone="archive"``. More than that, or an empty source, stops the run before the first write.
@@ -141,11 +142,12 @@ class Upsert(WritesProperties):
         match_existing: With ``key`` only. A property, or several, by which records are looked for before rows
             that the ids table does not know are created, such as ``"domain"``: most duplicates are made by a
             first load that did not look. A row matches a record if all of them are equal, without regard to
-            capitals (they count in a property with unique values); empty values match nothing. One match is
-            the row's record, and it is updated. Several are refused as ``AMBIGUOUS_MATCH``, with their ids; a
-            record that another row has, and a second row with the same values, as ``SAME_RECORD``. A property
-            with unique values costs one read for each 100 new rows. Any other is searched, 100 values at a
-            time and five searches a second for the whole account: a million new rows take about an hour.
+            capitals, blanks around them and the form that Unicode has of a letter (these count in a property
+            with unique values); empty values match nothing. One match is the row's record, and it is updated.
+            Several are refused as ``AMBIGUOUS_MATCH``, with their ids; a record that another row has, and a
+            second row with the same values, as ``SAME_RECORD``. A property with unique values costs one read
+            for each 100 new rows. Any other is searched, 100 values at a time and five searches a second for
+            the whole account: a million new rows take about an hour.
         compare: What a row is compared with to decide whether it changed: the last text sent (``"ids"``), or
             HubSpot's current values (``"portal"``; one read for each 100 rows). Texts must be the same to the
             letter; emails, numbers and points in time may be written in another way. A record that is gone

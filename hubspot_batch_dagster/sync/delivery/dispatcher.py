@@ -30,16 +30,18 @@ class Dispatcher:
     Attributes:
         sender: Sends one batch.
         on_outcomes: Called with each batch's outcomes, always in one and the same thread.
-        as_new: Turns rows whose record is gone into rows to create.
+        matches: Rows whose record is gone are not created at once: another record may be theirs.
         lost: Intents whose answers were lost; filled while delivering.
         found_rows: Rows whose record was there already when it was to be made; filled while delivering.
+        gone_rows: Rows whose record is gone, where ``matches`` says so; filled while delivering.
     """
 
     sender: Sender
     on_outcomes: Callable[[Outcomes | AcceptedBatch], None]
-    as_new: Callable[[Batch], Batch]
+    matches: bool = False
     lost: list[Intent] = field(default_factory=list)
     found_rows: list[int] = field(default_factory=list)
+    gone_rows: list[int] = field(default_factory=list)
 
     def deliver(self, batches: Iterator[Batch | PackedBatch]) -> None:
         """Send all batches, and what comes of them. Returns when everything in flight has been settled.
@@ -148,8 +150,10 @@ class Dispatcher:
             in_flight.accepted.append(delivery.accepted)
         if delivery.lost is not None:
             self.lost.append(delivery.lost)
-        if delivery.again is not None:
-            in_flight.again.append(self.as_new(delivery.again))
+        if delivery.again is not None and self.matches:
+            self.gone_rows += delivery.again.rows
+        elif delivery.again is not None:
+            in_flight.again.append(delivery.again.as_new())
         if delivery.stale is not None:
             in_flight.again.append(delivery.stale)
         self.found_rows += delivery.found_rows

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.batch_results import ResultReader
-from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.batches.packed_batch import AcceptedBatch
 from hubspot_batch_dagster.sync.context import RunContext
@@ -18,11 +17,12 @@ from hubspot_batch_dagster.sync.delivery.sender import Sender
 from hubspot_batch_dagster.sync.planning.planner import Plan, plan_gone
 from hubspot_batch_dagster.sync.progress import Progress
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.stages.match_existing import match_existing
 from hubspot_batch_dagster.sync.stages.merged_records import follow_merged
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.stages.settle_unknown import settle_unknown
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
-from hubspot_batch_dagster.sync.staging.reopened_rows import reopen_lacking
+from hubspot_batch_dagster.sync.staging.reopened_rows import reopen_gone, reopen_lacking
 from hubspot_batch_dagster.sync.staging.shared_records import (
     settle_records_elsewhere,
     settle_shared_records,
@@ -75,10 +75,15 @@ def deliver(
         area.settled(outcomes)
         progress.note(len(outcomes), run.requester.tally.requests)
 
-    dispatcher = Dispatcher(sender, on_outcomes, Batch.as_new)
+    dispatcher = Dispatcher(sender, on_outcomes, matches=bool(run.operation.matched_by))
     size, gone, dissociated = run.definition.batch_size, 0, 0
     try:
         dispatcher.deliver(area.batches(run.definition.id, size))
+        dispatcher.matches = False  # once: a search may show the very record that is gone
+        if dispatcher.gone_rows and not run.stop:
+            reopen_gone(area, dispatcher.gone_rows)
+            match_existing(run, schema, area, reopened=True)
+            dispatcher.deliver(area.batches(f"{run.definition.id}.g", size, reopened=True))
         if run.operation.replaces_associations:
             dissociated, lacking = prune(area, schema.associations)
             if not run.stop and reopen_lacking(area, lacking):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,27 +47,38 @@ SAMPLE = 1_000
 Values = tuple[str, ...]
 """The values of a row, one for each property, folded."""
 
-_TO_MATCH = (
-    "SELECT row, key, digest, 'update' AS action, NULL::VARCHAR AS send_id FROM plan WHERE action = 'create'"
-    " ORDER BY row"
-)
+_CREATES = "FROM plan WHERE action = 'create'"
+_REOPENED = f"{_CREATES} AND row IN (SELECT row FROM reopened)"
 
 
-def match_existing(run: RunContext, schema: Schema, area: StagingArea) -> None:
+def _to_match(creates: str) -> str:
+    return f"SELECT row, key, digest, 'update' AS action, NULL::VARCHAR AS send_id {creates} ORDER BY row"
+
+
+def match_existing(run: RunContext, schema: Schema, area: StagingArea, *, reopened: bool = False) -> None:
     """Look for the records of rows that are to be created. A row that one record matches updates it.
 
-    A row matches a record if all named properties are equal, without regard to capitals and blanks around
-    them; of a property with unique values HubSpot itself says which record has one. Empty values match
-    nothing. Several records for a row, or several rows for a record, are refused.
+    A row matches a record if all named properties are equal, without regard to capitals, blanks around them
+    and the form that Unicode has of a letter; of a property with unique values HubSpot itself says which
+    record has one. Empty values match nothing. Several records for a row, or several rows for a record, are
+    refused.
+
+    Args:
+        run: The run.
+        schema: How the columns go to HubSpot.
+        area: The rows, planned.
+        reopened: Only those that are planned anew, after the others were sent.
     """
-    names = run.operation.matched_by
-    if not names or run.stop or not area.count("SELECT count(*) FROM plan WHERE action = 'create'"):
+    names, creates = run.operation.matched_by, _REOPENED if reopened else _CREATES
+    if not names or run.stop or not area.count(f"SELECT count(*) {creates}"):
         return
     finder = _Finder(run, schema, names)
     columns = ", ".join(f"v{i} VARCHAR" for i in range(len(names)))
-    area.db.execute(f"CREATE TABLE to_match (row BIGINT, key VARCHAR, digest VARCHAR, {columns})")
-    area.db.execute(f"CREATE TABLE matches (id VARCHAR, parts VARCHAR, {columns})")
-    for batch in area.looked_at(_TO_MATCH, run.definition.batch_size):
+    area.db.execute(
+        f"CREATE TABLE IF NOT EXISTS to_match (row BIGINT, key VARCHAR, digest VARCHAR, {columns})"
+    )
+    area.db.execute(f"CREATE TABLE IF NOT EXISTS matches (id VARCHAR, parts VARCHAR, {columns})")
+    for batch in area.looked_at(_to_match(creates), run.definition.batch_size):
         lines, rejected = [], dict[int, Verdict]()
         for i, text in enumerate(batch.properties):
             if not all(values := finder.folded(json.loads(text))):
@@ -78,12 +90,12 @@ def match_existing(run: RunContext, schema: Schema, area: StagingArea) -> None:
         _append(area, "to_match", lines)
         _reject(run, area, batch, rejected)
     try:
-        for found in in_parallel(finder.find, _chunks(area, finder), WIDTH):
+        for found in in_parallel(finder.find, _chunks(area, finder, creates), WIDTH):
             _append(area, "matches", found)
     except HubSpotError as error:
         run.stop.set(error)
         return
-    _decide(run, area, len(names))
+    _decide(run, area, len(names), creates)
 
 
 @dataclass(frozen=True)
@@ -105,11 +117,11 @@ def estimate_matching(run: RunContext, schema: Schema, area: StagingArea) -> Mat
     1,000.
     """
     names = run.operation.matched_by
-    rows = area.count("SELECT count(*) FROM plan WHERE action = 'create'") if names else 0
+    rows = area.count(f"SELECT count(*) {_CREATES}") if names else 0
     if not rows:
         return MatchEstimate()
     finder, sample = _Finder(run, schema, names), list[list[str]]()
-    for batch in area.looked_at(f"{_TO_MATCH} LIMIT {SAMPLE}", SAMPLE):
+    for batch in area.looked_at(f"{_to_match(_CREATES)} LIMIT {SAMPLE}", SAMPLE):
         sample += [values for text in batch.properties if all(values := finder.folded(json.loads(text)))]
     distinct = [sorted({values[i] for values in sample}) for i in range(len(names))]
     place = finder.searched([len(each) for each in distinct])
@@ -164,7 +176,9 @@ class _Finder:
     def _fold(self, name: str, value: str | None) -> str:
         if name in self.unique:
             return self.unique[name].key(value)
-        return meaning(value or "") if name in self.written_otherwise else (value or "").strip().lower()
+        if name in self.written_otherwise:
+            return meaning(value or "")
+        return unicodedata.normalize("NFC", value or "").strip().lower()
 
     def _line(self, record: Record, has: Mapping[str, str] | None = None) -> tuple[str, ...]:
         values = self.folded({**record.properties, **(has or {})})
@@ -174,7 +188,8 @@ class _Finder:
         """Search the records that have some values. Where HubSpot has more than it shows, search narrower."""
         where, after = self.run.requester.search_endpoint(self.run.object_type), None
         filters = [
-            SearchFilter(property_name=name, operator="IN", values=each) for name, each in wanted.items()
+            SearchFilter(property_name=name, operator="IN", values=[*itertools.chain(*map(_forms, each))])
+            for name, each in wanted.items()
         ]
         for _page in range(MOST_HITS // where.max_inputs):
             request = SearchRequest(
@@ -207,12 +222,12 @@ class _Finder:
         return []
 
 
-def _chunks(area: StagingArea, finder: _Finder) -> Iterator[tuple[int, list[Values]]]:
+def _chunks(area: StagingArea, finder: _Finder, creates: str) -> Iterator[tuple[int, list[Values]]]:
     """Group the distinct values of the rows: one request takes those of the property that is searched."""
-    every = range(len(finder.names))
-    place = finder.searched([area.count(f"SELECT count(DISTINCT v{i}) FROM to_match") for i in every])
+    every, those = range(len(finder.names)), f"FROM to_match WHERE row IN (SELECT row {creates})"
+    place = finder.searched([area.count(f"SELECT count(DISTINCT v{i}) {those}") for i in every])
     columns = ", ".join(f"v{i}" for i in every)
-    batches = area.stream(f"SELECT DISTINCT {columns} FROM to_match ORDER BY v{place}", 10_000)
+    batches = area.stream(f"SELECT DISTINCT {columns} {those} ORDER BY v{place}", 10_000)
     rows = (tuple(row.values()) for batch in batches for row in batch.to_pylist())
     by_value = itertools.groupby(rows, key=lambda row: row[place])
     held: dict[str, list[Values]] = {}
@@ -228,15 +243,24 @@ def _chunks(area: StagingArea, finder: _Finder) -> Iterator[tuple[int, list[Valu
 
 def _grouped(values: Iterable[str]) -> Iterator[list[str]]:
     """Values in groups that one request takes."""
-    group: list[str] = []
+    group, forms = list[str](), list[str]()
     for value in values:
-        full = sum(map(len, group)) + len(value) + 4 * len(group) > MOST_CHARACTERS
-        if group and (len(group) == MOST_VALUES or full):
+        more = _forms(value)
+        full = sum(map(len, [*forms, *more])) + 4 * len(forms) > MOST_CHARACTERS
+        if group and (len(forms) + len(more) > MOST_VALUES or full):
             yield group
-            group = []
+            group, forms = [], []
         group.append(value)
+        forms += more
     if group:
         yield group
+
+
+def _forms(value: str) -> list[str]:
+    """Return the forms that Unicode has of a value: HubSpot stores either as it was sent, and a file of a Mac
+    has the other one.
+    """
+    return [value] if value.isascii() else list(dict.fromkeys([value, unicodedata.normalize("NFD", value)]))
 
 
 def _append(area: StagingArea, table: str, lines: Sequence[tuple[object, ...]]) -> None:
@@ -246,13 +270,14 @@ def _append(area: StagingArea, table: str, lines: Sequence[tuple[object, ...]]) 
         area.db.execute(f"INSERT INTO {table} SELECT * FROM incoming")
 
 
-def _decide(run: RunContext, area: StagingArea, properties: int) -> None:
+def _decide(run: RunContext, area: StagingArea, properties: int, creates: str) -> None:
     """One match is the row's record; several, and a record or values that another row has, reject it."""
     same = " AND ".join(f"m.v{i} = t.v{i}" for i in range(properties))
     values = ", ".join(f"v{i}" for i in range(properties))
-    area.db.execute(staging_statements.table_of_matched(values=values, same=same))
+    area.db.execute(staging_statements.table_of_matched(values=values, same=same, last=creates))
     lines = area.db.execute(
-        "SELECT row, key, digest, owner, ids FROM matched WHERE ids IS NOT NULL OR owner <> key ORDER BY row"
+        f"""SELECT row, key, digest, owner, ids FROM matched
+        WHERE (ids IS NOT NULL OR owner <> key) AND row IN (SELECT row {creates}) ORDER BY row"""
     ).fetchall()
     owners = _owners(area, {each for *_, ids in lines for each in ids or ()})
     rejected: dict[int, Verdict] = {}

@@ -1,5 +1,5 @@
-"""Rows that are planned anew within a run: creates without an answer whose fate is known by now, and
-associations that are gone.
+"""Rows that are planned anew within a run: creates without an answer whose fate is known by now, rows whose
+record is gone, and associations that are gone.
 """
 
 from __future__ import annotations
@@ -41,6 +41,17 @@ def reopen(stage: StagingArea, unmade: Sequence[str], *, updates: bool) -> int:
             known_id = r.id, send_id = r.id FROM reopened r WHERE plan.row = r.row"""
     )
     return stage.count("SELECT count(*) FROM reopened")
+
+
+def reopen_gone(stage: StagingArea, rows: Sequence[int]) -> None:
+    """Plan rows whose record is gone to be created."""
+    db = stage.db
+    db.execute("CREATE OR REPLACE TABLE reopened AS SELECT row, send_id AS id FROM plan WHERE false")
+    db.execute("INSERT INTO reopened SELECT unnest(?), NULL", [list(rows)])
+    db.execute(
+        "UPDATE plan SET action = 'create', known_id = NULL, send_id = NULL FROM reopened r WHERE plan.row ="
+        " r.row"
+    )
 
 
 def reopen_lacking(stage: StagingArea, lacking: Sequence[tuple[str, str]]) -> int:

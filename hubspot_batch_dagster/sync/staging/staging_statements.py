@@ -272,12 +272,12 @@ def lines_of_final(low: int, high: int) -> str:
         LEFT JOIN why w ON w.row = s.row LEFT JOIN past k ON k.key = s.key"""
 
 
-def table_of_matched(*, values: str, same: str) -> str:
+def table_of_matched(*, values: str, same: str, last: str) -> str:
     """Make the table of the rows that were looked for: the first row of the same values, and the records that
-    have them.
+    have them. Rows of ``last`` come after those that were looked for before.
     """
-    return f"""CREATE TABLE matched AS
-        SELECT t.row, t.key, t.digest,
-            first_value(t.key) OVER (PARTITION BY {values} ORDER BY t.row) AS owner,
+    return f"""CREATE OR REPLACE TABLE matched AS
+        SELECT t.row, t.key, t.digest, first_value(t.key) OVER (
+                PARTITION BY {values} ORDER BY t.row IN (SELECT row {last}), t.row) AS owner,
             (SELECT list(DISTINCT m.id ORDER BY m.id) FROM matches m WHERE {same}) AS ids
         FROM to_match t"""

@@ -181,7 +181,7 @@ TABLES = {
         "a row that is sent once more within the run",
         "row id",
         "staging/shared_records staging/reopened_rows",
-        "staging/staging_area",
+        "staging/staging_area stages/match_existing",
     ),
     "retried": _table(
         "a row that was refused for a passing reason and that this run looks at again",

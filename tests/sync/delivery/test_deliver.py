@@ -77,7 +77,7 @@ def test_batches_are_taken_only_as_fast_as_they_are_sent() -> None:
 
     sender = SlowSender()
     sender.requester = QuietWire()
-    dispatcher = Dispatcher(sender, lambda _: None, lambda batch: batch)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(sender, lambda _: None)  # type: ignore[arg-type]
     thread = threading.Thread(target=dispatcher.deliver, args=(batches(),))
     thread.start()
     time.sleep(0.2)
@@ -111,7 +111,7 @@ def test_as_many_batches_are_in_flight_as_the_limit_and_the_latency_ask_for(
             return rate
 
     sender: Any = type("Sender", (), {"requester": Requester()})()
-    assert Dispatcher(sender, lambda _: None, lambda batch: batch)._wanted(commit) == wanted
+    assert Dispatcher(sender, lambda _: None)._wanted(commit) == wanted
 
 
 def test_a_shared_budget_is_kept_and_a_day_that_is_over_is_told_to_everybody(
@@ -244,7 +244,7 @@ def test_fewer_batches_are_in_flight_when_the_latency_falls() -> None:
 
     sender = Sender()
     batches = (Batch("create", "r", [n], ["k"], ["d"], [None], ["{}"], [None]) for n in range(200))
-    Dispatcher(sender, lambda _: None, lambda batch: batch).deliver(batches)  # type: ignore[arg-type]
+    Dispatcher(sender, lambda _: None).deliver(batches)  # type: ignore[arg-type]
     assert sender.sent == 200
     assert 1 <= sender.most_later <= 5
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 from bench.sync_bench import Bench, shown
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.planning.preview import SyncPlan
@@ -43,6 +46,44 @@ def test_a_record_that_another_key_has_is_never_made_a_second_time(bench: Bench)
     again = bench.run([*rows("a.example"), {"id": 7, "name": "Other", "domain": "A.example"}], BY_DOMAIN)
     assert (shown(again), again.reasons) == ({"unchanged": 1, "rejected": 1}, {"SAME_RECORD": 1})
     assert list(bench.emulator.records("companies")) == [record]
+
+
+@pytest.mark.parametrize("stale", [False, True], ids=["", "the search still shows the one that is gone"])
+def test_before_a_record_that_is_gone_is_made_anew_another_one_is_looked_for(
+    bench: Bench, stale: bool
+) -> None:
+    """Where none is found it is made, once, and never beside a record that another row of the run made."""
+    again = replace(BY_DOMAIN, if_missing="recreate")
+    ids = bench.run(rows("a.example", "b.example", "c.example"), again).ids["hs_object_id"].to_pylist()
+    table = bench.emulator.portal.table("companies")
+    (other,) = bench.seed_old("companies", [{"domain": "a.example", "name": "Other"}])
+    for each in ids:
+        table.archive(table.records[each], 0.0, keep_keys=False)
+    if stale:
+        bench.emulator.faults.add(
+            Fault.answer(
+                200,
+                {"total": 1, "results": [{"id": ids[1], "properties": {"domain": "b.example"}}]},
+                operation="search",
+                times=1,
+            )
+        )
+    domains = ["a.example", "b.example", "new.example", "new.example"]
+    table_now = [{**each, "name": "New"} for each in rows(*domains)]
+    result = bench.run(table_now, again)
+    assert shown(result) == {"updated": 1, "created": 2, "rejected": 1}
+    assert result.ids["hs_object_id"][0].as_py() == other
+    assert bench.living("companies", "domain") == {"a.example": 1, "b.example": 1, "new.example": 1}
+
+
+@pytest.mark.parametrize(("has", "wants"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_value_is_found_in_either_form_that_unicode_has_of_it_and_whatever_blanks_are_around_it(
+    bench: Bench, has: Literal["NFC", "NFD"], wants: Literal["NFC", "NFD"]
+) -> None:
+    (one,) = bench.seed_old("companies", [{"name": normalize(has, "Müller & Söhne")}])
+    by_name = Upsert("companies", key="id", properties=["name"], match_existing="name")
+    sent = normalize(wants, "\u00a0 MÜLLER & Söhne ")
+    assert bench.run([{"id": 1, "name": sent}], by_name).ids["hs_object_id"].to_pylist() == [one]
 
 
 def test_of_several_properties_all_must_be_equal(bench: Bench) -> None:
