@@ -41,6 +41,9 @@ from hubspot_batch_dagster.sync.state.locks import has_vanished
 FOLDER = ".journal"
 """The journal's folder in the store; a sync's own folder never has such a name."""
 
+_ENDED = set[str]()
+"""Runs of this process that have ended and could not say so, since the bucket was away."""
+
 _LONGEST_FOLDER = 200
 _TRIES = 200
 """How often a begin tries for a number that the run before it goes on to take."""
@@ -150,9 +153,8 @@ class BucketJournal(Journal):
 
     def try_lock(self, sync: str) -> Callable[[], None] | None:
         line = self.generation(sync)
-        if line is not None and line.holder and not has_vanished(line.holder):
-            return None
-        return lambda: None
+        free = line is None or not line.holder or line.run in _ENDED or has_vanished(line.holder)
+        return (lambda: None) if free else None
 
     def generation(self, sync: str) -> Generation | None:
         return self._sync(sync).refreshed().latest
@@ -187,8 +189,10 @@ class BucketJournal(Journal):
         self._sync(sync).commit(run, [_line(identity=identity)])
 
     def end(self, sync: str, run: str) -> None:
-        with suppress(StoreError):  # a later run has begun, or the next one finds no sign of life
+        try:
             self._sync(sync).commit(run, [_line(holder="")])
+        except StoreError:  # a later run has begun, or one of another process finds no sign of life
+            _ENDED.add(run)
 
     def intend(self, sync: str, run: str, intent: Intent) -> None:
         self._sync(sync).commit(run, [_intent(intent)])

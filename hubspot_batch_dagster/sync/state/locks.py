@@ -169,15 +169,16 @@ def alive(
 def this_process() -> str:
     """Host, process and moment, for people."""
     return (
-        f"{socket.gethostname()}, process {os.getpid()}, since"
+        f"{socket.gethostname()}, process {os.getpid()}{_container()}, since"
         f" {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
     )
 
 
 def has_vanished(holder: str) -> bool:
     """Whether a holder is a process of this host that is no more."""
-    found = re.fullmatch(r"(.*), process (\d+), since .*", holder)
-    if found is None or found[1] != socket.gethostname():
+    found = re.fullmatch(r"(.*), process (\d+)(.*), since .*", holder)
+    # Containers that share a host name number their processes each by themselves.
+    if found is None or found[1] != socket.gethostname() or found[3] != _container():
         return False
     try:
         os.kill(int(found[2]), 0)
@@ -186,6 +187,15 @@ def has_vanished(holder: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def _container() -> str:
+    """Return what tells the processes of a container from those of others on the same host."""
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())  # Linux: pid:[4026531836] is the host's own
+    except OSError:
+        return ""
+    return "" if space == "pid:[4026531836]" else f" in {space}"
 
 
 def _sign(line: Generation | None) -> tuple[int, int]:

@@ -5,6 +5,7 @@ lost.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -302,6 +303,18 @@ def test_a_lock_without_a_sign_of_life_is_not_waited_for_and_one_with_it_is(tmp_
             thread.join()
     store.close()
     other.close()
+
+
+def test_a_process_of_another_container_with_the_same_host_name_has_not_vanished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each container numbers its processes by itself: a number that is free here says nothing there."""
+    ended = locks.this_process().replace(f"process {os.getpid()}", f"process {2**22 + 1}")
+    assert locks.has_vanished(ended)
+    assert not locks.has_vanished(locks.this_process())
+    monkeypatch.setattr(locks, "_container", lambda: " in pid:[17]")
+    assert not locks.has_vanished(ended)
+    assert locks.has_vanished(locks.this_process().replace(f"process {os.getpid()}", f"process {2**22 + 1}"))
 
 
 def test_a_run_hears_that_it_was_overtaken_even_where_it_writes_nothing(

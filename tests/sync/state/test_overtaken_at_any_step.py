@@ -272,8 +272,14 @@ def test_what_a_later_run_wrote_stays_whatever_an_overtaken_one_was_about_to_do(
         tried(nth)
 
 
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
-@pytest.mark.parametrize("later", ["a run of the old name", "a run of the new name"])
+@pytest.mark.parametrize(
+    ("kind", "later"),
+    [
+        ("folder", "a run of the old name"),
+        ("folder", "a run of the new name"),
+        ("bucket", "a run of the old name"),
+    ],
+)
 def test_what_a_later_run_wrote_stays_whatever_an_overtaken_rename_was_about_to_do(
     bench: Bench, kind: str, later: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,7 +80,7 @@ def _counted_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(shutil, "rmtree", counted(shutil.rmtree))
     for name in ("make", "replace", "delete"):
         monkeypatch.setattr(Bucket, name, counted(getattr(Bucket, name)))
-    vanished = f"{socket.gethostname()}, process {2**22 + 1}, since ever"
+    vanished = locks.this_process().replace(f"process {os.getpid()}", f"process {2**22 + 1}")
     monkeypatch.setattr(locks, "this_process", lambda: vanished)
     sa.event.listen(sa.Engine, "commit", STEPS.step)
     yield
