@@ -30,11 +30,13 @@ class LogUnavailable(Exception):
     Args:
         reason: Which log, and what is wrong with it.
         final: Asking again is of no use: the password is wrong, or a permission is missing.
+        refuses: It is there, and refuses: to start it is of no use.
     """
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    def __init__(self, reason: str, *, final: bool = False, refuses: bool = False) -> None:
         super().__init__(reason)
         self.final = final
+        self.refuses = refuses or final
 
 
 @dataclass(frozen=True)

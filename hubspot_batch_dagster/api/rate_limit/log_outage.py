@@ -11,6 +11,10 @@ from hubspot_batch_dagster.api.rate_limit.log import LogUnavailable
 
 logger = logging.getLogger(__name__)
 
+_REFUSES = (
+    "It answers, and refuses: do what its words ask for, or correct budget_url, then run again: the run goes"
+    " on where it stopped."
+)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -41,8 +45,12 @@ class LogOutage:
                 self._since, self._pause = None, _FIRST_PAUSE
             logger.warning("What counts the app's requests answers again.")
 
-    def note(self, error: LogUnavailable) -> float:
+    def note(self, error: LogUnavailable, asked: float) -> float:
         """Note that the log did not answer. Returns the seconds after which to ask again.
+
+        Args:
+            error: What it said.
+            asked: When it was asked.
 
         Raises:
             BudgetUnavailable: It has been away for as long as the patience lasts, or waiting is of no use.
@@ -50,18 +58,17 @@ class LogOutage:
         now = self._clock()
         with self._lock:
             if self._since is None:
-                self._since = now
+                self._since = asked
                 if not error.final:
                     logger.warning(
                         "No request can be counted: %s. It is waited for up to %g s.", error, self.patience
                     )
             pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
             left = self._since + self.patience - now
-        if error.final:
-            raise BudgetUnavailable(f"The app's requests cannot be counted: {error}. Nothing more was sent.")
-        if left <= 0:
+        if error.final or left <= 0:
+            waited = "" if error.final else f", for {self.patience:g} s by now"
             raise BudgetUnavailable(
-                f"The app's requests cannot be counted: {error}, for {self.patience:g} s by now. Nothing more"
-                " was sent."
+                f"The app's requests cannot be counted: {error}{waited}. Nothing more was sent.",
+                remedy=_REFUSES if error.refuses else None,
             )
         return min(pause, left)

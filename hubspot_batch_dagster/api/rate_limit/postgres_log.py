@@ -139,6 +139,8 @@ FINAL = re.compile(
     "|no password supplied|does not support SSL|certificate"
 )
 """What no waiting cures."""
+AWAY = ("08", "57P", "53300")
+"""SQL states of a server that is not there, is stopping or starting, or has no connection free."""
 
 
 class PostgresLog:
@@ -250,10 +252,11 @@ class PostgresLog:
         except SQLAlchemyError as error:
             self._ready = False
             reason = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
+            state = getattr(getattr(error, "orig", None), "sqlstate", None)
             final = FINAL.search(reason) is not None
-            raise LogUnavailable(
-                f"Postgres at {self._place} does not answer ({reason})", final=final
-            ) from None
+            refuses = final or (state is not None and not str(state).startswith(AWAY))
+            said = f"refuses: {reason}" if refuses else f"does not answer ({reason})"
+            raise LogUnavailable(f"Postgres at {self._place} {said}", final=final, refuses=refuses) from None
 
     def _create(self) -> None:
         """Make tables and function where they are missing; a user who may not make any can use those that are

@@ -6,6 +6,8 @@ clocks differ, and with times from two clocks 20 ms apart a window of 190 was se
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,10 +29,15 @@ from hubspot_batch_dagster.api.rate_limit.log import (
     RoundTrip,
     readable,
 )
+from hubspot_batch_dagster.api.rate_limit.windows import RULES
 
 if TYPE_CHECKING:
     import redis
 
+logger = logging.getLogger(__name__)
+
+_DAMAGE = re.compile("WRONGTYPE|not an integer or out of range|would overflow")
+"""Redis' words for a key that holds something else than what is written here."""
 _KEPT_SECONDS = 2 * 24 * 3600
 
 _TIME = """
@@ -141,6 +148,7 @@ class RedisLog:
         self._client: redis.Redis = client
         self._round_trip = RoundTrip()
         self._refusals = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
+        self._refused = redis.ResponseError
         self._failures: tuple[type[Exception], ...] = (redis.RedisError, OSError)
         # The braces keep all keys of one budget on one node of a Redis cluster, which the script needs.
         self._prefix = f"hubspot-budget:{{{name}}}:"
@@ -198,5 +206,21 @@ class RedisLog:
         try:
             return question()
         except self._failures as error:
-            reason = f"Redis at {self._place} does not answer ({type(error).__name__})"
-            raise LogUnavailable(reason, final=isinstance(error, self._refusals)) from None
+            final = isinstance(error, self._refusals)
+            if not final and not isinstance(error, self._refused):
+                raise LogUnavailable(
+                    f"Redis at {self._place} does not answer ({type(error).__name__})"
+                ) from None
+            said = str(error).partition(" script: ")[0].rstrip(".")
+            if _DAMAGE.search(said):
+                self._begin_anew(said)
+            reason = f"Redis at {self._place} refuses: {said}"
+            raise LogUnavailable(reason, final=final, refuses=True) from None
+
+    def _begin_anew(self, said: str) -> None:
+        """Delete what is not as any release writes it: all of this budget, as if Redis had lost it."""
+        try:
+            self._client.delete(*(self._prefix + name for name in ("facts", "sequence", *RULES)))
+        except self._failures:
+            return
+        logger.warning("The budget in Redis at %s was damaged (%s) and starts anew.", self._place, said)

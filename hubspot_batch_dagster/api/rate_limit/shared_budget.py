@@ -322,6 +322,7 @@ class SharedBudget:
 
     def _try(self, window: Window, entry: Entry | None) -> AcquireResult:
         """Ask the log once."""
+        asked = self._clock()
         try:
             self._facts.refresh()
             if entry is None and not self._mine.asks:
@@ -330,7 +331,7 @@ class SharedBudget:
             result = self.log.acquire(self._requests(window), entry=entry, born=born)
             self._facts.replace(result.facts)
         except LogUnavailable as error:
-            return AcquireResult(self._outage.note(error), 0.0, {})
+            return AcquireResult(self._outage.note(error, asked), 0.0, {})
         self._outage.over()
         self._log_ahead = result.at - self._clock()
         self._mine.left_at = result.at if result.entry is not None else None

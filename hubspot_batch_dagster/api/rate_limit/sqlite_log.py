@@ -50,6 +50,7 @@ _MERGE: Mapping[Merge, str] = {
 _BLOCKING = """
 SELECT at FROM requests WHERE window = ? AND NOT (rowid = ? AND at = ?) ORDER BY at DESC LIMIT 1 OFFSET ?
 """
+_NOT_TO_COME = "UPDATE requests SET at = ? WHERE window = ? AND at > ?"
 _NO_ENTRY = (-1, -1.0)
 
 
@@ -112,8 +113,12 @@ class SqliteLog:
         facts: Mapping[str, float],
         now: float,
     ) -> float:
-        wait = facts.get(PAUSED_UNTIL, now) - now
+        paused = facts.get(PAUSED_UNTIL, now) - now
+        wait = paused if paused <= MAX_PAUSE else 0.0
         for number, request in enumerate(requests):
+            # The host was started anew, or shares the file with one whose clock is another: times to come
+            # count as now.
+            connection.execute(_NOT_TO_COME, (now, request.window, now + 1))
             own = _NO_ENTRY if entry is None else (entry.lines[number], entry.at)
             blocking = connection.execute(_BLOCKING, (request.window, *own, request.allowed - 1)).fetchone()
             if blocking is not None:
@@ -235,11 +240,9 @@ class SqliteLog:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(_SCHEMA)
-            now = self.now()
-            # After a restart of the host the clock begins anew, and times of before lie in the future.
-            connection.execute("UPDATE requests SET at = ? WHERE at > ?", (now, now + MAX_PAUSE))
+            # After a restart of the host the clock begins anew, and a pause of before would hide all others.
             connection.execute(
-                "DELETE FROM facts WHERE name = ? AND value > ?", (PAUSED_UNTIL, now + 2 * MAX_PAUSE)
+                "DELETE FROM facts WHERE name = ? AND value > ?", (PAUSED_UNTIL, self.now() + 2 * MAX_PAUSE)
             )
             connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (BORN, time.time()))
         except BaseException:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
+from hubspot_batch_dagster.api.rate_limit.postgres_log import AWAY, FINAL
 from hubspot_batch_dagster.sync.state.journal_engine import open_engine
 from hubspot_batch_dagster.sync.state.patience import FIRST_CONTACT, Patience
 from hubspot_batch_dagster.sync.state.write_ahead import check_write_ahead
@@ -150,17 +150,14 @@ _OF_A_FILE = (
     "A damaged file: move it away and adopt the records from the portal."
 )
 _OF_A_SERVER = (
-    "Check that the URL names a database that is there, that the user may make and write tables in it, and"
-    " that its disk has room."
+    "Check the URL, with its user, its password and what it says of TLS, that the user may make and write"
+    " tables in the database, and that its disk has room."
 )
-
-AWAY = ("08", "57P", "53300")
-"""SQL states of a server that is not there, is stopping or starting, or has no connection free."""
 
 
 def _reason(error: Exception) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    return " ".join(text.split()).rstrip(".") + "."
 
 
 def is_away(error: Exception) -> bool:

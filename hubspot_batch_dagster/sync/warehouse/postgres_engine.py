@@ -10,10 +10,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pyarrow as pa
 
-from hubspot_batch_dagster.api.rate_limit.postgres_log import FINAL
+from hubspot_batch_dagster.api.rate_limit.postgres_log import AWAY, FINAL
 from hubspot_batch_dagster.sync.state.journal_engine import LIBPQ
 from hubspot_batch_dagster.sync.state.patience import Patience
-from hubspot_batch_dagster.sync.state.sql_database import AWAY
 from hubspot_batch_dagster.sync.warehouse.engine import Engine
 
 SETTINGS = {

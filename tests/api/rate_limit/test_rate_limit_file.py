@@ -225,6 +225,21 @@ def test_a_restart_of_the_host_holds_nobody_for_long(tmp_path: Path) -> None:
     assert after.now() - begin <= 11
 
 
+def test_a_host_whose_clock_is_another_holds_nobody_for_long(tmp_path: Path) -> None:
+    """Two hosts of one name may share a home folder; what the one writes lies in the future of the other."""
+    one, other = Clock(), Clock()
+    other.time = 9e6
+    first = budget_on(one, tmp_path / "b", limit=5)
+    second = budget_on(other, tmp_path / "b", limit=5)
+    for _ in range(5):
+        first.take()
+    begin = one.now()
+    for _ in range(4):
+        second.take()
+        first.take()
+    assert one.now() - begin <= 11
+
+
 def _take_twice(budget: SharedBudget) -> None:
     budget.take()
     budget.take()

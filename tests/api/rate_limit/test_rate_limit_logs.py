@@ -165,6 +165,7 @@ def test_a_pause_beyond_reason_is_damage(open_one: Opener, ahead: float) -> None
     log = open_one()
     log.acquire([AcquireRequest("burst", 9, 1.0)])
     log.merge({PAUSED_UNTIL: log.now() + ahead})
+    assert log.acquire([AcquireRequest("burst", 9, 1.0)]).wait == 0
     log.close()
     assert open_one().acquire([AcquireRequest("burst", 9, 1.0)]).wait == 0
 

@@ -165,16 +165,52 @@ def test_a_server_that_stays_away_ends_every_thread_after_one_patience(server: R
 def test_a_wrong_password_is_said_at_once(redis: Redis) -> None:
     """Waiting cures no wrong password."""
     began = time.monotonic()
-    with pytest.raises(BudgetUnavailable, match=r"Redis at .* does not answer"):
+    with pytest.raises(BudgetUnavailable, match=r"Redis at .* refuses: invalid"):
         open_budget("x", url=redis.url.replace("s3cr3t", "other")).take()
     assert time.monotonic() - began < 5
 
 
 def test_a_database_that_does_not_exist_is_said_at_once(postgres: Postgres) -> None:
     began = time.monotonic()
-    with pytest.raises(BudgetUnavailable, match=r"Postgres at .*/nowhere does not answer .*does not exist"):
+    with pytest.raises(BudgetUnavailable, match=r"Postgres at .*/nowhere refuses: .*does not exist"):
         open_budget("x", url=postgres.url.rpartition("/")[0] + "/nowhere").take()
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres"])
+def test_a_server_that_answers_and_refuses_is_not_said_to_be_away(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    """It is told in its own words, and nobody is sent to start it."""
+    place = request.getfixturevalue(kind).url
+    if kind == "postgres":
+        place += "?options=-c%20default_transaction_read_only%3Don"
+    else:
+        import redis as library
+
+        library.Redis.from_url(place).replicaof("127.0.0.1", "1")
+    try:
+        with pytest.raises(BudgetUnavailable, match=r"refuses: .*read.only") as caught:
+            open_budget("refused", url=place, patience=0.2).take()
+    finally:
+        if kind == "redis":
+            library.Redis.from_url(place).replicaof("NO", "ONE")
+    assert caught.value.remedy.startswith("It answers, and refuses")
+
+
+@pytest.mark.parametrize("part", ["facts", "sequence", "burst"])
+def test_a_key_of_redis_that_holds_something_else_costs_a_window(redis: Redis, part: str) -> None:
+    import redis as library
+
+    budget = SharedBudget(open_place(redis.url, f"damaged {part}"), patience=10)
+    budget.observe(200, limits(5, seconds=0.2))
+    budget.take()
+    client = library.Redis.from_url(redis.url)
+    [key] = client.keys(f"*damaged {part}*{part}")
+    client.set(key, "somebody else's")
+    budget.take()
+    assert budget.state().used == 1
+    budget.close()
 
 
 def test_tables_that_are_dropped_on_the_way_are_made_again(postgres: Postgres) -> None:

@@ -249,7 +249,7 @@ def test_a_journal_that_no_waiting_opens_is_said_at_once_with_the_remedy_of_a_se
     with pytest.raises(StoreError, match="does not exist") as caught:
         SqlJournal(postgres.url.rpartition("/")[0] + "/nowhere")
     assert time.monotonic() - began < 5
-    assert "URL names a database" in caught.value.remedy
+    assert "Check the URL" in caught.value.remedy
     assert "file" not in caught.value.remedy
 
 
