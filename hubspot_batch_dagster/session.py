@@ -33,7 +33,7 @@ from hubspot_batch_dagster.sync.state.identity import check_portal
 from hubspot_batch_dagster.sync.state.ids_table import portal_of
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.trace_log import TraceLog
-from hubspot_batch_dagster.sync.undo import plan_undo, undo
+from hubspot_batch_dagster.sync.undo import undo
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -263,7 +263,8 @@ class HubSpotSession:
         """Go back from a run: what it changed gets its former values, what it made is archived.
 
         Former values are there only if the operation had ``keep_before=True``. Look first with
-        :func:`hubspot_batch_dagster.sync.undo.plan_undo`. Doing it twice does no harm.
+        :func:`hubspot_batch_dagster.sync.undo.plan_undo`. Doing it twice does no harm. It waits for a run of
+        the sync.
 
         Args:
             sync: The sync, such as the asset key joined by ``/``.
@@ -275,11 +276,11 @@ class HubSpotSession:
 
         Raises:
             InputError: The sync is of another account than the token, or the store has no such run.
+            Overtaken: A run of the sync has begun all the same; nothing of its state was changed.
         """
         self._ask_for_account()
         options = replace(self._options(None), on_progress=on_progress, progress_every=0.1)
-        found = plan_undo(self.store, sync, run)
-        return undo(found, client=self.client, portal=self.portal, store=self.store, options=options)
+        return undo(sync, run, client=self.client, portal=self.portal, store=self.store, options=options)
 
     @checked
     def reconcile(

@@ -120,13 +120,7 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
     check_run(run)
     with store.local(sync, "runs", run, "ids.parquet") as ids, store.local_ids(sync) as state:
         if ids is None or state is None:
-            raise InputError(
-                f"The store has no run {run!r} of {sync!r}.",
-                remedy=(
-                    "The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are"
-                    " kept."
-                ),
-            )
+            raise _no_such_run(sync, run)
         rows = kept_table(ids, ["hs_object_id", "outcome"]).to_pylist()
         lines, now = _lines(state)
         object_type = str(described(state)["object_type"])
@@ -155,6 +149,15 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         associations=associations,
         lines={each: lines[each] for each in {now.get(row["hs_object_id"]) for row in rows} if each},
         rows=reverted,
+    )
+
+
+def _no_such_run(sync: str, run: str) -> InputError:
+    return InputError(
+        f"The store has no run {run!r} of {sync!r}.",
+        remedy=(
+            "The run's id is `sync_run` in the metadata of its materialization; the last 10 runs are kept."
+        ),
     )
 
 
@@ -201,7 +204,8 @@ def _lines(state: Path) -> tuple[dict[str, list[tuple[str, str]]], dict[str, str
 
 
 def undo(
-    found: Undo,
+    sync: str,
+    run: str,
     *,
     client: HubSpotClient,
     store: Store,
@@ -216,10 +220,28 @@ def undo(
     had ``keep_before=True``. One stays that another sync, or another row, wants too, and so do those of a
     record that a later run of the sync wrote.
 
+    It is a run of the sync itself: another one that is at work is waited for, and one that begins meanwhile
+    waits. What it undoes is found out only then.
+
     Returns:
         What became of the restored records, and of the archived ones.
+
+    Raises:
+        InputError: The store does not have the run.
+        Overtaken: A run of the sync has begun meanwhile all the same; nothing of its state was changed.
     """
-    options = options or RunOptions()
+    check_run(run)
+    if run not in store.runs(sync):
+        raise _no_such_run(sync, run)
+    own = new_run_id()
+    with store.lock(sync), store.begin(sync, own, on_overtaken=lambda _: None):
+        found = plan_undo(store, sync, run)
+        return _undo(found, own, client, store, portal, options or RunOptions())
+
+
+def _undo(
+    found: Undo, own: str, client: HubSpotClient, store: Store, portal: Portal | None, options: RunOptions
+) -> tuple[SyncResult, SyncResult]:
     if portal is not None:
         ask = Requester(client, stop=StopSignal(), retry_policy=options.retry_policy).ask
         portal.learn_types(found.object_types, ask, options.on_warning)
@@ -238,6 +260,7 @@ def undo(
     restored = run_sync(
         rows, update, client=client, store=store, name=f"{name}/restore", options=options
     ).result
+    store.journal.beat(found.sync, own)  # the rest is for nobody else's run
     with stop_signal_for(client) as stop:
         requester = Requester(client, stop=stop, retry_policy=options.retry_policy)
         refused = undo_associations(found.associations, found.object_type, requester)
@@ -245,16 +268,17 @@ def undo(
         options.on_warning(
             f"{refused:,} associations that the run removed are not made again: HubSpot does not take them."
         )
+    store.journal.beat(found.sync, own)
     gone = [{"hs_object_id": each} for each in found.archive]
     archive = Archive(found.object_type, record_id="hs_object_id")
     archived = run_sync(
         gone, archive, client=client, store=store, name=f"{name}/archive", options=options
     ).result
-    _note_reverted(found, store, restored, client.server_time())
+    _note_reverted(found, own, store, restored, client.server_time())
     return restored, archived
 
 
-def _note_reverted(found: Undo, store: Store, restored: SyncResult, at: float) -> None:
+def _note_reverted(found: Undo, own: str, store: Store, restored: SyncResult, at: float) -> None:
     """Tell the sync what was undone: its next runs leave these rows as they are until they change."""
     message = f"Run {found.run} was undone; the row is sent again when it changes, or with full_refresh."
     lines = found.lines
@@ -284,9 +308,7 @@ def _note_reverted(found: Undo, store: Store, restored: SyncResult, at: float) -
         for i, (each, outcome, _, _) in enumerate(touched)
     }
     outcomes = outcomes_of(reverted, verdicts, at)
-    run = new_run_id()
-    with store.lock(found.sync), store.begin(found.sync, run, on_overtaken=lambda _: None):
-        store.journal.settle(found.sync, run, outcomes, intent_id=None)
+    store.journal.settle(found.sync, own, outcomes, intent_id=None)
 
 
 def _done(result: SyncResult, outcome: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from hubspot_batch_dagster import Create, HubSpotResource, Upsert
-from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.errors import InputError, Overtaken, StoreError
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator, Fault
+from hubspot_batch_dagster.sync import undo
+from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.sync.undo import plan_undo, sync_of_run
 
 KEEPING = Upsert("contacts", id_property="email", keep_before=True)
@@ -159,6 +162,44 @@ def test_nothing_is_changed_when_the_before_image_cannot_be_read(
     result = hubspot.sync(rows("new", None, 3), KEEPING, name="c")
     assert result.counts["unsent"] == 3
     assert names(emulator) == {("old", None)}
+
+
+@pytest.mark.parametrize("lock", ["held", "lost"])
+def test_a_run_that_begins_while_another_is_undone_makes_no_record_twice(
+    emulator: Emulator, hubspot: HubSpotResource, monkeypatch: pytest.MonkeyPatch, lock: str
+) -> None:
+    """It waits for the undo. Where the lock is lost, the undo is overtaken, and leaves the rows as that run has
+    them.
+    """
+    recreated = Upsert("companies", key="k", properties=["name"], if_missing="recreate")
+    firms = [{"k": i, "name": f"Firm {i}"} for i in range(3)]
+    first = hubspot.sync(firms, recreated, name="firms").run
+    if lock == "lost":
+        monkeypatch.setattr(Store, "lock", lambda _self, _sync: nullcontext())
+    changed = [{**each, "name": f"{each['name']} Ltd"} for each in firms]
+    meanwhile: list[object] = []
+
+    def begin(store: Store, sync: str) -> list[tuple[str, str]]:
+        with hubspot.model_copy(update={"lock_wait": 0.1}).open() as other:
+            try:
+                meanwhile.append(other.sync(changed, recreated, name="firms").counts["created"])
+            except StoreError as error:
+                meanwhile.append(error.message)
+        return archived(store, sync)
+
+    archived = undo._archived
+    monkeypatch.setattr(undo, "_archived", begin)
+    if lock == "held":
+        hubspot.undo("firms", first)
+        assert "Another run of 'firms' is at work" in str(meanwhile)
+    else:
+        with pytest.raises(Overtaken):
+            hubspot.undo("firms", first)
+        assert meanwhile == [3]
+    monkeypatch.undo()
+    for name in ("Firm", "Company"):
+        hubspot.sync([{**each, "name": f"{name} {each['k']} Inc"} for each in firms], recreated, name="firms")
+        assert len(emulator.records("companies")) == 3
 
 
 def test_an_unknown_run_is_named(hubspot: HubSpotResource) -> None:

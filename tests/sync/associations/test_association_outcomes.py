@@ -244,7 +244,7 @@ def test_an_undo_ends_what_the_run_made_and_makes_what_it_removed(bench: Bench) 
     assert "2 associations that it made are ended, 1 that it removed are made again" in str(found)
     options = RunOptions(retry_policy=QUICK)
     for _ in range(2):
-        undo(found, client=bench.client, store=bench.store, options=options)
+        undo("sync", run.run, client=bench.client, store=bench.store, options=options)
         assert bench.graph() == before
 
 

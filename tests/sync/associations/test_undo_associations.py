@@ -27,7 +27,7 @@ def seats(*pairs: tuple[str, str]) -> list[dict[str, str]]:
 def take_back(bench: Bench, run: str, name: str = "sync", **options: Any) -> Undo:
     found = plan_undo(bench.store, name, run)
     chosen = RunOptions(retry_policy=bench.retry_policy, on_warning=bench.warnings.append, **options)
-    undo(found, client=bench.client, store=bench.store, options=chosen)
+    undo(name, run, client=bench.client, store=bench.store, options=chosen)
     return found
 
 
