@@ -10,10 +10,11 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.api.rate_limit.budget import Window
 from hubspot_batch_dagster.api.rate_limit.log import (
     ASK_AGAIN,
     BORN,
@@ -29,7 +30,6 @@ from hubspot_batch_dagster.api.rate_limit.log import (
     RoundTrip,
     readable,
 )
-from hubspot_batch_dagster.api.rate_limit.windows import RULES
 
 if TYPE_CHECKING:
     import redis
@@ -220,7 +220,7 @@ class RedisLog:
     def _begin_anew(self, said: str) -> None:
         """Delete what is not as any release writes it: all of this budget, as if Redis had lost it."""
         try:
-            self._client.delete(*(self._prefix + name for name in ("facts", "sequence", *RULES)))
+            self._client.delete(*(self._prefix + name for name in ("facts", "sequence", *get_args(Window))))
         except self._failures:
             return
         logger.warning("The budget in Redis at %s was damaged (%s) and starts anew.", self._place, said)
