@@ -22,7 +22,12 @@ LIBPQ = {
 
 
 SHORTEST_LOCK, LONGEST_LOCK = 5.0, 30.0
-"""Seconds for which SQLite itself waits for who writes to its file, other runs among them."""
+"""Seconds for which SQLite itself waits for who writes to its file, other runs among them; Postgres waits for
+the latter.
+"""
+
+LONGEST_IDLE = 20.0
+"""Seconds after which Postgres ends a transaction in which nothing happens: those of a run take moments."""
 
 
 def open_engine(url: str, *, patience: float) -> sa.Engine:
@@ -47,7 +52,20 @@ def open_engine(url: str, *, patience: float) -> sa.Engine:
 
         return engine
     # No ping before each commit: whoever finds the connection cut does its work again, on a new one.
-    return sa.create_engine(where, connect_args=limits(where), hide_parameters=True)
+    engine = sa.create_engine(where, connect_args=limits(where), hide_parameters=True)
+    sa.event.listen(engine, "connect", _let_others_in)
+    return engine
+
+
+def _let_others_in(connection: Any, _record: Any) -> None:
+    """Have the server end what a run that is stopped within a commit holds; who waits for it asks anew."""
+    with connection.cursor() as cursor:
+        for name, seconds in (
+            ("idle_in_transaction_session_timeout", LONGEST_IDLE),
+            ("lock_timeout", LONGEST_LOCK),
+        ):
+            cursor.execute(f"SET {name} = {1000 * seconds:.0f}")
+    connection.commit()
 
 
 def limits(where: sa.URL) -> dict[str, int]:

@@ -155,6 +155,10 @@ _OF_A_SERVER = (
 )
 
 
+_STOPPED = ("25P03", "55P03")
+"""SQL states of what a run that is stopped within a commit costs itself, and others meanwhile."""
+
+
 def _reason(error: Exception) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split()).rstrip(".") + "."
@@ -168,7 +172,7 @@ def is_away(error: Exception) -> bool:
         return "locked" in str(error.orig)  # by another program; a full or broken disk does not pass
     state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     if state is not None:
-        return str(state).startswith(AWAY)
+        return str(state).startswith((*AWAY, *_STOPPED))
     if FINAL.search(str(error.orig)):
         return False
     return error.connection_invalidated or isinstance(error, OperationalError)

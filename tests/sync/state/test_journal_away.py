@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench.servers import Postgres, installed_binaries
+from bench.servers import Postgres, installed_binaries, new_database
 from bench.sync_bench import COMPANIES, HASTY, Bench, firms, shown
 
-from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.api.errors import Overtaken, StoreError
 from hubspot_batch_dagster.emulator import Emulator
+from hubspot_batch_dagster.sync.state import journal_engine
 from hubspot_batch_dagster.sync.state.sql_journal import SqlJournal
 
 
@@ -103,6 +104,39 @@ def test_a_postgres_that_takes_the_connection_and_says_nothing_is_away_and_does_
         with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:
             SqlJournal(f"postgresql+psycopg://127.0.0.1:{port}/x?connect_timeout=2", patience=1.0)
     assert "Start the database" in caught.value.remedy
+
+
+def test_a_run_that_is_stopped_within_a_commit_keeps_no_later_one_out(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends its transaction; when it goes on it is overtaken, and has written nothing."""
+    monkeypatch.setattr(journal_engine, "LONGEST_IDLE", 0.4)
+    monkeypatch.setattr(journal_engine, "LONGEST_LOCK", 0.2)
+    url = new_database(server)
+    stopped, later = SqlJournal(url, patience=20.0), SqlJournal(url, patience=20.0)
+    stopped.begin("s", "one")
+    within, goes_on = threading.Event(), threading.Event()
+    ended: list[BaseException] = []
+
+    def work(_: object) -> None:
+        within.set()
+        goes_on.wait(20)
+
+    def commit() -> None:
+        try:
+            stopped._commit("s", "one", work)
+        except Overtaken as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    assert within.wait(20)
+    assert later.begin("s", "two").number == 2
+    goes_on.set()
+    thread.join(20)
+    assert len(ended) == 1
+    for each in (stopped, later):
+        each.close()
 
 
 def test_a_postgres_that_stays_away_in_mid_run_ends_the_run_and_the_next_goes_on(
