@@ -20,7 +20,7 @@ from hubspot_batch_dagster.launchpad import plainly_described
 from hubspot_batch_dagster.session_checks import check_store_url
 from hubspot_batch_dagster.sync.column_mapping import as_input_error
 from hubspot_batch_dagster.sync.state.names import LONGEST_PART
-from hubspot_batch_dagster.table.parquet import storable_batches
+from hubspot_batch_dagster.table.parquet import read_parquet, storable_batches, stored_batches
 
 
 class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOManager):
@@ -114,16 +114,9 @@ class ArrowParquetIOManager(CheckedModel, dg.ConfigurableIOManager, dg.UPathIOMa
         wanted = _name(_frame_type(context.dagster_type.typing_type))
         if wanted == "pyarrow.lib.RecordBatchReader":
             file = pq.ParquetFile(path.open("rb"), pre_buffer=False)
-            schema = file.schema_arrow
-            # A reader that gives nothing at all looks like one that was read before.
-            if not file.metadata.num_rows:
-                return pa.RecordBatchReader.from_batches(
-                    schema, [pa.RecordBatch.from_pylist([], schema=schema)]
-                )
-            return pa.RecordBatchReader.from_batches(schema, file.iter_batches())
+            return pa.RecordBatchReader.from_batches(file.schema_arrow, stored_batches(file))
         with path.open("rb") as opened:
-            table = pq.read_table(opened)
-        return _AS.get(wanted, _as_is)(table)
+            return _AS.get(wanted, _as_is)(read_parquet(opened))
 
 
 def _check_parts(what: str, parts: Sequence[str]) -> None:

@@ -268,6 +268,8 @@ def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
     import fsspec
     import pyarrow.parquet as pq
 
+    from hubspot_batch_dagster.table.parquet import stored_batches
+
     kind = _kind(path)
     first: tuple[str, list[str]] | None = None
     # Each file system has errors of its own.
@@ -276,7 +278,7 @@ def _file_rows(path: str) -> Iterator[pa.RecordBatch]:
             try:
                 with fsspec.open(each, "rb") as file:
                     if kind == "parquet":
-                        batches = pq.ParquetFile(file, pre_buffer=False).iter_batches(ROWS_AT_A_TIME)
+                        batches = stored_batches(pq.ParquetFile(file, pre_buffer=False), ROWS_AT_A_TIME)
                     else:
                         batches = csv_rows(each, file, "\t" if kind == "tsv" else ",")
                     for batch in batches:

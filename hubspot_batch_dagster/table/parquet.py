@@ -54,16 +54,21 @@ def read_parquet(source: str | Path | BinaryIO, columns: Sequence[str] | None = 
         lacking = sorted(set(columns or ()) - set(file.schema_arrow.names))
         if lacking:  # pyarrow would leave it out
             raise KeyError(f"it has no column {lacking[0]}")
+        if not file.metadata.num_rows:
+            found = file.schema_arrow.empty_table()
+            return found if columns is None else found.select(list(columns))
         return file.read(columns=None if columns is None else list(columns))
 
 
-def stored_batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of a Parquet file, which is closed after the last. pyarrow 19 fails where there is
-    nothing to read.
+def stored_batches(file: pq.ParquetFile, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a Parquet file, at least one, of at most so many rows. The file is closed after
+    the last.
     """
     try:
         if file.metadata.num_rows:
-            yield from file.iter_batches()
+            yield from file.iter_batches(rows)
+        else:  # pyarrow 19 fails where there is nothing to read
+            yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
     finally:
         file.close()
 

@@ -165,6 +165,19 @@ def test_a_csv_with_a_header_alone_has_no_rows(tmp_path: Path) -> None:
     assert (batch.num_rows, batch.schema.names) == (0, ["email", "name"])
 
 
+def test_a_parquet_file_without_rows_has_none_and_is_held_to_the_columns_of_the_others(
+    tmp_path: Path,
+) -> None:
+    """DuckDB writes such a file without a row group."""
+    duckdb.sql(f"COPY (SELECT 1 AS id WHERE false) TO '{tmp_path / 'a.parquet'}'")
+    assert [each.num_rows for each in Source(path=str(tmp_path / "*.parquet")).read({})] == [0]
+    pq.write_table(pa.table({"id": [7]}), tmp_path / "b.parquet")
+    assert rows(Source(path=str(tmp_path / "*.parquet"))) == [{"id": 7}]
+    pq.write_table(pa.table({"number": [7]}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"b\.parquet"):
+        rows(Source(path=str(tmp_path / "*.parquet")))
+
+
 @pytest.mark.parametrize(
     ("schedule", "said"),
     [

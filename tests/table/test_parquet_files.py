@@ -4,6 +4,7 @@ import datetime as dt
 import io
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -28,6 +29,15 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"id": list(range(1000)), "name": ["x" * 20] * 1000}), path, row_group_size=100)
     return path
+
+
+def test_a_file_without_rows_is_a_table_without_rows(tmp_path: Path) -> None:
+    """DuckDB writes it without a row group, in which pyarrow 19 looks for the last one."""
+    path = tmp_path / "none.parquet"
+    duckdb.sql(f"COPY (SELECT 1 AS id, 'x' AS name WHERE false) TO '{path}'")
+    assert read_parquet(path).schema.names == ["id", "name"]
+    assert read_parquet(path, ["name"]) == pa.table({"name": pa.array([], pa.string())})
+    assert [each.num_rows for each in stored_batches(pq.ParquetFile(path))] == [0]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed in /proc")
