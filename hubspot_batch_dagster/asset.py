@@ -130,7 +130,7 @@ def made_asset(
     options.setdefault("description", inspect.getdoc(plain_function(function)))
     options.setdefault("pool", "hubspot")
     options["output_required"] = False  # a dry run materializes nothing
-    options["kinds"] = {"hubspot", *options.get("kinds", ())}
+    options["kinds"] = {"hubspot", *(options.get("kinds") or ())}
     own_checks = options.pop("check_specs", None) or []
     if options.get("key") is None:
         options["key"] = _key(function, options)
@@ -186,12 +186,26 @@ def refuse_archiving(operation: Operation) -> None:
 
 
 def refuse_portals(resource: object, partitions: dg.PartitionsDefinition[Any] | None) -> None:
-    """Refuse several portals where no partition says which one is meant."""
-    if partitions is None and not isinstance(resource, str):
+    """Refuse several portals where no partition says which one is meant, or one of those that are known says
+    none.
+    """
+    if not isinstance(resource, Mapping):
+        return
+    if partitions is None:
         raise InputError(
             "resource names a portal for each partition, and the asset has no partitions.",
             remedy="Give partitions_def, or one key of a resource.",
         )
+    parts = [partitions]
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        parts = [each.partitions_def for each in partitions.partitions_defs]
+    if all(isinstance(each, dg.StaticPartitionsDefinition) for each in parts):
+        missing = [[key for key in each.get_partition_keys() if key not in resource] for each in parts]
+        if all(missing):
+            raise InputError(
+                f"resource names no portal for the partitions {', '.join(min(missing, key=len))}.",
+                remedy="Add them, each with the key of its resource.",
+            )
 
 
 def _key(function: Callable[..., Any], options: dict[str, Any]) -> dg.AssetKey:

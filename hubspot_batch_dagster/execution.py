@@ -33,9 +33,11 @@ from hubspot_batch_dagster.metadata import hubspot_record_url, materialization_m
 from hubspot_batch_dagster.objects import observe_object
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.resource_methods import ResourceMethods
 from hubspot_batch_dagster.returned_rows import Returned, limit_of, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
-from hubspot_batch_dagster.sync.state.names import check_partition, joined_name
+from hubspot_batch_dagster.step_options import check_config_type, resource_keys
+from hubspot_batch_dagster.sync.state.names import joined_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,22 +95,17 @@ def step(
     """Make a function with the parameters of ``function`` and those that sending needs, which sends what it
     returns.
     """
-    if not callable(function):
-        raise InputError(f"{function!r} is no function.", remedy="Decorate a function that returns rows.")
     given = signature_of(function)
     others = [each for each in given.parameters.values() if each.kind is each.VAR_KEYWORD]
     names = [name for name, each in given.parameters.items() if each not in others]
-    if not resource or not isinstance(resource, str | Mapping):
-        raise InputError("resource names no resource.", remedy="Give the key of a HubSpotResource.")
-    for partition in resource if isinstance(resource, Mapping) else ():
-        check_partition(partition)
-    resources = [resource] if isinstance(resource, str) else list(dict.fromkeys(resource.values()))
+    resources = resource_keys(resource)
     own = [given.parameters[name] for name in names if name not in ("context", "config", *resources)]
     first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     annotations = {
         name: each.annotation for name, each in given.parameters.items() if each.annotation is not each.empty
     }
     config_type = annotations.get("config", HubSpotRunConfig)
+    check_config_type(config_type)
     # A parameter without a default may come after one with a default only as a word.
     optional = any(each.default is not each.empty for each in own)
     kind = inspect.Parameter.KEYWORD_ONLY if optional else inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -125,9 +122,15 @@ def step(
         call.apply_defaults()
         bound = call.arguments
         more = {name: value for each in others for name, value in bound[each.name].items()}
-        rows = function(**{name: bound[name] for name in names}, **more)
         chosen = resource if isinstance(resource, str) else resource[_portal(bound["context"], resource)]
-        yield from send(bound["context"], rows, bound[chosen], bound["config"])
+        hubspot = bound[chosen]
+        if not isinstance(hubspot, ResourceMethods):
+            raise InputError(
+                f"The resource {chosen!r} is a {type(hubspot).__name__}, and no HubSpotResource.",
+                remedy=f"Give HubSpotResource(...) under the key {chosen!r}, or name another key: resource=.",
+            )
+        rows = function(**{name: bound[name] for name in names}, **more)
+        yield from send(bound["context"], rows, hubspot, bound["config"])
 
     signature = inspect.Signature(parameters)
     plain = plain_function(function)

@@ -156,10 +156,26 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
     Text annotations (``from __future__ import annotations``) are resolved; what a ``functools.partial`` has
     set is left out.
+
+    Raises:
+        InputError: It is no function that returns rows, or has parameters that Dagster cannot fill.
     """
     plain = plain_function(function)
+    if isinstance(plain, dg.AssetsDefinition | dg.AssetSpec | dg.OpDefinition | dg.GraphDefinition):
+        raise InputError(
+            f"What is decorated is no function any more, Dagster has made a {type(plain).__name__} of it.",
+            remedy="Put the decorator in the place of @dg.asset or @dg.op, over the function alone.",
+        )
+    if not callable(plain):
+        raise InputError(f"{function!r} is no function.", remedy="Decorate a function that returns rows.")
     bound = set(function.keywords) if isinstance(function, functools.partial) else set()
     given = inspect.signature(function)
+    for each in given.parameters.values():
+        if each.kind is each.VAR_POSITIONAL:
+            raise InputError(
+                f"The function takes *{each.name}, and Dagster gives each input by its name.",
+                remedy="Name each upstream asset and each resource as a parameter.",
+            )
     parameters = [
         each.replace(
             annotation=_resolved(each.annotation, plain),

@@ -26,9 +26,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "checks ids_value resource_methods",
         "session",
         "session_client",
-        "event_log io_manager known_portal returned_rows schema_check session_settings step_context",
+        "event_log io_manager known_portal returned_rows schema_check session_settings step_context step_options",
         "definition sync",
-        "launchpad operations session_checks step_options",
+        "launchpad operations session_checks",
         "api automation emulator table",
     ),
     "api": (

@@ -69,7 +69,7 @@ def check(what: str, name: str, value: object, hint: Any) -> None:
     remedy = f"Correct {name}=."
     if isinstance(value, types.FunctionType):
         remedy = f"A decorator takes its arguments in parentheses: @{what}(...)."
-    elif any(fits([value], each) for each in (hint, *typing.get_args(hint))):
+    elif any(typing.get_origin(each) is not Literal and fits([value], each) for each in _kinds(hint)):
         remedy = f"Give a list: {name}=[...]."
     raise InputError(f"{name} is {shown(name, value)}: {what} takes {spoken(hint)}.", remedy=remedy)
 
@@ -95,7 +95,7 @@ def refusing(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[None]
         found = sentences(error)
     else:
         return
-    raise InputError(f"{found}.", remedy=f"Correct it: see the fields of {kind.__name__}.")
+    raise InputError(f"{found.removesuffix('.')}.", remedy=f"Correct it: see the fields of {kind.__name__}.")
 
 
 class CheckedModel:
@@ -148,6 +148,10 @@ def check_count_or_share(what: str, name: str, value: float | None) -> None:
             f"{name} is {shown(name, value)}: {what} takes a number of rows, or a share of them.",
             remedy=f"Give {name}= an int, or a float from 0.0 to 1.0.",
         )
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
 def fits(value: object, hint: Any) -> bool:
@@ -236,6 +240,8 @@ def _several(hint: Any) -> str:
 
 def shown(name: str, value: object) -> str:
     """Return a value for an error: its type alone where it may be long, or a secret."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     kind = type(value).__name__
     if name in SECRETS or not isinstance(value, str | int | float | bool | None):
         return f"{value!r}" if value is None else f"a value of type {kind}"

@@ -39,6 +39,7 @@ from hubspot_batch_dagster.known_portal import KnownPortal
 from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.step_options import resource_keys
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
@@ -187,6 +188,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
     def _check(self) -> "HubSpotSyncComponent":
         self._tolerance = Tolerance(self.max_rejected, self.max_unknown, self.max_unresolved)
         check_ids(self.ids)
+        resource_keys(self._resource_key())
         self._operation = self._make_operation()
         if isinstance(self.resource, dict) and self.hubspot is not None:
             raise InputError(

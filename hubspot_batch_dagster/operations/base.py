@@ -52,6 +52,13 @@ class Operation:
         if self.version is not None:
             check_version(self.version)
         self._check()
+        identify = {*self.key_columns, self.id_property_name}
+        for name, each in self.rules.items():
+            if each.on_invalid != "reject" and identify & {name, each.column}:
+                raise InputError(
+                    f"Column '{each.column}' identifies the row, so a cell of it cannot be left out.",
+                    remedy="Leave on_invalid away: a key takes only cast.",
+                )
 
     def _check(self) -> None:
         """Refuse what cannot be meant; each subclass knows its own."""

@@ -111,7 +111,7 @@ def _check_cast(cast: Cast) -> None:
 
 
 def _is_of_numbers(mark: str) -> bool:
-    return mark.isdigit() or mark in ("+", "-")
+    return mark.isdigit() or mark in ("+", "-", "e", "E")
 
 
 def _folded(texts: Sequence[str]) -> set[str]:

@@ -101,14 +101,6 @@ def _check_key(layout: Layout, schema: pa.Schema) -> None:
                 column=name,
                 remedy="Use text, whole numbers, dates or timestamps.",
             )
-    for each in layout.fields:
-        identifies = each.column in layout.key or each.property == layout.id_property
-        if identifies and each.rule.on_invalid != "reject":
-            raise TableError(
-                f"Column '{each.column}' identifies the row, so a cell of it cannot be left out.",
-                column=each.column,
-                remedy="Leave on_invalid away: a key takes only cast.",
-            )
     if layout.id_property is not None and layout.id_column() is None:
         raise TableError(
             f"No column holds the id property '{layout.id_property}'.",

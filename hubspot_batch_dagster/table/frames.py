@@ -28,8 +28,8 @@ Stream = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
 
 def is_frame(rows: object) -> bool:
-    """Whether an object hands itself over as an Arrow stream."""
-    return hasattr(rows, "__arrow_c_stream__")
+    """Whether an object hands itself over as an Arrow stream; a class of such objects does not."""
+    return hasattr(rows, "__arrow_c_stream__") and not isinstance(rows, type)
 
 
 def open_frame(rows: Any) -> Stream:

@@ -106,7 +106,7 @@ def open_rows(rows: Any, max_rows: int = MAX_ROWS) -> Stream:
     """Return the columns and batches of anything that is accepted, with the types that they came with."""
     if is_frame(rows):
         return open_frame(rows)
-    if hasattr(rows, "__arrow_c_array__"):
+    if hasattr(rows, "__arrow_c_array__") and not isinstance(rows, type):
         return _open_array(rows)
     if isinstance(rows, list | tuple):
         return _open_list(list(rows))
@@ -153,6 +153,8 @@ def _open_iterator(rows: Iterator[Any], max_rows: int) -> Stream:
 
 def _later_frames(frames: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for number, frame in enumerate(frames, 2):
+        if not is_frame(frame):
+            raise not_accepted(frame, f"frame {number}, ")
         found, batches = open_frame(frame)
         if set(_named(found)) != set(_named(schema)):
             raise TableError(

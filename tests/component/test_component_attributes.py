@@ -204,3 +204,9 @@ def test_the_same_in_python() -> None:
     assert made.sync_operation == Upsert("contacts", id_property="email")
     assert made.get_asset_spec().key == KEY
     assert set(CONTACTS) <= set(type(made).model_fields)
+
+
+def test_a_resource_key_that_is_no_name_is_refused_with_its_line() -> None:
+    assert "resource is 'my.hub': the key of a resource is the name of a parameter" in refusal(
+        resource="my.hub"
+    )

@@ -6,6 +6,9 @@ Set HUBSPOT_SCREENSHOTS=docs/images to take the picture of the documentation ane
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,19 +33,29 @@ SWITCHED_ON = (
 )
 
 
-def test_what_the_launchpad_fills_in_is_launched_as_it_is_and_then_dry(tmp_path: Path) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """Where the store is; the launchpad shows its path, and the picture has nothing of this machine."""
+    found = tmp_path if ASKED is None else Path(tempfile.gettempdir()) / "crm-home"
+    found.mkdir(exist_ok=True)
+    yield found
+    if ASKED is not None:
+        shutil.rmtree(found)
+
+
+def test_what_the_launchpad_fills_in_is_launched_as_it_is_and_then_dry(home: Path, tmp_path: Path) -> None:
     with EmulatorProcess(settings=Settings(search_lag=0.05)) as hubspot:
         env = {
             "HUBSPOT_ACCESS_TOKEN": hubspot.token,
             "E2E_HUBSPOT": hubspot.url,
-            "E2E_HOME": str(tmp_path),
+            "E2E_HOME": str(home),
             "XDG_CACHE_HOME": str(tmp_path / "cache"),
         }
         with (
             dagster_dev(["-f", str(FILE)], tmp_path / "home", env) as dagster,
             browsers.browser(tmp_path / "profile") as page,
         ):
-            page.size(1500, 700)
+            page.size(1500, 800)
             launchpad(page, dagster)
             shown = str(page.value(TEXT))
             assert "'********'" in shown or '"********"' in shown

@@ -54,6 +54,7 @@ def test_an_option_for_which_there_is_a_parameter_is_refused_by_its_name(decorat
         ({"non_argument_deps": {"source"}}, "non_argument_deps cannot be given: deps has taken its place."),
         ({"auto_materialize_policy": object()}, "automation_condition has taken its place."),
         ({"key": "contacts", "name": "people"}, "key and name both say how the asset is called."),
+        ({"kinds": "duckdb"}, 'kinds is one text. Give a set: kinds={"duckdb"}.'),
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
 )
@@ -291,3 +292,73 @@ def test_a_partition_that_is_no_table_is_named(bench: Bench) -> None:
     ran = bench.materialize(contacts)
     assert "The value of '2026-01-02' is NoneType, and no table." in ran.failure("contacts")
     assert bench.books.commits() == []
+
+
+def rows() -> list[dict[str, str]]:
+    return [{"email": "ada@example.com"}]
+
+
+def all_inputs(*inputs: Any) -> list[Any]:
+    return list(inputs)
+
+
+def free_config(config: dict[str, Any]) -> list[dict[str, str]]:
+    return rows() if config else []
+
+
+@pytest.mark.parametrize("decorator", [hubspot_asset, hubspot_op])
+@pytest.mark.parametrize(
+    ("decorated", "said"),
+    [
+        (dg.asset(rows), "made a AssetsDefinition of it. Put the decorator in the place of @dg.asset"),
+        (dg.op(rows), "made a OpDefinition of it"),
+        (5, "is no function"),
+        (all_inputs, "takes .inputs, and Dagster gives each input by its name"),
+        (free_config, "config is annotated as dict.*derives from HubSpotRunConfig"),
+    ],
+    ids=["asset", "op", "number", "inputs without names", "config of any kind"],
+)
+def test_what_cannot_be_a_step_is_refused_where_it_is_decorated(
+    decorator: Any, decorated: Any, said: str
+) -> None:
+    """A config of any kind would pass ``dry_run`` over, and send."""
+    with pytest.raises(InputError, match=said):
+        decorator(BY_EMAIL)(decorated)
+
+
+@pytest.mark.parametrize("key", ["my.hub", "my hub", "class", "1st"])
+def test_a_resource_key_that_is_no_name_of_a_parameter_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match="the key of a resource is the name of a parameter"):
+        hubspot_asset(BY_EMAIL, resource=key)(rows)
+
+
+def test_another_resource_under_the_key_is_refused_by_name(bench: Bench) -> None:
+    ran = bench.materialize(
+        hubspot_asset(BY_EMAIL)(rows),
+        resources={"hubspot": dg.ResourceDefinition.hardcoded_resource("token")},
+    )
+    assert not ran.success
+    assert "The resource 'hubspot' is a str, and no HubSpotResource." in ran.failure("rows")
+
+
+def test_a_class_is_no_table(bench: Bench) -> None:
+    @hubspot_asset(BY_EMAIL)
+    def contacts():
+        return pd.DataFrame
+
+    ran = bench.materialize(contacts)
+    assert not ran.success
+    assert "Rows cannot be read from type" in ran.failure("contacts")
+
+
+REGIONS = dg.StaticPartitionsDefinition(["emea", "us"])
+DAYS = dg.StaticPartitionsDefinition(["monday", "friday"])
+
+
+def test_a_known_partition_without_a_portal_is_refused_where_the_asset_is_made() -> None:
+    both = dg.MultiPartitionsDefinition({"day": DAYS, "region": REGIONS})
+    for partitions in (REGIONS, both):
+        with pytest.raises(InputError, match="no portal for the partitions us"):
+            hubspot_asset(BY_EMAIL, resource={"emea": "hubspot_emea"}, partitions_def=partitions)(rows)
+        portals = {"emea": "hubspot_emea", "us": "hubspot_us"}
+        assert hubspot_asset(BY_EMAIL, resource=portals, partitions_def=partitions)(rows).partitions_def

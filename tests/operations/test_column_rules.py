@@ -94,12 +94,10 @@ def test_a_rule_changes_what_is_sent_and_so_the_definition() -> None:
     )
 
 
-def test_the_id_property_takes_no_on_invalid(bench: Bench) -> None:
-    operation = Upsert(
-        "contacts", id_property="email", properties={"email": Property("email", on_invalid="omit")}
-    )
-    with pytest.raises(InputError, match="identifies the row"):
-        bench.run(ROWS, operation)
+@pytest.mark.parametrize("identity", [{"id_property": "email"}, {"key": "mail"}, {"key": ["id", "mail"]}])
+def test_what_identifies_a_row_takes_no_on_invalid(identity: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="'mail' identifies the row"):
+        Upsert("contacts", properties={"email": Property("mail", on_invalid="omit")}, **identity)
 
 
 def born(write: str, **finds: str) -> Upsert:

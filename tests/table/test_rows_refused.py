@@ -110,6 +110,13 @@ def test_a_list_that_is_not_all_dicts_is_refused_by_row(rows, message):
         record_batches(rows)
 
 
+@pytest.mark.parametrize("later", [{"a": 1}, [pa.record_batch({"a": [1]})], None, pa.RecordBatch])
+def test_what_is_no_frame_between_frames_is_refused_by_number(later):
+    rows = iter([pa.record_batch({"a": [1]}), later])
+    with pytest.raises(TableError, match="cannot be read from frame 2, "):
+        read_all(record_batches(rows))
+
+
 def test_frames_with_other_columns_are_refused_by_number():
     batches = iter([pa.record_batch({"a": [1]}), pa.record_batch({"b": ["x"]})])
     with pytest.raises(TableError, match="Frame 2 has the columns b, the first has a"):

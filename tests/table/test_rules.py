@@ -10,7 +10,6 @@ from table_helpers import encode, rejected_codes, sent
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.operations.properties import Cast, Property, cast_of
-from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 from hubspot_batch_dagster.table.rules import Rule
 
@@ -191,14 +190,12 @@ def test_a_row_that_is_rejected_for_another_cell_has_no_cells_left_out():
     assert encoded.omitted.num_rows == 0
 
 
-def test_null_values_empty_a_key_too_and_on_invalid_is_refused_for_it():
+def test_null_values_empty_a_key_too():
     cast = Cast(null_values=("N/A",))
     rows = pa.table({"k": ["a", "N/A"]})
     fields = (Field("ext", "k", None, Rule(cast=cast)),)
     assert rejected_codes(encode(rows, Layout(fields, ("k",), id_property="ext"))) == {1: "MISSING_KEY"}
     assert rejected_codes(encode(rows, Layout((), ("k",), cast=cast))) == {1: "MISSING_KEY"}
-    with pytest.raises(TableError, match="identifies the row"):
-        encode(rows, Layout((Field("p", "k", None, Rule(on_invalid="omit")),), ("k",)))
 
 
 @pytest.mark.parametrize(
