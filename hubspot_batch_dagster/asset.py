@@ -203,7 +203,7 @@ def refuse_portals(resource: object, partitions: dg.PartitionsDefinition[Any] | 
         missing = [[key for key in each.get_partition_keys() if key not in resource] for each in parts]
         if all(missing):
             raise InputError(
-                f"resource names no portal for the partitions {', '.join(min(missing, key=len))}.",
+                f"resource names no portal for the partitions {', '.join(min(missing, key=lambda keys: len(keys)))}.",
                 remedy="Add them, each with the key of its resource.",
             )
 

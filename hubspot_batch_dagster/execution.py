@@ -33,7 +33,6 @@ from hubspot_batch_dagster.metadata import hubspot_record_url, materialization_m
 from hubspot_batch_dagster.objects import observe_object
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.resource_methods import ResourceMethods
 from hubspot_batch_dagster.returned_rows import Returned, limit_of, plain_function, signature_of
 from hubspot_batch_dagster.schema_check import schema_check
 from hubspot_batch_dagster.step_options import check_config_type, resource_keys
@@ -124,7 +123,7 @@ def step(
         more = {name: value for each in others for name, value in bound[each.name].items()}
         chosen = resource if isinstance(resource, str) else resource[_portal(bound["context"], resource)]
         hubspot = bound[chosen]
-        if not isinstance(hubspot, ResourceMethods):
+        if not isinstance(hubspot, HubSpotResource):
             raise InputError(
                 f"The resource {chosen!r} is a {type(hubspot).__name__}, and no HubSpotResource.",
                 remedy=f"Give HubSpotResource(...) under the key {chosen!r}, or name another key: resource=.",

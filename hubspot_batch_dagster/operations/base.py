@@ -53,10 +53,10 @@ class Operation:
             check_version(self.version)
         self._check()
         identify = {*self.key_columns, self.id_property_name}
-        for name, each in self.rules.items():
-            if each.on_invalid != "reject" and identify & {name, each.column}:
+        for name, rule in self.rules.items():
+            if rule.on_invalid != "reject" and identify & {name, rule.column}:
                 raise InputError(
-                    f"Column '{each.column}' identifies the row, so a cell of it cannot be left out.",
+                    f"Column '{rule.column}' identifies the row, so a cell of it cannot be left out.",
                     remedy="Leave on_invalid away: a key takes only cast.",
                 )
 
