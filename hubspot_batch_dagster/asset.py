@@ -202,8 +202,9 @@ def refuse_portals(resource: object, partitions: dg.PartitionsDefinition[Any] | 
     if all(isinstance(each, dg.StaticPartitionsDefinition) for each in parts):
         missing = [[key for key in each.get_partition_keys() if key not in resource] for each in parts]
         if all(missing):
+            keys = min(missing, key=lambda keys: len(keys))
             raise InputError(
-                f"resource names no portal for the partitions {', '.join(min(missing, key=lambda keys: len(keys)))}.",
+                f"resource names no portal for the partitions {', '.join(keys)}.",
                 remedy="Add them, each with the key of its resource.",
             )
 
