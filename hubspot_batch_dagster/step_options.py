@@ -3,6 +3,7 @@ instead.
 """
 
 import keyword
+import re
 from collections.abc import Mapping
 
 import dagster as dg
@@ -49,6 +50,19 @@ def refuse_options(options: Mapping[str, object]) -> None:
         for name in ("name", "key_prefix"):
             if options.get(name) is not None:
                 raise InputError(f"key and {name} both say how the asset is called.", remedy="Leave one out.")
+
+
+def check_asset_key(key: dg.AssetKey) -> None:
+    """Refuse a key of which neither Dagster nor a sync can make a name.
+
+    Raises:
+        InputError: It names the key.
+    """
+    if not all(key.path) or not re.fullmatch(r"\w+", key.to_python_identifier(), re.ASCII):
+        raise InputError(
+            f"asset: {key.to_user_string()!r} is no key.",
+            remedy="Write letters, digits, _ and -, with / between the parts: crm/contacts.",
+        )
 
 
 def check_config_type(annotation: object) -> None:

@@ -16,7 +16,7 @@ from hubspot_batch_dagster.component.fields import (
     OperationFields,
     component_spec,
     explained,
-    property_of,
+    named_properties,
     required_by,
     taken_by,
 )
@@ -38,8 +38,9 @@ from hubspot_batch_dagster.ids_value import IdsForm, check_ids
 from hubspot_batch_dagster.known_portal import KnownPortal
 from hubspot_batch_dagster.operations.association import Association
 from hubspot_batch_dagster.operations.base import Operation
+from hubspot_batch_dagster.operations.properties import cast_of
 from hubspot_batch_dagster.resource import HubSpotResource
-from hubspot_batch_dagster.step_options import resource_keys
+from hubspot_batch_dagster.step_options import check_asset_key, resource_keys
 
 
 @dg.scaffold_with(HubSpotSyncScaffolder)
@@ -199,6 +200,7 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
         return self
 
     def _check_partitioned(self, spec: dg.AssetSpec) -> None:
+        check_asset_key(spec.key)
         refuse_portals(self._resource_key(), spec.partitions_def)
         if spec.partitions_def is None:
             return
@@ -299,10 +301,14 @@ class HubSpotSyncComponent(Located, dg.Component, OperationFields):  # type: ign
             declared = [each.model_dump(exclude_none=True) for each in self.associations]
             given["associations"] = [Association(**each) for each in declared]
         if isinstance(self.properties, Mapping):
-            given["properties"] = {name: property_of(each) for name, each in self.properties.items()}
+            given["properties"] = named_properties(self.properties)
         cast = self.cast or self.source.cast
         if cast is not None and "cast" in taken_by(kind):
-            given["cast"] = cast.model_dump(exclude_none=True)
+            try:
+                given["cast"] = cast_of(cast.model_dump(exclude_none=True))
+            except InputError as error:
+                field = "source: cast" if self.cast is None else "cast"
+                raise InputError(f"{field}: {error.message}", remedy=error.remedy) from None
         missing = [name for name in required_by(kind) if name not in given]
         if missing:
             raise InputError(f"{missing[0]} is missing: {self.operation} needs it.", remedy="Add it.")

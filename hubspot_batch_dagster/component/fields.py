@@ -81,6 +81,11 @@ class Located(CheckedModel, dg.Resolvable):
             if variable is not None:
                 said = f"The environment variable {variable} is not set. Set it where the definitions load."
                 raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)
+            written = getattr(model, field)
+            shape = _shape(cls.model_fields[field].annotation) if isinstance(written, str) else None
+            if shape is not None and "{{" not in written:
+                said = f"{field} is one text. Write {field}: {shape}."
+                raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)
         try:
             return super().resolve_from_model(context, model)
         except InputError as error:
@@ -93,6 +98,22 @@ class Located(CheckedModel, dg.Resolvable):
             field = next((name for name in model.model_fields_set if said.startswith(name)), first)
             place = context.at_path(field) if field in model.model_fields_set else context
             raise place.build_resolve_fn_exc([said], field_name=field, model=model) from None
+
+
+def _shape(kind: Any) -> str | None:
+    """Return how a field of this kind is written, unless it takes one text."""
+    if get_origin(kind) is Annotated:
+        return _shape(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        shapes = [_shape(part) for part in get_args(kind) if part is not NoneType]
+        return None if None in shapes else shapes[0]
+    origin = get_origin(kind)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return f"[{_shape(get_args(kind)[0]) or '...'}]"
+    if isinstance(kind, type) and hasattr(kind, "model_fields"):
+        first = next(iter(kind.model_fields))
+        return f"{{{'access_token_env' if first == 'access_token' else first}: ...}}"
+    return "{key: ...}" if kind is dg.AssetSpec else None
 
 
 def taken_by(kind: type[Operation]) -> tuple[str, ...]:
@@ -157,10 +178,10 @@ def _descriptions(source: type) -> dict[str, str]:
     return found
 
 
-AssociationFields = _model("AssociationFields", [Association], (dg.Model, dg.Resolvable), frozenset())
+AssociationFields = _model("AssociationFields", [Association], (Located, dg.Model), frozenset())
 """An association that a created record gets; the fields are those of :class:`Association`."""
 
-CastFields = _model("CastFields", [Cast], (dg.Model, dg.Resolvable), frozenset())
+CastFields = _model("CastFields", [Cast], (Located, dg.Model), frozenset())
 """How text becomes a value; the fields are those of :class:`Cast`."""
 
 OperationFields = _model(
@@ -180,3 +201,19 @@ def property_of(given: Any) -> str | Property:
             f"properties: {said}.", remedy=f"It has {', '.join(each.name for each in fields(Property))}."
         )
     return Property(**given)
+
+
+def named_properties(given: Mapping[str, Any]) -> dict[str, str | Property]:
+    """Return properties as the operation takes them.
+
+    Raises:
+        InputError: It names the field and the property.
+    """
+    found = {}
+    for name, each in given.items():
+        try:
+            found[name] = property_of(each)
+        except InputError as error:
+            said = error.message.removeprefix("properties: ")
+            raise InputError(f"properties: {name}: {said}", remedy=error.remedy) from None
+    return found

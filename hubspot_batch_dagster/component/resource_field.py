@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from hubspot_batch_dagster.api.errors import InputError
+from hubspot_batch_dagster.component.fields import unset_variable
 from hubspot_batch_dagster.launchpad import secret_fields, variable
 from hubspot_batch_dagster.resource import HubSpotResource
 
@@ -26,9 +27,19 @@ def hubspot_setting(
         return None
     given: dict[str, Any] = {}
     for name, value in settings.items():
+        if f"{name}_env" in settings:
+            raise InputError(f"{name} and {name}_env both say what it is.", remedy="Leave one out.")
+        unset = None if name in _SECRETS else unset_variable(value)
+        if unset is not None:
+            raise InputError(
+                f"The environment variable {unset} of {name} is not set.",
+                remedy=f"Set it where the definitions load, or write {name}_env: {unset} for each run.",
+            )
         template = _VARIABLE.fullmatch(str(value))
         if name.endswith("_env"):
             setting = name.removesuffix("_env")
+            if not isinstance(value, str) or not value:
+                raise InputError(f"{name} names no variable.", remedy=f"Write {name}: ITS_NAME.")
             given[setting] = variable(HubSpotResource, setting, context.at_path(name).resolve_value(value))
         elif name not in _SECRETS:
             given[name] = context.at_path(name).resolve_value(value)

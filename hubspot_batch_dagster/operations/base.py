@@ -56,7 +56,7 @@ class Operation:
         for name, rule in self.rules.items():
             if rule.on_invalid != "reject" and identify & {name, rule.column}:
                 raise InputError(
-                    f"Column '{rule.column}' identifies the row, so a cell of it cannot be left out.",
+                    f"properties: '{rule.column}' identifies the row, so a cell of it cannot be left out.",
                     remedy="Leave on_invalid away: a key takes only cast.",
                 )
 

@@ -30,7 +30,8 @@ class Property:
             batch is sent, and a value that somebody else writes in that moment is written over. With
             ``id_property`` rows that the ids table does not know are looked for in HubSpot first: records
             that are there are updated by id, the others are created, so no blind upsert is sent.
-        cast: How text becomes a value: ``Cast(true_values=["yes"], false_values=["no"])``.
+        cast: How text becomes a value: ``Cast(true_values=["yes"], false_values=["no"])``. Of a property
+            that is text it says what its values are.
 
     Examples:
         >>> from hubspot_batch_dagster import Cast, Property, Upsert

@@ -84,10 +84,10 @@ def bind(
 
 def _rule(given: Property | None, default: Cast | None) -> Rule:
     if given is None:
-        return Rule(cast=default, given=False) if default is not None else PLAIN
+        return Rule(cast=default) if default is not None else PLAIN
     own = cast_of(given.cast)
     cast = default if own is None else own.over(default)
-    return Rule(given.on_invalid, cast, given.write, given=own is not None)
+    return Rule(given.on_invalid, cast, given.write, own)
 
 
 def mapped(operation: Operation, schema: pa.Schema) -> dict[str, str]:

@@ -13,7 +13,7 @@ from hubspot_batch_dagster.table.kernels import Array, by_value, cells, emptied,
 from hubspot_batch_dagster.table.layout import Definition
 from hubspot_batch_dagster.table.messages import shown, written
 from hubspot_batch_dagster.table.mixed import Part, is_mixed, mixed, parts_of
-from hubspot_batch_dagster.table.rules import Cast
+from hubspot_batch_dagster.table.rules import Cast, Rule
 from hubspot_batch_dagster.table.text import Text
 
 Encode = Callable[[Array], Text]
@@ -35,21 +35,22 @@ def without_null_values(array: Array, cast: Cast) -> Array:
     return emptied(pc.is_in(pc.utf8_trim_whitespace(array), value_set=nothing), array)
 
 
-def casting(encode: Encode, cast: Cast, definition: Definition | None, *, given: bool) -> Encode:
-    """Return an encoder that reads text as `cast` says first.
+def casting(encode: Encode, rule: Rule, definition: Definition | None) -> Encode:
+    """Return an encoder that reads text as the rule's cast says first.
 
     Args:
         encode: The property's own encoder.
-        cast: How text is read.
-        definition: The property. Where it is not known, the options themselves say what is meant.
-        given: Whether the cast was written for this column. A default says nothing of a property that is not
-            known.
+        rule: How text is read.
+        definition: The property. Where it is not known, the column's own options say what is meant.
     """
-    kind = _kind(definition, cast, given=given)
+    cast = rule.cast
+    kind = rule.kind if definition is None else definition.type
+    if kind == "enumeration" and definition is not None and set(definition.options) == _TRUTH:
+        kind = "bool"
     read = {"bool": _truths, "number": _numbers, "date": _dates, "datetime": _times}.get(kind)
 
     def cast_and_encode(array: Array) -> Text:
-        if read is None:
+        if read is None or cast is None:
             return encode(array)
         values, problems = read(array, cast)
         text = encode(values)
@@ -68,19 +69,6 @@ def _as_given(found: Problem, array: Array, values: Array) -> Problem:
         return f"{shown(array, at)} {found.code.meaning}."
 
     return Problem(found.mask, found.code, says)
-
-
-def _kind(definition: Definition | None, cast: Cast, *, given: bool) -> str:
-    if definition is not None:
-        truth = definition.type == "enumeration" and set(definition.options) == _TRUTH
-        return "bool" if truth else definition.type
-    if not given:
-        return ""
-    if cast.true_values or cast.false_values:
-        return "bool"
-    if cast.date_formats or cast.time_zone:
-        return "datetime" if cast.time_zone else "date"
-    return "number" if cast.thousands or cast.decimal != "." else ""
 
 
 _Read = tuple[Array, list[Problem]]

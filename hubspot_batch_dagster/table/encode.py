@@ -22,7 +22,7 @@ from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.json_text import json_arrays, json_objects, member
 from hubspot_batch_dagster.table.kernels import Array, counted, is_blank, pc
 from hubspot_batch_dagster.table.keys import folded_email, joined_keys, key_text, key_values
-from hubspot_batch_dagster.table.layout import Field, Layout
+from hubspot_batch_dagster.table.layout import Definition, Field, Layout
 from hubspot_batch_dagster.table.order import order_text
 from hubspot_batch_dagster.table.plain import single_type
 from hubspot_batch_dagster.table.rejections import Reason, Rejections, reason_columns
@@ -333,13 +333,12 @@ class Encoder:
 
 
 def _encoder_of(field: Field) -> Encode:
-    cast = field.rule.cast
-    if cast is None:
-        return encoder_for(field.definition)
-    return encoder_for(
-        field.definition,
-        first=lambda encode: casting(encode, cast, field.definition, given=field.rule.given),
-    )
+    definition, kind = field.definition, field.rule.kind
+    if definition is not None and definition.type == "string" and kind:
+        definition = Definition(field.property, kind)  # HubSpot takes any text; its user says what it is
+    if field.rule.cast is None:
+        return encoder_for(definition)
+    return encoder_for(definition, first=lambda encode: casting(encode, field.rule, definition))
 
 
 def _ruled(values: Array, problems: list[Problem], rule: Rule) -> Array:

@@ -48,6 +48,15 @@ class Cast:
             if isinstance(value, str | list | set):
                 object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
 
+    @property
+    def kind(self) -> str:
+        """The type of property that the options are about, or nothing."""
+        if self.true_values or self.false_values:
+            return "bool"
+        if self.date_formats or self.time_zone:
+            return "datetime" if self.time_zone else "date"
+        return "number" if self.thousands or self.decimal != "." else ""
+
     def over(self, default: Cast | None) -> Cast:
         """Return these options, and those of ``default`` where this has none."""
         if default is None:
@@ -66,13 +75,20 @@ class Rule:
         cast: How text becomes a value.
         write: Whether it is written to every record; what is written only to new ones does not make a row a
             changed one.
-        given: Whether the user wrote the cast for this column, and not as the default of all.
+        own: Those options of the cast that were written for this column; the others are the default of all.
     """
 
     on_invalid: OnInvalid = "reject"
     cast: Cast | None = None
     write: Write = "always"
-    given: bool = True
+    own: Cast | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type that the column's own options say the values are of, or nothing. A default says nothing of
+        a property that is text, or that is not known.
+        """
+        return "" if self.own is None else self.own.kind
 
 
 PLAIN = Rule()

@@ -210,3 +210,74 @@ def test_a_resource_key_that_is_no_name_is_refused_with_its_line() -> None:
     assert "resource is 'my.hub': the key of a resource is the name of a parameter" in refusal(
         resource="my.hub"
     )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"source": "customers"}, "source is one text. Write source: {asset: ...}."),
+        ({"asset": "contacts"}, "asset is one text. Write asset: {key: ...}."),
+        ({"schedule": "0 2 * * *"}, "schedule is one text. Write schedule: {cron: ...}."),
+        ({"retry_policy": "3"}, "retry_policy is one text. Write retry_policy: {max_retries: ...}."),
+        ({"hubspot": "token"}, "hubspot is one text. Write hubspot: {access_token_env: ...}."),
+        ({"associations": "companies"}, "associations is one text. Write associations: [{to: ...}]."),
+        ({"cast": "N/A"}, "cast is one text. Write cast: {null_values: ...}."),
+        (
+            {"source": {"path": "people.csv", "cast": {"null_values": "N/A"}}},
+            "null_values is one text. Write null_values: [...].",
+        ),
+        (
+            {"source": {"sql": "FROM x", "connection": "x", "changed_since": "at"}},
+            "changed_since is one text. Write changed_since: {column: ...}.",
+        ),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_a_text_in_the_place_of_fields_is_told_with_what_to_write(
+    attributes: dict[str, Any], said: str
+) -> None:
+    told = refusal(**attributes)
+    assert said in told
+    assert "AttributeError" not in told
+
+
+@pytest.mark.parametrize(
+    ("attributes", "field", "said"),
+    [
+        (
+            {"properties": {"email": "email", "x": {"column": "y", "on_invalid": "drop"}}},
+            "properties",
+            "x: on_invalid is 'drop'",
+        ),
+        (
+            {"properties": {"email": {"column": "m", "on_invalid": "omit"}}},
+            "properties",
+            "'m' identifies the row",
+        ),
+        ({"source": {"path": "a.csv", "cast": {"decimal": ".."}}}, "source", "cast: decimal='..'"),
+        ({"cast": {"time_zone": "Berlin"}}, "cast", "There is no time zone 'Berlin'"),
+        ({"asset": {"key": "a b"}}, "asset", "'a b' is no key"),
+        ({"asset": {"key": "/a"}}, "asset", "'/a' is no key"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_the_line_of_an_error_is_that_of_its_field(attributes: dict[str, Any], field: str, said: str) -> None:
+    told = refusal(**attributes)
+    assert f"attributes.{field}\n" in told
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"access_token_env": "X", "store": "{{ env.NOT_SET_ANYWHERE }}/ids"}, "NOT_SET_ANYWHERE of store is not set"),
+        ({"access_token_env": "X", "access_token": "{{ env.Y }}"}, "access_token and access_token_env"),
+        ({"access_token_env": ""}, "access_token_env names no variable"),
+        ({"access_token_env": 5}, "access_token_env names no variable"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_hubspot_that_says_nothing_or_two_things_is_refused(
+    settings: dict[str, Any], said: str
+) -> None:
+    """A store under an unset variable was the folder ``None``."""
+    assert said in refusal(hubspot=settings)

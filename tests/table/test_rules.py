@@ -88,7 +88,8 @@ def layout(definition: Definition | None, rule: Rule, **more: object) -> Layout:
 
 @pytest.mark.parametrize(("definition", "cast", "values", "texts"), CASTS)
 def test_text_is_read_as_the_cast_says_where_the_property_is_of_that_type(definition, cast, values, texts):
-    encoded = encode(table(values), layout(definition, Rule(cast=cast)))
+    own = cast if definition is None else None
+    encoded = encode(table(values), layout(definition, Rule(cast=cast, own=own)))
     assert encoded.rejected.num_rows == 0, encoded.rejected["message"].to_pylist()
     assert list(sent(encoded).values()) == texts
 
@@ -124,9 +125,37 @@ def test_a_cast_cell_that_is_refused_is_told_as_its_user_wrote_it():
     assert told.startswith("x: '29.02.2024 12:30' is not a date. ")
 
 
+@pytest.mark.parametrize(
+    ("own", "values", "texts", "codes"),
+    [
+        (DAYS, ["31.12.2024", "2024-12-31", None, ""], ["2024-12-31", "2024-12-31", None, ""], {}),
+        (DAYS, ["soon", "31.02.2024"], [], {0: "INVALID_DATE", 1: "INVALID_DATE"}),
+        (GERMAN, ["1.234,5", "12", 7], ["1234.5", "12", "7"], {}),
+        (GERMAN, ["1.5"], [], {0: "INVALID_NUMBER"}),
+        (YES_NO, ["Yes", "no", True], ["true", "false", "true"], {}),
+        (YES_NO, ["maybe"], [], {0: "INVALID_BOOL"}),
+        (BERLIN, ["2024-07-01 10:00"], ["2024-07-01T08:00:00.000Z"], {}),
+        (Cast(null_values=("-",)), ["31.12.2024", "-"], ["31.12.2024", None], {}),
+    ],
+)
+def test_the_own_options_of_a_column_say_what_the_values_of_a_text_property_are(own, values, texts, codes):
+    """HubSpot takes any text for its date of birth: ``31.12.2024`` went there as it stood."""
+    for default in (Cast(), GERMAN, DAYS, YES_NO):
+        rule = Rule(cast=own.over(default), own=own)
+        rows = [{"id": at, "x": each} for at, each in enumerate(values)]
+        encoded = encode(rows, layout(Definition("p", "string"), rule))
+        assert rejected_codes(encoded) == codes
+        assert list(sent(encoded).values()) == texts
+
+
+def test_the_default_of_all_columns_says_nothing_of_a_text_property():
+    encoded = encode(table(["31.12.2024", "1,5", "yes"]), layout(Definition("p", "string"), Rule(cast=DAYS)))
+    assert list(sent(encoded).values()) == ["31.12.2024", "1,5", "yes"]
+
+
 def test_a_default_says_nothing_of_a_property_that_is_not_known_but_which_text_is_empty():
     cast = Cast(null_values=("N/A",), true_values=("1",), false_values=("0",), decimal=",")
-    encoded = encode(table(["1", "N/A", "1,5"]), layout(None, Rule(cast=cast, given=False)))
+    encoded = encode(table(["1", "N/A", "1,5"]), layout(None, Rule(cast=cast)))
     assert list(sent(encoded).values()) == ["1", None, "1,5"]
 
 
