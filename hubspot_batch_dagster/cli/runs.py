@@ -27,4 +27,7 @@ def runs(sync: str, limit: int, form: str, out: Path | None, store: str | None, 
     history = read_history(opened, known_sync(opened, sync)).sort_by([("ended_at", "descending")])
     seconds = pc.round(history["seconds"], 3)
     history = history.set_column(history.schema.get_field_index("seconds"), "seconds", seconds)
+    if form == "table" and history.num_rows:  # a line is long enough with what has happened
+        empty = [name for name in history.column_names if history.column(name).null_count == len(history)]
+        history = history.drop_columns(empty)
     show(history, limit=limit, form=form, out=out)

@@ -76,14 +76,14 @@ class Located(CheckedModel, dg.Resolvable):
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Any:
         """Make the object from its YAML; Dagster calls this."""
-        for field in model.model_fields_set - {"hubspot"}:
-            variable = unset_variable(getattr(model, field))
+        for field in model.model_fields_set:
+            variable = None if field == "hubspot" else unset_variable(getattr(model, field))
             if variable is not None:
                 said = f"The environment variable {variable} is not set. Set it where the definitions load."
                 raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)
             written = getattr(model, field)
             shape = _shape(cls.model_fields[field].annotation) if isinstance(written, str) else None
-            if shape is not None and "{{" not in written:
+            if shape is not None and ("{{" not in written or field == "hubspot"):
                 said = f"{field} is one text. Write {field}: {shape}."
                 raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)
         try:
@@ -110,6 +110,8 @@ def _shape(kind: Any) -> str | None:
     origin = get_origin(kind)
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return f"[{_shape(get_args(kind)[0]) or '...'}]"
+    if isinstance(kind, type) and issubclass(kind, dg.Component):
+        return None  # a collection reads its syncs itself
     if isinstance(kind, type) and hasattr(kind, "model_fields"):
         first = next(iter(kind.model_fields))
         return f"{{{'access_token_env' if first == 'access_token' else first}: ...}}"

@@ -69,6 +69,13 @@ def test_every_block_says_what_it_is() -> None:
     assert unknown == []
 
 
+@pytest.mark.parametrize("page", docs_pages.PAGES, ids=docs_pages.page_name)
+def test_a_heading_stands_apart_from_what_comes_before(page: Path) -> None:
+    """Right below a table it would be a row of the table."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    assert re.findall(r"^.+\n#{1,4} .*", text, re.M) == []
+
+
 def test_every_page_is_in_the_navigation() -> None:
     docs = docs_pages.ROOT / "docs"
     pages = {path.relative_to(docs).as_posix() for path in docs_pages.PAGES if path.is_relative_to(docs)}

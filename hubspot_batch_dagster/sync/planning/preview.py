@@ -103,10 +103,9 @@ class SyncPlan:
         if self.match_requests:
             least = f", at least {_spoken(self.match_seconds)}" if self.match_seconds else ""
             more += f" Looking for existing records: {self.match_requests:,} requests{least}."
-        return (
-            f"{self.name}: {self.rows:,} rows: {said}.{more} {self.requests:,} requests{minutes}{day}. Plan"
-            f" {self.hash}."
-        )
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
+        requests = "1 request" if self.requests == 1 else f"{self.requests:,} requests"
+        return f"{self.name}: {rows}: {said}.{more} {requests}{minutes}{day}. Plan {self.hash}."
 
 
 def preview(
