@@ -109,9 +109,10 @@ def _shape(kind: Any) -> str | None:
         return None if None in shapes else shapes[0]
     origin = get_origin(kind)
     if isinstance(origin, type) and issubclass(origin, Sequence):
-        return f"[{_shape(get_args(kind)[0]) or '...'}]"
-    if isinstance(kind, type) and issubclass(kind, dg.Component):
-        return None  # a collection reads its syncs itself
+        (each, *_) = get_args(kind)
+        if isinstance(each, type) and issubclass(each, dg.Component):
+            return None  # a collection reads its syncs itself
+        return f"[{_shape(each) or '...'}]"
     if isinstance(kind, type) and hasattr(kind, "model_fields"):
         first = next(iter(kind.model_fields))
         return f"{{{'access_token_env' if first == 'access_token' else first}: ...}}"
