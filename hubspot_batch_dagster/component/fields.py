@@ -82,7 +82,8 @@ class Located(CheckedModel, dg.Resolvable):
                 said = f"The environment variable {variable} is not set. Set it where the definitions load."
                 raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)
             written = getattr(model, field)
-            shape = _shape(cls.model_fields[field].annotation) if isinstance(written, str) else None
+            fields_of: Mapping[str, Any] = getattr(cls, "model_fields", {})
+            shape = _shape(fields_of[field].annotation) if isinstance(written, str) else None
             if shape is not None and ("{{" not in written or field == "hubspot"):
                 said = f"{field} is one text. Write {field}: {shape}."
                 raise context.at_path(field).build_resolve_fn_exc([said], field_name=field, model=model)

@@ -169,7 +169,7 @@ class Operation:
         """Whether the ids table alone says which rows have a record: without it every record would be made
         again.
         """
-        return "create" in self.actions and self.creation_key is None
+        return "create" in self.actions and self.found_by is None
 
     @property
     def as_of(self) -> str | None:

@@ -130,6 +130,21 @@ def test_what_is_written_on_create_reaches_new_records_only_and_no_blind_upsert_
 
 
 @pytest.mark.parametrize("finds", FINDS, ids=["id_property", "key"])
+def test_a_first_run_that_finds_the_records_does_not_warn_of_second_ones(
+    bench: Bench, finds: dict[str, str]
+) -> None:
+    bench.emulator.seed_records("contacts", [{"email": "old@x.org"}])
+    told: list[str] = []
+    bench.run(
+        [{"email": "old@x.org", "name": "old", "title": "x"}],
+        born("on_create", **finds),
+        on_warning=told.append,
+    )
+    assert told == []
+    assert len(bench.emulator.records("contacts")) == 1
+
+
+@pytest.mark.parametrize("finds", FINDS, ids=["id_property", "key"])
 def test_what_is_written_if_empty_never_goes_over_a_value_that_was_there(
     bench: Bench, finds: dict[str, str]
 ) -> None:
