@@ -54,6 +54,7 @@ class Groups:
     def __init__(self, rows: Iterable[int]) -> None:
         self._waiting = [Group(list(rows))]
         self._found = 0
+        self._too_large = False
 
     def next(self) -> Group | None:
         """Return the group to send next; ``None`` when there is none."""
@@ -80,7 +81,10 @@ class Groups:
         self._waiting += [second, Group(first, other=second)]
 
     def shrink(self, group: Group) -> None:
-        """Halve a group that was too large: that one half fits says nothing of the other."""
+        """Halve a group that was too large: that one half fits says nothing of the other. What waits is not
+        sent together any more: it would be too large each time.
+        """
+        self._too_large = True
         first, last = halves(group.rows)
         self.add(last)
         self.add(first)
@@ -95,7 +99,7 @@ class Groups:
         self._found += 1
 
     def _with_all_unknown(self, group: Group) -> Group:
-        if group.refused or group.other is not None or not 0 < self._found <= FEW:
+        if group.refused or group.other is not None or self._too_large or not 0 < self._found <= FEW:
             return group
         together = [each for each in self._waiting if not each.refused and each.other is None]
         self._waiting = [each for each in self._waiting if each not in together]

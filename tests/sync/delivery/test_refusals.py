@@ -56,6 +56,26 @@ def test_taking_a_batch_apart_finds_the_bad_rows_and_no_others(bad: set[int]) ->
     assert requests <= 215
 
 
+@given(st.sets(st.integers(0, 99), max_size=100), st.integers(1, 100))
+def test_taking_a_batch_apart_that_is_too_large_as_well_ends_with_the_same_rows(
+    bad: set[int], most: int
+) -> None:
+    groups, requests, refused = Groups(range(100)), 0, set[int]()
+    while (group := groups.next()) is not None:
+        requests += 1
+        assert requests < 500
+        if len(group.rows) > most:
+            groups.shrink(group)
+        elif not bad & set(group.rows):
+            groups.taken(group)
+        elif len(group.rows) == 1:
+            refused |= set(group.rows)
+            groups.found()
+        else:
+            groups.halve(group)
+    assert refused == bad
+
+
 @pytest.mark.parametrize("bad", range(100))
 def test_one_bad_row_in_a_hundred_costs_ten_requests_at_most(bad: int) -> None:
     assert requests_for({bad})[0] <= 10
