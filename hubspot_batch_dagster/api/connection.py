@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,6 +37,9 @@ Leaving = Callable[[], LeaveBy | None]
 """Called when a request has its place in the budget. Gives the moment by which it must have left, if there is
 one.
 """
+
+_UNDONE = ("PENDING", "PROCESSING", "CANCELED")
+"""What HubSpot documents of a batch that is not done, or never will be."""
 
 _KEPT_HEADERS = ("retry-after", "content-type", "x-hubspot-correlation-id")
 
@@ -72,6 +75,24 @@ class Answer:
         except ValidationError as error:
             where = _first_field(error)
         raise self.lost(f"its body cannot be read as {model.__name__}{where}")
+
+    def whole(self, model: type[M]) -> M:
+        """Return the body of a batch or a search as a model. That nothing was found must be said: what says
+        something else is no answer.
+
+        Raises:
+            AnswerLost: The body is broken, HubSpot has not done all of it, or a read has no list of results.
+        """
+        found: Any = self.read(model)
+        empty = not self.writes and not found.results
+        said = from_json(self.body) if empty else {"status": getattr(found, "status", None)}
+        if said.get("status") in _UNDONE:
+            raise self.lost(f"it says {said['status']} instead of COMPLETE")
+        if said.get("total"):
+            raise self.lost("it says that there are results, and has none")
+        if empty and not (isinstance(said.get("results"), list) or said.get("errors")):
+            raise self.lost("it has no list of results")
+        return cast(M, found)
 
     def lost(self, why: str) -> AnswerLost:
         """Return the error that says that this success told nothing."""
@@ -319,9 +340,10 @@ def results_of(found: Any, kind: type[T]) -> list[T]:
     Raises:
         AnswerLost: They are not what HubSpot documents.
     """
-    entries = found.get("results") if isinstance(found, dict) else None
-    try:
-        return TypeAdapter(list[kind]).validate_python(entries or [])  # type: ignore[valid-type]
-    except ValidationError as error:
-        where = _first_field(error)
+    entries, where = found.get("results") if isinstance(found, dict) else None, " (results)"
+    if isinstance(entries, list):
+        try:
+            return TypeAdapter(list[kind]).validate_python(entries)  # type: ignore[valid-type]
+        except ValidationError as error:
+            where = _first_field(error)
     raise AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}{where}.").of_a_read()

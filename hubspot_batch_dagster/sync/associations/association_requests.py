@@ -6,11 +6,9 @@ ids, and what an answer does not speak of is sent again.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from pydantic_core import to_json
 
@@ -27,16 +25,22 @@ from hubspot_batch_dagster.api.batch_results import associated_pairs
 from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.endpoints import AssociationKind
-from hubspot_batch_dagster.api.errors import AnswerLost, AnswerTooLarge, HubSpotError, InvalidBatch
+from hubspot_batch_dagster.api.errors import (
+    AnswerLost,
+    AnswerTooLarge,
+    HubSpotError,
+    InvalidBatch,
+    RecordsNotFound,
+)
 from hubspot_batch_dagster.api.models import ErrorItem
-from hubspot_batch_dagster.sync.associations.lines import REFUSED, UNNAMED
+from hubspot_batch_dagster.sync.associations.lines import UNNAMED
 from hubspot_batch_dagster.sync.associations.moved_records import moved_records
+from hubspot_batch_dagster.sync.associations.new_associations import NewAssociation, named, refusal
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
 from hubspot_batch_dagster.sync.requests.groups import Group, Groups
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Halve, NoneExist, Retries, Split, decide
-from hubspot_batch_dagster.sync.settlement.refusals import rejection
 
 MANY = 10
 """So many associations refused one by one for the same reason, and none taken, and the run stops."""
@@ -46,16 +50,6 @@ MOST_PAGES = 2_000
 
 MOST_REMOVED = 2000
 """Targets in one archive request; HubSpot documents a limit for its sources alone."""
-
-
-class NewAssociation(NamedTuple):
-    """An association to add: two record ids, and the labels that the pair shall have. Without labels it is
-    the plain one.
-    """
-
-    from_id: str
-    to_id: str
-    types: tuple[AssociationTypeKey, ...] = ()
 
 
 @dataclass
@@ -173,7 +167,7 @@ class AssociationRequests:
         ]
         for part in _portions(pieces, where.max_inputs):
             inputs = [{"from": {"id": source}, "to": [{"id": each} for each in to]} for source, to in part]
-            _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
+            _check(self.requester.post(where, _body(inputs), ArchiveAnswer))
         return sum(len(targets) for targets in associations.values())
 
     def remove_labels(self, pairs: Sequence[NewAssociation]) -> int:
@@ -185,7 +179,7 @@ class AssociationRequests:
         where = self.requester.association_endpoint(self.from_type, self.to_type, "labels_archive")
         for at in range(0, len(pairs), where.max_inputs):
             inputs = [_input(each) for each in pairs[at : at + where.max_inputs]]
-            _check(self.requester.post(where, _body(inputs), ArchiveAnswer).errors)
+            _check(self.requester.post(where, _body(inputs), ArchiveAnswer))
         return len(pairs)
 
 
@@ -229,7 +223,7 @@ class _Addition:
         verdicts.update(dict.fromkeys(done, Verdict(outcome="created")))
         left = [each for each in part if each not in done]
         for error_item in errors:
-            for each in _named(error_item, left):
+            for each in named(error_item, left):
                 verdicts.setdefault(each, refusal(error_item, each))
         self._again([i for i in group.rows if self.pairs[i] not in verdicts], group, errors)
 
@@ -269,12 +263,18 @@ class _Addition:
                 self.groups.add(left)
 
     def _split(self, error: HubSpotError, group: Group) -> None:
-        if len(group.rows) > 1:
+        pairs = [self.pairs[i] for i in group.rows]
+        about = named(ErrorItem(context=error.context), pairs)
+        if 0 < len(about) < len(pairs) or (len(pairs) > 1 and about and isinstance(error, RecordsNotFound)):
+            self.added.verdicts.update((each, refusal(error, each)) for each in about)
+            self.groups.add(i for i in group.rows if self.pairs[i] not in self.added.verdicts)
+            return
+        if len(pairs) > 1:
             self.groups.halve(group)
             return
         self.groups.found()
-        self.added.verdicts[self.pairs[group.rows[0]]] = refusal(error, self.pairs[group.rows[0]])
-        self.refused[error.said or error.message] += 1
+        verdict = self.added.verdicts[pairs[0]] = refusal(error, pairs[0])
+        self.refused[error.said or error.message] += verdict.code == UNNAMED
         alike = self.refused.most_common(1)[0][1]
         if alike >= MANY and alike == len(self.added.verdicts):
             self.requester.stop.set(
@@ -321,7 +321,7 @@ class _Addition:
         errors: list[ErrorItem] = []
         lines: Sequence[tuple[int | None, str, str]] | None = associated_pairs(answer.body)
         if lines is None:
-            whole = answer.read(DefaultAnswer)
+            whole = answer.whole(DefaultAnswer)
             specs = [each.association_spec or AssociationSpec() for each in whole.results]
             lines = [
                 (spec.association_type_id, each.from_.id, each.to.id)
@@ -332,37 +332,9 @@ class _Addition:
         return own or {(first, second) for _, first, second in lines}, errors
 
 
-def refusal(error: ErrorItem | HubSpotError, pair: NewAssociation) -> Verdict:
-    """HubSpot's no to one association."""
-    said = (isinstance(error, HubSpotError) and error.said) or error.message or ""
-    named = set(_ID.findall(said)).union(*error.context.values())
-    code = UNNAMED if named.isdisjoint(pair[:2]) else REFUSED
-    return rejection(error, None)._replace(code=code)
-
-
-_ID = re.compile(r"\d+")
-
-
-def _named(error: ErrorItem, pairs: Sequence[NewAssociation]) -> list[NewAssociation]:
-    """Return the associations that an error is about: those both ends of which it names, else those of which
-    it names one.
-    """
-    listed = {key.lower(): values for key, values in error.context.items() if key.lower().endswith(_IDS)}
-    sources = {each for key, values in listed.items() if key.startswith("from") for each in values}
-    targets = {each for key, values in listed.items() if key.startswith("to") for each in values}
-    if sources and targets:
-        return [each for each in pairs if each.from_id in sources and each.to_id in targets]
-    ids = {each for values in listed.values() for each in values} or set(_ID.findall(error.message or ""))
-    both = [each for each in pairs if each.from_id in ids and each.to_id in ids]
-    return both or [each for each in pairs if each.from_id in ids or each.to_id in ids]
-
-
-_IDS = ("id", "ids")
-
-
-def _check(errors: Sequence[ErrorItem]) -> None:
-    if errors:
-        first = errors[0]
+def _check(answer: ArchiveAnswer) -> None:
+    if answer.errors or answer.num_errors:
+        first = answer.errors[0] if answer.errors else ErrorItem(message="it names none of them")
         raise InvalidBatch(
             f"HubSpot did not remove an association: {first.message}", status=207, category=first.category
         )

@@ -139,11 +139,20 @@ MARK_CHANGED = """UPDATE association_rows SET changed = CASE
     ELSE again OR before IS DISTINCT FROM digest END"""
 
 
+MOST_AGAIN = 100
+"""Refused associations that a run asks for once more."""
+
+
 def decide(*, planned: bool) -> str:
-    """Decide which lines are to be written, and what is known without a request."""
+    """Decide which lines are to be written, and what is known without a request.
+
+    What HubSpot refused is about a record that is gone or has too many of them, which may pass: so some are
+    asked for again, others each time.
+    """
     refused = "l.row IS NOT NULL AND r.row IS NULL"
     unsent = refused if planned else "l.id IS NULL"
-    rejected = f"o.key IS NOT NULL AND o.code <> '{UNNAMED}' AND NOT coalesce(r.changed, false)"
+    again = f"(o.code = '{UNNAMED}' OR o.turn <= {0 if planned else MOST_AGAIN})"
+    rejected = f"o.key IS NOT NULL AND NOT {again} AND NOT coalesce(r.changed, false)"
     return f"""UPDATE association_lines SET outcome = d.outcome, code = d.code, message = d.message FROM (
             SELECT l.line,
                 CASE WHEN l.unreadable THEN 'rejected'
@@ -151,7 +160,7 @@ def decide(*, planned: bool) -> str:
                     WHEN {unsent} THEN 'unsent'
                     WHEN r.inline AND l.resolved_early THEN 'associated'
                     WHEN {rejected} THEN 'rejected'
-                    WHEN l.row IS NOT NULL AND NOT r.changed THEN 'unchanged'
+                    WHEN l.row IS NOT NULL AND NOT r.changed AND o.key IS NULL THEN 'unchanged'
                     ELSE 'open' END AS outcome,
                 CASE WHEN l.unreadable THEN l.code WHEN {rejected} THEN o.code END AS code,
                 CASE WHEN l.unreadable THEN l.message
@@ -161,8 +170,11 @@ def decide(*, planned: bool) -> str:
                     WHEN {rejected} THEN o.message END AS message
             FROM association_lines l JOIN association_places p USING (place)
             LEFT JOIN association_rows r ON r.row = l.row
-            LEFT JOIN association_open o ON o.outcome = 'rejected' AND o.key = l.key AND o.name = p.name
-                AND o.target_id = l.target_id) d
+            LEFT JOIN (
+                SELECT *, row_number() OVER (PARTITION BY code = '{UNNAMED}' ORDER BY luck) AS turn
+                FROM (SELECT *, random() AS luck FROM association_open)
+                WHERE outcome = 'rejected' AND target_id IS NOT NULL) o
+            ON o.key = l.key AND o.name = p.name AND o.target_id = l.target_id) d
         WHERE d.line = association_lines.line"""
 
 

@@ -13,12 +13,12 @@ from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.sync.associations.association_requests import (
     AssociationRequests,
     CurrentAssociations,
-    NewAssociation,
     labels_of,
     with_labels,
 )
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation, WantedAssociation
 from hubspot_batch_dagster.sync.associations.moved_records import moved_records
+from hubspot_batch_dagster.sync.associations.new_associations import NewAssociation
 from hubspot_batch_dagster.sync.associations.types import AssociationTypeKey, TypedAssociation
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict

@@ -24,6 +24,7 @@ PASSING_CODES = (
     "NO_RECORD",
     "SAME_RECORD",
     "AMBIGUOUS_MATCH",
+    "ASSOCIATION_REFUSED_UNNAMED",
 )
 """Codes of refusals that are about another record or a state that passes."""
 

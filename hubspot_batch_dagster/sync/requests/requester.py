@@ -182,7 +182,7 @@ class Requester:
         )
         body = request.to_json()
         try:
-            return self._with_retries(lambda: self.client.send(where, body).read(BatchAnswer)).results
+            return self._with_retries(lambda: self.client.send(where, body).whole(BatchAnswer)).results
         except RecordsNotFound:  # a 404 where all ids are absent, and a 207 otherwise: the same answer
             return []
         except AnswerTooLarge:
@@ -205,7 +205,7 @@ class Requester:
             HubSpotError: HubSpot refused, or gave no answer.
         """
         return self.ask_of(
-            where, body, lambda answer: model() if answer.status == 204 else answer.read(model)
+            where, body, lambda answer: model() if answer.status == 204 else answer.whole(model)
         )
 
     def ask_of(self, where: Endpoint, body: bytes, read: Callable[[Answer], T]) -> T:
@@ -342,7 +342,7 @@ class Requester:
             yield from (read[each.id] for each in part if each.id in read)
 
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
-        return self.client.send(where, query).read(SearchAnswer)
+        return self.client.send(where, query).whole(SearchAnswer)
 
     def _with_retries(self, ask: Callable[[], T]) -> T:
         """Ask what does no harm when it is asked twice, as often as the retry policy allows."""

@@ -29,9 +29,7 @@ def verdicts_on(batch: Batch, answer: Answer, object_type: str) -> dict[int, Ver
 
 
 def _results(answer: Answer) -> tuple[list[Written], list[ErrorItem]]:
-    slim = answer.read(Settlement)
-    if slim.status in ("PENDING", "PROCESSING", "CANCELED"):
-        raise answer.lost(f"it says {slim.status} instead of COMPLETE")
+    slim = answer.whole(Settlement)
     if all(each.object_write_trace_id for each in slim.results):
         return [
             Written(each.id, each.object_write_trace_id, each.new, warnings=_texts(each.warnings))

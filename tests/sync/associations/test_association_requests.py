@@ -13,7 +13,8 @@ from hubspot_batch_dagster.api.associations import CreatedAnswer
 from hubspot_batch_dagster.api.connection import Answer
 from hubspot_batch_dagster.api.endpoints import AssociationKind, Endpoint, association_endpoint
 from hubspot_batch_dagster.api.errors import InvalidBatch
-from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests, NewAssociation
+from hubspot_batch_dagster.sync.associations.association_requests import AssociationRequests
+from hubspot_batch_dagster.sync.associations.new_associations import NewAssociation
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 

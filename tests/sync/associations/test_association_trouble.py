@@ -12,7 +12,7 @@ import pytest
 from bench.association_rows import associated, by_email, people
 from bench.sync_bench import HASTY, Bench, shown
 
-from hubspot_batch_dagster import Association
+from hubspot_batch_dagster import Associate, Association
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.emulator import Fault
 
@@ -155,3 +155,64 @@ def test_a_no_that_names_no_record_is_asked_for_again_in_the_next_run(bench: Ben
     bench.emulator.faults.clear()
     assert associated(bench.run(people([firm]), by_email())) == {"associated": 2}
     assert len(bench.pairs()) == 2
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_the_associations_that_a_refused_request_names_are_rejected_and_the_others_written(
+    bench: Bench, status: int
+) -> None:
+    """It costs one request for them, and the next run asks for them once more: the record may be back."""
+    firms, table = bench.companies(30), people([None] * 30)
+    contacts = bench.run(table, by_email()).ids["hs_object_id"].to_pylist()
+    words = {
+        "status": "error",
+        "message": "Could not get some objects, they may be deleted or not exist.",
+        "category": "OBJECT_NOT_FOUND" if status == 404 else "VALIDATION_ERROR",
+        "context": {"ids": [contacts[3], firms[7]]},
+    }
+    bench.emulator.faults.add(Fault.answer(status, words, operation="associations.default", times=1))
+    refused = bench.run(people(list(firms)), by_email())
+    assert associated(refused) == {"associated": 28, "rejected": 2}
+    assert bench.requests("associations.default") == 2
+    assert associated(bench.run(people(list(firms)), by_email())) == {"associated": 2, "unchanged": 28}
+    assert associated(bench.run(people(list(firms)), by_email())) == {"unchanged": 30}
+    assert bench.pairs() == set(zip(contacts, firms, strict=True))
+
+
+def test_where_none_of_the_records_exist_each_association_is_rejected_at_once(bench: Bench) -> None:
+    firms = bench.companies(12)
+    bench.run(people([None] * 12), by_email())
+    words = {
+        "message": "Could not get some objects.",
+        "category": "OBJECT_NOT_FOUND",
+        "context": {"ids": firms},
+    }
+    bench.emulator.faults.add(Fault.answer(404, words, operation="associations.default"))
+    result = bench.run(people(list(firms)), by_email())
+    assert (associated(result), result.stopped) == ({"rejected": 12}, None)
+    assert bench.requests("associations.default") == 1
+
+
+def test_a_no_that_names_no_record_is_asked_for_again_where_rows_are_associations_too(bench: Bench) -> None:
+    seats = Associate("contacts", "companies", from_column="a", to_column="b")
+    rows = [{"a": a, "b": b} for a, b in zip(bench.contacts(3), bench.companies(3), strict=True)]
+    words = {"status": "error", "message": "A permission is missing.", "category": "VALIDATION_ERROR"}
+    bench.emulator.faults.add(Fault.answer(400, words, operation="associations.default"))
+    assert shown(bench.run(rows, seats)) == {"rejected": 3}
+    bench.emulator.faults.clear()
+    assert shown(bench.run(rows, seats)) == {"created": 3}
+
+
+@pytest.mark.parametrize(
+    "said", [{"status": "CANCELED"}, {"status": "COMPLETE", "numErrors": 1}], ids=["not done", "an error"]
+)
+def test_what_replace_ends_counts_only_where_hubspot_says_that_it_is_done(
+    bench: Bench, said: dict[str, object]
+) -> None:
+    one, two = bench.companies(2)
+    operation = by_email(Association("companies", column="company", replace=True))
+    bench.run(people([one]), operation)
+    bench.emulator.faults.add(Fault.answer(200, said, operation="associations.archive", times=1))
+    nights = [bench.run(people([two]), operation) for _ in range(2)]
+    assert {b for _, b in bench.pairs()} == {two}
+    assert sum(each.dissociated for each in nights) == 1

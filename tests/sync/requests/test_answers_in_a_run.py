@@ -4,10 +4,11 @@ says why.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, shown
+from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, HASTY, Bench, firms, people, shown
 from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster import Associate
@@ -15,6 +16,7 @@ from hubspot_batch_dagster.api import connection, transport
 from hubspot_batch_dagster.api.auth.oauth import OAuthRefresh
 from hubspot_batch_dagster.api.client import HubSpotClient
 from hubspot_batch_dagster.api.errors import (
+    AnswerLost,
     AnswerTooLarge,
     Forbidden,
     HubSpotError,
@@ -195,3 +197,39 @@ def test_trouble_of_the_token_endpoint_is_tried_again_and_asks_nothing_about_row
         source.close()
     assert len(server.seen) == 3
     assert not [path for path in bench.operations() if path == "search"]
+
+
+NOTHING: dict[str, dict[str, Any]] = {
+    "no field": {},
+    "another text": {"message": "ok"},
+    "no list": {"status": "COMPLETE", "results": None},
+    "not done": {"status": "CANCELED", "results": []},
+    "results that it lacks": {"total": 2, "results": []},
+}
+
+
+@pytest.mark.parametrize("what", ["no field", "not done", "results that it lacks"])
+def test_a_read_that_does_not_say_that_nothing_is_there_makes_no_record_anew(bench: Bench, what: str) -> None:
+    """A search for lost creates, and one for existing records: both would be made a second time."""
+    bench.emulator.faults.add(Fault.drop(operation="create", times=1, after_commit=True))
+    bench.emulator.faults.add(Fault.answer(200, NOTHING[what], operation="search"))
+    hasty = replace(HASTY, total=0.2)
+    assert shown(bench.run(firms(2), COMPANIES, retry_policy=hasty)) == {"unknown": 2}
+    matched = replace(BY_KEY, match_existing="name")
+    assert shown(bench.run(firms(2), matched, "other", retry_policy=hasty)) == {"unsent": 2}
+    bench.emulator.faults.clear()
+    assert shown(bench.run(firms(2), COMPANIES, retry_policy=HASTY)) == {"unchanged": 2}
+    assert bench.once_each("companies", "name", ["Firm 0", "Firm 1"])
+
+
+@pytest.mark.parametrize("what", ["another text", "no list"])
+def test_records_that_a_read_does_not_speak_of_are_not_taken_for_gone(bench: Bench, what: str) -> None:
+    again = replace(BY_KEY, if_missing="recreate")
+    bench.run(firms(2), again)
+    nothing = Fault.answer(200, {"status": "COMPLETE", "results": []}, operation="update", times=1)
+    bench.emulator.faults.add(nothing)
+    bench.emulator.faults.add(Fault.answer(200, NOTHING[what], operation="read", nth=(2, 99)))
+    table = [{**each, "city": "Bonn"} for each in firms(2)]
+    result = bench.run(table, again, retry_policy=replace(HASTY, total=0.2))
+    assert isinstance(result.stopped, AnswerLost)
+    assert bench.once_each("companies", "name", ["Firm 0", "Firm 1"])
