@@ -25,8 +25,7 @@ from hubspot_batch_dagster.api import errors
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.transport import Timeout
 from hubspot_batch_dagster.emulator import Emulator, Fault, Settings
-from hubspot_batch_dagster.sync.associations.association_requests import REFUSED
-from hubspot_batch_dagster.sync.associations.lines import UNRESOLVED
+from hubspot_batch_dagster.sync.associations.lines import REFUSED, UNRESOLVED
 from hubspot_batch_dagster.sync.requests.answer_table import ANSWERS
 from hubspot_batch_dagster.sync.schema.required_properties import MISSING, MISSING_CONTACT
 from hubspot_batch_dagster.table.check import CODES
