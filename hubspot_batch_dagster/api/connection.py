@@ -340,10 +340,9 @@ def results_of(found: Any, kind: type[T]) -> list[T]:
     Raises:
         AnswerLost: They are not what HubSpot documents.
     """
-    entries, where = found.get("results") if isinstance(found, dict) else None, " (results)"
-    if isinstance(entries, list):
-        try:
-            return TypeAdapter(list[kind]).validate_python(entries)  # type: ignore[valid-type]
-        except ValidationError as error:
-            where = _first_field(error)
+    entries = found.get("results") if isinstance(found, dict) else None
+    try:
+        return TypeAdapter(list[kind]).validate_python(entries or [])  # type: ignore[valid-type]
+    except ValidationError as error:
+        where = _first_field(error)
     raise AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}{where}.").of_a_read()
