@@ -54,7 +54,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "shared_budget",
         "facts logs",
         "daily grant log_outage postgres_log redis_log sqlite_log windows",
-        "budget budget_file log",
+        "budget budget_file log postgres_silence",
     ),
     "cli": (
         "group",

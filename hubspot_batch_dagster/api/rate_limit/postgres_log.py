@@ -30,6 +30,7 @@ from hubspot_batch_dagster.api.rate_limit.log import (
     RoundTrip,
     readable,
 )
+from hubspot_batch_dagster.api.rate_limit.postgres_silence import end_silence
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -310,6 +311,7 @@ def _engine(url: str, timeout: float) -> tuple[Engine, str]:
             pool_timeout=timeout,
             connect_args=options,
         )
+        end_silence(engine, 2 * timeout)
     except ImportError:
         raise InputError(_INSTALL) from None
     except (ArgumentError, NoSuchModuleError, ValueError):

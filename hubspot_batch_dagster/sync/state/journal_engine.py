@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hubspot_batch_dagster.api.rate_limit.postgres_silence import end_silence
 from hubspot_batch_dagster.sync.state.private_files import create_private
 
 LIBPQ = {
@@ -25,6 +26,9 @@ SHORTEST_LOCK, LONGEST_LOCK = 5.0, 30.0
 """Seconds for which SQLite itself waits for who writes to its file, other runs among them; Postgres waits for
 the latter.
 """
+
+LONGEST_SILENCE = 60.0
+"""Seconds that a statement or a commit may take in Postgres: longer than it waits for a lock."""
 
 LONGEST_IDLE = 20.0
 """Seconds after which Postgres ends a transaction in which nothing happens: those of a run take moments."""
@@ -54,6 +58,7 @@ def open_engine(url: str, *, patience: float) -> sa.Engine:
     # No ping before each commit: whoever finds the connection cut does its work again, on a new one.
     engine = sa.create_engine(where, connect_args=limits(where), hide_parameters=True)
     sa.event.listen(engine, "connect", _let_others_in)
+    end_silence(engine, LONGEST_SILENCE)
     return engine
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from bench.servers import Postgres, installed_binaries, new_database
 from bench.sync_bench import COMPANIES, HASTY, Bench, firms, shown
 
@@ -104,6 +107,23 @@ def test_a_postgres_that_takes_the_connection_and_says_nothing_is_away_and_does_
         with pytest.raises(StoreError, match="the database does not answer, and was waited for") as caught:
             SqlJournal(f"postgresql+psycopg://127.0.0.1:{port}/x?connect_timeout=2", patience=1.0)
     assert "Start the database" in caught.value.remedy
+
+
+def test_a_postgres_that_takes_a_statement_and_never_answers_is_asked_anew(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its driver alone would wait without an end."""
+    monkeypatch.setattr(journal_engine, "LONGEST_SILENCE", 0.5)
+    journal = SqlJournal(server.url, patience=20.0)
+    journal.begin("frozen", "one")
+    with journal._database.engine.connect() as connection:
+        backend = connection.execute(sqlalchemy.text("SELECT pg_backend_pid()")).scalar_one()
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        journal.beat("frozen", "one")
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    journal.close()
 
 
 def test_a_run_that_is_stopped_within_a_commit_keeps_no_later_one_out(
