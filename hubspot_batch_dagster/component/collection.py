@@ -18,6 +18,7 @@ from hubspot_batch_dagster.definition import HubSpotTranslator
 from hubspot_batch_dagster.known_portal import KnownPortal
 from hubspot_batch_dagster.objects import hubspot_object_specs
 from hubspot_batch_dagster.resource import HubSpotResource
+from hubspot_batch_dagster.step_options import resource_keys
 
 
 @checked
@@ -187,6 +188,8 @@ class HubSpotSyncCollectionComponent(Located, dg.Component, dg.Model):
 
     @model_validator(mode="after")
     def _check(self) -> "HubSpotSyncCollectionComponent":
+        if self.resource is not None:
+            resource_keys(self.resource)
         _distinct([sync.asset.key for sync in self.syncs])
         for sync in self.syncs:
             if sync.hubspot is not None:

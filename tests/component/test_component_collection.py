@@ -149,6 +149,10 @@ def test_two_syncs_of_one_key_and_a_wrong_field_are_refused(tmp_path: Path) -> N
         with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster wraps ours in its own
             definitions({"syncs": syncs}, {}, tmp_path)
         assert words in told_by(caught.value)
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        definitions({"syncs": [sync], "resource": "my.hub"}, {}, tmp_path)
+    assert "attributes.resource\n" in told_by(caught.value)
+    assert "resource is 'my.hub': the key of a resource" in told_by(caught.value)
 
 
 def test_assets_of_several_syncs_in_python_go_through_one_translator() -> None:
