@@ -161,7 +161,7 @@ class Bucket:
     def _refused(self, verb: str, error: Exception) -> StoreError:
         return StoreError(
             f"Cannot {verb} the journal in {self.url}: {_reason(error)}",
-            remedy="Give the credentials the right to list, read, write and delete objects there.",
+            remedy=next((say for sign, say in _SIGNS.items() if sign in str(error)), _RIGHTS),
         )
 
     def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
@@ -221,10 +221,22 @@ def open_objects(url: str) -> Any:
         ) from None
 
 
+_RIGHTS = "Give the credentials the right to list, read, write and delete objects there."
+_RENEW = "Renew or correct the credentials in the environment, then run again."
+_SIGNS = {
+    "<Code>RequestTimeTooSkewed": "Set this host's clock, then run again.",
+    "<Code>ExpiredToken": _RENEW,
+    "<Code>InvalidToken": _RENEW,
+    "<Code>InvalidAccessKeyId": _RENEW,
+    "<Code>SignatureDoesNotMatch": _RENEW,
+}
+"""What S3 says of who asks, with any status -> what to do: no waiting cures it."""
+
+
 def _refuses(error: Exception) -> bool:
     from obstore.exceptions import NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
-    return isinstance(
+    return any(sign in str(error) for sign in _SIGNS) or isinstance(
         error, PermissionDeniedError | UnauthenticatedError | NotSupportedError | PermissionError
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from bench.sync_bench import COMPANIES, Bench, firms, shown
 
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
+from hubspot_batch_dagster.sync.state.bucket import Bucket
 
 N = 40
 NAMES = [f"Firm {i}" for i in range(N)]
@@ -137,3 +139,39 @@ def test_a_run_ends_soon_after_its_patience(bench: Bench, s3_server: S3, door: D
         mine.run(firms(5), COMPANIES)
     assert time.monotonic() - shut[0] < 8.0
     mine.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (403, "RequestTimeTooSkewed", "Set this host's clock"),
+        (400, "ExpiredToken", "Renew or correct the credentials"),
+        (403, "AccessDenied", "Give the credentials the right"),
+    ],
+)
+def test_a_bucket_that_refuses_who_asks_is_not_waited_for_and_told_with_its_own_remedy(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, remedy: str
+) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = f"<Error><Code>{code}</Code></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    given = {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "REGION": "us-east-1"}
+    for name, value in {**given, "ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=code) as caught:
+        Bucket("s3://bucket/hubspot", patience=30.0).read("head")
+    assert time.monotonic() - began < 10
+    assert remedy in caught.value.remedy
+    server.shutdown()
+    server.server_close()
