@@ -18,7 +18,7 @@ from hubspot_batch_dagster.sync.associations.kept_lines import declaration
 from hubspot_batch_dagster.sync.associations.lines import RemovedAssociation
 from hubspot_batch_dagster.sync.associations.types import TypedAssociation
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
-from hubspot_batch_dagster.sync.staging.statements import literal, quoted
+from hubspot_batch_dagster.sync.staging.statements import PARQUET, literal, quoted
 from hubspot_batch_dagster.sync.state.ids_table import META
 
 REMOVED = "removed_associations.parquet"
@@ -128,4 +128,4 @@ def note_sources(stage: StagingArea) -> None:
 
 def _copy(stage: StagingArea, query: str, path: Path, about: str | None = None) -> None:
     said = "" if about is None else f", KV_METADATA {{{META.decode()}: {literal(about)}}}"
-    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd{said})")
+    stage.db.execute(f"COPY ({query}) TO {literal(str(path))} ({PARQUET}{said})")

@@ -46,7 +46,8 @@ def make_rows(rows_in: int, *, only_wanting: bool, every: bool, planned: bool) -
                     OR (o.id IS NOT NULL AND o.id IS DISTINCT FROM k.id)
                     OR (k.code IS NOT DISTINCT FROM '{REVERTED}' AND p.action <> 'reverted') AS again,
                 p.action = 'reverted' AS reverted
-            FROM staged s JOIN plan p USING (row) LEFT JOIN o USING (row) LEFT JOIN known k ON k.key = s.key
+            FROM staged s JOIN planned p USING (row)
+            LEFT JOIN o USING (row) LEFT JOIN known k ON k.key = s.key
             WHERE s.row < {rows_in} AND p.action <> 'gone'
                 {"AND s.row IN (SELECT row FROM wanted)" if only_wanting else ""})
         SELECT * REPLACE (CASE WHEN row_number() OVER (PARTITION BY id ORDER BY row) = 1 THEN id END AS id),
@@ -275,7 +276,7 @@ def make_row_associations(*, to: str, label: str, label_type: str, name: str, ta
 
 COUNT_PLANNED_ROWS = f"""SELECT outcome, count(*) FROM (
         SELECT CASE action WHEN 'associate' THEN 'associated' WHEN 'reverted' THEN 'unchanged'
-            ELSE action END AS outcome FROM plan
+            ELSE action END AS outcome FROM planned
         UNION ALL
         SELECT CASE WHEN code = '{UNRESOLVED}' THEN 'unresolved' ELSE 'rejected' END FROM rejected)
     GROUP BY outcome"""

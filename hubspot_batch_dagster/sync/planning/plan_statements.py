@@ -35,7 +35,8 @@ again.
 
 
 def table_of_plan(operation: Operation, *, action: str, retried: str, superseded: str) -> str:
-    """Make the table ``plan``.
+    """Make the table ``planned``. It has neither keys nor hashes: :data:`VIEW_OF_PLAN` takes those from
+    ``staged``. An id that is the key takes no memory of its own in the join.
 
     Args:
         operation: What the user asks for.
@@ -47,21 +48,39 @@ def table_of_plan(operation: Operation, *, action: str, retried: str, superseded
     other = operation.looks_up_keys_in is not None
     to_send = "other_id" if other else "own_id"
     to_update = "known_id" if operation.updates_by_known_id else to_send
-    return f"""CREATE TABLE plan AS
-        SELECT row, key, digest, action, retry,
+    idle = "'older'" if other else "'older', 'unchanged'"  # ids of another sync are held against each other
+    return f"""CREATE TABLE planned AS
+        SELECT row, action, retry,
             CASE WHEN retry = 'update' THEN {to_update} WHEN retry <> 'create' THEN {to_send} END AS retry_id,
             CASE WHEN superseded OR (action = 'reverted' AND NOT there) THEN NULL ELSE known_id
                 END AS known_id,
             synced_at,
-            CASE WHEN action = 'older' THEN NULL WHEN action = 'update' THEN {to_update}
-                WHEN action = 'create' THEN NULL ELSE {to_send} END AS send_id
+            CASE WHEN action IN ({idle}, 'create') THEN NULL WHEN action = 'update' THEN {to_update}
+                ELSE {to_send} END AS send_id
         FROM (
-            SELECT s.row, s.key, s.digest, s.id AS own_id, k.id AS known_id, k.synced_at,
+            SELECT s.row, CASE WHEN s.id_is_key THEN s.key ELSE s.id END AS own_id,
+                k.id AS known_id, k.synced_at,
                 coalesce(k.outcome <> 'archived', false) AS there, {superseded} AS superseded,
                 {"o.id" if other else "NULL"} AS other_id, {action} AS action,
                 CASE WHEN k.outcome = 'rejected' AND {PASSING} THEN nullif({retried}, 'older') END AS retry
-            FROM staged s LEFT JOIN known k USING (key)
+            FROM (SELECT * REPLACE (nullif(id, key) AS id), id = key AS id_is_key FROM staged) s
+            LEFT JOIN known k USING (key)
             {"LEFT JOIN others o USING (key)" if other else ""})"""
+
+
+def table_of_doubled(kept: str) -> str:
+    """Make the table ``doubled``; ``kept`` is the row of a key that is sent, as SQL. Hashes of keys take a
+    fraction of their memory, and tell which of them may be there twice.
+    """
+    return f"""CREATE TABLE doubled AS SELECT key, {kept} AS kept, min(row) AS first_row FROM staged
+        WHERE hash(key) IN (
+            SELECT h FROM (SELECT hash(key) AS h FROM staged) GROUP BY h HAVING count(*) > 1)
+        GROUP BY key HAVING count(*) > 1"""
+
+
+VIEW_OF_PLAN = """CREATE VIEW plan AS
+    SELECT row, s.key, s.digest, p.* EXCLUDE (row) FROM planned p JOIN staged s USING (row)"""
+"""The plan, with the keys and hashes of its rows."""
 
 
 def action_of(
@@ -129,7 +148,7 @@ ALSO_INCOMPLETE = f"""UPDATE rejected SET message = rejected.message || ' Also '
 
 REJECTED_INCOMPLETE = """INSERT INTO rejected
     SELECT s.row, s.keys, s.key, i."column", i.property, i.code, i.message
-    FROM staged s JOIN plan p USING (row) JOIN incomplete i USING (row) WHERE p.action = 'create'"""
+    FROM staged s JOIN planned p USING (row) JOIN incomplete i USING (row) WHERE p.action = 'create'"""
 """Reject the rows that would become new records and lack what HubSpot needs for that."""
 
 TABLE_OF_FREED = f"""CREATE TABLE freed AS SELECT key FROM known WHERE code = 'SAME_RECORD' AND NOT coalesce(

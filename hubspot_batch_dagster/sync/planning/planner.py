@@ -19,6 +19,7 @@ from hubspot_batch_dagster.sync.batches.as_of import AsOf
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent
 from hubspot_batch_dagster.sync.planning import plan_statements
 from hubspot_batch_dagster.sync.planning.guards import guard_gone, guard_size
+from hubspot_batch_dagster.sync.staging.database import release_memory
 from hubspot_batch_dagster.sync.staging.shared_records import plan_same_records
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import is_number, literal
@@ -98,17 +99,19 @@ def make_plan(
             superseded=superseded,
         )
     )
-    db.execute("DELETE FROM wanted WHERE row IN (SELECT row FROM plan WHERE action = 'older')")
+    db.execute(plan_statements.VIEW_OF_PLAN)
+    release_memory(db)
+    db.execute("DELETE FROM wanted WHERE row IN (SELECT row FROM planned WHERE action = 'older')")
     plan_same_records(stage, by_send_id=operation.looks_up_keys_in is not None)
     _reject_incomplete(stage)
     actions = {
         str(name): int(n)
-        for name, n in db.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall()
+        for name, n in db.execute("SELECT action, count(*) FROM planned GROUP BY action").fetchall()
     }
     if stage.elsewhere.rows:
         actions["unchanged"] = actions.get("unchanged", 0) + stage.elsewhere.rows
     new = stage.count(
-        "SELECT count(*) FROM plan WHERE action = 'create' OR (action = 'upsert' AND known_id IS NULL)"
+        "SELECT count(*) FROM planned WHERE action = 'create' OR (action = 'upsert' AND known_id IS NULL)"
     )
     changed = actions.get("update", 0) + actions.get("upsert", 0) + actions.get("create", 0) - new
     new += actions.get("associate", 0)
@@ -131,9 +134,9 @@ def doubts(stage: StagingArea, said: Sequence[str], about_all: Container[int], k
     """
     if not said:
         return ()
-    new = stage.count("SELECT count(*) FROM plan WHERE action = 'create'")
+    new = stage.count("SELECT count(*) FROM planned WHERE action = 'create'")
     query = (
-        "SELECT doubt, count(*) FROM doubtful JOIN plan USING (row) WHERE action = 'create' GROUP BY doubt"
+        "SELECT doubt, count(*) FROM doubtful JOIN planned USING (row) WHERE action = 'create' GROUP BY doubt"
     )
     counted = dict(stage.db.execute(query).fetchall())
     counts = [new if number in about_all else counted.get(number, 0) for number in range(len(said))]
@@ -165,8 +168,7 @@ def plan_gone(stage: StagingArea) -> int:
     db = stage.db
     db.execute(plan_statements.table_of_gone(stage.rows_in))
     db.execute(
-        "INSERT INTO plan BY NAME SELECT row, key, '' AS digest, 'gone' AS action, id AS known_id, id AS"
-        " send_id FROM gone"
+        "INSERT INTO planned BY NAME SELECT row, 'gone' AS action, id AS known_id, id AS send_id FROM gone"
     )
     db.execute("INSERT INTO staged SELECT row, keys, key, id, '', NULL FROM gone")  # last: it counts them
     return stage.count("SELECT count(*) FROM gone")
@@ -212,10 +214,8 @@ def _set_duplicates_apart(stage: StagingArea, operation: Operation, *, newest_la
     chosen = operation.on_duplicate or ("newest" if newest_wins else "first")
     newest = "max_by(row, (coalesce(as_of, ''), row))"  # of two of the same moment the later row
     keep = {"first": "min(row)", "last": "max(row)", "reject": "NULL::BIGINT", "newest": newest}[chosen]
-    stage.db.execute(
-        f"CREATE TABLE doubled AS SELECT key, {keep} AS kept, min(row) AS first_row FROM staged GROUP BY key"
-        " HAVING count(*) > 1"
-    )
+    stage.db.execute(plan_statements.table_of_doubled(keep))
+    release_memory(stage.db)
     if stage.count("SELECT count(*) FROM doubled") == 0:
         return "false"
     extra = "SELECT s.row FROM staged s JOIN doubled d USING (key) WHERE d.kept IS NULL OR s.row <> d.kept"
@@ -245,9 +245,9 @@ def _reject_incomplete(stage: StagingArea) -> None:
     db = stage.db
     db.execute(plan_statements.ALSO_INCOMPLETE)
     db.execute(plan_statements.REJECTED_INCOMPLETE)
-    lacking = "SELECT p.row FROM plan p JOIN incomplete i USING (row) WHERE p.action = 'create'"
+    lacking = "SELECT p.row FROM planned p JOIN incomplete i USING (row) WHERE p.action = 'create'"
     db.execute(f"DELETE FROM staged WHERE row IN ({lacking})")
-    db.execute("DELETE FROM plan WHERE row NOT IN (SELECT row FROM staged)")
+    db.execute("DELETE FROM planned WHERE row NOT IN (SELECT row FROM staged)")
 
 
 def _note_held(stage: StagingArea, held: Iterable[Intent]) -> str:

@@ -66,7 +66,7 @@ def deliver(
         StoreError: The journal cannot be written.
     """
     sender = _sender(run, schema, area, recovery)
-    creates = area.count("SELECT count(*) FROM plan WHERE action = 'create'")
+    creates = area.count("SELECT count(*) FROM planned WHERE action = 'create'")
     if creates and recovery.lookup.unique_property is None:
         run.requester.learn_server_time(run.object_type)
     progress = Progress.begin(plan, run.options.on_progress, every=run.options.progress_every)

@@ -20,8 +20,12 @@ MOST = 100
 FEW = 0.5
 """The share of them below which a warning says so."""
 
-_CHANGED = """SELECT k.id FROM staged s JOIN known k USING (key)
-    WHERE k.id IS NOT NULL AND k.outcome <> 'archived' AND k.digest <> s.digest"""
+_CHANGED = """SELECT id FROM known k ANTI JOIN (SELECT hash(key, digest) AS same FROM staged) s
+        ON s.same = hash(k.key, k.digest)
+    WHERE id IS NOT NULL AND outcome <> 'archived' AND digest IS NOT NULL
+        AND key IN (SELECT key FROM staged)"""
+"""Hashes say nearly as well as the keys themselves which lines are the same, in a fraction of the memory."""
+
 _KNOWN = "SELECT id FROM known WHERE id IS NOT NULL AND outcome <> 'archived'"
 _OF_ANOTHER_SYNC = "SELECT o.id FROM staged s JOIN others o USING (key)"
 _ASSOCIATED = """SELECT DISTINCT s.id FROM staged s JOIN known k USING (key)

@@ -307,8 +307,8 @@ def _decide(run: RunContext, area: StagingArea, properties: int, creates: str) -
     if adopted:
         rows, ids = (list(each) for each in zip(*adopted, strict=True))
         area.db.execute(
-            """UPDATE plan SET action = 'update', known_id = a.id, send_id = a.id
-            FROM (SELECT unnest(?) AS row, unnest(?) AS id) a WHERE plan.row = a.row""",
+            """UPDATE planned SET action = 'update', known_id = a.id, send_id = a.id
+            FROM (SELECT unnest(?) AS row, unnest(?) AS id) a WHERE planned.row = a.row""",
             [rows, ids],
         )
 
@@ -317,7 +317,7 @@ def _reject(run: RunContext, area: StagingArea, rows: Batch | Intent, verdicts: 
     if verdicts:
         area.settled(outcomes_of(rows, verdicts, run.clock()))
         area.db.execute(
-            "UPDATE plan SET action = 'rejected' WHERE row IN (SELECT unnest(?))",
+            "UPDATE planned SET action = 'rejected' WHERE row IN (SELECT unnest(?))",
             [[rows.rows[i] for i in verdicts]],
         )
 

@@ -21,7 +21,7 @@ def follow_merged(run: RunContext, area: StagingArea, lookup: Lookup) -> None:
     An answer with another id than the ids table had is the sign. Only then is anything read, 100 records a
     request.
     """
-    if run.stop or not area.count("SELECT count(*) FROM plan WHERE action = 'unchanged'"):
+    if run.stop or not area.count("SELECT count(*) FROM planned WHERE action = 'unchanged'"):
         return
     area.flush()
     moved = [str(each) for (each,) in area.db.execute(staging_statements.MOVED).fetchall()]

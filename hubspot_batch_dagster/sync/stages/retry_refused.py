@@ -41,7 +41,7 @@ def retry_refused(run: RunContext, area: StagingArea, plan: Plan, lookup: Lookup
         How many wait for a later run, because this one has no requests left for them.
     """
     refused = "action IN ('rejected', 'same') AND retry IS NOT NULL"
-    candidates = area.count(f"SELECT count(*) FROM plan WHERE {refused}")
+    candidates = area.count(f"SELECT count(*) FROM planned WHERE {refused}")
     if not candidates or run.stop:
         return 0
     requests = max(LEAST, int(plan.requests * SHARE))
@@ -64,7 +64,7 @@ def retry_refused(run: RunContext, area: StagingArea, plan: Plan, lookup: Lookup
     except HubSpotError as error:
         run.stop.set(error)
     area.db.execute(
-        "UPDATE plan SET action = retry, send_id = retry_id WHERE row IN (SELECT unnest(?))", [to_send]
+        "UPDATE planned SET action = retry, send_id = retry_id WHERE row IN (SELECT unnest(?))", [to_send]
     )
     area.db.execute("DELETE FROM same WHERE row IN (SELECT unnest(?))", [to_send])
     return candidates - area.count("SELECT count(*) FROM retried")
@@ -138,7 +138,7 @@ class _Causes:
 
     def _planned(self, ids: list[str]) -> set[str]:
         """Which of some records this run writes to anyway."""
-        query = "SELECT send_id FROM plan WHERE action = 'update' AND send_id IN (SELECT unnest($ids))"
+        query = "SELECT send_id FROM planned WHERE action = 'update' AND send_id IN (SELECT unnest($ids))"
         return {str(found) for (found,) in self.area.ask(query, {"ids": ids})}
 
     def _asked_for(self, i: int) -> tuple[str | None, str] | None:

@@ -13,6 +13,8 @@ from hubspot_batch_dagster.table.encode import Encoder
 if TYPE_CHECKING:
     import duckdb
 
+THREADS = 2
+
 REASONS = "row, seq, category, code, property, message, correlation_id, warning"
 """The columns of the table of reasons."""
 
@@ -44,9 +46,13 @@ def make_tables(db: duckdb.DuckDBPyConnection, encoder: Encoder) -> None:
     db.execute(f"CREATE TABLE reasons AS SELECT {REASONS} FROM incoming LIMIT 0")
 
 
-def release_memory() -> None:
-    """Give back what Arrow keeps for later: the next step of a run belongs to DuckDB."""
-    pa.default_memory_pool().release_unused()
+def release_memory(db: duckdb.DuckDBPyConnection) -> None:
+    """Give back what the steps before have left to Arrow, to the C library and to DuckDB, which frees it only
+    when its threads are started anew. Queries that are read from go on.
+    """
+    for pool in (pa.default_memory_pool(), pa.system_memory_pool()):
+        pool.release_unused()
+    db.execute(f"SET threads = 1; SET threads = {THREADS}")
 
 
 def register(db: duckdb.DuckDBPyConnection, rows: pa.RecordBatch | pa.Table) -> None:
@@ -63,7 +69,7 @@ def open_database(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
         config={
             "memory_limit": memory,
             "temp_directory": str(folder),
-            "threads": 2,
+            "threads": THREADS,
             "preserve_insertion_order": False,
         },
     )

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from hubspot_batch_dagster.api.errors import InputError, StoreError
 from hubspot_batch_dagster.sync.batches.journal_entries import Outcomes
 from hubspot_batch_dagster.sync.staging import staging_statements
+from hubspot_batch_dagster.sync.staging.database import release_memory
 from hubspot_batch_dagster.sync.staging.respelling import in_this_spelling
 from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.staging.statements import LIVE, literal, quoted
@@ -274,6 +275,7 @@ def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, par
     newer = _order(stage, "f", part)
     if part is not None or stage.has_order:
         kept = staging_statements.kept_as_newer(kept, newer)
+    release_memory(stage.db)
     both = " UNION ALL ".join(
         f"SELECT {staging_statements.COLUMNS} FROM {name}" for name in ("kept", "moved")
     )

@@ -33,12 +33,12 @@ def reopen(stage: StagingArea, unmade: Sequence[str], *, updates: bool) -> int:
     db.execute(staging_statements.TABLE_OF_REOPENED, [list(unmade)])
     if updates:
         db.execute(
-            """INSERT INTO reopened SELECT row, arg_max(id, seq) FROM settled JOIN plan USING (row)
+            """INSERT INTO reopened SELECT row, arg_max(id, seq) FROM settled JOIN planned USING (row)
             WHERE action = 'unknown' AND stale GROUP BY row"""
         )
     db.execute(
-        """UPDATE plan SET action = CASE WHEN r.id IS NULL THEN 'create' ELSE 'update' END,
-            known_id = r.id, send_id = r.id FROM reopened r WHERE plan.row = r.row"""
+        """UPDATE planned SET action = CASE WHEN r.id IS NULL THEN 'create' ELSE 'update' END,
+            known_id = r.id, send_id = r.id FROM reopened r WHERE planned.row = r.row"""
     )
     return stage.count("SELECT count(*) FROM reopened")
 
@@ -46,11 +46,11 @@ def reopen(stage: StagingArea, unmade: Sequence[str], *, updates: bool) -> int:
 def reopen_gone(stage: StagingArea, rows: Sequence[int]) -> None:
     """Plan rows whose record is gone to be created."""
     db = stage.db
-    db.execute("CREATE OR REPLACE TABLE reopened AS SELECT row, send_id AS id FROM plan WHERE false")
+    db.execute("CREATE OR REPLACE TABLE reopened AS SELECT row, send_id AS id FROM planned WHERE false")
     db.execute("INSERT INTO reopened SELECT unnest(?), NULL", [list(rows)])
     db.execute(
-        "UPDATE plan SET action = 'create', known_id = NULL, send_id = NULL FROM reopened r WHERE plan.row ="
-        " r.row"
+        "UPDATE planned SET action = 'create', known_id = NULL, send_id = NULL FROM reopened r"
+        " WHERE planned.row = r.row"
     )
 
 
@@ -67,9 +67,11 @@ def reopen_lacking(stage: StagingArea, lacking: Sequence[tuple[str, str]]) -> in
     db = stage.db
     ends = [list(each) for each in zip(*lacking, strict=True)] or [[], []]
     db.execute(
-        """CREATE OR REPLACE TABLE reopened AS SELECT p.row, t.id FROM plan p JOIN targets t USING (row)
+        """CREATE OR REPLACE TABLE reopened AS SELECT p.row, t.id FROM planned p JOIN targets t USING (row)
         WHERE p.action = 'unchanged' AND (t.id, t.target) IN (SELECT unnest(?), unnest(?))""",
         ends,
     )
-    db.execute("UPDATE plan SET action = 'associate', send_id = r.id FROM reopened r WHERE plan.row = r.row")
+    db.execute(
+        "UPDATE planned SET action = 'associate', send_id = r.id FROM reopened r WHERE planned.row = r.row"
+    )
     return stage.count("SELECT count(*) FROM reopened")

@@ -28,13 +28,13 @@ def plan_same_records(stage: StagingArea, *, by_send_id: bool) -> None:
         several.append(f"SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1")
     if by_send_id:
         several.append(
-            "SELECT send_id AS id FROM plan WHERE send_id IS NOT NULL GROUP BY id HAVING count(*) > 1"
+            "SELECT send_id AS id FROM planned WHERE send_id IS NOT NULL GROUP BY id HAVING count(*) > 1"
         )
     if not stage.count(f"SELECT count(*) FROM ({' UNION ALL '.join(several)})"):
         return
     record = "coalesce(p.send_id, p.known_id)" if by_send_id else "p.known_id"
     db.execute(staging_statements.rows_of_same(several, record))
-    db.execute("UPDATE plan SET action = 'same' WHERE row IN (SELECT row FROM same)")
+    db.execute("UPDATE planned SET action = 'same' WHERE row IN (SELECT row FROM same)")
 
 
 def settle_shared_records(stage: StagingArea, *, again: bool, at: float) -> int:
@@ -70,7 +70,7 @@ def settle_records_elsewhere(stage: StagingArea, at: float) -> set[str]:
     lines = stage.db.execute(
         f"""SELECT t.row, s.key, s.digest, t.id, t.outcome <> 'unchanged' FROM settled t
             JOIN staged s USING (row)
-        LEFT JOIN plan p USING (row) WHERE t.outcome IN {LIVE} AND t.id IS DISTINCT FROM p.known_id
+        LEFT JOIN planned p USING (row) WHERE t.outcome IN {LIVE} AND t.id IS DISTINCT FROM p.known_id
             AND t.id IS NOT NULL"""
     ).fetchall()
     overwritten: set[str] = set()
@@ -102,8 +102,8 @@ def _write_again(stage: StagingArea, again: bool, at: float) -> int:
     )
     if again:
         stage.db.execute(f"CREATE OR REPLACE TABLE reopened AS {overwritten}")
-        stage.db.execute("""UPDATE plan SET action = 'update', known_id = r.id, send_id = r.id
-            FROM reopened r WHERE plan.row = r.row""")
+        stage.db.execute("""UPDATE planned SET action = 'update', known_id = r.id, send_id = r.id
+            FROM reopened r WHERE planned.row = r.row""")
         return stage.count("SELECT count(*) FROM reopened")
     lines = stage.db.execute(
         f"SELECT s.row, s.key, s.digest, o.id FROM ({overwritten}) o JOIN staged s USING (row)"

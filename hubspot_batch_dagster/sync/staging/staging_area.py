@@ -128,7 +128,7 @@ class StagingArea:
             for each in under_way:
                 await_work(each, pools)
         self._spool.close()
-        release_memory()
+        release_memory(self.db)
 
     def _spooled(self, under_way: Future[Encoded]) -> None:
         good = under_way.result().good

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hubspot_batch_dagster.sync.batches.verdict import SAME_RECORD
-from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, REVERTED, literal, newest
+from hubspot_batch_dagster.sync.staging.statements import LIVE, OLDER, PARQUET, REVERTED, literal, newest
 
 COLUMNS = """key, keys, id, outcome, digest, definition, synced_at,
     category, code, property, message, correlation_id, warning, associations, former, as_of"""
@@ -57,9 +57,9 @@ def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str]
 
 def file_of_order(file: str, order: str) -> str:
     """Write how new each row is that is about to be sent."""
-    return f"""COPY (SELECT s.key, s.digest, {order} AS as_of FROM staged s JOIN plan p USING (row)
+    return f"""COPY (SELECT s.key, s.digest, {order} AS as_of FROM staged s JOIN planned p USING (row)
             WHERE p.action NOT IN ('unchanged', 'older', 'rejected', 'reverted'))
-        TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)"""
+        TO {literal(file)} ({PARQUET})"""
 
 
 KEPT = """SELECT k.* REPLACE (
@@ -100,7 +100,7 @@ def file_of_ids(
                 message AS error_message, correlation_id, warning, key AS _key, digest AS _digest,
                 definition AS _definition, associations AS _associations, former AS _former, as_of AS _as_of
             FROM every
-        ) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd, {metadata})"""
+        ) TO {literal(file)} ({PARQUET}, {metadata})"""
 
 
 FORMERLY = "HubSpot says that this row and an earlier one are the same record "
@@ -135,13 +135,13 @@ TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
     WITH twice AS (
         SELECT id FROM settled WHERE id IS NOT NULL AND outcome IN {LIVE} GROUP BY id
             HAVING min(row) < max(row)
-        UNION SELECT t.id FROM settled t JOIN plan p ON p.known_id = t.id
+        UNION SELECT t.id FROM settled t JOIN planned p ON p.known_id = t.id
         WHERE p.action IN ('unchanged', 'reverted') AND t.outcome IN {LIVE} AND p.row <> t.row
         UNION SELECT id FROM settled WHERE {_PERHAPS_WRITTEN}),
     claims AS (
         SELECT row, id, bool_or(outcome <> 'unchanged') AS wrote FROM settled JOIN twice USING (id)
         WHERE outcome IN {LIVE} GROUP BY row, id
-        UNION SELECT row, known_id, false FROM plan JOIN twice ON id = known_id
+        UNION SELECT row, known_id, false FROM planned JOIN twice ON id = known_id
         WHERE action IN ('unchanged', 'reverted')),
     rows AS (SELECT row, id, bool_or(wrote) AS wrote, true AS owns FROM claims GROUP BY row, id
         UNION ALL SELECT row, id, true, false FROM settled
@@ -155,7 +155,7 @@ TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
 MOVED_BEFORE = "SELECT key, r.id FROM recovered r JOIN base b USING (key) WHERE r.id <> b.id"
 """Rows that a killed run wrote to another record than the ids table has, with that record."""
 
-MOVED = f"""SELECT t.id FROM settled t JOIN plan p USING (row)
+MOVED = f"""SELECT t.id FROM settled t JOIN planned p USING (row)
     WHERE t.outcome = 'updated' AND t.id <> p.known_id
     UNION SELECT id FROM ({MOVED_BEFORE}) ORDER BY id"""
 """The records that rows were written to, of those that had another one before."""
@@ -200,7 +200,7 @@ def records_of_targets(same: str) -> str:
     return f"""SELECT id, list(DISTINCT target) AS targets FROM targets WHERE id NOT IN (
             SELECT s.id FROM staged s JOIN rejected r ON {same}
             WHERE r.key IS NULL OR r.key NOT IN (SELECT key FROM staged))
-        AND id NOT IN (SELECT s.id FROM staged s JOIN plan p USING (row)
+        AND id NOT IN (SELECT s.id FROM staged s JOIN planned p USING (row)
             GROUP BY s.id HAVING bool_or(p.action = 'reverted') AND NOT bool_or(p.action = 'associate'))
         GROUP BY id ORDER BY id"""
 
@@ -212,7 +212,7 @@ TABLE_OF_VERDICTS = """CREATE TABLE verdicts AS
 followed.
 """
 
-REJECTED_IN_FINAL = """INSERT INTO final
+REJECTED_IN_FINAL = """INSERT INTO told
     SELECT r.row, r.keys, r.key, '' AS digest, CASE WHEN r.code <> 'DUPLICATE_KEY' THEN k.id END, 'rejected',
         NULL,
         'VALIDATION_ERROR', r.code, r.property, r.message, NULL, NULL, r."column", false, NULL, NULL
@@ -236,12 +236,23 @@ _OUTCOME = """CASE
     WHEN l.row IS NOT NULL THEN 'unknown'
     ELSE 'unsent' END"""
 
+TOLD = """(action <> 'unchanged' OR row IN (SELECT row FROM settled) OR row IN (SELECT row FROM lost))"""
+"""Whether more is to be said of a planned row than that it is unchanged."""
+
+VIEW_OF_FINAL = """CREATE VIEW final AS FROM told UNION ALL BY NAME
+    SELECT row, s.keys, s.key, s.digest, p.known_id AS id, 'unchanged' AS outcome, p.synced_at AS settled_at,
+        false AS moved, s.as_of
+    FROM planned p JOIN staged s USING (row)"""
+"""The lines that are told, and those of the rows left in the plan."""
+
 
 def lines_of_final(low: int, high: int) -> str:
-    """Return the lines of some rows: what the joins need in memory does not grow with the table."""
+    """Return the lines of those of some rows that are ``TOLD``: what the joins need in memory does not grow
+    with the table.
+    """
     some = f"row >= {low} AND row < {high}"
     return f"""
-        WITH s AS (SELECT * FROM staged WHERE {some}), p AS (SELECT * FROM plan WHERE {some}),
+        WITH s AS (SELECT * FROM staged WHERE {some}), p AS (SELECT * FROM planned WHERE {some} AND {TOLD}),
         o AS (SELECT * FROM verdicts WHERE {some}),
         why AS (SELECT reasons.* FROM reasons JOIN o USING (row, seq)),
         past AS (SELECT key, category, code, property, message, correlation_id FROM known

@@ -135,11 +135,18 @@ TABLES = {
     "freed": _table(
         "a key that shared a record with a row that has left", "key", "planning/planner", "planning/planner"
     ),
-    "plan": _table(
+    "planned": _table(
         "what becomes of a row: its action, its record, the id that is sent",
+        "row action retry retry_id known_id synced_at send_id",
+        "planning/planner stages/retry_refused stages/match_existing staging/reopened_rows"
+        " staging/shared_records",
+        "planning/planner staging/conclusion associations/association_table",
+    ),
+    "plan": _table(
+        "the same with the key and the hash of the row",
         "row key digest action retry retry_id known_id synced_at send_id",
-        "planning/planner stages/retry_refused staging/reopened_rows staging/shared_records",
-        "staging/staging_area staging/conclusion planning/preview associations/association_table",
+        "planning/planner",
+        "staging/staging_area planning/preview",
     ),
     "gone": _table(
         "a known record whose row left the source", "row keys key id", "planning/planner", "planning/planner"
@@ -175,7 +182,7 @@ TABLES = {
         "a row that ended at the record of another one",
         "row id wrote first writes",
         "staging/shared_records",
-        "staging/shared_records staging/conclusion",
+        "staging/shared_records",
     ),
     "reopened": _table(
         "a row that is sent once more within the run",
@@ -205,6 +212,13 @@ TABLES = {
         "stages/match_existing",
     ),
     "verdicts": _table("the last outcome of a row", _SETTLED, "staging/conclusion", "staging/conclusion"),
+    "told": _table(
+        "what became of a row that is not simply unchanged",
+        "row keys key digest id outcome settled_at category code property message correlation_id warning"
+        " column_name moved former as_of",
+        "staging/conclusion",
+        "staging/conclusion",
+    ),
     "final": _table(
         "what became of a row; each row has one line",
         "row keys key digest id outcome settled_at category code property message correlation_id warning"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from bench.servers import Postgres, new_database
 from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, shown
@@ -21,6 +22,7 @@ from bench.sync_bench import BY_EMAIL, COMPANIES, HASTY, Bench, firms, people, s
 from hubspot_batch_dagster.api.errors import InputError, Overtaken, StoreError
 from hubspot_batch_dagster.emulator import Fault
 from hubspot_batch_dagster.sync.staging import conclusion
+from hubspot_batch_dagster.sync.staging.staging_area import StagingArea
 from hubspot_batch_dagster.sync.state.store import Store
 
 
@@ -213,6 +215,23 @@ def test_a_run_without_enough_memory_says_so_and_the_next_one_goes_on(
     sent = bench.writes()
     assert shown(bench.run(people(30), BY_EMAIL)) == {"unchanged": 30}
     assert bench.writes() == sent
+
+
+def test_a_run_without_enough_memory_for_its_lines_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines of the ids table are read through Arrow, and what fails in there is still told as it is."""
+    stream = StagingArea.stream
+
+    def too_much(area: StagingArea, query: str, *rows: int) -> pa.RecordBatchReader:
+        if "FROM final" in query and "ORDER BY row" in query:
+            raise duckdb.OutOfMemoryException("failed to pin block")
+        return stream(area, query, *rows)
+
+    monkeypatch.setattr(StagingArea, "stream", too_much)
+    with pytest.raises(StoreError, match="memory") as caught:
+        bench.run(people(3), BY_EMAIL)
+    assert "Raise memory=" in str(caught.value)
 
 
 def test_rows_joined_with_their_outcomes_in_slices_are_all_there(
