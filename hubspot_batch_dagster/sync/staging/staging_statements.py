@@ -152,7 +152,8 @@ TABLE_OF_SHARED = f"""CREATE OR REPLACE TABLE shared AS
     QUALIFY first IS NOT NULL"""
 """Rows that ended at one record, the first row that has it, and how many wrote to it."""
 
-MOVED_BEFORE = "SELECT key, r.id FROM recovered r JOIN base b USING (key) WHERE r.id <> b.id"
+MOVED_BEFORE = """SELECT key, r.id FROM recovered r JOIN base b USING (key)
+    WHERE r.outcome = 'updated' AND r.id <> b.id"""
 """Rows that a killed run wrote to another record than the ids table has, with that record."""
 
 MOVED = f"""SELECT t.id FROM settled t JOIN planned p USING (row)

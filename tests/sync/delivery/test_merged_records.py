@@ -16,7 +16,7 @@ from hubspot_batch_dagster.operations.existing_records import Archive, Update
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync import run
 from hubspot_batch_dagster.sync.stages import deliver
-from hubspot_batch_dagster.sync.undo import plan_undo, undo
+from hubspot_batch_dagster.sync.undo import undo
 
 ANSWERS = ["left_out", "carried_out", "not_found"]
 
@@ -219,7 +219,7 @@ def test_an_undo_archives_what_two_made_records_were_merged_into(
     merged(bench, ids[0], ids[1], merge_gives_new_id=new_id)
     if seen_by_a_run:
         bench.run(firms("b", "c", "a"), BY_KEY)
-    undo(plan_undo(bench.store, "sync", first.run), client=bench.client, store=bench.store)
+    undo("sync", first.run, client=bench.client, store=bench.store)
     assert bench.emulator.records("companies") == {}
     again = bench.run(firms("b", "c", "a") if seen_by_a_run else firms("a", "a", "a"), BY_KEY)
     assert again.counts["created"] == 0
@@ -233,7 +233,7 @@ def test_an_undo_leaves_a_record_that_holds_somebody_elses(bench: Bench, seen_by
     left = merged(bench, theirs, first.ids["hs_object_id"].to_pylist()[0])
     if seen_by_a_run:
         bench.run(firms("b"), BY_KEY)
-    undo(plan_undo(bench.store, "sync", first.run), client=bench.client, store=bench.store)
+    undo("sync", first.run, client=bench.client, store=bench.store)
     assert set(bench.emulator.records("companies")) == {left}
 
 
@@ -247,7 +247,7 @@ def test_an_undo_gives_a_merged_record_the_first_rows_former_values(
     left = merged(bench, *ids)
     if seen_by_a_run:
         bench.run(firms("e", "f"), keeping)
-    restored, _archived = undo(plan_undo(bench.store, "sync", run), client=bench.client, store=bench.store)
+    restored, _archived = undo("sync", run, client=bench.client, store=bench.store)
     assert shown(restored) == {"updated": 1, "rejected": 1}
     assert bench.emulator.records("companies")[left]["city"] == "a"
     rows = firms("e", "f") if seen_by_a_run else firms("c", "d")

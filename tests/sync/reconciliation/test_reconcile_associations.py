@@ -14,7 +14,7 @@ from bench.sync_bench import Bench, lines, shown
 from hubspot_batch_dagster import Associate, Association, Upsert
 from hubspot_batch_dagster.sync.reconciliation.reconcile import Reconciliation, reconcile
 from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
-from hubspot_batch_dagster.sync.undo import plan_undo, undo
+from hubspot_batch_dagster.sync.undo import undo
 
 REPLACE = by_email(Association("companies", column="company", replace=True))
 
@@ -161,7 +161,7 @@ def test_what_an_undo_took_back_is_not_missing(bench: Bench) -> None:
     firms = bench.companies(2)
     run = bench.run(people(list(firms)), by_email())
     options = RunOptions(retry_policy=bench.retry_policy)
-    undo(plan_undo(bench.store, "sync", run.run), client=bench.client, store=bench.store, options=options)
+    undo("sync", run.run, client=bench.client, store=bench.store, options=options)
     assert told(looked_at(bench)) == {}
 
 

@@ -14,7 +14,7 @@ from hubspot_batch_dagster.sync.reconciliation.reconcile import reconcile
 from hubspot_batch_dagster.sync.state import rename
 from hubspot_batch_dagster.sync.state.names import new_run_id
 from hubspot_batch_dagster.sync.state.rename import rename_sync
-from hubspot_batch_dagster.sync.undo import plan_undo, undo
+from hubspot_batch_dagster.sync.undo import undo
 from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 from hubspot_batch_dagster.sync.warehouse.warehouse_tables import WarehouseTables
 
@@ -133,7 +133,7 @@ def test_a_run_is_undone_and_left_alone_by_the_next(bench: Bench, named: Databas
     bench.run(named.rows(), operation)
     named.sql("UPDATE firms SET city = 'Bonn' WHERE id = 7", "INSERT INTO firms VALUES (1000, 'New', 'Ulm')")
     run = bench.run(named.rows(), operation).run
-    restored, archived = undo(plan_undo(bench.store, "sync", run), client=bench.client, store=bench.store)
+    restored, archived = undo("sync", run, client=bench.client, store=bench.store)
     assert (restored.counts["updated"], archived.counts["archived"]) == (1, 1)
     assert cities(bench)["Firm 7"] == "Ulm"
     assert "New" not in cities(bench)
