@@ -167,7 +167,7 @@ def test_a_partition_reads_its_own_rows(
         ({"path": "/nowhere/rows.csv"}, "There is no file /nowhere/rows.csv"),
         ({"sql": "SELECT 1", "connection": "/nowhere/x.duckdb"}, "There is no DuckDB file"),
         ({"sql": "SELECT 1", "connection": "nosuch://me:hunter2@host/db"}, "not the URL of a database"),
-        ({"sql": "SELECT 1", "connection": "postgresql://me:hunter2@host:99999/db"}, "port 99999"),
+        ({"sql": "SELECT 1", "connection": "postgresql+psycopg://me:hunter2@host:99999/db"}, "port 99999"),
         ({"path": "nonsense://bucket/rows.csv"}, "which no file system here is called"),
         ({"path": "s3:/bucket/rows.csv"}, "neither a folder nor a URL"),
         ({"sql": "SELECT 1 AS a, 2 AS a", "connection": "sqlite://"}, "two columns the name 'a'"),
@@ -238,12 +238,12 @@ def test_no_secret_of_the_yaml_reaches_the_ui(monkeypatch: pytest.MonkeyPatch) -
     everything.
     """
     monkeypatch.setenv("SOME_TOKEN", SECRET)
-    monkeypatch.setenv("SOME_URL", "postgresql://me:hunter2@db/j")
+    monkeypatch.setenv("SOME_URL", "postgresql+psycopg://me:hunter2@db/j")
     with loaded(
         hubspot={"access_token": "{{ env.SOME_TOKEN }}", "journal_env": "SOME_URL"},
         source={"sql": "SELECT 1", "connection": "{{ env.SOME_URL }}"},
     ) as (component, defs):
-        assert component.source.connection == "postgresql://me:hunter2@db/j"
+        assert component.source.connection == "postgresql+psycopg://me:hunter2@db/j"
         shown = serialize_value(RepositorySnap.from_def(defs.get_repository_def())) + repr(component)
         assert "crm__contacts_hubspot" in shown
         assert SECRET not in shown
