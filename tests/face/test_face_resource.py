@@ -20,7 +20,9 @@ SECRET = "pat-na1-0123456789-secret"
 @pytest.mark.parametrize("show", [repr, str, "{}".format], ids=["repr", "str", "format"])
 def test_the_token_is_in_no_text_of_the_resource(show) -> None:
     resource = HubSpotResource(
-        access_token=SECRET, journal=f"postgresql+psycopg://me:{SECRET}@db/x", budget_url=f"redis://:{SECRET}@r"
+        access_token=SECRET,
+        journal=f"postgresql+psycopg://me:{SECRET}@db/x",
+        budget_url=f"redis://:{SECRET}@r",
     )
     assert SECRET not in show(resource)
     assert "api.hubapi.com" in show(resource)
