@@ -264,6 +264,22 @@ def test_a_renamed_sync_is_refused_until_its_state_has_the_new_name(
     assert "knows no sync 'crm/customers'" in again.output
 
 
+@pytest.mark.parametrize("later", [5, 6], ids=["of the same rows", "of more rows"])
+def test_of_several_names_that_know_the_rows_the_one_of_the_latest_state_is_named(
+    hubspot: HubSpotResource, later: int
+) -> None:
+    """A restored backup has the name that the sync had before it was renamed, with what it knew then."""
+    folder = Path(hubspot.settings().store)
+    hubspot.sync(firms(), FIRMS, name="a")
+    shutil.copytree(folder / "a", folder.parent / "backup")
+    renamed = CliRunner().invoke(cli, ["rename", "a", "z", "--store", str(folder)], catch_exceptions=False)
+    assert renamed.exit_code == 0, renamed.output
+    hubspot.sync(firms(later), FIRMS, name="z")
+    shutil.copytree(folder.parent / "backup", folder / "a", dirs_exist_ok=True)
+    with pytest.raises(InputError, match="rename z clients"):
+        hubspot.sync(firms(later), FIRMS, name="clients")
+
+
 def test_a_name_with_state_of_its_own_is_not_taken(hubspot: HubSpotResource) -> None:
     hubspot.sync(firms(), FIRMS, name="a")
     hubspot.sync([{"k": 99, "name": "other"}], FIRMS, name="b")

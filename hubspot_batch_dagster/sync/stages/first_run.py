@@ -32,11 +32,14 @@ class Overlap:
         sync: The other one.
         rows: How many of the rows that were looked at it has a record for.
         of: How many were looked at.
+        generation: The other one's latest run. A name that a restore brought back has an earlier one than the
+            name that its state has by now.
     """
 
     sync: str
     rows: int
     of: int
+    generation: int
 
 
 def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> None:
@@ -51,7 +54,8 @@ def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> 
     if not operation.makes_records:
         return
     first = _nothing_known(area)
-    found = next(_overlaps(run, identity, area), None)
+    known_by = _overlaps(run, identity, area)
+    found = max(known_by, key=lambda each: (each.rows, each.generation), default=None)
     if found is not None:
         said = (
             f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were"
@@ -133,7 +137,7 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
             run.options.on_notice(f"{run.name}: whether {other!r} sends the same rows is not known. {error}")
             continue
         if rows > MOSTLY * of and being_renamed(run.store, other) is None:
-            yield Overlap(other, rows, of)
+            yield Overlap(other, rows, of, run.store.latest_generation(other))
 
 
 def _known_to(run: RunContext, other: str, area: StagingArea) -> int:
