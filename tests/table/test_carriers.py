@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -23,9 +24,8 @@ LAYOUT = Layout((Field("p", "x"),), ("id",))
 
 
 def is_known(carrier: Carrier) -> bool:
-    """Whether the installed polars has the type."""
-    name = carrier.kind.partition("[")[0].partition(" ")[0].strip(":,")
-    return carrier.library != "polars" or hasattr(pl, name)
+    """Whether the installed polars has the types."""
+    return all(hasattr(pl, name) for name in re.findall(r"\bpl\.(\w+)", carrier.given))
 
 
 @pytest.mark.parametrize(
