@@ -80,3 +80,10 @@ class SearchAnswer(Received):
     def after(self) -> str | None:
         """What to send as `after` for the next page; None at the end."""
         return self.paging.next.after if self.paging and self.paging.next else None
+
+    def after_all_of(self, seen: int) -> str | None:
+        """Return the same where a page may lack it: of a search it is how many records came before. None at
+        the end, where all that was found was ``seen``, or nothing more comes.
+        """
+        more = bool(self.results) and seen < (self.total or 0)
+        return self.after or (str(seen) if more else None)

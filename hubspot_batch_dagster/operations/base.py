@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
@@ -322,6 +323,8 @@ _NOT_PART_OF_THE_WIRE = frozenset(
 
 def columns(what: str, value: str | Sequence[str]) -> tuple[str, ...]:
     """One column name or several, as a tuple; refused if there is none, or one twice."""
+    if isinstance(value, AbstractSet):  # its order is another one in each process
+        raise InputError(f"{what} is a set, whose names have no order.", remedy=f"Give {what} a list.")
     names = (value,) if isinstance(value, str) else tuple(value)
     if not names or not all(names):
         raise InputError(f"{what} names no column.", remedy=f"Give {what} a column name or a list of them.")

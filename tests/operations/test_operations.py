@@ -27,6 +27,7 @@ REFUSED: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: Create("calls", key=""), "key names no column", "column name"),
     (lambda: Create("calls", key=[]), "key names no column", "column name"),
     (lambda: Create("calls", key=["a", "a"]), "names a column twice", "once"),
+    (lambda: Create("calls", key={"a", "b"}), "key is a set", "a list"),
     (
         lambda: Create("calls", key="a", properties="name"),
         "properties is 'name': Create takes .*list of texts",

@@ -63,7 +63,10 @@ def find_absent(
     others = {row: record.id for row, record in records.items() if record.id != batch.ids[row]}
     if batch.id_property is not None:
         others = {}
+    # A row that was refused has no record here: two rows would be rejected for each other.
+    lost = {batch.keys[row] for row in refused}
     owned = owners(list(others.values())) if others else {}
+    owned = {each: key for each, key in owned.items() if key not in lost}
     owned |= {
         each: batch.keys[row]
         for row, each in enumerate(batch.ids)

@@ -246,7 +246,7 @@ class Requester:
         seen: set[str] = set()
         start = int(since * 1000)
         for _window in range(_MOST_WINDOWS):
-            page_end, fresh = start, 0
+            page_end, fresh, shown = start, 0, 0
             after: str | None = None
             for _page in range(_LAST_PAGE):
                 query = SearchRequest(
@@ -268,7 +268,8 @@ class Requester:
                         seen.add(record.id)
                         fresh += 1
                         yield record
-                after = found.after
+                shown += len(found.results)
+                after = found.after_all_of(shown)
                 if not after:
                     return
             if not fresh or page_end == start:

@@ -186,7 +186,8 @@ class _Finder:
 
     def _search(self, wanted: Mapping[str, list[str]], rows: Sequence[Values]) -> Iterator[Record]:
         """Search the records that have some values. Where HubSpot has more than it shows, search narrower."""
-        where, after = self.run.requester.search_endpoint(self.run.object_type), None
+        where = self.run.requester.search_endpoint(self.run.object_type)
+        after, seen = None, 0
         filters = [
             SearchFilter(property_name=name, operator="IN", values=[*itertools.chain(*map(_forms, each))])
             for name, each in wanted.items()
@@ -204,7 +205,8 @@ class _Finder:
                     yield from self._search(each, rows)
                 return
             yield from answer.results
-            if not (after := answer.after) or (answer.total or 0) >= MOST_HITS:
+            seen += len(answer.results)
+            if not (after := answer.after_all_of(seen)) or (answer.total or 0) >= MOST_HITS:
                 return  # of so many that have all the values of a row two are enough
 
     def _narrower(

@@ -141,15 +141,12 @@ def check_key_types(
         and staged
         and not stage.count("SELECT count(*) FROM (FROM staged JOIN known USING (key) LIMIT 1)")
     ):
-        changed = ", ".join(
-            f"{name!r} was {old} and is {new}"
-            for name, old, new in zip(stage.key_columns, before, now, strict=True)
-            if old != new
-        )
+        types = zip(stage.key_columns, before, now, strict=True)
+        changed = {name: f"{name!r} was {old} and is {new}" for name, old, new in types if old != new}
         raise InputError(
-            f"The key column {changed}, and none of the table's keys is known to the sync {sync!r}: "
+            f"The key column {', '.join(changed.values())}, and none of the table's keys is known to the sync {sync!r}: "
             "all rows would be taken for new ones. Nothing was sent.",
-            column=stage.key_columns[0],
+            column=next(iter(changed)),
             remedy=(
                 "Cast the key to the type and the spelling that it had. If the rows are other ones, give the"
                 " sync another name."

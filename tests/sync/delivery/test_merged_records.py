@@ -133,6 +133,27 @@ def test_of_two_rows_whose_records_were_merged_the_first_is_written_and_the_othe
     assert bench.emulator.records("companies")[left]["city"] == "d"
 
 
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_of_two_changed_rows_one_is_written_also_where_the_second_rows_record_is_the_one_that_is_left(
+    bench: Bench, answer: str
+) -> None:
+    """HubSpot calls the two duplicates, and then says of the first that it is gone: they must not be rejected
+    for each other.
+    """
+    operation = replace(BY_KEY, if_missing="recreate")
+    ids = bench.run(firms("a", "a", "a"), operation).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[1], ids[0], update_of_merged=answer, merge_gives_new_id=False)
+    assert left == ids[1]
+    result = bench.run(firms("b", "c", "a"), operation)
+    assert outcomes(result) == ["updated", "rejected", "unchanged"]
+    assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
+    assert bench.emulator.records("companies")[left]["city"] == "b"
+    before = bench.writes()
+    assert outcomes(bench.run(firms("b", "c", "a"), operation)) == ["unchanged", "rejected", "unchanged"]
+    assert bench.writes() == before
+    assert len(bench.emulator.records("companies")) == 2
+
+
 @pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_what_an_update_that_no_answer_tells_of_wrote_over_the_first_row_does_not_stay(

@@ -39,6 +39,19 @@ def test_one_match_is_updated_several_are_refused_and_what_is_not_there_is_made(
     assert (shown(again), bench.writes() - before) == ({"unchanged": 3, "rejected": 2}, 0)
 
 
+def test_a_page_of_a_search_that_names_no_next_one_is_not_the_last_where_more_were_found(
+    bench: Bench,
+) -> None:
+    """What it leaves out would be made a second time."""
+    domains = [f"{i}.example" for i in range(6)]
+    ids = bench.seed_old("companies", [{"domain": each} for each in domains])
+    first = {"id": ids[0], "properties": {"domain": domains[0]}, "createdAt": "2026-01-01T00:00:00Z"}
+    page = {"total": 6, "results": [first]}
+    bench.emulator.faults.add(Fault.answer(200, page, operation="search", times=1))
+    assert shown(bench.run(rows(*domains), BY_DOMAIN)) == {"updated": 6}
+    assert sorted(bench.emulator.records("companies")) == sorted(ids)
+
+
 def test_a_record_that_another_key_has_is_never_made_a_second_time(bench: Bench) -> None:
     first = bench.run(rows("a.example"), BY_DOMAIN)
     (record,) = first.ids["hs_object_id"].to_pylist()
