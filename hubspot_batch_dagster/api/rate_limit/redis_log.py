@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _DAMAGE = re.compile("WRONGTYPE|not an integer or out of range|would overflow")
 """Redis' words for a key that holds something else than what is written here."""
+_DATABASE = re.compile(r"/?|/[0-9]+/?")
 _KEPT_SECONDS = 2 * 24 * 3600
 
 _TIME = """
@@ -116,7 +117,7 @@ class RedisLog:
         timeout: Seconds to connect, and to wait for an answer.
 
     Raises:
-        InputError: The redis package is not installed, or the URL is none.
+        InputError: The redis package is not installed, the URL is none, or names no database by its number.
     """
 
     def __init__(self, url: str, name: str, *, timeout: float = 5.0) -> None:
@@ -138,17 +139,34 @@ class RedisLog:
                 retry=Retry(NoBackoff(), 1),
             )
             parts = urlsplit(url)
+            pool = client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)  # connects to nobody, and looks at the options
             self._place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        except (TypeError, AttributeError):
+            raise InputError(
+                "The budget's Redis URL has an option after its ? that redis-py does not know, or not as a"
+                " text.",
+                remedy="Correct or leave out what stands after the ?.",
+            ) from None
         except ValueError:
             # The library's own message may quote a piece of the password.
             raise InputError(
                 "The budget's Redis URL is not valid. It must begin with redis://, rediss:// or unix://, "
                 "and special characters in its password must be percent-encoded."
             ) from None
+        if parts.scheme != "unix" and not _DATABASE.fullmatch(parts.path):
+            # The library takes a name for 0, and 1/2 for 12. It may be a piece of the password.
+            raise InputError(
+                "The budget's Redis URL does not name its database by a number.",
+                remedy=(
+                    "Write its number after the host, such as redis://host:6379/0, and percent-encode special"
+                    " characters in the password."
+                ),
+            )
         self._client: redis.Redis = client
         self._round_trip = RoundTrip()
         self._refusals = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
-        self._refused = redis.ResponseError
+        self._refused = (redis.ResponseError, redis.BusyLoadingError)
         self._failures: tuple[type[Exception], ...] = (redis.RedisError, OSError)
         # The braces keep all keys of one budget on one node of a Redis cluster, which the script needs.
         self._prefix = f"hubspot-budget:{{{name}}}:"

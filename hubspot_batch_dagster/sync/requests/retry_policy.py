@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError
+from hubspot_batch_dagster.api.rate_limit.log_outage import FIRST_CONTACT
 from hubspot_batch_dagster.sync.requests.answer_table import Then, Wait, meaning_of
 
 
@@ -41,7 +42,7 @@ class RetryPolicy:
     window: float = 10.0
     index_lag: float = 30.0
     certain_after: float = 300.0
-    first_contact: float = 30.0
+    first_contact: float = FIRST_CONTACT
 
     def pause(self, attempt: int, *, asked: float | None = None, luck: float | None = None) -> float:
         """Tell how long to wait after the try number ``attempt``: twice as long each time, so that trouble is

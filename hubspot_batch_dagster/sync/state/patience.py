@@ -8,6 +8,7 @@ from threading import Event, Lock
 from typing import TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.api.rate_limit.log_outage import FIRST_CONTACT
 
 T = TypeVar("T")
 
@@ -17,11 +18,6 @@ _HURRY = 10.0
 
 _ANOTHER = 60.0
 """Seconds after which a place that is found away again is taken to have been there meanwhile."""
-
-FIRST_CONTACT = 30.0
-"""Seconds for which a place is waited for that has not answered anything: its URL is more likely wrong than
-the place away.
-"""
 
 
 class Patience:

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.api.rate_limit.log_outage import FIRST_CONTACT
 from hubspot_batch_dagster.api.rate_limit.postgres_log import AWAY, FINAL
 from hubspot_batch_dagster.sync.state.journal_engine import open_engine
-from hubspot_batch_dagster.sync.state.patience import FIRST_CONTACT, Patience
+from hubspot_batch_dagster.sync.state.patience import Patience
 from hubspot_batch_dagster.sync.state.write_ahead import check_write_ahead
 
 T = TypeVar("T")

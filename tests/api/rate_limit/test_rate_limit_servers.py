@@ -265,6 +265,47 @@ def test_a_wrong_url_is_refused_without_showing_it(url: str) -> None:
     )
 
 
+@pytest.mark.parametrize("tail", ["/abc", "/1/2", "/-1", "/0x", "/0?nonsense=1", "/0?connection_class=x"])
+def test_what_a_redis_url_says_besides_the_host_is_not_passed_over(tail: str) -> None:
+    """The library takes a name for 0 and 1/2 for 12, and fails with an error of its own for an option that it does not know."""
+    with pytest.raises(InputError, match=r"Redis URL (does not name its database|has an option)"):
+        open_budget("x", url=f"redis://host{tail}")
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/0", "/3", "/3/", "/0?socket_timeout=2", "?db=3"])
+def test_a_redis_url_with_a_number_or_nothing_after_the_host_is_taken(tail: str) -> None:
+    open_budget("x", url=f"redis://host{tail}").close()
+
+
+def test_a_server_that_never_answered_is_waited_for_for_30_seconds_and_one_that_did_for_all_of_the_patience(
+    redis: Redis,
+) -> None:
+    """An address at which nobody ever answered is more likely wrong than its server away."""
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    def given_up_after(budget: SharedBudget) -> float:
+        began = clock[0]
+        with pytest.raises(BudgetUnavailable, match=r"for (30|600) s by now"):
+            budget.take()
+        return clock[0] - began
+
+    never = SharedBudget(
+        open_place("redis://127.0.0.1:1/0", "x"), max_wait=9000.0, clock=lambda: clock[0], sleep=sleep
+    )
+    assert given_up_after(never) == pytest.approx(30.0, abs=2.0)
+    once = SharedBudget(open_place(redis.url, "x"), max_wait=9000.0, clock=lambda: clock[0], sleep=sleep)
+    leave(once.take())
+    redis.down()
+    try:
+        assert given_up_after(once) == pytest.approx(600.0, abs=2.0)
+    finally:
+        redis.up()
+    once.close()
+
+
 def test_drivers_are_imported_only_when_asked_for() -> None:
     """A budget in a file costs no import of redis or SQLAlchemy."""
     code = (
