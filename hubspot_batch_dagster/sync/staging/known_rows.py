@@ -144,7 +144,8 @@ def check_key_types(
         types = zip(stage.key_columns, before, now, strict=True)
         changed = {name: f"{name!r} was {old} and is {new}" for name, old, new in types if old != new}
         raise InputError(
-            f"The key column {', '.join(changed.values())}, and none of the table's keys is known to the sync {sync!r}: "
+            f"The key column {', '.join(changed.values())}, and none of the table's keys is known to the"
+            f" sync {sync!r}: "
             "all rows would be taken for new ones. Nothing was sent.",
             column=next(iter(changed)),
             remedy=(

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
-from hubspot_batch_dagster.sync.state.patience import Patience
+from hubspot_batch_dagster.sync.state.patience import REMEDIES, Patience
 
 T = TypeVar("T")
 
@@ -161,7 +161,7 @@ class Bucket:
     def _refused(self, verb: str, error: Exception) -> StoreError:
         return StoreError(
             f"Cannot {verb} the journal in {self.url}: {_reason(error)}",
-            remedy=next((say for sign, say in _SIGNS.items() if sign in str(error)), _RIGHTS),
+            remedy=next((REMEDIES[code] for code in REMEDIES if _says(error, code)), _RIGHTS),
         )
 
     def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
@@ -222,21 +222,16 @@ def open_objects(url: str) -> Any:
 
 
 _RIGHTS = "Give the credentials the right to list, read, write and delete objects there."
-_RENEW = "Renew or correct the credentials in the environment, then run again."
-_SIGNS = {
-    "<Code>RequestTimeTooSkewed": "Set this host's clock, then run again.",
-    "<Code>ExpiredToken": _RENEW,
-    "<Code>InvalidToken": _RENEW,
-    "<Code>InvalidAccessKeyId": _RENEW,
-    "<Code>SignatureDoesNotMatch": _RENEW,
-}
-"""What S3 says of who asks, with any status -> what to do: no waiting cures it."""
+
+
+def _says(error: Exception, code: str) -> bool:
+    return f"<Code>{code}<" in str(error)
 
 
 def _refuses(error: Exception) -> bool:
     from obstore.exceptions import NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
-    return any(sign in str(error) for sign in _SIGNS) or isinstance(
+    return any(_says(error, code) for code in REMEDIES) or isinstance(
         error, PermissionDeniedError | UnauthenticatedError | NotSupportedError | PermissionError
     )
 

@@ -19,6 +19,16 @@ _HURRY = 10.0
 _ANOTHER = 60.0
 """Seconds after which a place that is found away again is taken to have been there meanwhile."""
 
+_RENEW = "Renew or correct the credentials in the environment, then run again."
+REMEDIES = {
+    "RequestTimeTooSkewed": "Set this host's clock, then run again.",
+    "ExpiredToken": _RENEW,
+    "InvalidToken": _RENEW,
+    "InvalidAccessKeyId": _RENEW,
+    "SignatureDoesNotMatch": _RENEW,
+}
+"""The code by which S3 refuses who asks, with any status -> what to do: no waiting cures it."""
+
 
 class Patience:
     """For how long a place that does not answer is tried again. An outage is waited for once, and not by each

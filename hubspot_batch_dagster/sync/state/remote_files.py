@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.sync.state.files import Files, LocalFiles, Place
-from hubspot_batch_dagster.sync.state.patience import Patience
+from hubspot_batch_dagster.sync.state.patience import REMEDIES, Patience
 from hubspot_batch_dagster.sync.state.private_files import cannot, folder_of_this_user, make_folder
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _S3_CLIENT = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_
 _AWAY_NUMBERS = (
     errno.EBUSY,
     errno.EIO,
+    getattr(errno, "EREMOTEIO", errno.EIO),  # s3fs for an InternalError of S3
     errno.ECONNRESET,
     errno.ECONNREFUSED,
     errno.ETIMEDOUT,
@@ -245,7 +246,7 @@ class RemoteFiles(Files):
             go,
             (Exception,),
             is_away=is_away,
-            refused=lambda error: cannot(verb, where, error),
+            refused=lambda error: _refused(verb, where, error),
             gone=lambda error, waited: _gone(verb, where, error, waited),
         )
 
@@ -292,6 +293,13 @@ def is_away(error: Exception) -> bool:
         return False
     kinds = (each.__name__ for each in type(error).__mro__)
     return any(_AWAY.search(each) for each in kinds) or getattr(error, "errno", None) in _AWAY_NUMBERS
+
+
+def _refused(verb: str, where: str, error: Exception) -> StoreError:
+    found = cannot(verb, where, error)
+    answer = getattr(error.__cause__, "response", None)  # of S3, from which s3fs made the error
+    code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
+    return StoreError(found.message, remedy=REMEDIES[code]) if code in REMEDIES else found
 
 
 def _gone(verb: str, where: str, error: Exception, waited: float) -> StoreError:

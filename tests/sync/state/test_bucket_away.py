@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from bench.sync_bench import COMPANIES, Bench, firms, shown
 from hubspot_batch_dagster.api.errors import HubSpotError, StoreError
 from hubspot_batch_dagster.sync.requests.retry_policy import RetryPolicy
 from hubspot_batch_dagster.sync.state.bucket import Bucket
+from hubspot_batch_dagster.sync.state.remote_files import open_files
 
 N = 40
 NAMES = [f"Firm {i}" for i in range(N)]
@@ -141,6 +143,40 @@ def test_a_run_ends_soon_after_its_patience(bench: Bench, s3_server: S3, door: D
     mine.close()
 
 
+@contextlib.contextmanager
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> Iterator[list[str]]:
+    """An S3 server that says the same to everybody; the paths that were asked for."""
+    asked: list[str] = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            content = f"<Error><Code>{code}</Code><Message>said {code}</Message></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    given = {
+        "ACCESS_KEY_ID": "x",
+        "SECRET_ACCESS_KEY": "x",
+        "REGION": "us-east-1",
+        "DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in {**given, "ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    yield asked
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.mark.parametrize(
     ("status", "code", "remedy"),
     [
@@ -152,26 +188,39 @@ def test_a_run_ends_soon_after_its_patience(bench: Bench, s3_server: S3, door: D
 def test_a_bucket_that_refuses_who_asks_is_not_waited_for_and_told_with_its_own_remedy(
     monkeypatch: pytest.MonkeyPatch, status: int, code: str, remedy: str
 ) -> None:
-    class Refusing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            content = f"<Error><Code>{code}</Code></Error>".encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    given = {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "REGION": "us-east-1"}
-    for name, value in {**given, "ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    began = time.monotonic()
-    with pytest.raises(StoreError, match=code) as caught:
-        Bucket("s3://bucket/hubspot", patience=30.0).read("head")
-    assert time.monotonic() - began < 10
+    with answering(monkeypatch, status, code):
+        began = time.monotonic()
+        with pytest.raises(StoreError, match=code) as caught:
+            Bucket("s3://bucket/hubspot", patience=30.0).read("head")
+        assert time.monotonic() - began < 10
     assert remedy in caught.value.remedy
-    server.shutdown()
-    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (403, "RequestTimeTooSkewed", "Set this host's clock"),
+        (400, "ExpiredToken", "Renew or correct the credentials"),
+        (403, "SignatureDoesNotMatch", "Renew or correct the credentials"),
+        (403, "AccessDenied", "Check the URL, the credentials and what they may do there"),
+    ],
+)
+def test_what_the_files_of_a_bucket_are_refused_with_has_the_remedy_that_the_journal_gives(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, remedy: str
+) -> None:
+    with answering(monkeypatch, status, code):
+        files, _ = open_files("s3://bucket/hubspot", patience=30.0)
+        began = time.monotonic()
+        with pytest.raises(StoreError, match=f"said {code}") as caught:
+            files.read(("s", "store.json"))
+        assert time.monotonic() - began < 10
+    assert remedy in caught.value.remedy
+
+
+def test_an_internal_error_of_s3_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken for a refusal: a single one ended the run."""
+    with answering(monkeypatch, 500, "InternalError") as asked:
+        files, _ = open_files("s3://bucket/hubspot", patience=2.0)
+        with pytest.raises(StoreError, match="does not answer, and was waited for"):
+            files.read(("s", "store.json"))
+    assert len(asked) > 1
