@@ -161,7 +161,7 @@ class Bucket:
     def _refused(self, verb: str, error: Exception) -> StoreError:
         return StoreError(
             f"Cannot {verb} the journal in {self.url}: {_reason(error)}",
-            remedy=next((REMEDIES[code] for code in REMEDIES if _says(error, code)), _RIGHTS),
+            remedy=REMEDIES.get(_code_of(error), _RIGHTS),
         )
 
     def _gone(self, verb: str, error: Exception, waited: float) -> StoreError:
@@ -224,14 +224,15 @@ def open_objects(url: str) -> Any:
 _RIGHTS = "Give the credentials the right to list, read, write and delete objects there."
 
 
-def _says(error: Exception, code: str) -> bool:
-    return f"<Code>{code}<" in str(error)
+def _code_of(error: Exception) -> str:
+    """Return the code by which S3 refuses who asks; empty where it is none of these."""
+    return next((code for code in REMEDIES if f"<Code>{code}<" in str(error)), "")
 
 
 def _refuses(error: Exception) -> bool:
     from obstore.exceptions import NotSupportedError, PermissionDeniedError, UnauthenticatedError
 
-    return any(_says(error, code) for code in REMEDIES) or isinstance(
+    return bool(_code_of(error)) or isinstance(
         error, PermissionDeniedError | UnauthenticatedError | NotSupportedError | PermissionError
     )
 

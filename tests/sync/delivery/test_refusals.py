@@ -34,12 +34,17 @@ from hubspot_batch_dagster.sync.delivery.trial_rows import MOST_ALONE, TrialRows
 from hubspot_batch_dagster.sync.requests.groups import Groups
 
 
-def requests_for(bad: set[int], n: int = 100) -> tuple[int, set[int]]:
-    """Requests after the first, and the rows that are refused, where HubSpot refuses what holds a bad row."""
+def requests_for(bad: set[int], n: int = 100, *, most: int = 100) -> tuple[int, set[int]]:
+    """Requests after the first, and the rows that are refused, where HubSpot refuses what holds a bad row, and
+    takes no more than so many rows at once.
+    """
     groups, requests, refused = Groups(range(n)), -1, set[int]()
     while (group := groups.next()) is not None:
         requests += 1
-        if not bad & set(group.rows):
+        assert requests + 1 < 500
+        if len(group.rows) > most:
+            groups.shrink(group)
+        elif not bad & set(group.rows):
             groups.taken(group)
         elif len(group.rows) == 1:
             refused |= set(group.rows)
@@ -60,20 +65,7 @@ def test_taking_a_batch_apart_finds_the_bad_rows_and_no_others(bad: set[int]) ->
 def test_taking_a_batch_apart_that_is_too_large_as_well_ends_with_the_same_rows(
     bad: set[int], most: int
 ) -> None:
-    groups, requests, refused = Groups(range(100)), 0, set[int]()
-    while (group := groups.next()) is not None:
-        requests += 1
-        assert requests < 500
-        if len(group.rows) > most:
-            groups.shrink(group)
-        elif not bad & set(group.rows):
-            groups.taken(group)
-        elif len(group.rows) == 1:
-            refused |= set(group.rows)
-            groups.found()
-        else:
-            groups.halve(group)
-    assert refused == bad
+    assert requests_for(bad, most=most)[1] == bad
 
 
 @pytest.mark.parametrize("bad", range(100))
