@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,14 +43,19 @@ def ids(
             click.echo(f"{name}: {_counts(opened, name)}")
         return
     known = known_sync(opened, sync)
-    kept = opened.runs(known)
-    # A run that compared its rows in a warehouse has a table of those that were moved alone.
-    last_run = kept and opened.pointer(known) is None
-    table = opened.local(known, "runs", kept[-1], "ids.parquet") if last_run else opened.local_ids(known)
-    with table as path:
+    with _last_table(opened, known) as path:
         if path is None:
             raise click.ClickException(f"The ids table of {sync!r} is gone from {opened.root}.")
         show(_lines(path, outcome), limit=limit, form=form, out=out)
+
+
+def _last_table(store: Store, sync: str) -> AbstractContextManager[Path | None]:
+    """The ids table as the last run left it, with the rows that have no record."""
+    kept = store.runs(sync)
+    # A run that compared its rows in a warehouse has a table of those that were moved alone.
+    if kept and store.pointer(sync) is None:
+        return store.local(sync, "runs", kept[-1], "ids.parquet")
+    return store.local_ids(sync)
 
 
 def _counts(store: Store, sync: str) -> str:
@@ -61,7 +67,7 @@ def _counts(store: Store, sync: str) -> str:
     found: dict[str, int] | None
     pointer = store.pointer(sync)
     if pointer is None:
-        with store.local_ids(sync) as path:
+        with _last_table(store, sync) as path:
             outcomes = [] if path is None else kept_table(path, ["outcome"]).column("outcome").to_pylist()
         found = dict(sorted(Counter(map(str, outcomes)).items()))
     elif not store.elsewhere:

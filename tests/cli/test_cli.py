@@ -88,6 +88,7 @@ def test_rejected_rows_are_shown_and_exported(synced: str, folder: Path) -> None
     assert run("rejected", "people", "--out", "r.parquet", "--run", synced).exit_code == 0
     assert pq.read_table(folder / "r.parquet").num_rows == 2
     assert "nonsense" in run("ids", "people", "--outcome", "rejected").output
+    assert "1 rejected" in run("ids").output
 
 
 @pytest.mark.parametrize(
