@@ -329,6 +329,19 @@ def test_a_first_run_over_records_that_are_there_is_loud_and_names_the_cure(
     assert "First run" not in caplog.text
 
 
+def test_a_first_run_that_looks_for_its_rows_says_so_and_does_not_warn_of_doubles(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    hubspot_emulator.seed_records("companies", [{"name": "n1"}, {"name": "other"}])
+    operation = Upsert("companies", key="k", properties=["name"], match_existing="name")
+    hubspot.sync(firms(2), operation, name="s")
+    [said] = [each for each in caplog.records if "First run" in each.message]
+    assert said.levelname == "INFO"
+    assert "2 companies already. Rows are looked for among them by name" in said.message
+    assert hubspot_emulator.books.created_count("companies") == 1
+
+
 def test_a_creation_key_is_made_and_filled_from_the_key_and_rebuilds_a_lost_store(
     hubspot_emulator: Emulator, hubspot: HubSpotResource
 ) -> None:

@@ -98,6 +98,12 @@ def _announce(run: RunContext) -> None:
     if not there or not run.operation.relies_on_ids_table:
         run.options.on_notice(said)
         return
+    matched_by = " and ".join(run.operation.matched_by)
+    if matched_by:
+        run.options.on_notice(
+            f"{said} Rows are looked for among them by {matched_by}; a row without a value of it is made."
+        )
+        return
     run.options.on_warning(
         f"{said} Rows that are among them are made a second time: key= compares with the ids table alone. A"
         " property with unique values prevents that: creation_key='...' with missing_properties='create'"
