@@ -121,7 +121,7 @@ def plan(parquet: str, store: str, rows: int) -> dict[str, Any]:
         encoder = bind(operation, source.schema)
         with StagingArea(encoder, Path(folder)) as stage, place.local_ids("bench") as known:
             stage.take_in((each.num_rows, partial(encoder.encode, each, stage.rows_in)) for each in source)
-            known_rows.attach(stage, known, "contacts", ())
+            known_rows.attach(stage, known, ())
             found = planner.make_plan(
                 stage, operation, definition=operation.definition(), full_refresh=False, size=100
             )

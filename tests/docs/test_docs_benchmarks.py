@@ -30,8 +30,9 @@ def run(script: str, *words: str) -> str:
 
 def test_a_quick_measure_prints_its_figures_and_writes_nothing() -> None:
     before = [file.read_bytes() for file in WRITTEN]
-    printed = run("run.py", "--quick", "--only", "bad-row").splitlines()
+    *printed, planned = run("run.py", "--quick", "--only", "bad-row", "plan").splitlines()
     assert [file.read_bytes() for file in WRITTEN] == before
+    assert re.search(r"plan of [\d,]+ rows .* x DuckDB's scan and md5 ", planned)
     assert len(printed) == 2
     for line in printed:
         measure, figure, bar, verdict, *_ = re.split(r"\s{2,}", line)
