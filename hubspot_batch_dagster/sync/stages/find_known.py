@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -92,9 +93,9 @@ def attach_known(
     the portal.
     """
     known_rows.detach(area)
-    outcomes = chain(run.store.journal.outcomes(run.name), found)
+    outcomes = run.store.journal.outcomes(run.name)
     with kept_orders(run.store, run.name) as order:
-        known_rows.attach(area, path, outcomes, run.definition_in_journal, order)
+        known_rows.attach(area, path, outcomes, run.definition_in_journal, order, found)
 
 
 def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
@@ -164,4 +165,5 @@ def read_records(run: RunContext, schema: Schema, area: StagingArea, path: Path 
         found = adoption.by_record_id(*reads, size, schema.number_properties, reverted=reverted)
     else:
         return
-    attach_known(run, area, path, list(found))
+    at = run.clock()
+    attach_known(run, area, path, [replace(each, settled_at=at) for each in found])

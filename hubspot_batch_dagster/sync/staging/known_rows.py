@@ -35,6 +35,7 @@ def attach(
     recovered: Iterable[Outcomes],
     definition: str = "",
     order: Sequence[Path] = (),
+    found: Iterable[Outcomes] = (),
 ) -> None:
     """Make the view ``known`` (key, keys, id, outcome, digest, …) in the stage's database.
 
@@ -45,16 +46,13 @@ def attach(
         definition: Hash of the operation under which they came about; empty if that is not known, and HubSpot
             is asked again about the rows that it refused.
         order: What :func:`write_order` wrote in runs that did not come to their end.
+        found: What the portal was just found to have of the rows; newer than all else.
     """
     db = stage.db
     stage.make_outcome_table("recovered")
-    group: list[Outcomes] = []
-    for outcomes in recovered:
-        group.append(outcomes)
-        if len(group) == 256:
-            stage.insert_outcomes("recovered", group)
-            group = []
-    stage.insert_outcomes("recovered", group)
+    stage.insert_outcomes("recovered", recovered)
+    last = stage.count("SELECT coalesce(max(seq), -1) FROM recovered")
+    stage.insert_outcomes("recovered", found)
     _check_order(stage, order)
     struct = stage.type_of_keys()
     if path is None:
@@ -87,13 +85,16 @@ def attach(
             keys_from_text=from_text(_types_of_columns(stage, struct), "f.key"),
             definition=definition,
             order=[str(each) for each in order],
+            looked_at=f"f.seq > {last}",
         )
     )
     # Two lines of one record were never held against each other: the one that stays is sent again. So is a
-    # line whose record was merged into another one: it may be that of a line of which no answer tells.
-    db.execute(f"""UPDATE known SET digest = '' WHERE id IN (
+    # line whose record was merged into another one: it may be that of a line of which no answer tells. Of a
+    # line that was just read it is known what its record has.
+    db.execute(f"""UPDATE known SET digest = '' WHERE (id IN (
             SELECT id FROM known WHERE outcome IN {LIVE} GROUP BY id HAVING count(*) > 1)
-        OR key IN (SELECT key FROM ({staging_statements.MOVED_BEFORE}))""")
+        OR key IN (SELECT key FROM ({staging_statements.MOVED_BEFORE})))
+        AND key NOT IN (SELECT key FROM recovered WHERE seq > {last})""")
 
 
 def _check_order(stage: StagingArea, order: Sequence[Path]) -> None:

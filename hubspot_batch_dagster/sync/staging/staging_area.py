@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -208,10 +209,12 @@ class StagingArea:
         with self._lock:
             self._flush()
 
-    def insert_outcomes(self, table: str, several: Sequence[Outcomes]) -> None:
+    def insert_outcomes(self, table: str, outcomes: Iterable[Outcomes]) -> None:
         """Append outcomes to a table made by :meth:`make_outcome_table`; later ones have a higher ``seq``."""
-        self._insert(table, outcome_table(several, self._numbered(several)), "*")
-        self._sequence += len(several)
+        rest = iter(outcomes)
+        while several := list(islice(rest, 256)):
+            self._insert(table, outcome_table(several, self._numbered(several)), "*")
+            self._sequence += len(several)
 
     def lost(self, intents: Sequence[Intent]) -> None:
         """Note the rows whose fate is not known."""

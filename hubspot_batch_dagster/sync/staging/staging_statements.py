@@ -28,9 +28,14 @@ def view_of_base(file: str, *, keys: str, associations: str, former: str, as_of:
         FROM read_parquet({literal(file)})"""
 
 
-def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str]) -> str:
-    """Make the table ``known`` of ``base`` and what was ``recovered`` since; ``order`` are files that say how
-    new rows are.
+def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str], looked_at: str) -> str:
+    """Make the table ``known`` of ``base`` and what was ``recovered`` since.
+
+    Args:
+        keys_from_text: The key columns, as SQL.
+        definition: Hash of the operation.
+        order: Files that say how new rows are.
+        looked_at: Whether a line was only read, as SQL: what was written to its record was written before.
     """
     as_of, joined = "b.as_of", ""
     if order:  # of rows that killed runs were about to send: the same values are as new, sent or not
@@ -45,7 +50,8 @@ def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str]
         SELECT {COLUMNS} FROM base ANTI JOIN fresh USING (key)
         UNION ALL
         SELECT f.key, coalesce(b.keys, {keys_from_text}), coalesce(found.id, b.id),
-            f.outcome, f.digest, {literal(definition)} AS definition, f.settled_at,
+            f.outcome, f.digest, {literal(definition)} AS definition,
+            CASE WHEN {looked_at} AND b.outcome IN {LIVE} THEN b.synced_at ELSE f.settled_at END,
             f.category, f.code, f.property, f.message, f.correlation_id, f.warning,
             -- nothing is known of them: they are written again, but for rows that an undo took back
             CASE WHEN f.code = '{REVERTED}' THEN b.associations END AS associations,

@@ -212,6 +212,9 @@ def test_comparing_and_adopting_follow_merged_records(bench: Bench) -> None:
     assert result.counts["created"] == 0
     assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
     assert result.reasons == {"SAME_RECORD": 1}
+    before = bench.writes()
+    assert outcomes(bench.run(firms("a", "a", "a"), compared)) == ["unchanged", "rejected", "unchanged"]
+    assert bench.writes() == before
 
 
 def test_an_archive_by_another_syncs_keys_leaves_a_record_that_another_row_of_that_sync_has(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -25,6 +26,18 @@ def test_a_value_that_is_written_in_another_way_is_a_change(bench: Bench, stored
     assert shown(bench.run(rows, operation)) == {"updated": 1}
     assert bench.once_each("companies", "name", [wanted])
     assert shown(bench.run(rows, operation)) == {"unchanged": 1}
+
+
+def test_a_row_that_was_only_read_keeps_the_time_at_which_it_was_written(bench: Bench) -> None:
+    """Of a record that nobody wrote the time is that of the read."""
+    operation = replace(BY_EMAIL, compare="portal")
+    bench.seed_old("contacts", [{"email": "p1@x.org", "firstname": "Ada 1"}])
+    began = datetime.now(timezone.utc)
+    first = bench.run(people(2), operation).ids["synced_at"].to_pylist()
+    again = bench.run(people(2), operation)
+    assert shown(again) == {"unchanged": 2}
+    assert again.ids["synced_at"].to_pylist() == first
+    assert all(began <= each <= datetime.now(timezone.utc) for each in first)
 
 
 @MEAN_ANOTHER
