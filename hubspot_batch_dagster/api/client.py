@@ -22,7 +22,7 @@ from hubspot_batch_dagster.api.associations import (
     ReadAnswer,
 )
 from hubspot_batch_dagster.api.bodies import Received, Sent, batch_body
-from hubspot_batch_dagster.api.connection import Connection, results_of
+from hubspot_batch_dagster.api.connection import Connection, next_page, results_of
 from hubspot_batch_dagster.api.definitions import (
     AccountDetails,
     DailyUsage,
@@ -310,7 +310,7 @@ class HubSpotClient(Connection):
         for _ in range(MOST_PAGES_OF_OWNERS):
             page = self.get(path, {"limit": OWNERS_PER_PAGE, "archived": archived or None, "after": after})
             found += results_of(page, Owner)
-            after = ((page.get("paging") or {}).get("next") or {}).get("after")
+            after = next_page(page)
             if not after:
                 break
         return found

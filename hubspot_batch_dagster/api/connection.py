@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from hubspot_batch_dagster.api.answers import error_from_answer, shorten
 from hubspot_batch_dagster.api.arguments import checked
+from hubspot_batch_dagster.api.associations import Paging
 from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
 from hubspot_batch_dagster.api.bodies import Received
 from hubspot_batch_dagster.api.custom_objects import CustomObjects
@@ -101,7 +102,7 @@ class Answer:
             status=self.status,
             correlation_id=self.correlation_id,
         )
-        return error if self.writes else error.of_a_read()
+        return error if self.writes else _read_again(error)
 
 
 class Connection:
@@ -335,14 +336,36 @@ def _query(params: Mapping[str, Any] | None) -> str:
 
 
 def results_of(found: Any, kind: type[T]) -> list[T]:
-    """Return the `results` of a definitions answer, each as `kind`.
+    """Return the `results` of a definitions answer, each as `kind`. That there are none must be said.
 
     Raises:
-        AnswerLost: They are not what HubSpot documents.
+        AnswerLost: They are not what HubSpot documents, or it has no list of them.
     """
     entries = found.get("results") if isinstance(found, dict) else None
     try:
-        return TypeAdapter(list[kind]).validate_python(entries or [])  # type: ignore[valid-type]
+        return TypeAdapter(list[kind]).validate_python(entries)  # type: ignore[valid-type]
     except ValidationError as error:
         where = _first_field(error)
-    raise AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}{where}.").of_a_read()
+    raise _read_again(AnswerLost(f"HubSpot's answer cannot be read as a list of {kind.__name__}{where}."))
+
+
+def next_page(found: Mapping[str, Any]) -> str | None:
+    """Return where a list of definitions goes on; `None` at its end.
+
+    Raises:
+        AnswerLost: It cannot be told.
+    """
+    try:
+        paging = TypeAdapter(Paging | None).validate_python(found.get("paging"))
+    except ValidationError as error:
+        where = _first_field(error)
+    else:
+        return paging.next.after if paging and paging.next else None
+    raise _read_again(AnswerLost(f"HubSpot's answer does not say where its list goes on{where}."))
+
+
+def _read_again(error: AnswerLost) -> AnswerLost:
+    """Say that a success told nothing that was asked: HubSpot itself does not answer so for long."""
+    error.of_a_read()
+    error.remedy += " If it stays, something before HubSpot gives the answer: check base_url and the proxy."
+    return error

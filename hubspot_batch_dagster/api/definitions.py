@@ -15,6 +15,7 @@ from hubspot_batch_dagster.api.bodies import (
     Name,
     OptionalText,
     Received,
+    RecordId,
     Sent,
     Text,
 )
@@ -97,7 +98,7 @@ class Owner(Received):
         archived: The user was removed; HubSpot takes no archived owner.
     """
 
-    id: str
+    id: RecordId
     email: OptionalText = None
     first_name: OptionalText = None
     last_name: OptionalText = None

@@ -35,11 +35,44 @@ PATHS = [
 def test_definitions_are_read_from_the_versions_own_path(
     version: str, method: str, arguments: tuple[str, ...], path: str
 ) -> None:
-    with WireServer(Reply(200, {"results": None})) as server, client(server, version) as hubspot:
+    with WireServer(Reply(200, {"results": []})) as server, client(server, version) as hubspot:
         assert getattr(hubspot, method)(*arguments) == []
     assert server.last.line == f"GET {path} HTTP/1.1"
     assert server.last.body == b""
     assert "content-type" not in server.last.headers
+
+
+@pytest.mark.parametrize("body", [{}, {"results": None}, {"status": "please sign in"}, {"results": {}}])
+@pytest.mark.parametrize(("method", "arguments"), [each[1:3] for each in PATHS[1:]] + [("owners", ())])
+def test_that_there_are_no_definitions_must_be_said(
+    method: str, arguments: tuple[str, ...], body: dict[str, Any]
+) -> None:
+    with (
+        WireServer(Reply(200, body)) as server,
+        client(server) as hubspot,
+        pytest.raises(AnswerLost, match="nothing was written") as caught,
+    ):
+        getattr(hubspot, method)(*arguments)
+    assert not caught.value.may_have_acted
+    assert "check base_url and the proxy" in caught.value.remedy
+
+
+@pytest.mark.parametrize("paging", ["x", {"next": []}, {"next": "2"}, [1]])
+def test_a_page_of_owners_that_does_not_say_whether_others_follow_is_a_lost_one(paging: Any) -> None:
+    body = {"results": [{"id": 7, "email": "a@x.org"}], "paging": paging}
+    with (
+        WireServer(Reply(200, body)) as server,
+        client(server) as hubspot,
+        pytest.raises(AnswerLost, match="does not say where its list goes on"),
+    ):
+        hubspot.owners()
+
+
+@pytest.mark.parametrize("paging", [None, {}, {"next": None}, {"next": {}}])
+def test_the_last_page_of_owners_names_none_after_it(paging: Any) -> None:
+    body = {"results": [{"id": 7, "email": "a@x.org"}], "paging": paging}
+    with WireServer(Reply(200, body)) as server, client(server) as hubspot:
+        assert [each.id for each in hubspot.owners()] == ["7"]
 
 
 def test_properties_say_what_a_writer_needs() -> None:

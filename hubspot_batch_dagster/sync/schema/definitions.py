@@ -10,7 +10,7 @@ from typing import Any
 
 from hubspot_batch_dagster.api.definitions import Pipeline, PropertyDefinition
 from hubspot_batch_dagster.api.endpoints import object_type
-from hubspot_batch_dagster.sync.schema.owners import Owners
+from hubspot_batch_dagster.sync.schema.owners import OwnersOfRun
 from hubspot_batch_dagster.table.layout import Definition
 
 OWNER = "OWNER"
@@ -43,7 +43,7 @@ class Definitions:
     pipelines: tuple[Pipeline, ...] = field(default=(), repr=False)
     required: tuple[str, ...] = ()
     complete: bool = True
-    owners: Owners | None = field(default=None, repr=False)
+    owners: OwnersOfRun | None = field(default=None, repr=False)
     cuts_times: bool = False
 
     def __repr__(self) -> str:

@@ -19,7 +19,7 @@ from hubspot_batch_dagster.api.endpoints import definition_path
 from hubspot_batch_dagster.api.errors import Conflict, InputError
 from hubspot_batch_dagster.operations.base import Operation
 from hubspot_batch_dagster.sync.column_mapping import filled_from_key
-from hubspot_batch_dagster.sync.schema.portal import Ask
+from hubspot_batch_dagster.sync.schema.owners import Ask
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _BATCH = 100

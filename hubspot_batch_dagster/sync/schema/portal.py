@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from hubspot_batch_dagster.api.client import HubSpotClient
@@ -32,7 +32,7 @@ from hubspot_batch_dagster.api.errors import (
 )
 from hubspot_batch_dagster.api.object_types import perhaps_same_type, same_type
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
-from hubspot_batch_dagster.sync.schema.owners import Owners
+from hubspot_batch_dagster.sync.schema.owners import Ask, Owners
 
 T = TypeVar("T")
 
@@ -43,12 +43,6 @@ Warn = Callable[[str], None]
 SENSITIVITIES: tuple[Sensitivity, ...] = ("sensitive", "highly_sensitive")
 
 UI_DOMAIN = "app.hubspot.com"
-
-
-class Ask(Protocol):
-    """How a read is made: once, or as often as a run's retry_policy allows."""
-
-    def __call__(self, read: Callable[[], T], /) -> T: ...
 
 
 def once(read: Callable[[], T], /) -> T:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hubspot_batch_dagster.api.client import HubSpotClient
+from hubspot_batch_dagster.api.connection import results_of
 from hubspot_batch_dagster.api.custom_objects import spellings
 from hubspot_batch_dagster.api.definitions import ObjectSchema, PropertyDefinition
 from hubspot_batch_dagster.api.endpoints import associations_path, definition_path
@@ -25,8 +26,6 @@ SENSITIVITIES = (None, "sensitive", "highly_sensitive")
 FORMAT = 1
 """Rises when the file changes so that an older version of this package would misread it."""
 LABELLED = ("contacts", "companies", "deals", "tickets")
-OWNERS_PAGE = 500
-MOST_PAGES = 200
 
 Warn = Callable[[str], None]
 
@@ -127,7 +126,8 @@ def read_definitions(client: HubSpotClient, warn: Warn) -> dict[str, Any]:
         warn: Where to say what the token may not read; it is left out.
     """
     account = client.account_details()
-    schemas = _results(client, definition_path("crm-object-schemas", client.version, "schemas"), warn)
+    listed = _results(client, definition_path("crm-object-schemas", client.version, "schemas"), warn)
+    schemas = [each for each in listed if each.get("objectTypeId")]
     kinds = [*BUILT_IN, *(object_type(schema["objectTypeId"]) for schema in schemas)]
     properties = {kind.name: found for kind in kinds if (found := _properties(client, kind, warn))}
     names = [*LABELLED, *(schema["objectTypeId"] for schema in schemas)]
@@ -165,8 +165,7 @@ def _results(
         if warn is not None:
             warn(f"{path} is left out: {error}")
         return []
-    found = answer.get("results") if isinstance(answer, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return results_of(answer, dict)
 
 
 def _properties(client: HubSpotClient, kind: ObjectType, warn: Warn) -> list[dict[str, Any]]:
@@ -180,22 +179,15 @@ def _properties(client: HubSpotClient, kind: ObjectType, warn: Warn) -> list[dic
 
 def _owners(client: HubSpotClient, warn: Warn) -> list[dict[str, Any]]:
     """Read the owners' ids, living and archived; who they are is nobody's business."""
-    base = "/crm/v3/owners" if client.version == "v3" else f"/crm/owners/{client.version}"
-    owners: list[dict[str, Any]] = []
-    for archived in (False, True):
-        after: str | None = None
-        for _ in range(MOST_PAGES):
-            query = {"limit": OWNERS_PAGE, "archived": archived or None, "after": after}
-            try:
-                answer = client.get(base, query)
-            except (Forbidden, NotFound) as error:
-                warn(f"{base} is left out: {error}")
-                return owners
-            owners += [{"id": str(each["id"]), "archived": archived} for each in answer.get("results", [])]
-            after = ((answer.get("paging") or {}).get("next") or {}).get("after")
-            if after is None:
-                break
-    return owners
+    try:
+        return [
+            {"id": each.id, "archived": archived}
+            for archived in (False, True)
+            for each in client.owners(archived=archived)
+        ]
+    except (Forbidden, NotFound) as error:
+        warn(f"{definition_path('owners', client.version)} is left out: {error}")
+        return []
 
 
 def _labels(client: HubSpotClient, names: list[str]) -> list[dict[str, Any]]:
@@ -203,7 +195,7 @@ def _labels(client: HubSpotClient, names: list[str]) -> list[dict[str, Any]]:
     listed = {}
     for source, target in product(names, names):
         found = _results(client, f"{associations_path(source, target, client.version)}/labels", None)
-        own = [each for each in found if each.get("category") == "USER_DEFINED"]
+        own = [each for each in found if each.get("category") == "USER_DEFINED" and "typeId" in each]
         listed[source, target] = {each["typeId"]: each for each in own}
     return [
         {

@@ -28,7 +28,8 @@ from hubspot_batch_dagster.sync.schema.new_properties import (
     make_properties,
     planned_properties,
 )
-from hubspot_batch_dagster.sync.schema.portal import Ask, Portal, Warn
+from hubspot_batch_dagster.sync.schema.owners import Ask, OwnersOfRun
+from hubspot_batch_dagster.sync.schema.portal import Portal, Warn
 from hubspot_batch_dagster.sync.schema.required_properties import CreateRules, create_rules
 from hubspot_batch_dagster.sync.state.store import Store
 from hubspot_batch_dagster.table.layout import Definition
@@ -178,7 +179,7 @@ class Inquiry:
             pipelines=portal.pipelines(kind, self.ask) if staged else (),
             required=tuple(schema.required_properties) if schema is not None and makes else (),
             complete=complete,
-            owners=portal.owners,
+            owners=OwnersOfRun(portal.owners, self.ask),
             cuts_times=portal.client.version in CUTTING_TIMES,
         )
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from bench.sync_bench import Bench
+from dataclasses import replace
 
+import pytest
+from bench.sync_bench import QUICK, Bench, shown
+
+from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.emulator.faults import Fault
 from hubspot_batch_dagster.operations.records import Upsert
 from hubspot_batch_dagster.sync.result import SyncResult
@@ -50,6 +54,23 @@ def test_where_owners_cannot_be_read_the_row_says_so(bench: Bench) -> None:
     ((row, code, message),) = _owners_told(result)
     assert (row, code) == (0, "INVALID_OWNER")
     assert "the owners cannot be read" in message
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.answer(503), Fault.drop(), Fault.html(200), Fault.answer(200, {"status": "sign in"})]
+)
+def test_owners_that_are_not_answered_of_are_asked_for_again_and_no_row_is_to_blame(
+    bench: Bench, fault: Fault
+) -> None:
+    bench.reopen()
+    rows = [{"email": "a@x.org", "hubspot_owner_id": "ada.quist@example.com"}]
+    operation = Upsert("contacts", id_property="email")
+    bench.emulator.faults.add(replace(fault, operation="owners.list"))
+    with pytest.raises(HubSpotError, match="nothing was written"):
+        bench.run(rows, operation, retry_policy=replace(QUICK, total=0.3))
+    bench.emulator.faults.clear()
+    bench.emulator.faults.add(replace(fault, operation="owners.list", times=1))
+    assert shown(bench.run(rows, operation)) == {"created": 1}
 
 
 def _owners_told(result: SyncResult) -> list[tuple[int, str, str]]:
