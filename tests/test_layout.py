@@ -215,7 +215,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "mixed rejections row_model",
         "check options",
         "halves layout messages",
-        "errors kernels rules",
+        "errors kernels near_rows rules",
     ),
 }
 """Package -> its modules and packages in layers, from the top. A module imports from layers below its own,

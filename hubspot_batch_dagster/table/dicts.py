@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from hubspot_batch_dagster.table.errors import TableError
+from hubspot_batch_dagster.table.near_rows import step_to_dict
 from hubspot_batch_dagster.table.objects import column_of
 
 Row = Mapping[str, Any]
@@ -81,7 +82,7 @@ def _keys(row: object, position: int) -> Iterable[str]:
         raise TableError(
             f"Row {position} is a {type(row).__name__}, not a dict.",
             row=position,
-            remedy="Return dicts of column name to value.",
+            remedy=f"{step_to_dict(row)} Return dicts of column name to value.".lstrip(),
         )
     for name in row:
         if not isinstance(name, str):

@@ -17,6 +17,7 @@ import pyarrow as pa
 from hubspot_batch_dagster.table.duckdb_rows import as_it_is, finite_batches
 from hubspot_batch_dagster.table.errors import TableError
 from hubspot_batch_dagster.table.kernels import Array
+from hubspot_batch_dagster.table.near_rows import step_to_dict, step_to_rows
 from hubspot_batch_dagster.table.objects import CONVERSION_ERRORS, column_of, keeps_each_cell
 
 ACCEPTED = (
@@ -66,8 +67,8 @@ def refuse_duplicates(names: Iterable[str]) -> None:
 def not_accepted(rows: object, prefix: str = "") -> TableError:
     """Return the error for an object that is no table."""
     kind = f"{type(rows).__module__}.{type(rows).__qualname__}".removeprefix("builtins.")
-    hint = " Call .collect() on it first." if hasattr(rows, "collect") else ""
-    return TableError(f"Rows cannot be read from {prefix}{kind}.{hint}", remedy=ACCEPTED)
+    step = step_to_dict(rows) or step_to_rows(rows) if prefix else step_to_rows(rows)
+    return TableError(f"Rows cannot be read from {prefix}{kind}.", remedy=f"{step} {ACCEPTED}".lstrip())
 
 
 def _unread(reader: pa.RecordBatchReader) -> Stream:

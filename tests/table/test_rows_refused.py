@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
+from collections import namedtuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pydantic
 import pytest
 from table_helpers import read_all
 
@@ -95,6 +102,52 @@ def test_rows_without_any_column_are_not_taken_for_no_rows(rows):
 def test_a_lazy_frame_is_told_to_collect():
     with pytest.raises(TableError, match=r"collect\(\)"):
         record_batches(pl.LazyFrame({"a": [1]}))
+
+
+@dataclass
+class Person:
+    a: int
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+class Model(pydantic.BaseModel):
+    a: int
+
+
+def cursor(*, rows_by_name: bool) -> Any:
+    connection = sqlite3.connect(":memory:")
+    if rows_by_name:
+        connection.row_factory = sqlite3.Row
+    return connection.execute("SELECT 1 AS a")
+
+
+@pytest.mark.parametrize(
+    ("rows", "step"),
+    [
+        (None, "an empty list where there are none"),
+        (Path("people.csv"), "Read the file first"),
+        ("a,b", "Read the file first"),
+        ({"a": 1}, "a list of dicts, also of a single one"),
+        ({"a": [1, 2]}, r"pyarrow\.table\(columns\)"),
+        (pd.Series([1], name="a"), r"\.to_frame\(\)"),
+        (pl.Series("a", [1]), r"\.to_frame\(\)"),
+        (np.array([1, 2]), r"pandas\.DataFrame\(array\)"),
+        (duckdb.connect().execute("SELECT 1 AS a"), r"_arrow_table\(\)"),
+        ({1: {"a": 1}}.values(), r"list\(\.\.\.\)"),
+        ([Person(1)], r"dataclasses\.asdict\(row\)"),
+        ([Model(a=1)], r"row\.model_dump\(\)"),
+        ([Pair(1, 2)], r"row\._asdict\(\)"),
+        ([(1, 2)], r"dict\(zip\(names, row\)\)"),
+        (cursor(rows_by_name=True), r"dict\(row\)"),
+        (cursor(rows_by_name=False), r"dict\(zip\(names, row\)\)"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
+)
+def test_what_is_nearly_rows_is_told_the_step_that_makes_rows_of_it(rows, step):
+    with pytest.raises(TableError, match=step):
+        record_batches(rows)
 
 
 @pytest.mark.parametrize(
