@@ -50,7 +50,7 @@ def ids(
 
 
 def _last_table(store: Store, sync: str) -> AbstractContextManager[Path | None]:
-    """The ids table as the last run left it, with the rows that have no record."""
+    """Open the ids table as the last run left it, with the rows that have no record."""
     kept = store.runs(sync)
     # A run that compared its rows in a warehouse has a table of those that were moved alone.
     if kept and store.pointer(sync) is None:
