@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from hubspot_batch_dagster.api.arguments import is_class
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.sync.state.names import check_partition
 
@@ -71,7 +72,7 @@ def check_config_type(annotation: object) -> None:
     Raises:
         InputError: With what to write instead.
     """
-    if not (isinstance(annotation, type) and issubclass(annotation, dg.Config)):
+    if not (is_class(annotation) and issubclass(annotation, dg.Config)):
         name = getattr(annotation, "__name__", annotation)
         raise InputError(
             f"config is annotated as {name}: the launchpad's dry_run would not be seen in it.",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache, wraps
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeGuard, TypeVar, Union
 
 from pydantic import BaseModel, ValidationError
 
@@ -154,6 +154,11 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
+def is_class(value: object) -> TypeGuard[type]:
+    """Whether a value is a class; ``dict[str, int]``, which Python 3.10 takes for one, is none."""
+    return isinstance(value, type) and typing.get_origin(value) is None
+
+
 def fits(value: object, hint: Any) -> bool:
     """Whether a value is what an annotation says."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -164,7 +169,7 @@ def fits(value: object, hint: Any) -> bool:
     if origin is typing.Annotated:
         return fits(value, arguments[0])
     if origin is type:
-        return isinstance(value, type) and (arguments[0] is Any or issubclass(value, arguments[0]))
+        return is_class(value) and (arguments[0] is Any or issubclass(value, arguments[0]))
     if origin is Callable:
         return callable(value)
     if isinstance(origin, type) and issubclass(origin, Mapping):
