@@ -30,7 +30,8 @@ NOT_LOWEST = ("dagster-dg-cli",)
 """`dg` itself wants pydantic 2.12 and newer, which the package does not: it is in the newest environment
 alone.
 """
-TOOLS = ["pytest>=8", "hypothesis>=6.100"]
+TOOLS = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100"]
+WORKERS = "2"
 PYTHON = "python3.10", "python3.11", "python3.12", "python3.13"
 
 
@@ -66,7 +67,19 @@ class Environment:
         """Run the tests; whether they pass."""
         tests = [each for each in TESTS if (ROOT / each).exists()]
         cache = f"cache_dir={HOME / self.name / 'pytest'}"
-        command = [str(self.python), "-m", "pytest", "-q", "-o", cache, *tests]
+        command = [
+            str(self.python),
+            "-m",
+            "pytest",
+            "-n",
+            WORKERS,
+            "--dist",
+            "loadfile",
+            "-q",
+            "-o",
+            cache,
+            *tests,
+        ]
         return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
     def versions(self) -> str:
