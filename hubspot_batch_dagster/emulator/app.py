@@ -51,6 +51,8 @@ class App:
         path: str = scope["path"]
         query = scope["query_string"].decode("latin-1")
         own = self._own_answer(scope["method"], path, headers, body)
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            own = local_access.two_hosts()
         if own is not None:
             await self.sender.send(scope, receive, send, own, self.portal.correlation_id(), {}, None)
             return

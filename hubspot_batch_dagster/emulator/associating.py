@@ -60,7 +60,7 @@ def _has_primary(associations: Associations, kind: AssociationType, source_id: s
 
 def inline_problem(portal: Portal, table: Table, given: Any) -> Json | None:
     """Return what is wrong with the associations of one input, as an error item; None if nothing is."""
-    if not given:
+    if given is None:
         return _lead_problem(portal, table, [])
     if not isinstance(given, list):
         return _item("associations must be a list")

@@ -349,8 +349,8 @@ def _page(
     start: int,
     limit: int,
 ) -> Json:
-    if limit > PAGE:
-        raise validation(f"limit must be at most {PAGE}")
+    if not 0 < limit <= PAGE:
+        raise validation(f"limit must be between 1 and {PAGE}")
     page: Json = {
         "to": [
             {

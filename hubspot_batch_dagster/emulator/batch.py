@@ -153,6 +153,11 @@ def _find_for_read(
     if not archived:
         record = find(portal, table, table.fold(id_property, key) if id_property else key, id_property)
         return record if record is not None and record.archived_at is None else None
+    return find_archived(table, key, id_property)
+
+
+def find_archived(table: Table, key: str, id_property: str | None) -> Record | None:
+    """Return the archived record that a key names, or None."""
     if id_property is None or id_property == "hs_object_id":
         return table.archived.get(key)
     folded = table.fold(id_property, key)

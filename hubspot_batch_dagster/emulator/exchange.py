@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -11,6 +11,9 @@ from urllib.parse import parse_qs
 from pydantic_core import from_json
 
 Json = dict[str, Any]
+
+_WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
+_PLACE = re.compile(r"(?s)(.*) at line (\d+) column (\d+)")
 
 
 @dataclass(slots=True)
@@ -64,10 +67,7 @@ class Request:
         Raises:
             Refused: The body is not a JSON list.
         """
-        try:
-            parsed = from_json(self.body)
-        except ValueError:
-            raise invalid_json(_place(self.body)) from None
+        parsed = _read(self.body)
         if not isinstance(parsed, list):
             raise invalid_json("a list was expected")
         return parsed
@@ -128,25 +128,20 @@ class Refused(Exception):
 
 
 def _parse(body: bytes) -> Json:
-    try:
-        parsed = from_json(body) if body else {}
-    except ValueError:
-        raise invalid_json(_place(body)) from None
+    parsed = _read(body) if body else {}
     if not isinstance(parsed, dict):
         raise invalid_json("an object was expected")
     return parsed
 
 
-def _place(body: bytes) -> str:
+def _read(body: bytes) -> Any:
+    """Read a body; NaN and Infinity, which some clients write, are no JSON."""
     try:
-        json.loads(body)
-    except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    except UnicodeDecodeError:
-        return "line 1, column 1: the body is not UTF-8"
-    except RecursionError:
-        return "line 1, column 1: the body is nested too deeply"
-    return "line 1, column 1: unreadable"
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        found = _PLACE.fullmatch(str(error))
+        why, line, column = found.groups() if found else (str(error), "1", "1")
+        raise invalid_json(f"line {line}, column {column}: {why}") from None
 
 
 def error_body(message: str, category: str | None = None, **more: Any) -> Json:
@@ -174,21 +169,26 @@ def not_found(message: str = "resource not found") -> Refused:
     return Refused(404, error_body(message))
 
 
-def object_not_found(message: str) -> Refused:
+def object_not_found(message: str, **more: Any) -> Refused:
     """404 OBJECT_NOT_FOUND for one record or definition."""
-    return Refused(404, error_body(message, "OBJECT_NOT_FOUND"))
+    return Refused(404, error_body(message, "OBJECT_NOT_FOUND", **more))
 
 
-def whole(value: Any, name: str) -> int:
+def whole(value: Any, name: str, least: int = 0) -> int:
     """Return a parameter as a whole number.
 
     Raises:
-        Refused: It is none.
+        Refused: It is none, or a smaller one than it may be.
     """
+    if isinstance(value, str) and _WHOLE.fullmatch(value) is None:
+        raise validation(f"{name} must be a whole number")
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
         raise validation(f"{name} must be a whole number") from None
+    if number < least:
+        raise validation(f"{name} must be {least} or more")
+    return number
 
 
 def iso(seconds: float) -> str:

@@ -93,7 +93,10 @@ def read_inputs(portal: Portal, request: Request) -> list[Input]:
     request.inputs = len(items)
     if len(items) > most:
         raise too_many(most)
-    inputs = [Input(item, item.get("objectWriteTraceId")) for item in items]
+    traces = [item.get("objectWriteTraceId") for item in items]
+    inputs = [
+        Input(item, trace if trace is None else str(trace)) for item, trace in zip(items, traces, strict=True)
+    ]
     request.trace_ids = tuple(item.trace_id for item in inputs if item.trace_id is not None)
     return inputs
 
@@ -199,7 +202,9 @@ def check_values(portal: Portal, table: Table, inputs: list[Input], version: str
     requires = version in settings.required_properties
     leads = table.name == "leads"
     for item in inputs:
-        given = item.given.get("properties", {})
+        given = item.given.get("properties")
+        if given is None:
+            raise validation("Some required fields were not set: [properties]")
         if not isinstance(given, dict):
             raise validation("properties must be an object")
         item.values, item.value_errors, item.warnings = table.checked(given, normalise=normalise)
@@ -209,7 +214,7 @@ def check_values(portal: Portal, table: Table, inputs: list[Input], version: str
             if requires:
                 item.value_errors += _missing(portal, table, item.values)
             associations = item.given.get("associations")
-            if (associations or leads) and not item.value_errors:
+            if (associations not in (None, []) or leads) and not item.value_errors:
                 item.problem = inline_problem(portal, table, associations)
         elif requires:
             item.value_errors += _conditionally_missing(

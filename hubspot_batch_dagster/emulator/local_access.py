@@ -28,6 +28,11 @@ def refusal(headers: Mapping[bytes, bytes]) -> Answer | None:
     return None
 
 
+def two_hosts() -> Answer:
+    """Build the 403 for a request that names two hosts, of which one could be foreign."""
+    return Answer(403, error_body("A request names one Host.", "FOREIGN_REQUEST"), {"Connection": "close"})
+
+
 def _name(host: bytes) -> bytes:
     name, colon, port = host.rpartition(b":")
     return name.lower() if colon and port.isdigit() else host.lower()

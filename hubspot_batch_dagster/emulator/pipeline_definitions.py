@@ -47,7 +47,7 @@ def update_pipeline(portal: Portal, request: Request) -> Answer:
     changed = replace(
         pipeline,
         label=str(body.get("label", pipeline.label)),
-        display_order=whole(body.get("displayOrder", pipeline.display_order), "displayOrder"),
+        display_order=_order(body, pipeline.display_order) or 0,
         updated=portal.now(),
     )
     _put(table, pipeline, changed)
@@ -171,7 +171,7 @@ def pipeline_from(portal: Portal, body: Json, table: Table | None = None) -> Pip
     if len({stage.id for stage in stages}) < len(stages):
         raise validation("Two stages have the same id")
     now = portal.now()
-    order = whole(body.get("displayOrder") or 0, "displayOrder")
+    order = _order(body, 0) or 0
     pipeline_id = str(body.get("pipelineId") or body.get("id") or portal.next_id())
     return Pipeline(pipeline_id, str(body["label"]), stages, order, now, now)
 
@@ -195,7 +195,8 @@ def _metadata(body: Json, table: Table | None) -> tuple[tuple[str, str], ...]:
 
 
 def _order(body: Json, otherwise: int | None) -> int | None:
-    return whole(body["displayOrder"], "displayOrder") if body.get("displayOrder") is not None else otherwise
+    given = body.get("displayOrder")
+    return otherwise if given is None else whole(given, "displayOrder", least=-1)
 
 
 def _asked(portal: Portal, request: Request) -> tuple[Table, Pipeline]:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
+from urllib.parse import parse_qsl, quote, urlencode
+
 from hubspot_batch_dagster.emulator import batch
 from hubspot_batch_dagster.emulator.associations_v3 import entries
-from hubspot_batch_dagster.emulator.exchange import Answer, Json, Request, object_not_found, validation, whole
+from hubspot_batch_dagster.emulator.exchange import (
+    Answer,
+    Json,
+    Refused,
+    Request,
+    not_found,
+    object_not_found,
+    validation,
+    whole,
+)
 from hubspot_batch_dagster.emulator.inputs import check_id_property, find
 from hubspot_batch_dagster.emulator.portal import Portal
 from hubspot_batch_dagster.emulator.table import Record, Table
@@ -13,9 +25,10 @@ MAX_PAGE = 100
 
 
 def create_one(portal: Portal, request: Request) -> Answer:
-    """Create one record; 201 with the record."""
+    """Create one record; 201 with the record, and its address in `Location`."""
     single = _single(request, dict(request.json))
-    return Answer(201, batch.create(portal, single).body["results"][0])
+    made = batch.create(portal, single).body["results"][0]
+    return Answer(201, made, {"Location": f"{_address(request)}/{made['id']}"})
 
 
 def update_one(portal: Portal, request: Request) -> Answer:
@@ -23,8 +36,8 @@ def update_one(portal: Portal, request: Request) -> Answer:
     table = portal.table_of_path(request.parameters["type"])
     record = _one(portal, table, request)
     if portal.settings.update_of_merged == "not_found" and request.parameters["id"] in table.merged:
-        raise object_not_found(f"{table.type_name} {request.parameters['id']} does not exist")
-    single = _single(request, {**request.json, "id": record.id})
+        raise not_found()
+    single = _single(request, {"id": record.id, "properties": request.json.get("properties")})
     return Answer(200, batch.update(portal, single).body["results"][0])
 
 
@@ -46,19 +59,30 @@ def archive_one(portal: Portal, request: Request) -> Answer:
 
 
 def list_page(portal: Portal, request: Request) -> Answer:
-    """One page of all records, oldest first."""
+    """One page of all records by their ids; `after` is the id that the page begins with.
+
+    So a record that is archived between two pages shifts no other one.
+    """
     table = portal.table_of_path(request.parameters["type"])
     limit = whole(request.query("limit", "10"), "limit")
     if not 0 < limit <= MAX_PAGE:
         raise validation(f"limit must be between 1 and {MAX_PAGE}")
-    records = list((table.archived if request.wants_archived else table.records).values())
+    records = table.archived if request.wants_archived else table.records
     start = whole(request.query("after", "0") or 0, "after")
-    page = records[start : start + limit]
+    *page, further = [*nsmallest(limit + 1, (n for n in map(int, records) if n >= start)), 0][: limit + 1]
     names = wanted(table, request)
-    body: Json = {"results": [_shown(portal, table, record, request, names) for record in page]}
-    if start + limit < len(records):
-        body["paging"] = {"next": {"after": str(start + limit)}}
+    body: Json = {"results": [_shown(portal, table, records[str(n)], request, names) for n in page]}
+    if further:
+        asked = [(name, value) for name, value in parse_qsl(request.query_string) if name != "after"]
+        link = f"{_address(request)}?{urlencode([*asked, ('after', str(further))])}"
+        body["paging"] = {"next": {"after": str(further), "link": link}}
     return Answer(200, body)
+
+
+def _address(request: Request) -> str:
+    """Return the address that was called, without its query."""
+    host = request.headers.get(b"host", b"127.0.0.1").decode("latin-1")
+    return f"http://{host}{quote(request.path)}"
 
 
 def _shown(portal: Portal, table: Table, record: Record, request: Request, names: list[str]) -> Json:
@@ -93,12 +117,17 @@ def _one(portal: Portal, table: Table, request: Request) -> Record:
     if id_property is not None:
         check_id_property(portal, table, id_property, request.operation.removesuffix("_one"), single=True)
         key = table.fold(id_property, key)
-    if request.wants_archived and id_property is None:
-        record = table.archived.get(key)
+    if request.wants_archived and request.operation == "read_one":
+        record = batch.find_archived(table, key, id_property)
     else:
         record = find(portal, table, key, id_property)
     if record is None:
-        raise object_not_found(
-            f"Object not found. objectId are usually numeric. {table.type_name} {key} is not known."
-        )
+        raise _unknown(key, id_property)
     return record
+
+
+def _unknown(key: str, id_property: str | None) -> Refused:
+    """404 in the words of live accounts: only a key that is no record id gets a category."""
+    if id_property is not None or (key.isascii() and key.isdigit()):
+        return not_found()
+    return object_not_found("Object not found.  objectId are usually numeric.", context={"id": [key]})

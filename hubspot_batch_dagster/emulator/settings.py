@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
 
 _OF_EITHER_SIGN = frozenset({"date_ahead"})
 ADMIN_RULE_VERSIONS = frozenset({"2026-09", "2026-09-beta", "2027-03-beta"})
@@ -124,6 +125,8 @@ class Settings:
             of a deal, ticket, company, product, service, project or user. The deals guide says that without
             `pipeline` the default one is used, legacy pages that no stage is needed. Uncertain.
         normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
+        epoch_seconds: What a time in seconds does on the other versions: "take", and it means moments of
+            1970, for HubSpot reads milliseconds, or "refuse". Uncertain.
         lead_requires_contact: A lead cannot be created without its contact.
         email_reuse_after_archive: The email of an archived contact may be used again. Uncertain.
         secondary_email_sent: What a contact's secondary address does that is sent as its `email`:
@@ -172,7 +175,7 @@ class Settings:
 
     shuffle_results: bool = True
     echo_trace_id: bool = True
-    create_status: int = 201
+    create_status: Literal[201, 200] = 201
     conflict_with_trace_ids: Literal["207", "409"] = "207"
     conflict_names_id: bool = True
     conflict_commits_rows_before: bool = False
@@ -191,7 +194,7 @@ class Settings:
     search_in_folds_values: bool = True
     v4_number_ids: bool = True
     all_absent: Literal["207", "404"] = "207"
-    v3_association_status: int = 201
+    v3_association_status: Literal[201, 200] = 201
     base_name_in_paths: bool = False
     date_ahead: float | None = 0.0
 
@@ -205,6 +208,7 @@ class Settings:
     required_properties: frozenset[str] = ADMIN_RULE_VERSIONS
     listed_is_required: bool = False
     normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS
+    epoch_seconds: Literal["take", "refuse"] = "take"
     lead_requires_contact: bool = True
     email_reuse_after_archive: bool = True
     secondary_email_sent: Literal["becomes_primary", "keeps_primary"] = "becomes_primary"
@@ -231,6 +235,12 @@ class Settings:
             least = -math.inf if name in _OF_EITHER_SIGN else 0
             if isinstance(value, int | float) and not least <= value < math.inf:
                 raise ValueError(f"{name} cannot be {value!r}: it is a number from {least} on")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(
+                f"time_zone cannot be {self.time_zone!r}: it is a name such as 'Europe/Berlin'"
+            ) from None
 
     @property
     def app_id(self) -> int:

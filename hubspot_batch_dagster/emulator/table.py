@@ -237,6 +237,8 @@ class Table:
                 if normalise and refused.corrected is not None:
                     kept[name] = refused.corrected
                     warnings.append(warning(name, value, refused.corrected))
+                elif refused.read_as is not None and self.account.settings.epoch_seconds == "take":
+                    kept[name] = refused.read_as
                 else:
                     errors.append(value_error(name, value, refused))
         return kept, errors, warnings

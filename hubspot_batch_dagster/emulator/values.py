@@ -32,11 +32,14 @@ class ValueRefused(Exception):
     Attributes:
         code: HubSpot's code, such as `INVALID_OPTION`.
         corrected: What the versions that normalise dates keep instead, or None.
+        read_as: What the others may keep, or None if they refuse it.
     """
 
-    def __init__(self, code: str, message: str, corrected: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, corrected: str | None = None, read_as: str | None = None
+    ) -> None:
         super().__init__(code, message)
-        self.code, self.message, self.corrected = code, message, corrected
+        self.code, self.message, self.corrected, self.read_as = code, message, corrected, read_as
 
 
 def check_for(prop: PropertyDefinition, allowed: Collection[str] | None = None) -> Check | None:
@@ -214,25 +217,36 @@ def _date(value: str) -> str:
     moment = _moment(value, "date")
     day = moment.strftime("%Y-%m-%d").rjust(10, "0")
     if moment.hour or moment.minute or moment.second or moment.microsecond:
-        raise ValueRefused(
-            "INVALID_DATE", f"{value} is at {moment:%H:%M:%S} and not at midnight.", corrected=day
-        )
+        clock = f"{moment.hour}:{moment.minute}:{moment.second}.{moment.microsecond // 1000}"
+        # The words of a live account (hubspot-net/HubSpot.NET#98).
+        raise ValueRefused("INVALID_DATE", f"{value} is at {clock} UTC, not midnight!", corrected=day)
     return day
 
 
 def _datetime(value: str) -> str:
     if _WHOLE.fullmatch(value) and 0 < abs(int(value)) < 100 * 1_000_000_000 and int(value) % DAY_MS:
-        corrected = _written(_moment(str(int(value) * 1000), "datetime"))
         raise ValueRefused(
-            "INVALID_DATE", f"{value} was not a valid time in milliseconds.", corrected=corrected
+            "INVALID_LONG",
+            f"{value} was not a valid long.",
+            corrected=_written(_moment(str(int(value) * 1000), "long")),
+            read_as=_written(_moment(value, "long")),
         )
     if _DATE.fullmatch(value):
-        return _date(value) + "T00:00:00Z"
-    return _written(_moment(value, "datetime"))
+        try:
+            return _date(value) + "T00:00:00Z"
+        except ValueRefused:
+            raise _unreadable(value, "long") from None
+    return _written(_moment(value, "long"))
+
+
+def _unreadable(value: str, kind: str) -> ValueRefused:
+    """Build the refusal of what is no time; of a datetime it speaks of a long, as live accounts do."""
+    code = "INVALID_LONG" if kind == "long" else "INVALID_DATE"
+    return ValueRefused(code, f"{value} was not a valid {kind}.")
 
 
 def _moment(value: str, kind: str) -> datetime:
-    refused = ValueRefused("INVALID_DATE", f"{value} was not a valid {kind}.")
+    refused = _unreadable(value, kind)
     try:
         if _WHOLE.fullmatch(value):
             return _EPOCH + timedelta(milliseconds=int(value))

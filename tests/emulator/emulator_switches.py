@@ -261,6 +261,12 @@ def merged_id(call: Caller, hubspot: Emulator) -> Any:
     return call.post("/crm/v3/objects/companies/merge", body).json()["id"] == one
 
 
+def seconds(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.add_property("contacts", "seen", type="datetime")
+    answer = call.batch("contacts", "create", rows({"seen": "1767571200"}, trace=False))
+    return answer.status_code, [each["seen"] for each in hubspot.records("contacts").values()]
+
+
 def refreshed(hubspot: Emulator) -> requests.Response:
     app = hubspot.credentials
     form = {"client_id": app.client_id, "client_secret": app.client_secret}
@@ -348,6 +354,10 @@ SWITCHES: dict[str, Switch] = {
         update_of_merged,
     ),
     "archive_of_merged": Switch({"carried_out": 0, "ignored": 1}, archive_of_merged),
+    "epoch_seconds": Switch(
+        {"take": (201, ["1970-01-21T10:59:31.200Z"]), "refuse": (400, [])},
+        seconds,
+    ),
     "listed_is_required": Switch({False: (201, "default"), True: (400, None)}, deal_without_pipeline),
     "lead_requires_contact": Switch({True: 400, False: 201}, lead_alone),
     "email_reuse_after_archive": Switch({True: 201, False: 409}, reused_email),
