@@ -20,7 +20,6 @@ from hubspot_batch_dagster.emulator.table import Table
 
 T = TypeVar("T")
 
-MAX_ARCHIVE_SOURCES = 100
 PAGE = 500
 
 
@@ -74,8 +73,9 @@ def read(portal: Portal, request: Request) -> Answer:
 def archive(portal: Portal, request: Request) -> Answer:
     """Take every type off pairs. 204 in v4, 200 with a body in the dated versions."""
     source, target, inputs = start(portal, request, portal.settings.max_association_inputs)
-    if len({_id(item.get("from")) for item in inputs}) > MAX_ARCHIVE_SOURCES:
-        raise too_many(MAX_ARCHIVE_SOURCES, "a batch of associations to archive")
+    most = portal.settings.max_archived_sources
+    if most is not None and len({_id(item.get("from")) for item in inputs}) > most:
+        raise too_many(most, "a batch of associations to archive")
     results = []
     for item in inputs:
         for end in item.get("to") or []:

@@ -64,10 +64,16 @@ def define_label(portal: Portal, source: str, target: str, body: Json) -> list[A
 
 
 def update_label(portal: Portal, request: Request) -> Answer:
-    """Rename a label."""
+    """Rename a label, and with `inverseLabel` the one of the other direction."""
     source, target = _ends(portal, request)
     found = _own(portal, source, target, str(request.json.get("associationTypeId")))
-    portal.associations.replace_type(found, replace(found, label=str(request.json.get("label"))))
+    body = request.json
+    if not body.get("label"):
+        raise validation("Some required fields were not set: [label]")
+    inverse = portal.associations.find(found.category, found.inverse)
+    portal.associations.replace_type(found, replace(found, label=str(body["label"])))
+    if inverse is not None and inverse is not found and body.get("inverseLabel"):
+        portal.associations.replace_type(inverse, replace(inverse, label=str(body["inverseLabel"])))
     return Answer(204)
 
 

@@ -51,7 +51,9 @@ def upsert(portal: Portal, request: Request) -> Answer:
     check_values(portal, table, known, request.version)
     check_unique(portal, table, known)
     errors = _failed(portal, table, known, request, partial=partial)
-    return _written(portal, table, known, request, errors + _unknown_items(table, unknown), upserting=True)
+    return _written(
+        portal, table, known, request, errors + _unknown_items(portal, table, unknown), upserting=True
+    )
 
 
 def update(portal: Portal, request: Request) -> Answer:
@@ -78,7 +80,7 @@ def update(portal: Portal, request: Request) -> Answer:
     check_unique(portal, table, known)
     partial = traced(portal, inputs) and settings.update_partial_by_trace_id
     errors = _failed(portal, table, known, request, partial=partial)
-    listed = _unknown_items(table, unknown) if settings.update_unknown_as_error else []
+    listed = _unknown_items(portal, table, unknown) if settings.update_unknown_as_error else []
     return _written(portal, table, known, request, errors + listed, status=207 if unknown else 200)
 
 
@@ -108,8 +110,7 @@ def read(portal: Portal, request: Request) -> Answer:
     results = [shown(portal, table, record, wanted, history) for record in found.values()]
     if missing and not found and portal.settings.all_absent == "404":
         raise Refused(404, _not_found_item(table, missing))
-    errors = [_not_found_item(table, missing)] if missing else []
-    return envelope(portal, results, errors, status=200)
+    return envelope(portal, results, _absent_items(portal, table, missing), status=200)
 
 
 def archive(portal: Portal, request: Request) -> Answer:
@@ -201,8 +202,13 @@ def _commit_first_half(portal: Portal, table: Table, inputs: list[Input], reques
     _write(portal, table, [item for item in half if item.fine], request, upserting=False)
 
 
-def _unknown_items(table: Table, unknown: list[Input]) -> list[Json]:
-    return [_not_found_item(table, [item.key for item in unknown])] if unknown else []
+def _unknown_items(portal: Portal, table: Table, unknown: list[Input]) -> list[Json]:
+    return _absent_items(portal, table, [item.key for item in unknown])
+
+
+def _absent_items(portal: Portal, table: Table, ids: list[str]) -> list[Json]:
+    told = [ids] if portal.settings.absent_in_one_error and ids else [[each] for each in ids]
+    return [_not_found_item(table, each) for each in told]
 
 
 def _not_found_item(table: Table, ids: list[str]) -> Json:

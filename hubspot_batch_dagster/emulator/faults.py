@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hubspot_batch_dagster.emulator.exchange import Answer, Request, error_body
 from hubspot_batch_dagster.emulator.limits import burst_body, daily_body
@@ -66,6 +67,20 @@ class Fault:
     rows: int = 0
     reset: bool = False
     from_status_line: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that could not be played, or not be held against a request."""
+        if self.action not in get_args(Action):
+            raise ValueError(f"a fault has no action {self.action!r}; it has {', '.join(get_args(Action))}")
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError(f"probability cannot be {self.probability!r}: it is between 0 and 1")
+        if not 0.0 <= self.seconds < math.inf:
+            raise ValueError(f"seconds cannot be {self.seconds!r}: it is a number from 0 on")
+        for name, pattern in (("operation", self.operation), ("path", self.path)):
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                raise ValueError(f"{name} cannot be {pattern!r}: {error}") from None
 
     @classmethod
     def answer(cls, status: int, body: Mapping[str, Any] | str | None = None, **fields: Any) -> Fault:

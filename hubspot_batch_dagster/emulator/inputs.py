@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ KEYLESS = ("calls", "emails", "meetings", "notes", "tasks", "communications", "p
 """Object types of which nobody says whether a unique property of one's own can be a key."""
 
 
-ONLY_LISTED = ("deals", "tickets", "companies", "products", "services", "projects", "users")
+ONLY_LISTED = ("contacts", "deals", "tickets", "companies", "products", "services", "projects", "users")
 """Object types whose required properties the guides list, and other pages of HubSpot contradict."""
 
 
@@ -289,10 +289,7 @@ def check_unique(portal: Portal, table: Table, inputs: list[Input]) -> None:
         if not item.fine:
             continue
         item.record_id = item.record.id if item.record is not None else portal.next_id()
-        for name, index in table.unique.items():
-            value = item.values.get(name)
-            if not value:
-                continue
+        for name, index, value in _unique_values(table, item.values):
             key = table.fold(name, value)
             holder = index.get(key)
             if holder is not None and duplicating and holder.request in portal.open_requests:
@@ -305,6 +302,18 @@ def check_unique(portal: Portal, table: Table, inputs: list[Input]) -> None:
                 item.conflict = other
             else:
                 item.value_errors.append(_conflicting(name, value, other))
+
+
+def _unique_values(table: Table, values: dict[str, str]) -> Iterator[tuple[str, dict[str, Record], str]]:
+    """Give each unique value of an input with its property and index; each address of a contact is one."""
+    for name, index in table.unique.items():
+        value = values.get(name)
+        if value:
+            yield name, index, value
+    more = values.get("hs_additional_emails")
+    if more and "email" in table.unique:
+        for address in more.split(";"):
+            yield "email", table.unique["email"], address
 
 
 def _conflicting(name: str, value: str, other: str) -> Json:

@@ -82,10 +82,11 @@ class Limits:
 
     def headers(self, window: Window, arrived: float, *, oauth: bool) -> dict[str, str]:
         """Return the rate limit headers of an answer: none on search, no daily ones for OAuth tokens."""
+        associating = window == "associations"
         window = self._counted_in(window)
         settings = self.portal.settings
         limit, seconds = self._limit(window)
-        if window not in ("burst", "associations"):
+        if window not in ("burst", "associations") or (associating and not settings.association_headers):
             return {}
         headers = {}
         if limit is not None:

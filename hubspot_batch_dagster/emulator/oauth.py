@@ -77,6 +77,8 @@ class Credentials:
             return Token("")
         scheme, _, value = request.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         token = self._tokens.get(value.strip()) if scheme.lower() == "bearer" else None
+        if token is None and value.strip() and self.portal.settings.unreadable_token == "expired":
+            raise self._expired_in_1970()
         if token is None:
             raise Refused(401, error_body(NOT_FOUND, "INVALID_AUTHENTICATION"))
         if token.expires is not None and token.expires <= self.portal.now():
@@ -90,6 +92,12 @@ class Credentials:
         ago = max(1, int(self.portal.now() - expires))
         message = f"The OAuth token used to make this call expired {ago} second(s) ago."
         context = {"expire time": [str(int(expires * 1000))]}
+        return Refused(401, error_body(message, "EXPIRED_AUTHENTICATION", context=context))
+
+    def _expired_in_1970(self) -> Refused:
+        days = int(self.portal.now() // 86_400)
+        message = f"The OAuth token used to make this call expired {days} day(s) ago."
+        context = {"expire time": ["1970-01-01T00:00:00Z"]}
         return Refused(401, error_body(message, "EXPIRED_AUTHENTICATION", context=context))
 
     def grant(self, request: Request) -> Answer:
@@ -154,9 +162,8 @@ class Credentials:
         if token is None or token.oauth:
             raise Refused(404, error_body("Token not found", "OBJECT_NOT_FOUND"))
         settings = self.portal.settings
-        granted = every_scope(self.portal) if settings.scopes is None else settings.scopes
         found = {"userId": USER, "hubId": settings.portal_id, "appId": settings.app_id}
-        return Answer(200, {**found, "scopes": sorted(granted)})
+        return Answer(200, {**found, "scopes": self._scopes(None)})
 
     def delete_refresh_token(self, request: Request) -> Answer:
         """Take a refresh token back, as the v1 endpoint does."""
@@ -219,7 +226,7 @@ class Credentials:
         granted = (
             token.scopes if token is not None and token.value != self.token else self.portal.settings.scopes
         )
-        return sorted(granted or ())
+        return sorted(every_scope(self.portal) if granted is None else granted)
 
     def revoke(self, request: Request) -> Answer:
         """Take a token back."""

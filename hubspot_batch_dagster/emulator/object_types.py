@@ -37,7 +37,7 @@ OBJECT_TYPES: tuple[ObjectTypeRow, ...] = (
         "0-1",
         "contacts",
         ("email", "firstname", "lastname"),
-        (),
+        ("email/firstname/lastname",),
         "createdate",
         "lastmodifieddate",
     ),

@@ -50,6 +50,7 @@ def update_pipeline(portal: Portal, request: Request) -> Answer:
         display_order=_order(body, pipeline.display_order) or 0,
         updated=portal.now(),
     )
+    _refuse_taken(table, changed, pipeline)
     _put(table, pipeline, changed)
     return Answer(200, changed.as_json())
 
@@ -59,6 +60,7 @@ def replace_pipeline(portal: Portal, request: Request) -> Answer:
     table, pipeline = _asked(portal, request)
     made = pipeline_from(portal, {**request.json, "pipelineId": pipeline.id}, table)
     made = replace(made, created=pipeline.created)
+    _refuse_taken(table, made, pipeline)
     _refuse_used(
         table, pipeline, {stage.id for stage in pipeline.stages} - {stage.id for stage in made.stages}
     )
@@ -69,7 +71,8 @@ def replace_pipeline(portal: Portal, request: Request) -> Answer:
 def delete_pipeline(portal: Portal, request: Request) -> Answer:
     """Take a pipeline away; with `validateReferencesBeforeDelete=true` only while no record is in it."""
     table, pipeline = _asked(portal, request)
-    if request.query("validateReferencesBeforeDelete").lower() == "true":
+    validating = ("validateReferencesBeforeDelete", "validateDealStageUsagesBeforeDelete")
+    if any(request.query(name).lower() == "true" for name in validating):
         _refuse_used(table, pipeline, {stage.id for stage in pipeline.stages})
     table.set_pipelines([other for other in table.pipelines if other is not pipeline])
     return Answer(204)
@@ -168,8 +171,8 @@ def pipeline_from(portal: Portal, body: Json, table: Table | None = None) -> Pip
     if not body.get("label") or not isinstance(body.get("stages"), list) or not body["stages"]:
         raise validation("Some required fields were not set: [label, stages]")
     stages = tuple(_stage_from(portal, stage, table) for stage in body["stages"])
-    if len({stage.id for stage in stages}) < len(stages):
-        raise validation("Two stages have the same id")
+    if any(len(set(own)) < len(stages) for own in ([s.id for s in stages], [s.label for s in stages])):
+        raise validation("Two stages have the same id or label")
     now = portal.now()
     order = _order(body, 0) or 0
     pipeline_id = str(body.get("pipelineId") or body.get("id") or portal.next_id())
@@ -188,10 +191,23 @@ def _metadata(body: Json, table: Table | None) -> tuple[tuple[str, str], ...]:
     given = body.get("metadata") or {}
     if not isinstance(given, dict):
         raise validation("metadata must be an object")
-    if table is not None and table.name == "deals" and "probability" not in given:
+    if table is not None and table.name == "deals" and not _is_share(given.get("probability")):
         # The pipelines guide: a deal stage needs its probability.
         raise validation("A deal stage needs metadata.probability, between 0.0 and 1.0")
+    if (
+        table is not None
+        and table.name == "tickets"
+        and given.get("ticketState", "OPEN") not in ("OPEN", "CLOSED")
+    ):
+        raise validation("metadata.ticketState is OPEN or CLOSED")
     return tuple((str(name), str(value)) for name, value in given.items())
+
+
+def _is_share(given: Any) -> bool:
+    try:
+        return 0.0 <= float(given) <= 1.0
+    except (TypeError, ValueError):
+        return False
 
 
 def _order(body: Json, otherwise: int | None) -> int | None:
@@ -214,8 +230,9 @@ def _place(pipeline: Pipeline, stage_id: str) -> int:
     raise not_found()
 
 
-def _refuse_taken(table: Table, pipeline: Pipeline) -> None:
-    if any(pipeline.id == other.id or pipeline.label == other.label for other in table.pipelines):
+def _refuse_taken(table: Table, pipeline: Pipeline, own: Pipeline | None = None) -> None:
+    others = [other for other in table.pipelines if other is not own]
+    if any(pipeline.id == other.id or pipeline.label == other.label for other in others):
         raise Refused(409, error_body(f"A pipeline {pipeline.label!r} or {pipeline.id!r} exists", "CONFLICT"))
 
 

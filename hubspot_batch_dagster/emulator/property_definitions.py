@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from hubspot_batch_dagster.emulator.batch import envelope
 from hubspot_batch_dagster.emulator.definitions import PropertyDefinition
@@ -23,6 +24,7 @@ from hubspot_batch_dagster.emulator.table import Table
 
 NEEDED = ("name", "label", "type", "fieldType", "groupName")
 MAX_UNIQUE = 10
+ONLY_SHOWN = ("displayOrder", "hidden", "formField")
 SENSITIVITIES = ("non_sensitive", "sensitive", "highly_sensitive")
 FIELD_TYPES = {
     "bool": ("booleancheckbox", "calculation_equation"),
@@ -39,9 +41,7 @@ def list_properties(portal: Portal, request: Request) -> Answer:
     """List the definitions of an object type, unpaged; sensitive ones only with `dataSensitivity`."""
     table = portal.table_of_path(request.parameters["type"])
     properties = table.archived_properties if request.wants_archived else table.properties
-    asked = request.query("dataSensitivity") or "non_sensitive"
-    if asked not in SENSITIVITIES:
-        raise validation(f"dataSensitivity must be one of [{', '.join(SENSITIVITIES)}]")
+    asked = _sensitivity(request.query("dataSensitivity"))
     listed = [shown(table, prop) for prop in properties.values() if prop.sensitivity == asked]
     return Answer(200, {"results": listed})
 
@@ -63,13 +63,21 @@ def update_property(portal: Portal, request: Request) -> Answer:
     table = portal.table_of_path(request.parameters["type"])
     prop = _known(table, request.parameters["name"], False)
     body = request.json
+    kind, field_type = str(body.get("type", prop.type)), str(body.get("fieldType", prop.field_type))
+    group = str(body.get("groupName", prop.group))
+    if (kind, field_type) != (prop.type, prop.field_type):
+        _refuse_kind(kind, field_type)
+    if group != prop.group:
+        _refuse_group(table, group)
     changed = replace(
         prop,
         label=str(body.get("label", prop.label)),
         description=str(body.get("description", prop.description)),
-        group=str(body.get("groupName", prop.group)),
-        field_type=str(body.get("fieldType", prop.field_type)),
-        options=_options(body, prop.type) if "options" in body else prop.options,
+        group=group,
+        type=kind,
+        field_type=field_type,
+        options=_options(body, kind) if "options" in body else prop.options,
+        extra=_extra(body, dict(prop.extra)),
     )
     table.define(changed)
     return Answer(200, shown(table, changed))
@@ -102,8 +110,10 @@ def batch_read(portal: Portal, request: Request) -> Answer:
     _refuse_many(portal, request)
     names = [str(item.get("name")) for item in request.inputs_json]
     properties = table.archived_properties if request.json.get("archived") else table.properties
-    results = [shown(table, properties[name]) for name in names if name in properties]
-    missing = [name for name in names if name not in properties]
+    asked = _sensitivity(request.json.get("dataSensitivity"))
+    found = {name for name in names if name in properties and properties[name].sensitivity == asked}
+    results = [shown(table, properties[name]) for name in names if name in found]
+    missing = [name for name in names if name not in found]
     errors = [_unknown(name).answer.body | {"context": {"name": [name]}} for name in missing]
     return envelope(portal, results, errors, status=200)
 
@@ -202,10 +212,8 @@ def make(portal: Portal, table: Table, body: Json) -> PropertyDefinition:
         raise validation(
             f"{name}: a name has lower-case letters, digits and underscores and begins with a letter"
         )
-    if field_type not in FIELD_TYPES.get(kind, ()):
-        raise validation(f"fieldType {field_type} does not go with type {kind}")
-    if str(body["groupName"]) not in table.groups:
-        raise validation(f"There is no property group {body['groupName']}")
+    _refuse_kind(kind, field_type)
+    _refuse_group(table, str(body["groupName"]))
     unique = body.get("hasUniqueValue") is True
     own_unique = [prop for prop in table.properties.values() if prop.unique and not prop.hubspot_defined]
     if unique and len(own_unique) >= MAX_UNIQUE:
@@ -221,10 +229,34 @@ def make(portal: Portal, table: Table, body: Json) -> PropertyDefinition:
         group=str(body["groupName"]),
         description=str(body.get("description", "")),
         created=portal.now(),
-        sensitivity=str(body.get("dataSensitivity") or "non_sensitive"),
+        sensitivity=_sensitivity(body.get("dataSensitivity")),
+        extra=_extra(body, {}),
     )
     table.define(prop)
     return prop
+
+
+def _refuse_kind(kind: str, field_type: str) -> None:
+    if field_type not in FIELD_TYPES.get(kind, ()):
+        raise validation(f"fieldType {field_type} does not go with type {kind}")
+
+
+def _refuse_group(table: Table, group: str) -> None:
+    if group not in table.groups:
+        raise validation(f"There is no property group {group}")
+
+
+def _sensitivity(given: Any) -> str:
+    """Read `dataSensitivity`; without it properties that are not sensitive are meant."""
+    asked = str(given or "non_sensitive")
+    if asked not in SENSITIVITIES:
+        raise validation(f"dataSensitivity must be one of [{', '.join(SENSITIVITIES)}]")
+    return asked
+
+
+def _extra(body: Json, before: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the words of a definition that change nothing here and are shown as they were sent."""
+    return tuple({**before, **{word: body[word] for word in ONLY_SHOWN if word in body}}.items())
 
 
 def _options(body: Json, kind: str) -> tuple[tuple[str, str], ...]:

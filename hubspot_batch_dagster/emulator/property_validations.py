@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from hubspot_batch_dagster.emulator.exchange import (
     Answer,
     Json,
@@ -82,6 +85,8 @@ def put_rule(portal: Portal, request: Request) -> Answer:
         raise validation(f"{rule_type} is not one of [{', '.join(sorted(RULE_TYPES))}]")
     if not isinstance(arguments, list):
         raise validation("Some required fields were not set: [ruleArguments]")
+    for argument in arguments:
+        _refuse_argument(rule_type, str(argument))
     rules = table.rules.setdefault(name, {})
     rules[rule_type] = Rule(
         rule_type,
@@ -91,6 +96,21 @@ def put_rule(portal: Portal, request: Request) -> Answer:
     if not arguments:
         del rules[rule_type]
     return Answer(204)
+
+
+def _refuse_argument(rule_type: str, argument: str) -> None:
+    """Refuse an argument that its rule could not be held against a value with."""
+    read: dict[str, Callable[[str], object]] = {
+        "MIN_LENGTH": int,
+        "MAX_LENGTH": int,
+        "MIN_NUMBER": float,
+        "MAX_NUMBER": float,
+        "REGEX": re.compile,
+    }
+    try:
+        read.get(rule_type, str)(argument)
+    except (ValueError, re.error):
+        raise validation(f"{argument} is no argument of {rule_type}") from None
 
 
 def _asked(portal: Portal, request: Request) -> tuple[Table, str]:

@@ -28,8 +28,10 @@ FIRST_TYPE_NUMBER = 40_000_001
 ACTIVITIES = ("calls", "emails", "meetings", "notes", "tasks", "communications", "postal_mail")
 
 
-def list_schemas(portal: Portal, _: Request) -> Answer:
-    """Return the portal's custom object types."""
+def list_schemas(portal: Portal, request: Request) -> Answer:
+    """Return the portal's custom object types; those that were deleted are not kept."""
+    if request.wants_archived:
+        return Answer(200, {"results": []})
     custom = [table for table in portal.tables.values() if table.definition.custom]
     return Answer(200, {"results": [schema(portal, table) for table in custom]})
 
@@ -185,7 +187,7 @@ def schema(portal: Portal, table: Table) -> Json:
         "primaryDisplayProperty": definition.primary_display_property,
         "secondaryDisplayProperties": [],
         "searchableProperties": [definition.primary_display_property],
-        "requiredProperties": [choice[0] for choice in definition.required],
+        "requiredProperties": [choice[0] for choice in definition.required if len(choice) == 1],
         "properties": [shown(table, prop) for prop in table.properties.values()],
         "associations": [
             {

@@ -10,14 +10,32 @@ from typing import Any, NamedTuple
 from hubspot_batch_dagster.emulator.batch import shown
 from hubspot_batch_dagster.emulator.exchange import Answer, Json, Request, validation, whole
 from hubspot_batch_dagster.emulator.portal import Portal
+from hubspot_batch_dagster.emulator.settings import Settings
 from hubspot_batch_dagster.emulator.table import Record, Table
 
 MAX_PAGE = 200
 MAX_RESULTS = 10_000
 MAX_BODY = 3_000
-MAX_GROUPS = 5
 
 Test = Callable[[dict[str, str]], bool]
+
+
+QUERIED: dict[str, tuple[str, ...]] = {
+    "calls": ("hs_call_title", "hs_body_preview"),
+    "companies": ("website", "phone", "name", "domain"),
+    "contacts": (
+        "firstname",
+        "lastname",
+        "email",
+        "phone",
+        "hs_additional_emails",
+        "fax",
+        "mobilephone",
+        "company",
+        "hs_marketable_until_renewal",
+    ),
+}
+"""Object type -> the properties that a `query` looks at."""
 
 
 def search(portal: Portal, request: Request) -> Answer:
@@ -26,16 +44,17 @@ def search(portal: Portal, request: Request) -> Answer:
     body = request.json
     limit, start = _page(body, request.body)
     settings = portal.settings
-    tests = [
-        _group(table, group, settings.search_in_folds_values)
-        for group in _groups(body, settings.max_search_filters, settings.max_search_filters_in_group)
-    ]
+    tests = [_group(table, group, settings.search_in_folds_values) for group in _groups(body, settings)]
     words = str(body.get("query") or "").lower()
     now = portal.now()
     found = []
     for record in table.records.values():
         seen = indexed(record, now)
-        if seen is not None and (not tests or any(test(seen) for test in tests)) and _mentions(seen, words):
+        if (
+            seen is not None
+            and (not tests or any(test(seen) for test in tests))
+            and _mentions(table, seen, words)
+        ):
             found.append((record, seen))
     _sort(table, found, body.get("sorts"))
     names = [str(name) for name in body.get("properties") or table.definition.default_properties]
@@ -72,12 +91,13 @@ def _page(body: Json, raw: bytes) -> tuple[int, int]:
     return limit, start
 
 
-def _groups(body: Json, most: int, most_in_group: int) -> list[list[Json]]:
+def _groups(body: Json, settings: Settings) -> list[list[Json]]:
+    most, most_in_group = settings.max_search_filters, settings.max_search_filters_in_group
     groups = [group.get("filters") or [] for group in body.get("filterGroups") or []]
     if body.get("filters"):
         groups.append(body["filters"])
-    if len(groups) > MAX_GROUPS:
-        raise validation(f"There may be at most {MAX_GROUPS} filter groups")
+    if len(groups) > settings.max_search_groups:
+        raise validation(f"There may be at most {settings.max_search_groups} filter groups")
     if any(len(group) > most_in_group for group in groups) or sum(map(len, groups)) > most:
         raise validation(f"There may be at most {most_in_group} filters a group and {most} in all")
     return groups
@@ -177,8 +197,14 @@ def _millis(value: Any) -> int | None:
     return round(moment.timestamp() * 1000)
 
 
-def _mentions(seen: dict[str, str], words: str) -> bool:
-    return not words or any(words in value.lower() for value in seen.values())
+def _mentions(table: Table, seen: dict[str, str], words: str) -> bool:
+    """Whether a `query` is in what it looks at: some properties by the search guide, else all of them."""
+    if not words:
+        return True
+    names = QUERIED.get(table.name, ())
+    if table.definition.custom:
+        names = (table.definition.primary_display_property,)
+    return any(words in value.lower() for name, value in seen.items() if not names or name in names)
 
 
 def _sort(table: Table, found: list[tuple[Record, dict[str, str]]], sorts: Any) -> None:

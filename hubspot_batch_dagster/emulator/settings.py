@@ -36,6 +36,8 @@ class Settings:
         search_limit: Searches allowed in any rolling second. None: no limit.
         association_limit: A window of their own for the associations endpoints, as long as
             `burst_window`. None: they count in the burst window. Uncertain which.
+        association_headers: The associations endpoints tell the rate limit in their headers too; reported
+            otherwise for v4. Uncertain.
         oauth_limit: Requests to the token endpoint in any rolling 10 seconds; 10 by report. None: any.
             Uncertain.
         max_inputs: Inputs a batch may hold; one more is a 400.
@@ -44,6 +46,9 @@ class Settings:
         max_association_reads: Inputs an association read may hold.
         max_inline_associations: Associations that one input of a create may hold. None: any. Uncertain.
         max_property_inputs: Inputs a batch of property definitions may hold. None: any. Uncertain.
+        max_archived_sources: Records whose associations one batch archive may name; 100 by report. None: any.
+            Uncertain.
+        max_search_groups: Filter groups a search may hold: 5 by the search guide, 6 by the contract.
         max_search_filters: Filters a search may hold; the search guide says 18, a changelog of 2024-08
             says 25.
         max_search_filters_in_group: The same for one group: 6 or 10.
@@ -71,6 +76,8 @@ class Settings:
             written the first half of the batch. Seen once.
         update_unknown_as_error: An update of unknown ids answers 207 with OBJECT_NOT_FOUND; off, it
             answers 207 with neither results nor errors for them.
+        absent_in_one_error: Ids that are not there are told in one error together; off, each has an error of
+            its own. Uncertain.
         update_partial_by_trace_id: Trace ids make an update with a bad value answer 207; off, the whole
             batch is a 400. Uncertain.
         partly_traced: What a batch is in which some inputs have no trace id, or two have one:
@@ -122,7 +129,8 @@ class Settings:
         search_lag: Seconds until a write shows in search; how many is not known. Batch read sees it at once.
         required_properties: Versions on whose paths required properties and admin rules are enforced.
         listed_is_required: On those versions a create is refused that lacks what the guides list as required
-            of a deal, ticket, company, product, service, project or user. The deals guide says that without
+            of a deal, ticket, company, product, service, project or user, or a contact without email and
+            name, which an older page refuses. The deals guide says that without
             `pipeline` the default one is used, legacy pages that no stage is needed. Uncertain.
         normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
         epoch_seconds: What a time in seconds does on the other versions: "take", and it means moments of
@@ -143,6 +151,8 @@ class Settings:
             for the API too. Uncertain.
         max_associations: Associations that a record may have to one object type.
         check_tokens: Requests need a known token.
+        unreadable_token: What a token is told that cannot be read: "invalid", or "expired" in 1970, as users
+            report of private apps. Uncertain.
         scopes: Scopes of the portal's own token. None: all of them.
         token_seconds: How long an OAuth access token lives.
         rotate_refresh_token: Each refresh gives a new refresh token and the old one ends. Uncertain.
@@ -159,6 +169,7 @@ class Settings:
     daily_limit: int | None = None
     search_limit: int | None = None
     association_limit: int | None = None
+    association_headers: bool = True
     oauth_limit: int | None = None
     max_inputs: int = 100
     max_history_inputs: int = 50
@@ -166,6 +177,8 @@ class Settings:
     max_association_reads: int = 1000
     max_inline_associations: int | None = None
     max_property_inputs: int | None = None
+    max_archived_sources: int | None = 100
+    max_search_groups: int = 5
     max_search_filters: int = 18
     max_search_filters_in_group: int = 6
 
@@ -181,6 +194,7 @@ class Settings:
     conflict_commits_rows_before: bool = False
     duplicates_commit_rows_before: bool = False
     update_unknown_as_error: bool = True
+    absent_in_one_error: bool = True
     update_partial_by_trace_id: bool = False
     partly_traced: Literal["whole_batch", "partial"] = "whole_batch"
     partial_upsert_by_email: bool = True
@@ -219,6 +233,7 @@ class Settings:
     enforce_validations: bool = False
     max_associations: int = 250_000
     check_tokens: bool = True
+    unreadable_token: Literal["invalid", "expired"] = "invalid"
     scopes: frozenset[str] | None = None
     token_seconds: float = 1800.0
     rotate_refresh_token: bool = False

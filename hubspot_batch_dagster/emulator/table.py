@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hubspot_batch_dagster.emulator.account import Account
@@ -134,7 +135,7 @@ class Table:
         """Archive a property: it can no longer be written."""
         prop = self.properties.pop(name, None)
         if prop is not None:
-            self.archived_properties[name] = prop
+            self.archived_properties[name] = replace(prop, archived=True)
             self._checks.pop(name, None)
 
     def purge(self, record: Record) -> None:

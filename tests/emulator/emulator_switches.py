@@ -267,6 +267,35 @@ def seconds(call: Caller, hubspot: Emulator) -> Any:
     return answer.status_code, [each["seen"] for each in hubspot.records("contacts").values()]
 
 
+def association_headers(call: Caller, hubspot: Emulator) -> Any:
+    hubspot.change(burst_limit=190)
+    answer = call.post("/crm/v4/associations/contacts/deals/batch/read", {"inputs": []})
+    return "X-HubSpot-RateLimit-Max" in answer.headers
+
+
+def archived_sources(call: Caller, _: Emulator) -> Any:
+    inputs = [{"from": {"id": str(n)}, "to": [{"id": "1"}]} for n in range(101)]
+    return call.post("/crm/v4/associations/contacts/deals/batch/archive", {"inputs": inputs}).status_code
+
+
+def search_groups(call: Caller, _: Emulator) -> Any:
+    group = {"filters": [{"propertyName": "city", "operator": "HAS_PROPERTY"}]}
+    return call.post(f"{CONTACTS}/search", {"filterGroups": [group] * 6}).status_code
+
+
+def absent_errors(call: Caller, _: Emulator) -> Any:
+    inputs = [{"id": "77", "properties": {}}, {"id": "78", "properties": {}}]
+    return [
+        [error["context"]["ids"] for error in call.batch("contacts", operation, inputs).json()["errors"]]
+        for operation in ("read", "update")
+    ]
+
+
+def foreign_token(_: Caller, hubspot: Emulator) -> Any:
+    answer = Caller(hubspot, "pat-na1-nobody").get(CONTACTS)
+    return answer.status_code, answer.json()["category"]
+
+
 def refreshed(hubspot: Emulator) -> requests.Response:
     app = hubspot.credentials
     form = {"client_id": app.client_id, "client_secret": app.client_secret}
@@ -290,6 +319,17 @@ def found_at_once(call: Caller, _: Emulator) -> Any:
 
 SWITCHES: dict[str, Switch] = {
     "association_limit": Switch({None: 429, 5: 200}, association_window),
+    "association_headers": Switch({True: True, False: False}, association_headers),
+    "max_archived_sources": Switch({100: 400, None: 204}, archived_sources),
+    "max_search_groups": Switch({5: 400, 6: 200}, search_groups),
+    "absent_in_one_error": Switch(
+        {True: [[["77", "78"]]] * 2, False: [[["77"], ["78"]]] * 2},
+        absent_errors,
+    ),
+    "unreadable_token": Switch(
+        {"invalid": (401, "INVALID_AUTHENTICATION"), "expired": (401, "EXPIRED_AUTHENTICATION")},
+        foreign_token,
+    ),
     "oauth_limit": Switch({None: [200, 200], 1: [200, 429]}, tokens_asked_twice),
     "max_inline_associations": Switch({None: 201, 1: 400}, inline_associations),
     "max_property_inputs": Switch({None: 200, 1: 400}, many_properties),

@@ -65,6 +65,8 @@ def stricter(kind: str, text: str) -> str | None:
         return "an owner's id is digits"
     if kind == "checkbox" and not text.strip("; "):
         return "a ';' in front adds to what a record has, and there is nothing to add"
+    if kind == "datetime" and re.fullmatch(r"-?\d{1,11}", text) and abs(int(text)) < 100_000_000_000:
+        return "it is far likelier in seconds, of which HubSpot would make a moment of 1970"
     if kind in ("date", "datetime") and re.search(r"[+-]\d\d:?\d\d$", text):
         return "no zone is a day away or has 60 minutes, and a shifted year has to stay within 1 to 9999"
     return None
