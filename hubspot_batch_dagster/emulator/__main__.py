@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--portal {given.portal}: {error}")
     except OSError as error:
         parser.error(error.strerror or str(error))
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def _parser() -> Parser:

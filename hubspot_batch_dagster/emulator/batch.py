@@ -18,6 +18,7 @@ from hubspot_batch_dagster.emulator.inputs import (
     identify,
     read_inputs,
     refuse_values,
+    required_id,
     too_many,
     traced,
 )
@@ -101,7 +102,7 @@ def read(portal: Portal, request: Request) -> Answer:
     found: dict[str, Record] = {}
     missing: list[str] = []
     for item in inputs:
-        key = str(item.get("id", ""))
+        key = required_id(item)
         record = _find_for_read(portal, table, key, id_property, request.wants_archived)
         if record is None:
             missing.append(key)
@@ -118,8 +119,9 @@ def archive(portal: Portal, request: Request) -> Answer:
     table = portal.table_of_path(request.parameters["type"])
     inputs = read_inputs(portal, request)
     now = portal.now()
-    for item in inputs:
-        record = to_archive(portal, table, str(item.given.get("id", "")))
+    keys = [required_id(item.given) for item in inputs]
+    for key in keys:
+        record = to_archive(portal, table, key)
         if record is not None:
             portal.archive_record(table, record, now, request.n)
             request.committed.append(record.id)
@@ -251,7 +253,7 @@ def _write(
         if record is None:
             record = table.insert(item.record_id, item.values, now, stamp, request.n)
             kind, properties = "created", record.properties
-            if item.given.get("associations"):
+            if not upserting and item.given.get("associations"):
                 associate_inline(portal, table, record.id, item.given["associations"], request.n)
         else:
             kind, properties = (

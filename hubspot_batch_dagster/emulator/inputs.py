@@ -125,12 +125,10 @@ def identify(portal: Portal, table: Table, inputs: list[Input], operation: str) 
     """
     properties = set()
     for item in inputs:
-        given = item.given.get("id")
-        if given in (None, "") or isinstance(given, (dict, list)):
-            raise validation("Some required fields were not set: [id]")
+        given = required_id(item.given)
         item.id_property = item.given.get("idProperty") or None
         properties.add(item.id_property)
-        item.key = table.fold(item.id_property, str(given)) if item.id_property else str(given)
+        item.key = table.fold(item.id_property, given) if item.id_property else given
     if len(properties) > 1 and not portal.settings.mixed_id_property:
         raise validation("All inputs of a batch must use the same idProperty")
     for name in properties:
@@ -141,6 +139,18 @@ def identify(portal: Portal, table: Table, inputs: list[Input], operation: str) 
         item.record = find(portal, table, item.key, item.id_property, upserting=operation == "upsert")
     found = (((None, item.record.id), item) for item in inputs if item.record is not None)
     _refuse_repeated(found)
+
+
+def required_id(given: Json) -> str:
+    """Return the `id` of an input.
+
+    Raises:
+        Refused: It has none.
+    """
+    found = given.get("id")
+    if found in (None, "") or isinstance(found, (dict, list)):
+        raise validation("Some required fields were not set: [id]")
+    return str(found)
 
 
 def _refuse_repeated(pairs: Iterable[tuple[tuple[str | None, str], Input]]) -> None:
@@ -213,7 +223,8 @@ def check_values(portal: Portal, table: Table, inputs: list[Input], version: str
                 _take_key(table, item, normalise)
             if requires:
                 item.value_errors += _missing(portal, table, item.values)
-            associations = item.given.get("associations")
+            # An upsert takes none, by the contract; what it does not know it passes over.
+            associations = None if item.id_property is not None else item.given.get("associations")
             if (associations not in (None, []) or leads) and not item.value_errors:
                 item.problem = inline_problem(portal, table, associations)
         elif requires:

@@ -10,7 +10,7 @@ A file is a JSON object with HubSpot's own answers in it, each part of which may
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hubspot_batch_dagster.emulator.portal_setup import add_label, add_owner, pr
 from hubspot_batch_dagster.emulator.schemas import define_object_type
 from hubspot_batch_dagster.emulator.table import Table
 
+FORMAT = 1
 PARTS: dict[str, type] = {
     "format": int,
     "portalId": int,
@@ -73,11 +74,15 @@ def fill(portal: Portal, definitions: Mapping[str, Any]) -> None:
     Raises:
         PortalFileError: A definition cannot be.
     """
+    if definitions.get("format", FORMAT) != FORMAT:
+        raise PortalFileError(
+            f"has the format {definitions['format']!r}, and this version reads {FORMAT}: write it anew"
+        )
     place = "the file"
     names = {"portalId": "portal_id", "timeZone": "time_zone"}
     try:
         portal.change({names[name]: definitions[name] for name in names.keys() & definitions.keys()})
-        for schema in definitions.get("schemas", ()):
+        for schema in _objects(definitions, "schemas"):
             place = f"schemas, {schema.get('name')}"
             _add_schema(portal, schema)
         for object_type, listed in definitions.get("properties", {}).items():
@@ -86,16 +91,32 @@ def fill(portal: Portal, definitions: Mapping[str, Any]) -> None:
         for object_type, listed in definitions.get("pipelines", {}).items():
             place = f"pipelines of {object_type}"
             portal.table(object_type).set_pipelines([pipeline_from(portal, each) for each in listed])
-        for owner in definitions.get("owners", ()):
+        for owner in _objects(definitions, "owners"):
             place = f"owners, {owner.get('id')}"
             add_owner(portal, str(owner.get("email") or f"owner{owner['id']}@example.com"), **_rest(owner))
-        for label in definitions.get("labels", ()):
+        for label in _objects(definitions, "labels"):
             place = f"labels, {label.get('label')}"
             _add_label(portal, label)
     except Refused as refused:
         raise PortalFileError(f"{place}: {refused.answer.body['message']}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PortalFileError(f"{place}: {type(error).__name__}: {error}") from None
+    except PortalFileError:
+        raise
+    except KeyError as error:
+        raise PortalFileError(f"{place}: {error.args[0]} is missing") from None
+    except ValueError as error:
+        raise PortalFileError(f"{place}: {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise PortalFileError(
+            f"{place}: a value is of another kind than in HubSpot's answers: {error}"
+        ) from None
+
+
+def _objects(definitions: Mapping[str, Any], part: str) -> Iterator[Json]:
+    """Give the objects of a list in the file; anything else in it is refused with its place."""
+    for number, each in enumerate(definitions.get(part, ()), 1):
+        if not isinstance(each, dict):
+            raise PortalFileError(f"{part}, number {number}: it must be a JSON object")
+        yield each
 
 
 def _rest(owner: Json) -> Json:

@@ -97,6 +97,8 @@ def property_from(table: Table, given: Json, *, rule: str = "", strict: bool = T
     Raises:
         ValueError: It has no name, a word is unknown, or the type is none of HubSpot's.
     """
+    if not isinstance(given, Mapping):
+        raise ValueError("a property must be a JSON object")
     unknown = sorted(set(given) - KNOWN_WORDS)
     if unknown and strict:
         raise ValueError(f"a property has no {', '.join(unknown)}; it has {', '.join(sorted(KNOWN_WORDS))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import re
 import secrets
 import socket
 import threading
@@ -80,6 +81,11 @@ class Emulator:
             raise ValueError(
                 f"port cannot be {port!r}: it is a number from 0 to 65535, and 0 takes any that is free"
             )
+        for name, value in (("token", token), ("admin_token", admin_token)):
+            if value is not None and not re.fullmatch(r"[!-~]+", value):
+                raise ValueError(
+                    f"{name} has a character that no header can carry: use letters, digits and signs"
+                )
         self.portal = Portal(settings or Settings(), seed)
         if portal is not None:
             self.portal.base_definitions = read_portal_file(portal) if isinstance(portal, Path) else portal

@@ -145,7 +145,7 @@ def test_a_portal_file_replaces_what_it_defines_and_outlives_a_reset(tmp_path: P
 
 
 def test_a_portal_file_that_cannot_be_says_where(tmp_path: Path) -> None:
-    with pytest.raises(PortalFileError, match="properties of contacts: ValueError: a property needs a name"):
+    with pytest.raises(PortalFileError, match="properties of contacts: a property needs a name"):
         Emulator(portal={"properties": {"contacts": [{"label": "x"}]}})
     with pytest.raises(PortalFileError, match="pipelines of deals: Some required fields were not set"):
         Emulator(portal={"pipelines": {"deals": [{"label": "x"}]}})

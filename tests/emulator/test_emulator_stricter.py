@@ -8,7 +8,7 @@ import pytest
 import requests
 from emulator_helpers import Caller, rows
 
-from hubspot_batch_dagster.emulator import Emulator, Fault
+from hubspot_batch_dagster.emulator import Emulator, Fault, PortalFileError
 
 CONTACTS = "/crm/v3/objects/contacts"
 PROPERTIES = "/crm/v3/properties/contacts"
@@ -155,3 +155,51 @@ def test_a_fault_that_could_never_be_played_is_refused_where_it_is_written(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         Fault.from_json(fields)
+
+
+def test_an_upsert_passes_over_associations_so_it_makes_no_lead(call: Caller, hubspot: Emulator) -> None:
+    """Only a create takes them; a pipeline that relies on more must see that its links are missing."""
+    hubspot.add_property("leads", "key", unique=True)
+    hubspot.add_property("contacts", "key", unique=True)
+    (ada,) = hubspot.seed_records("contacts", [{"email": "a@example.com"}])
+    (deal,) = hubspot.seed_records("deals", [{"dealname": "x"}])
+    kinds = {"leads": (ada, 578), "contacts": (deal, 4)}
+    statuses = []
+    for kind, (target, type_id) in kinds.items():
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}]
+        item = {"id": "1", "idProperty": "key", "properties": {}}
+        item["associations"] = [{"to": {"id": target}, "types": types}]
+        statuses.append(call.batch(kind, "upsert", [item]).status_code)
+    assert statuses == [400, 200]
+    assert (len(hubspot.records("leads")), len(hubspot.records("contacts"))) == (0, 2)
+    assert hubspot.books.commits("associated") == []
+
+
+def test_an_input_of_a_read_or_an_archive_needs_its_id(call: Caller, hubspot: Emulator) -> None:
+    (ada,) = hubspot.seed_records("contacts", [{}])
+    for operation in ("read", "archive", "update", "upsert"):
+        inputs: list[dict[str, Any]] = [{"id": ada, "properties": {}}, {"properties": {}}]
+        assert call.batch("contacts", operation, inputs).status_code == 400
+    assert len(hubspot.records("contacts")) == 1
+
+
+@pytest.mark.parametrize("words", [{"token": "two words"}, {"admin_token": "line\n"}, {"token": "ü"}])
+def test_a_token_that_no_header_can_carry_is_refused(words: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="token has a character that no header can carry"):
+        Emulator(**words)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("definitions", "why"),
+    [
+        ({"owners": [5]}, "owners, number 1: it must be a JSON object"),
+        ({"owners": [{"email": "a@example.com"}, {}]}, "owners, None: id is missing"),
+        ({"properties": {"contacts": [5]}}, "properties of contacts: a property must be a JSON object"),
+        ({"labels": [{"label": "x"}]}, "labels, x: from is missing"),
+        ({"format": 2}, "has the format 2, and this version reads 1"),
+        ({"timeZone": "Mars"}, "the file: time_zone cannot be 'Mars'"),
+    ],
+)
+def test_a_portal_file_says_in_a_sentence_what_is_wrong_in_it(definitions: dict[str, Any], why: str) -> None:
+    with pytest.raises(PortalFileError, match=why):
+        Emulator(portal=definitions)
