@@ -256,7 +256,20 @@ def _sensitivity(given: Any) -> str:
 
 def _extra(body: Json, before: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     """Return the words of a definition that change nothing here and are shown as they were sent."""
-    return tuple({**before, **{word: body[word] for word in ONLY_SHOWN if word in body}}.items())
+    words = {**before, **{word: body[word] for word in ONLY_SHOWN if word in body}}
+    if body.get("options"):
+        shown_options = [
+            {
+                "label": str(option.get("label", option.get("value"))),
+                "value": str(option.get("value")),
+                "displayOrder": option.get("displayOrder", place),
+                "hidden": option.get("hidden", False),
+                **({"description": option["description"]} if "description" in option else {}),
+            }
+            for place, option in enumerate(body["options"])
+        ]
+        words["options"] = shown_options
+    return tuple(words.items())
 
 
 def _options(body: Json, kind: str) -> tuple[tuple[str, str], ...]:

@@ -108,6 +108,8 @@ def _exists(portal: Portal, found: Found, path: str) -> bool:
     table = portal.find_table(name) if name else None
     if table is None or found.route.operation not in OPERATIONS:
         return True
+    if portal.settings.unlisted_operations == "take":
+        return True
     if found.version == "v3" and table.name in LEGACY_ORDER_ONLY and path.startswith("/crm/v3/"):
         return False
     return not refuses(table.definition.refused_operations, found.route.operation, found.version)

@@ -105,6 +105,9 @@ class Settings:
             OBJECT_NOT_FOUND among the errors, or "404" with OBJECT_NOT_FOUND. Both were seen. Uncertain.
         v3_association_status: Status of a v3 associations batch create: 201 by the contract, 200 as
             answered since 2025-08-21.
+        unlisted_operations: What a batch operation does that the specs of its object type do not list, such
+            as an upsert of goals on 2026-09: "refuse" as an unknown path, or "take", for the generic paths
+            are published for every type. Uncertain.
         base_name_in_paths: A custom object may be called by its name alone. HubSpot refuses that since
             2025-04-29.
         date_ahead: Seconds by which the `Date` header is ahead of this computer's clock; negative for
@@ -133,6 +136,8 @@ class Settings:
             name, which an older page refuses. The deals guide says that without
             `pipeline` the default one is used, legacy pages that no stage is needed. Uncertain.
         normalise_dates: Versions that correct a date with a time of day and say so in `warnings`.
+        default_lifecycle_stage: The stage of a contact that is made without one: `lead` in captures, by the
+            portal's own setting. A write of `subscriber` then changes nothing. None: no stage. Uncertain.
         epoch_seconds: What a time in seconds does on the other versions: "take", and it means moments of
             1970, for HubSpot reads milliseconds, or "refuse". Uncertain.
         lead_requires_contact: A lead cannot be created without its contact.
@@ -209,6 +214,7 @@ class Settings:
     v4_number_ids: bool = True
     all_absent: Literal["207", "404"] = "207"
     v3_association_status: Literal[201, 200] = 201
+    unlisted_operations: Literal["refuse", "take"] = "refuse"
     base_name_in_paths: bool = False
     date_ahead: float | None = 0.0
 
@@ -222,6 +228,7 @@ class Settings:
     required_properties: frozenset[str] = ADMIN_RULE_VERSIONS
     listed_is_required: bool = False
     normalise_dates: frozenset[str] = ADMIN_RULE_VERSIONS
+    default_lifecycle_stage: str | None = None
     epoch_seconds: Literal["take", "refuse"] = "take"
     lead_requires_contact: bool = True
     email_reuse_after_archive: bool = True

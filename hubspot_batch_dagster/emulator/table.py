@@ -288,6 +288,8 @@ class Table:
         properties["hs_object_source_id"] = settings.app_id_text
         properties["hs_object_source_label"] = "INTEGRATION"
         if self.name == "contacts":
+            if settings.default_lifecycle_stage is not None:
+                properties.setdefault("lifecyclestage", settings.default_lifecycle_stage)
             add_calculated(properties)
         elif self.name == "deals" and self.pipelines:
             properties.setdefault("pipeline", self.pipelines[0].id)  # the deals guide: the default pipeline

@@ -267,6 +267,13 @@ def seconds(call: Caller, hubspot: Emulator) -> Any:
     return answer.status_code, [each["seen"] for each in hubspot.records("contacts").values()]
 
 
+def moved_back(call: Caller, hubspot: Emulator) -> Any:
+    call.post(CONTACTS, {"properties": {"email": "a@example.com"}})
+    (made,) = hubspot.records("contacts")
+    call.send("PATCH", f"{CONTACTS}/{made}", {"properties": {"lifecyclestage": "subscriber"}})
+    return hubspot.records("contacts")[made]["lifecyclestage"]
+
+
 def association_headers(call: Caller, hubspot: Emulator) -> Any:
     hubspot.change(burst_limit=190)
     answer = call.post("/crm/v4/associations/contacts/deals/batch/read", {"inputs": []})
@@ -382,6 +389,10 @@ SWITCHES: dict[str, Switch] = {
     "v4_number_ids": Switch({True: int, False: str}, v4_id),
     "all_absent": Switch({"207": 207, "404": 404}, all_absent),
     "v3_association_status": Switch({201: 201, 200: 200}, v3_association),
+    "unlisted_operations": Switch(
+        {"refuse": 404, "take": 201},
+        lambda call, _: call.batch("projects", "create", rows({}), version="2026-09").status_code,
+    ),
     "base_name_in_paths": Switch({False: 400, True: 201}, bare_name),
     "merge_gives_new_id": Switch({True: False, False: True}, merged_id),
     "update_of_merged": Switch(
@@ -394,6 +405,7 @@ SWITCHES: dict[str, Switch] = {
         update_of_merged,
     ),
     "archive_of_merged": Switch({"carried_out": 0, "ignored": 1}, archive_of_merged),
+    "default_lifecycle_stage": Switch({None: "subscriber", "lead": "lead"}, moved_back),
     "epoch_seconds": Switch(
         {"take": (201, ["1970-01-21T10:59:31.200Z"]), "refuse": (400, [])},
         seconds,

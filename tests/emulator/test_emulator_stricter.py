@@ -45,6 +45,23 @@ def test_a_changed_property_is_held_against_the_rules_of_a_new_one(call: Caller)
     assert call.post(CONTACTS, {"properties": {"size": "big"}}).status_code == 400
 
 
+def test_options_come_back_in_the_words_in_which_they_were_sent(call: Caller) -> None:
+    """So a captured answer has them: with a place, a description and whether they are hidden."""
+    options = [
+        {"label": "Art", "value": "art", "description": "all of it", "displayOrder": 3, "hidden": True},
+        {"label": "Travel", "value": "travel"},
+    ]
+    asked = {**OWN, "name": "likes", "type": "enumeration", "fieldType": "select", "options": options}
+    plain = {"label": "Travel", "value": "travel", "displayOrder": 1, "hidden": False}
+    assert call.post(PROPERTIES, asked).json()["options"] == [options[0], plain]
+    assert call.get(f"{PROPERTIES}/likes").json()["options"] == [options[0], plain]
+    changed = call.send("PATCH", f"{PROPERTIES}/likes", {"label": "Loves"}).json()
+    assert (changed["label"], changed["options"]) == ("Loves", [options[0], plain])
+    fewer = call.send("PATCH", f"{PROPERTIES}/likes", {"options": [options[1]]}).json()
+    assert [each["value"] for each in fewer["options"]] == ["travel"]
+    assert call.post(CONTACTS, {"properties": {"likes": "art"}}).status_code == 400
+
+
 def test_a_batch_read_hides_sensitive_properties_unless_they_are_asked_for(
     call: Caller, hubspot: Emulator
 ) -> None:
