@@ -13,17 +13,18 @@ from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.transport import check_url
 
 OAUTH = ("client_id", "client_secret", "refresh_token")
+HOUR, WEEK = 3_600.0, 604_800.0
 _RANGES: Mapping[str, Mapping[str, float]] = {
-    "portal_id": {"least": 1},
-    "limit": {"least": 1},
+    "portal_id": {"least": 1, "most": 2**53},
+    "limit": {"least": 1, "most": 1_000_000},
     "share": {"above": 0, "most": 1},
     "daily_share": {"above": 0, "most": 1},
-    "timeout": {"above": 0},
-    "patience": {"least": 0},
-    "index_lag": {"least": 0},
-    "certain_after": {"above": 0},
-    "backoff": {"least": 0},
-    "lock_wait": {"least": 0},
+    "timeout": {"above": 0, "most": HOUR},
+    "patience": {"least": 0, "most": WEEK},
+    "index_lag": {"least": 0, "most": WEEK},
+    "certain_after": {"above": 0, "most": WEEK},
+    "backoff": {"least": 0, "most": HOUR},
+    "lock_wait": {"least": 0, "most": WEEK},
 }
 _SLIP = re.compile(r"\w[\w+.-]+:/[^/]|://")
 """A URL that lacks a slash or its beginning: it would be taken for a folder."""

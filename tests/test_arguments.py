@@ -50,6 +50,7 @@ KINDS: Mapping[str, tuple[Any, ...]] = {
     "int": (5, -1),
     "float": (0.5,),
     "no number": (float("nan"), float("inf")),
+    "huge": (10**30, -(10**30), 1e300),
     "text": ("x", "", "\0"),
     "bytes": (b"x",),
     "list": ([], [5], ["x"], [None]),
@@ -73,8 +74,10 @@ FITTING: Mapping[str, frozenset[str]] = {
 
 
 def kinds_of(annotation: str) -> frozenset[str]:
-    """The kinds of values that an annotation allows, as far as its text says."""
-    return frozenset().union(*(kinds for words, kinds in FITTING.items() if re.search(words, annotation)))
+    """The kinds of values that an annotation allows, as far as its text says. It says nothing of sizes."""
+    return frozenset({"huge"}).union(
+        *(kinds for words, kinds in FITTING.items() if re.search(words, annotation))
+    )
 
 
 class Called:

@@ -30,6 +30,8 @@ PEOPLE = Upsert("contacts", id_property="email")
         {"certain_after": 1.0, "index_lag": 2.0}, {"timeout": float("inf")}, {"memory": "0MB"}, {"memory": "0.0 gb"},
         {"store": "s3:/bucket"}, {"store": "s3://"}, {"store": "://bucket"}, {"store": "a\0b"}, {"journal": "\0"},
         {"journal": "postgresql+psycopg://u:p@h:0/d"}, {"client_id": "also"},
+        {"timeout": 1e12}, {"limit": 10**30}, {"portal_id": 10**30}, {"patience": 1e300}, {"lock_wait": 1e10},
+        {"index_lag": 1e10, "certain_after": 1e10}, {"certain_after": 1e10}, {"backoff": 1e9},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [SessionSettings, HubSpotResource])
@@ -60,6 +62,10 @@ def test_a_setting_from_the_environment_is_checked_in_the_run(monkeypatch: pytes
         ("journal", "nonsense://u:s3cr3t@h/d", "", "not the URL of a database"),
         ("budget_url", "redis://u:s3cr3t@h:6379/0", "redis", r"hubspot-batch-dagster\[redis\]"),
         ("budget_url", "redis://u:s3cr3t@h:99999/0", "", "not valid"),
+        ("budget_url", "redis://u:s3cr3t@h:6379/0?retry=3", "", "option after its"),
+        ("budget_url", "redis://u:s3cr3t@h:6379/0?encoding=utf-16", "", "option after its"),
+        ("budget_url", "redis://u:pass?s3cr3t@h:6379/0", "", "%3F"),
+        ("budget_url", "redis://h:6379/0?health_check_interval=s3cr3t", "", "not valid"),
         ("budget_url", "postgresql+psycopg://u:s3cr3t@h/d", "psycopg", r"hubspot-batch-dagster\[postgres\]"),
         ("budget_url", "postgresql+psycopg://u:s3cr3t@h:99999/d", "", "port 99999"),
         ("budget_url", "s3cr3t", "", "neither Redis nor Postgres"),

@@ -69,6 +69,8 @@ def check(what: str, name: str, value: object, hint: Any) -> None:
     remedy = f"Correct {name}=."
     if isinstance(value, types.FunctionType):
         remedy = f"A decorator takes its arguments in parentheses: @{what}(...)."
+    elif is_huge(value):
+        remedy = f"Give {name}= a smaller number."
     elif any(typing.get_origin(each) is not Literal and fits([value], each) for each in _kinds(hint)):
         remedy = f"Give a list: {name}=[...]."
     raise InputError(f"{name} is {shown(name, value)}: {what} takes {spoken(hint)}.", remedy=remedy)
@@ -154,6 +156,11 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
+def is_huge(value: object) -> bool:
+    """Whether a number has no place in 64 bits, which databases, clocks and queues count with."""
+    return isinstance(value, Integral) and not -(2**63) <= int(value) < 2**63
+
+
 def is_class(value: object) -> TypeGuard[type]:
     """Whether a value is a class; ``dict[str, int]``, which Python 3.10 takes for one, is none."""
     return isinstance(value, type) and typing.get_origin(value) is None
@@ -198,7 +205,7 @@ def _is_plain(value: object, hint: Any) -> bool:
     if hint is str:
         return isinstance(value, str) and "\0" not in value
     if hint is int:
-        return isinstance(value, Integral) and not isinstance(value, bool)
+        return isinstance(value, Integral) and not isinstance(value, bool) and not is_huge(value)
     if hint is float:
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if hint is Any or not isinstance(hint, type):

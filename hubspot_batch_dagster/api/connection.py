@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from hubspot_batch_dagster.api.answers import error_from_answer, shorten
-from hubspot_batch_dagster.api.arguments import checked
+from hubspot_batch_dagster.api.arguments import check_number, checked
 from hubspot_batch_dagster.api.associations import Paging
 from hubspot_batch_dagster.api.auth.credentials import AccessToken, TokenSource
 from hubspot_batch_dagster.api.bodies import Received
@@ -117,7 +117,7 @@ class Connection:
         version: The API version of every path.
         budget: Asked before each request. Without one there is no limit but HubSpot's own, and 429s come.
         timeout: How long one request may take.
-        pool_size: Connections kept open; at least as many as threads that send at once.
+        pool_size: Connections kept open, 1 to 1,024; at least as many as threads that send at once.
         user_agent: What HubSpot's logs call this program.
         trust_env: Take proxies and CA bundles from the environment.
         allow_http: Let requests leave without TLS to a host that is not this one.
@@ -137,6 +137,7 @@ class Connection:
         trust_env: bool = False,
         allow_http: bool = False,
     ) -> None:
+        check_number(type(self).__name__, "pool_size", pool_size, least=1, most=1_024)
         self.version = check_version(version)
         self.budget: Budget = budget if budget is not None else Unlimited()
         self._source: TokenSource = (

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 from urllib3.util.timeout import Timeout as Waits
 
+from hubspot_batch_dagster.api.arguments import check_number
 from hubspot_batch_dagster.api.departure import Departure
 from hubspot_batch_dagster.api.errors import (
     AnswerLost,
@@ -57,10 +58,7 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for name in ("connect", "read", "total"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(
-                    f"Timeout.{name} is {getattr(self, name)!r}.", remedy="Give a number of seconds above 0."
-                )
+            check_number("Timeout", name, getattr(self, name), above=0, most=7_200)
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ class Transport:
         self.base_url = check_url(base_url, allow_http=allow_http)
         self.timeout = timeout or Timeout()
         self._waits = Waits(connect=self.timeout.connect, read=self.timeout.read)
-        self._adapter = _Adapter(pool_connections=4, pool_maxsize=max(1, pool_size), max_retries=_NEVER_AGAIN)
+        self._adapter = _Adapter(pool_connections=4, pool_maxsize=pool_size, max_retries=_NEVER_AGAIN)
         with requests.Session() as session:
             session.trust_env = trust_env
             found = session.merge_environment_settings(self.base_url, {}, True, None, None)

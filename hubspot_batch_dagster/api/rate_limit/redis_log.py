@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from hubspot_batch_dagster.api.errors import InputError
 from hubspot_batch_dagster.api.rate_limit.budget import Window
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_OPTIONS = ["client_name", "db", "health_check_interval", "max_connections", "password", "protocol", "socket_connect_timeout", "socket_keepalive", "socket_timeout", "username"]
+"""What a URL may set beside TLS. How often is tried and in which encoding is set here: another value breaks
+the budget with its first request.
+"""
 _DAMAGE = re.compile("WRONGTYPE|not an integer or out of range|would overflow")
 """Redis' words for a key that holds something else than what is written here."""
 _DATABASE = re.compile(r"/?|/[0-9]+/?")
@@ -117,7 +121,8 @@ class RedisLog:
         timeout: Seconds to connect, and to wait for an answer.
 
     Raises:
-        InputError: The redis package is not installed, the URL is none, or names no database by its number.
+        InputError: The redis package is not installed, the URL is none, names no database by its number, or
+            sets after its ? what it may not.
     """
 
     def __init__(self, url: str, name: str, *, timeout: float = 5.0) -> None:
@@ -130,6 +135,7 @@ class RedisLog:
                 "A budget in Redis needs the redis package. Install it: pip install"
                 " hubspot-batch-dagster[redis]"
             ) from None
+        _check_options(url)
         try:
             client = redis.Redis.from_url(
                 url,
@@ -242,3 +248,16 @@ class RedisLog:
         except self._failures:
             return
         logger.warning("The budget in Redis at %s was damaged (%s) and starts anew.", self._place, said)
+
+
+def _check_options(url: str) -> None:
+    """Refuse what a URL may not set. It is not shown: it may be a piece of the password."""
+    given = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    if any(name not in _OPTIONS and not name.startswith("ssl_") for name in given):
+        raise InputError(
+            "The budget's Redis URL has an option after its ? that it may not have.",
+            remedy=(
+                f"Leave it out: {', '.join(_OPTIONS)} may stand there, and TLS by ssl_... Write a ? in a"
+                " password as %3F."
+            ),
+        )
