@@ -36,7 +36,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = ["client_name", "db", "health_check_interval", "max_connections", "password", "protocol", "socket_connect_timeout", "socket_keepalive", "socket_timeout", "username"]
+_OPTIONS = {
+    "client_name",
+    "db",
+    "health_check_interval",
+    "max_connections",
+    "password",
+    "protocol",
+    "socket_connect_timeout",
+    "socket_keepalive",
+    "socket_timeout",
+    "username",
+}
 """What a URL may set beside TLS. How often is tried and in which encoding is set here: another value breaks
 the budget with its first request.
 """
@@ -257,7 +268,7 @@ def _check_options(url: str) -> None:
         raise InputError(
             "The budget's Redis URL has an option after its ? that it may not have.",
             remedy=(
-                f"Leave it out: {', '.join(_OPTIONS)} may stand there, and TLS by ssl_... Write a ? in a"
-                " password as %3F."
+                f"Leave it out: {', '.join(sorted(_OPTIONS))} may stand there, and TLS by ssl_... Write a ?"
+                " in a password as %3F."
             ),
         )
