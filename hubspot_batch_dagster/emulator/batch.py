@@ -183,7 +183,7 @@ def _failed(
     if not partial:
         value_errors = [error for item in bad for error in item.value_errors]
         if value_errors:
-            raise refuse_values(value_errors)
+            raise refuse_values(portal, value_errors)
         problem = next((item.problem for item in bad if item.problem is not None), None)
         if problem is not None:
             raise Refused(400, dict(problem))

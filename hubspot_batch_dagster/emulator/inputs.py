@@ -338,10 +338,15 @@ def _conflicting(name: str, value: str, other: str) -> Json:
     }
 
 
-def refuse_values(errors: list[Json]) -> Refused:
-    """400 for bad property values in a batch without trace ids; it does not say which input had them."""
+def refuse_values(portal: Portal, errors: list[Json]) -> Refused:
+    """400 for bad property values in a batch without trace ids; it does not say which input had them.
+
+    In captures the details lack the last of several that the message lists.
+    """
     details: list[dict[str, Any]] = [
         {"message": e["message"], "code": e["error"], "context": {"propertyName": [e["name"]]}}
         for e in errors
     ]
+    if len(details) > 1 and not portal.settings.all_error_details:
+        details.pop()
     return validation(values_message(errors), errors=details)

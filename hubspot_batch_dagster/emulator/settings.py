@@ -76,6 +76,8 @@ class Settings:
             written the first half of the batch. Seen once.
         update_unknown_as_error: An update of unknown ids answers 207 with OBJECT_NOT_FOUND; off, it
             answers 207 with neither results nor errors for them.
+        all_error_details: A refusal for several bad values has as many `errors` as its message lists; off,
+            one less, as captured twice. Uncertain.
         absent_in_one_error: Ids that are not there are told in one error together; off, each has an error of
             its own. Uncertain.
         update_partial_by_trace_id: Trace ids make an update with a bad value answer 207; off, the whole
@@ -199,6 +201,7 @@ class Settings:
     conflict_commits_rows_before: bool = False
     duplicates_commit_rows_before: bool = False
     update_unknown_as_error: bool = True
+    all_error_details: bool = True
     absent_in_one_error: bool = True
     update_partial_by_trace_id: bool = False
     partly_traced: Literal["whole_batch", "partial"] = "whole_batch"
