@@ -16,6 +16,7 @@ from hubspot_batch_dagster.sync.context import RunContext
 from hubspot_batch_dagster.sync.planning import adoption
 from hubspot_batch_dagster.sync.settlement.lookup import Lookup
 from hubspot_batch_dagster.sync.settlement.recovery import Recovery
+from hubspot_batch_dagster.sync.stages.merged_records import note_merged_before
 from hubspot_batch_dagster.sync.stages.resolve_schema import Schema
 from hubspot_batch_dagster.sync.staging import known_rows
 from hubspot_batch_dagster.sync.staging.record_owners import RecordOwners
@@ -116,6 +117,8 @@ def recover(run: RunContext, area: StagingArea, path: Path | None) -> Recovery:
         attach_known(run, area, path)
     if recovery.held:
         recovery.search()
+        attach_known(run, area, path)
+    if note_merged_before(run, area, lookup):
         attach_known(run, area, path)
     return recovery
 

@@ -31,6 +31,7 @@ def make_tables(db: duckdb.DuckDBPyConnection, encoder: Encoder) -> None:
     db.execute("CREATE TABLE rejected AS SELECT * FROM incoming LIMIT 0")
     db.execute("CREATE TABLE omitted AS SELECT * FROM incoming LIMIT 0")
     db.execute("CREATE TABLE lost (row BIGINT)")
+    db.execute("CREATE TABLE merged (part VARCHAR, id VARCHAR)")
     db.execute("CREATE TABLE doubtful (row BIGINT, doubt INTEGER)")
     db.execute(
         """CREATE TABLE wanted (row BIGINT, place INTEGER, target_key VARCHAR, target_id VARCHAR,

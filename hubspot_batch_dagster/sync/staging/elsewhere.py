@@ -25,6 +25,10 @@ class Elsewhere:
         """Record id -> key of the unchanged row that has it."""
         return dict.fromkeys(ids[:0], "")
 
+    def keys_with(self, ids: Sequence[str]) -> set[str]:
+        """Keys of known lines, with a row of the source or without one, that have some records."""
+        return set(ids[:0])
+
     def claimed(self, ids: Sequence[str]) -> set[str]:
         """Which of some record ids belong to a known row, of the source or not."""
         return set(ids[:0])

@@ -88,6 +88,7 @@ def attach(
             looked_at=f"f.seq > {last}",
         )
     )
+    db.execute(staging_statements.FOLLOW_MERGED)
     # Two lines of one record were never held against each other: the one that stays is sent again. So is a
     # line whose record was merged into another one: it may be that of a line of which no answer tells. Of a
     # line that was just read it is known what its record has.
@@ -255,8 +256,7 @@ def _order(stage: StagingArea, table: str, part: str | None) -> str:
 def write(stage: StagingArea, path: Path, metadata: str, definition: str, *, part: str | None = None) -> None:
     """Write the new ids table: the known lines, with those that this run moved in their place.
 
-    A record that another key claims now leaves its former line without an id, unless that line says that they
-    share it.
+    A line whose record another key has now says that the two share it.
 
     Args:
         stage: The run, concluded.

@@ -61,6 +61,14 @@ def table_of_known(*, keys_from_text: str, definition: str, order: Sequence[str]
         FROM fresh f LEFT JOIN base b USING (key) LEFT JOIN found USING (key){joined}"""
 
 
+def same_record_message(record: str, owner: str) -> str:
+    """Return the reason of a row whose record another row has, as SQL, of the record and that row's key."""
+    return (
+        f"'{SAME_RECORD}' || {record} || '; the other row has the key ' || {owner} || '. Leave one of the two"
+        " out.'"
+    )
+
+
 def file_of_order(file: str, order: str) -> str:
     """Write how new each row is that is about to be sent."""
     return f"""COPY (SELECT s.key, s.digest, {order} AS as_of FROM staged s JOIN planned p USING (row)
@@ -68,11 +76,19 @@ def file_of_order(file: str, order: str) -> str:
         TO {literal(file)} ({PARQUET})"""
 
 
-KEPT = """SELECT k.* REPLACE (
-            CASE WHEN t.id IS NULL OR k.code = 'SAME_RECORD' THEN k.id END AS id,
-            CASE WHEN t.id IS NULL THEN k.digest ELSE '' END AS digest)
-        FROM known k ANTI JOIN moved USING (key) LEFT JOIN taken t ON t.id = k.id"""
-"""The known lines that stay; one whose record another row has taken loses it, unless the two share it."""
+_SHARES = "t.id IS NOT NULL AND k.outcome <> 'archived'"
+
+KEPT = f"""SELECT k.* REPLACE (
+            CASE WHEN {_SHARES} THEN t.id ELSE k.id END AS id,
+            CASE WHEN {_SHARES} THEN 'rejected' ELSE k.outcome END AS outcome,
+            CASE WHEN {_SHARES} THEN '' ELSE k.digest END AS digest,
+            CASE WHEN {_SHARES} THEN 'SAME_RECORD' ELSE k.code END AS code,
+            CASE WHEN {_SHARES} THEN {same_record_message("t.id", "t.key")} ELSE k.message END AS message,
+            CASE WHEN {_SHARES} AND t.id <> k.id THEN concat_ws(';', k.former, k.id) ELSE k.former
+                END AS former)
+        FROM known k ANTI JOIN moved USING (key) LEFT JOIN merged m ON m.part = k.id
+        LEFT JOIN taken t ON t.id = coalesce(m.id, k.id)"""
+"""The known lines that stay; one whose record another row has now shares it with that row."""
 
 
 def kept_as_newer(kept: str, newer: str) -> str:
@@ -118,9 +134,7 @@ SHARED_ID = f"coalesce(id, nullif(regexp_extract(message, '{FORMERLY}([0-9]+)', 
 _PERHAPS_WRITTEN = "outcome = 'rejected' AND stale AND id IS NOT NULL"
 """A row whose record is another row's, and over whose values it was perhaps written."""
 
-SAME_RECORD_MESSAGE = (
-    f"'{SAME_RECORD}' || q.id || '; the other row has the key ' || q.owner || '. Leave one of the two out.'"
-)
+SAME_RECORD_MESSAGE = same_record_message("q.id", "q.owner")
 """The reason of a row that was not sent because of ``same``."""
 
 
@@ -162,10 +176,13 @@ MOVED_BEFORE = """SELECT key, r.id FROM recovered r JOIN base b USING (key)
     WHERE r.outcome = 'updated' AND r.id <> b.id"""
 """Rows that a killed run wrote to another record than the ids table has, with that record."""
 
-MOVED = f"""SELECT t.id FROM settled t JOIN planned p USING (row)
-    WHERE t.outcome = 'updated' AND t.id <> p.known_id
-    UNION SELECT id FROM ({MOVED_BEFORE}) ORDER BY id"""
+MOVED = """SELECT DISTINCT t.id FROM settled t JOIN planned p USING (row)
+    WHERE t.outcome = 'updated' AND t.id <> p.known_id ORDER BY id"""
 """The records that rows were written to, of those that had another one before."""
+
+FOLLOW_MERGED = f"""UPDATE known SET id = m.id, digest = '', former = concat_ws(';', former, m.part)
+    FROM merged m WHERE known.id = m.part AND m.id <> m.part AND outcome IN {LIVE}"""
+"""Give lines the record that theirs was merged into. What it has may be the values of another one."""
 
 UNCHANGED_WITH = """SELECT row, key, digest, known_id FROM plan
     WHERE action = 'unchanged' AND known_id IN (SELECT unnest(?)) ORDER BY row"""

@@ -172,6 +172,12 @@ TABLES = {
         "staging/staging_area",
         "staging/conclusion",
     ),
+    "merged": _table(
+        "a record that was merged into one which a row was written to",
+        "part id",
+        "stages/merged_records",
+        "staging/known_rows stages/merged_records",
+    ),
     "same": _table(
         "a row whose known record another row has",
         "row id owner",

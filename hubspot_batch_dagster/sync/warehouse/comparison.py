@@ -248,6 +248,14 @@ class Comparison(Elsewhere):
         lines = self._in_session(lambda: self._engine.fetch(query))
         return {str(record): str(key) for record, key in lines}
 
+    def keys_with(self, ids: Sequence[str]) -> set[str]:
+        if self._whole or not self.has_lines or not ids:
+            return set()
+        query = f"""SELECT _key FROM {self.ids.table}
+            WHERE hs_object_id IN {listed(ids)} AND outcome IN {LIVE}"""
+        lines = self._engine.again(lambda: self._engine.fetch(query))
+        return {str(key) for (key,) in lines}
+
     def claimed(self, ids: Sequence[str]) -> set[str]:
         if self._whole or not self.has_lines or not ids:
             return set()

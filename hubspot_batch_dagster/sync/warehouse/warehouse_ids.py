@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hubspot_batch_dagster.api.errors import Overtaken, StoreError
+from hubspot_batch_dagster.sync.staging.staging_statements import same_record_message
 from hubspot_batch_dagster.sync.staging.statements import LIVE, listed, literal, quoted
 from hubspot_batch_dagster.sync.state.identity import Identity
 from hubspot_batch_dagster.sync.state.ids_table import META
@@ -341,14 +342,15 @@ class WarehouseIds:
                 self._engine.execute(f"ALTER TABLE {self.table} ADD COLUMN {quoted(each)} {types[each]}")
 
     def _taking(self, generation: int) -> str:
-        """Leave a line without an id whose record another key claims now, unless that line says that they
-        share it.
-        """
-        return f"""UPDATE {self.table} SET hs_object_id = NULL, _digest = '', _source = NULL,
+        """Let a line say that it shares its record with another key, where that key has it now."""
+        owner = f"""(SELECT min(o._key) FROM {OUTCOMES} o WHERE o.hs_object_id = {self.table}.hs_object_id
+            AND o.outcome IN {LIVE} AND o.error_code IS NULL)"""
+        return f"""UPDATE {self.table} SET outcome = 'rejected', error_code = 'SAME_RECORD',
+            error_message = {same_record_message("hs_object_id", owner)}, _digest = '', _source = NULL,
             _generation = {generation}
             WHERE hs_object_id IN (SELECT hs_object_id FROM {OUTCOMES}
                 WHERE outcome IN {LIVE} AND error_code IS NULL AND hs_object_id IS NOT NULL)
-            AND error_code IS DISTINCT FROM 'SAME_RECORD' AND {self._not_brought()}"""
+            AND outcome <> 'archived' AND {self._not_brought()}"""
 
     def _not_brought(self) -> str:
         """Whether a line is not among those that the run brings, as SQL; engines make a join of it, and none

@@ -85,6 +85,47 @@ def test_a_merge_that_an_answer_showed_to_a_run_that_could_not_save_is_seen_by_t
     assert outcomes(bench.run(firms(*now), BY_KEY)) == ["unchanged", "rejected", "unchanged"]
 
 
+@pytest.mark.parametrize("killed", [True, False])
+@pytest.mark.parametrize("new_id", [True, False])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_row_that_was_away_while_another_one_was_written_to_their_record_is_sent_once_it_is_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, answer: str, new_id: bool, killed: bool
+) -> None:
+    ids = bench.run(firms("a", "a", "a"), BY_KEY).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[1], ids[0], update_of_merged=answer, merge_gives_new_id=new_id)
+    first, *others = firms("b", "a", "a")
+    if killed:
+        with monkeypatch.context() as full:
+            full.setattr(run, "save", fail)
+            full.setattr(run.conclusion, "conclude", fail)
+            with pytest.raises(StoreError):
+                bench.run([first, others[1]], BY_KEY)
+    else:
+        bench.run([first, others[1]], BY_KEY)
+    assert outcomes(bench.run(others, BY_KEY)) == ["updated", "unchanged"]
+    assert bench.emulator.records("companies")[left]["name"] == "Firm 1"
+    assert outcomes(bench.run(others, BY_KEY)) == ["unchanged", "unchanged"]
+    assert len(bench.emulator.records("companies")) == 2
+
+
+@pytest.mark.parametrize("new_id", [True, False])
+def test_a_row_that_was_away_while_another_one_was_written_to_their_record_is_rejected_beside_that_one(
+    bench: Bench, new_id: bool
+) -> None:
+    """It is never made anew, also where the ids table had that very record of it."""
+    ids = bench.run(firms("a", "a", "a"), BY_KEY).ids["hs_object_id"].to_pylist()
+    left = merged(bench, ids[1], ids[0], merge_gives_new_id=new_id)
+    rows = firms("b", "a", "a")
+    bench.run([rows[0], rows[2]], BY_KEY)
+    before = bench.writes()
+    for _ in range(2):
+        result = bench.run(rows, BY_KEY)
+        assert outcomes(result) == ["unchanged", "rejected", "unchanged"]
+        assert result.reasons == {"SAME_RECORD": 1}
+        assert result.ids["hs_object_id"].to_pylist() == [left, left, ids[2]]
+    assert bench.writes() == before
+
+
 def test_an_interruption_before_rows_of_one_record_were_told_apart_saves_what_is_known(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,10 +201,11 @@ def test_what_an_update_that_no_answer_tells_of_wrote_over_the_first_row_does_no
     bench: Bench, answer: str, size: int
 ) -> None:
     """Without trace ids a result with a new id is nobody's: the update may have been carried out on the
-    merged record.
+    merged record, which does not say what it was made of.
     """
     ids = bench.run(firms(*"aaaaaa"), BY_KEY).ids["hs_object_id"].to_pylist()
     left = merged(bench, ids[1], ids[3], update_of_merged=answer, echo_trace_id=False)
+    del bench.emulator.portal.table("companies").records[left].properties["hs_merged_object_ids"]
     rows = firms(*"abaaaa")
     bench.run(rows[:3] + rows[4:], BY_KEY)  # the first row follows its record while the other one is away
     result = bench.run(firms(*"abcdef"), BY_KEY, batch_size=size)

@@ -5,15 +5,17 @@ lost or made twice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench.sync_bench import HASTY, Bench, shown
+from bench.sync_bench import HASTY, SETTINGS, Bench, shown
 from bench.warehouse_bench import ALWAYS, FIRMS, Database, cities, moved
 
 from hubspot_batch_dagster import Upsert
 from hubspot_batch_dagster.api.errors import Overtaken
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.emulator.merges import merge_records
 from hubspot_batch_dagster.sync.warehouse.comparison import Comparison
 from hubspot_batch_dagster.sync.warehouse.warehouse_ids import WarehouseIds
 
@@ -187,3 +189,26 @@ def test_a_new_row_that_ends_at_the_record_of_a_row_that_stayed_is_refused_and_t
     assert shown(bench.run(more, operation)) == {"updated": 1, "unchanged": 299, "rejected": 1}
     assert bench.emulator.records("contacts")[record]["firstname"] == "Ada"
     assert shown(bench.run(database.rows(people), operation)) == {"unchanged": 300}
+
+
+@pytest.mark.parametrize("new_id", [True, False])
+def test_a_row_that_stayed_or_left_while_another_one_was_written_to_their_merged_record_is_told_of_it(
+    bench: Bench, database: Database, new_id: bool
+) -> None:
+    database.firms(N)
+    bench.run(database.rows(), FIRMS)
+    ids = dict(database.ids("_key, hs_object_id"))
+    portal = bench.emulator.portal
+    portal.settings = replace(SETTINGS, merge_gives_new_id=new_id)
+    left = merge_records(portal, portal.table("companies"), ids["5"], ids["7"]).id
+    gone = [] if new_id else ["DELETE FROM firms WHERE id = 5"]
+    database.sql(*gone, "UPDATE firms SET city = 'Bonn' WHERE id = 7")
+    bench.run(database.rows(), FIRMS)
+    if gone:
+        database.sql("INSERT INTO firms VALUES (5, 'Firm 5', 'Ulm')")
+    assert bench.run(database.rows(), FIRMS).reasons == {"SAME_RECORD": 1}
+    before = bench.writes()
+    again = bench.run(database.rows(), FIRMS)
+    assert (shown(again), bench.writes()) == ({"unchanged": N - 1, "rejected": 1}, before)
+    assert database.ids("hs_object_id", "_key IN ('5', '7')") == [(left,), (left,)]
+    assert len(bench.emulator.records("companies")) == N - 1
