@@ -122,6 +122,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "association_files key_lookup",
         "association_table kept_lines writer",
         "association_requests association_statements",
+        "addition",
         "new_associations",
         "lines",
         "moved_records types",

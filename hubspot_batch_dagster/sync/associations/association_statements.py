@@ -245,8 +245,12 @@ COUNT_WANTED = """SELECT (SELECT count(*) FROM wanted_once) + (SELECT count(*) F
 
 
 def count_open(places: str, what: str = "*") -> str:
-    """Count how many lines (or distinct values of a column) are to be written."""
-    return f"SELECT count({what}) FROM association_lines WHERE outcome = 'open' AND place IN ({places})"
+    """Count how many lines (or distinct values of a column) a run would write, those among them that HubSpot
+    refused and that it asks for once more.
+    """
+    of_outcome = f"SELECT count({what}) FROM association_lines WHERE place IN ({places}) AND outcome ="
+    refused = f"({of_outcome} 'rejected' AND NOT unreadable)"
+    return f"SELECT ({of_outcome} 'open') + least({MOST_AGAIN}, {refused})"
 
 
 def ids_of_keys(table: str) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.object_types import same_type
 from hubspot_batch_dagster.sync.associations.association_files import note_removed
-from hubspot_batch_dagster.sync.associations.lines import REFUSED, UNNAMED
 from hubspot_batch_dagster.sync.associations.writer import AssociationWriter
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.packed_batch import PackedBatch
@@ -50,11 +49,6 @@ class AssociationSender(Sender):
         self.journal.intend(self.sync, self.run, intent)
         verdicts, perhaps = self.association_writer.associate(batch)
         verdicts |= dict.fromkeys(perhaps, Verdict(outcome="unknown", message=LOST))
-        if any(each.outcome == "created" for each in verdicts.values()):  # so it is about these rows
-            verdicts = {
-                i: each._replace(code=REFUSED) if each.code == UNNAMED else each
-                for i, each in verdicts.items()
-            }
         outcomes = outcomes_of(batch, verdicts, self.clock())
         self.journal.settle(self.sync, self.run, outcomes, intent_id=intent.id)
         return DeliveredBatch(outcomes=[outcomes])

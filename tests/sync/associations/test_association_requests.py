@@ -6,6 +6,7 @@ import json
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,6 +141,26 @@ def test_an_error_that_names_nobody_is_halved_down() -> None:
     verdicts = AssociationRequests(requester, "contacts", "companies").add(asked).verdicts  # type: ignore[arg-type]
     assert {each.outcome for each in verdicts.values()} == {"rejected"}
     assert (len(verdicts), requester.requests) == (4, 7)
+
+
+@pytest.mark.parametrize("bad", [1, 12, 40])
+def test_however_many_are_refused_without_a_name_the_others_are_written(bad: int) -> None:
+    """Those that stand first do not keep the rest back, and are not asked for in every run: others were taken."""
+    pairs = [NewAssociation("1", str(i)) for i in range(2, 102)]
+    wire = FakeWire({each[:2] for each in pairs[:bad]}, unnamed=True, forgets=0.0, seed=1)
+    verdicts = AssociationRequests(wire, "contacts", "companies").add(pairs).verdicts  # type: ignore[arg-type]
+    assert not wire.stop
+    assert {each for each in pairs if verdicts[each].outcome == "created"} == set(pairs[bad:])
+    assert {verdicts[each].code for each in pairs[:bad]} == {"ASSOCIATION_REFUSED"}
+
+
+def test_what_is_refused_in_the_same_words_whichever_is_tried_stops_the_run_after_a_few() -> None:
+    pairs = [NewAssociation("1", str(i)) for i in range(2, 2002)]
+    wire = FakeWire({each[:2] for each in pairs}, unnamed=True, forgets=0.0, seed=1)
+    verdicts = AssociationRequests(wire, "contacts", "companies").add(pairs).verdicts  # type: ignore[arg-type]
+    assert "one by one, for the same reason" in str(wire.stop.error)
+    assert (wire.requests, len(verdicts)) == (9, 8)
+    assert {each.code for each in verdicts.values()} == {"ASSOCIATION_REFUSED_UNNAMED"}
 
 
 def test_an_answer_that_says_nothing_is_asked_for_a_few_times_and_left_open() -> None:

@@ -10,11 +10,12 @@ import time
 
 import pytest
 from bench.association_rows import associated, by_email, people
-from bench.sync_bench import HASTY, Bench, shown
+from bench.sync_bench import HASTY, QUICK, Bench, shown
 
 from hubspot_batch_dagster import Associate, Association
 from hubspot_batch_dagster.api.errors import StoreError
 from hubspot_batch_dagster.emulator import Fault
+from hubspot_batch_dagster.sync.run import RunOptions, plan_sync
 
 
 @pytest.mark.parametrize(
@@ -177,6 +178,24 @@ def test_the_associations_that_a_refused_request_names_are_rejected_and_the_othe
     assert associated(bench.run(people(list(firms)), by_email())) == {"associated": 2, "unchanged": 28}
     assert associated(bench.run(people(list(firms)), by_email())) == {"unchanged": 30}
     assert bench.pairs() == set(zip(contacts, firms, strict=True))
+
+
+def test_the_plan_counts_the_request_that_asks_once_more_for_what_was_refused(bench: Bench) -> None:
+    firms = bench.companies(3)
+    words = {
+        "message": "Could not get some objects.",
+        "category": "OBJECT_NOT_FOUND",
+        "context": {"ids": firms[:2]},
+    }
+    bench.emulator.faults.add(Fault.answer(404, words, operation="associations.default", times=1))
+    assert associated(bench.run(people(list(firms)), by_email())) == {"associated": 1, "rejected": 2}
+    options = RunOptions(retry_policy=QUICK)
+    planned = plan_sync(
+        people(list(firms)), by_email(), client=bench.client, store=bench.store, name="sync", options=options
+    )
+    before = bench.requests("associations.default")
+    assert associated(bench.run(people(list(firms)), by_email())) == {"associated": 2, "unchanged": 1}
+    assert planned.requests == bench.requests("associations.default") - before == 1
 
 
 def test_where_none_of_the_records_exist_each_association_is_rejected_at_once(bench: Bench) -> None:
