@@ -51,7 +51,7 @@ from hubspot_batch_dagster.sync.requests.retry_policy import (
     decide,
 )
 from hubspot_batch_dagster.sync.settlement.answers import verdicts_on
-from hubspot_batch_dagster.sync.settlement.refusals import duplicated_ids, refusals, rejection
+from hubspot_batch_dagster.sync.settlement.refusals import duplicated_ids, naming_owners, refusals, rejection
 
 MANY = 10
 """From this many rows on, a batch in which every single row is refused for one reason stops the run."""
@@ -108,7 +108,8 @@ class BatchDelivery(BatchLookup):
 
     def _settle(self, verdicts: dict[int, Verdict], event: Event) -> None:
         verdicts = self._without_bad_cells(self._without_associations(verdicts))
-        super()._settle(self._about_rows(verdicts), event)
+        verdicts = naming_owners(self._about_rows(verdicts), self.batch.keys, self.sender.owners)
+        super()._settle(verdicts, event)
 
     def _about_rows(self, verdicts: dict[int, Verdict]) -> dict[int, Verdict]:
         """Return the verdicts about rows. A property deleted meanwhile stops the run: no row is to blame."""
@@ -295,6 +296,7 @@ class BatchDelivery(BatchLookup):
         verdicts = {rows[i]: verdict for i, verdict in named.items()}
         if not verdicts:
             unsure = not self.sender.trials.taken_since(words_of(error, self.batch.action))
+            unsure &= not (isinstance(error, Conflict) and names_a_record(error))
             verdicts = {rows[0]: rejection(error, error.correlation_id)._replace(stale=unsure)}
         self.reasons.update(verdict.message or "" for verdict in verdicts.values())
         rest = [row for row in rows if row not in verdicts]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 
 from hubspot_batch_dagster.api.errors import HubSpotError
 from hubspot_batch_dagster.api.models import ErrorItem
 from hubspot_batch_dagster.sync.batches.batch import Batch
-from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict, same_record
+from hubspot_batch_dagster.sync.batches.verdict import MESSAGE_LENGTH, Verdict, is_conflict, same_record
 
 
 def rejection(error: ErrorItem | HubSpotError, correlation_id: str | None) -> Verdict:
@@ -53,6 +54,38 @@ def refusals(batch: Batch, error: HubSpotError) -> dict[int, Verdict]:
         for i in rows:
             found.setdefault(i, _because(whole, reason))
     return found
+
+
+_RECORD = re.compile(r"(?<![0-9.])[0-9]{2,20}(?![0-9])")
+
+
+def naming_owners(
+    verdicts: dict[int, Verdict], keys: Sequence[str], owners: Callable[[Sequence[str]], dict[str, str]]
+) -> dict[int, Verdict]:
+    """Return the verdicts; where another record has a row's value, and that record is another row's, with
+    that row's key: of two rows that swap a value each waits for the other.
+
+    Args:
+        verdicts: Row -> verdict.
+        keys: The keys of the rows.
+        owners: Record id -> key of the row that has the record.
+    """
+    named = {i: _RECORD.findall(each.message or "") for i, each in verdicts.items() if is_conflict(each)}
+    ids = sorted({each for of_row in named.values() for each in of_row})
+    found = owners(ids) if ids else {}
+    told = dict(verdicts)
+    for i, of_row in named.items():
+        others = [found[each] for each in of_row if found.get(each, keys[i]) != keys[i]]
+        if others:
+            message = f"{(verdicts[i].message or '').rstrip('.')}. {OWNED.format(others[0])}"
+            told[i] = verdicts[i]._replace(message=message[:MESSAGE_LENGTH])
+    return told
+
+
+OWNED = (
+    "That is the record of the row with the key {}. Where rows swap their values, clear the value in one of"
+    " the records: the next runs write them."
+)
 
 
 def listed_reasons(message: str) -> list[dict[str, str]]:

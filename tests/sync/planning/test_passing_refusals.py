@@ -69,6 +69,31 @@ def test_swapped_addresses_are_sorted_out_by_the_next_runs(bench: Bench) -> None
     assert bench.once_each("companies", "ext", ["e1", "free"])
 
 
+@pytest.mark.parametrize("people_of", [2, 3])
+def test_rows_that_swap_their_addresses_name_each_other_and_are_written_once_one_is_cleared(
+    bench: Bench, people_of: int
+) -> None:
+    """Until then they are looked up, and not sent blindly."""
+    keyed = Upsert("contacts", key="id", properties=["email", "firstname"])
+    before = people(people_of)
+    ids = bench.run(before, keyed).ids["hs_object_id"].to_pylist()
+    rows = [{**row, "email": before[i - 1]["email"]} for i, row in enumerate(before)]
+    told = bench.run(rows, keyed)
+    assert shown(told) == {"rejected": people_of}
+    messages = told.rejected["error_message"].to_pylist()
+    keys = [re.findall("the row with the key ([0-9])", each) for each in messages]
+    assert keys == [[str((i - 1) % people_of)] for i in range(people_of)]
+    writes = bench.writes()
+    assert (shown(bench.run(rows, keyed)), bench.writes()) == ({"rejected": people_of}, writes)
+    bench.client.batch_update("contacts", [{"id": ids[0], "properties": {"email": ""}}])
+    for _ in range(people_of):
+        last = bench.run(rows, keyed)
+    assert shown(last) in ({"unchanged": people_of}, {"updated": 1, "unchanged": people_of - 1})
+    assert {row: bench.emulator.records("contacts")[row]["email"] for row in ids} == {
+        each: row["email"] for each, row in zip(ids, rows, strict=True)
+    }
+
+
 def test_a_record_that_was_missing_is_updated_once_it_is_back(bench: Bench) -> None:
     ids = bench.seed_old("companies", [{"name": "A"}, {"name": "B"}])
     table = bench.emulator.portal.table("companies")
