@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -34,6 +35,11 @@ TOKEN_PATHS: Mapping[str, str] = {
 
 MARGIN = 60.0
 """Seconds before its end at which a token is renewed: longer than a request usually takes."""
+
+SHORTEST = 2 * MARGIN
+"""Seconds that a token is used at least, however short it is said to live: once it is refused it is renewed.
+A renewal before each request would use up the limit of the token endpoint.
+"""
 
 _REMEDIES: Mapping[str, str] = {
     "BAD_REFRESH_TOKEN": "Install the app in the account again, and use the refresh token that this gives.",
@@ -172,14 +178,14 @@ class OAuthRefresh(RedactedRepr):
             raise _not_renewed(lost)
         if raw.status != 200:
             raise self._refused(raw, refresh_token)
-        try:
+        granted, access = None, ""
+        with suppress(ValidationError, InputError):
             granted = _Granted.model_validate_json(raw.body)
-        except ValidationError:
-            granted = None
-        if granted is None or not granted.access_token:
+            access = checked_secret(granted.access_token, "access token")
+            self._refresh_token = checked_secret(granted.refresh_token or refresh_token, "refresh token")
+        if granted is None or not access:
             raise _not_renewed("The token endpoint's answer holds no token.")
-        self._refresh_token = granted.refresh_token or refresh_token
-        return Tokens(granted.access_token, self._refresh_token, asked + granted.expires_in)
+        return Tokens(access, self._refresh_token, asked + max(granted.expires_in, SHORTEST))
 
     def _refused(self, raw: RawAnswer, refresh_token: str) -> HubSpotError:
         body = raw.body

@@ -125,6 +125,26 @@ def test_a_token_is_got_once_and_used_until_a_minute_before_its_end() -> None:
     assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize("lives", [-5, 0, 1, 59])
+def test_a_token_that_is_said_to_live_shortly_is_not_renewed_before_each_request(lives: float) -> None:
+    with WireServer(script=granting(expires_in=lives)) as server:
+        source = oauth(server)
+        assert [source.token(), source.token()] == ["a-1", "a-1"]
+        assert source.refresh("a-1")
+        source.close()
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("token", ["", "two\nlines", "a\u2603", "Bearer x", None, 5, ["a"]])
+def test_what_cannot_be_a_token_is_none_that_was_renewed(token: Any) -> None:
+    with (
+        WireServer(script=granting(access_token=token)) as server,
+        HubSpotClient(oauth(server), base_url=server.url) as hubspot,
+        pytest.raises(NotConnected, match="holds no token"),
+    ):
+        hubspot.batch_read("contacts", [1])
+
+
 @pytest.mark.parametrize(
     ("version", "path"),
     [
