@@ -121,7 +121,7 @@ def error_from_answer(
         fields["policy"] = _word(parsed.policy_name) or ("DAILY" if kind is DailyLimitReached else None)
     if issubclass(kind, Redirected):
         fields["location"] = location = _address(lowered.get("location", ""))
-        happened = f"{happened} to {location}" if location else happened
+        happened = f"{happened}: the answer leads to {location}" if location else happened
     label = f"{status} {category}" if category else str(status)
     message = f"{happened} ({label})"
     says = "HubSpot says" if ours else "The answer says"
@@ -146,7 +146,8 @@ def _kind(status: int, parsed: ErrorBody, said: str, *, hubspots: bool) -> Kind:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if 300 <= status <= 399:
-        return Redirected, "The request was not taken here: the answer leads"
+        moved = "The request was not taken here"
+        return Redirected, moved if status in _MOVED else "The answer is none to the request"
     if 400 <= status <= 499:
         return RequestRefused, "The request was refused"
     if 500 <= status <= 599:

@@ -42,6 +42,7 @@ class HubSpotError(Exception):
 
     may_have_acted: bool = False
     default_remedy = "Look at the message, correct the cause, and run again."
+    read_remedy = "It was a read, so nothing was written. Wait a few seconds, then run again."
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class HubSpotError(Exception):
         """Say that the request only read: nothing can have been written, whatever became of it."""
         if self.may_have_acted:
             self.may_have_acted = False
-            self.remedy = "It was a read, so nothing was written. Wait a few seconds, then run again."
+            self.remedy = self.read_remedy
         return self
 
     def __repr__(self) -> str:

@@ -201,6 +201,11 @@ class HistoricalValue(Received):
     updated_by_user_id: Count = None
 
 
+def is_record_id(text: str) -> bool:
+    """Whether a text can be the id of a record: digits and nothing else."""
+    return text.isascii() and text.isdigit() and len(text) <= 20
+
+
 class Record(Received):
     """A record as HubSpot stores it.
 

@@ -31,6 +31,7 @@ class Redirected(ResponseError):
         "If HubSpot says so, give the address as base_url. "
         "A page to log in on is a proxy's: let the requests through."
     )
+    read_remedy = default_remedy
 
     def __init__(self, message: str = "", *, location: str | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)

@@ -242,6 +242,7 @@ def test_a_failed_read_is_never_told_as_a_write() -> None:
         assert not error.may_have_acted
         assert "nothing was written" in str(error)
     assert read(400).of_a_read().remedy == InvalidBatch.default_remedy
+    assert read(302).of_a_read().remedy == Redirected.default_remedy
 
 
 @pytest.mark.parametrize(

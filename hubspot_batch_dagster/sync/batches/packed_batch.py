@@ -19,11 +19,11 @@ from pydantic_core import to_json
 from hubspot_batch_dagster.api.batch_results import ResultReader, TracedRecord
 from hubspot_batch_dagster.api.bodies import batch_body
 from hubspot_batch_dagster.api.departure import Moment
+from hubspot_batch_dagster.api.models import is_record_id
 from hubspot_batch_dagster.operations.base import Action
 from hubspot_batch_dagster.sync.batches.batch import Batch, intent_id
 from hubspot_batch_dagster.sync.batches.journal_entries import Intent, payload_of
 from hubspot_batch_dagster.sync.batches.value_comparison import can_be
-from hubspot_batch_dagster.sync.batches.verdict import is_record_id
 from hubspot_batch_dagster.table.json_text import escaped
 from hubspot_batch_dagster.table.kernels import prefixed, suffixed
 

@@ -62,11 +62,6 @@ class Written(NamedTuple):
         return f"Written(id={self.id!r}, trace_id={self.trace_id!r}, new={self.new!r})"
 
 
-def is_record_id(text: str) -> bool:
-    """Whether a text can be the id of a record: digits and nothing else."""
-    return text.isascii() and text.isdigit() and len(text) <= 20
-
-
 def same_record(record_id: str, key: str) -> Verdict:
     """Return the verdict on a row whose record is another row's. It keeps the record's id, so that it is
     never made anew.

@@ -31,7 +31,7 @@ from hubspot_batch_dagster.api.errors import (
     RecordsNotFound,
     ResponseError,
 )
-from hubspot_batch_dagster.api.models import BatchAnswer, ObjectId, ReadRequest, Record
+from hubspot_batch_dagster.api.models import BatchAnswer, ObjectId, ReadRequest, Record, is_record_id
 from hubspot_batch_dagster.api.rate_limit.shared_budget import SharedBudget
 from hubspot_batch_dagster.api.search import (
     SearchAnswer,
@@ -47,6 +47,7 @@ from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Received)
+Read = TypeVar("Read", BatchAnswer, SearchAnswer)
 
 
 @dataclass
@@ -182,7 +183,7 @@ class Requester:
         )
         body = request.to_json()
         try:
-            return self._with_retries(lambda: self.client.send(where, body).whole(BatchAnswer)).results
+            return self._with_retries(lambda: _records(self.client.send(where, body), BatchAnswer)).results
         except RecordsNotFound:  # a 404 where all ids are absent, and a 207 otherwise: the same answer
             return []
         except AnswerTooLarge:
@@ -343,7 +344,7 @@ class Requester:
             yield from (read[each.id] for each in part if each.id in read)
 
     def _search(self, where: Endpoint, query: bytes) -> SearchAnswer:
-        return self.client.send(where, query).whole(SearchAnswer)
+        return _records(self.client.send(where, query), SearchAnswer)
 
     def _with_retries(self, ask: Callable[[], T]) -> T:
         """Ask what does no harm when it is asked twice, as often as the retry policy allows."""
@@ -359,6 +360,18 @@ class Requester:
                 if not isinstance(decision, Again) or self.stop or self.gives_up_on(error):
                     raise
                 self.pause(decision)
+
+
+def _records(answer: Answer, model: type[Read]) -> Read:
+    """Return what a read found. A record without an id is none: nothing is told of what was asked for.
+
+    Raises:
+        AnswerLost: There is such a one, or the answer is not whole.
+    """
+    found = answer.whole(model)
+    if not all(is_record_id(each.id) for each in found.results):
+        raise answer.lost("a record in it has no id")
+    return found
 
 
 _CREATEDATE = frozenset({"contacts", "companies", "deals", "tickets"})

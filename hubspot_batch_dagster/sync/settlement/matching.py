@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 
-from hubspot_batch_dagster.api.models import ErrorItem
+from hubspot_batch_dagster.api.models import ErrorItem, is_record_id
 from hubspot_batch_dagster.sync.batches.batch import Batch
 from hubspot_batch_dagster.sync.batches.value_comparison import related, same_values
-from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written, is_record_id
+from hubspot_batch_dagster.sync.batches.verdict import Verdict, Written
 from hubspot_batch_dagster.sync.settlement.refusals import rejection
 from hubspot_batch_dagster.sync.settlement.unique_values import UniqueProperty
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, HASTY, Bench, firms, people, shown
+from bench.sync_bench import BY_EMAIL, BY_KEY, COMPANIES, HASTY, QUICK, Bench, firms, people, shown
 from bench.wire_server import Reply, WireServer
 
 from hubspot_batch_dagster import Associate
@@ -233,3 +233,18 @@ def test_records_that_a_read_does_not_speak_of_are_not_taken_for_gone(bench: Ben
     result = bench.run(table, again, retry_policy=replace(HASTY, total=0.2))
     assert isinstance(result.stopped, AnswerLost)
     assert bench.once_each("companies", "name", ["Firm 0", "Firm 1"])
+
+
+@pytest.mark.parametrize("record", [12.5, None, "", " 77 ", "x"])
+def test_a_record_that_a_read_shows_without_its_id_is_nobodys(bench: Bench, record: object) -> None:
+    """Neither the ids table nor a later request gets what is no id."""
+    (ada,) = people(1)
+    bench.seed_old("contacts", [{"email": ada["email"], "firstname": "Ada 0"}])
+    shown_so = {"id": record, "properties": {"email": ada["email"], "firstname": "Ada 0"}}
+    odd = Fault.answer(200, {"status": "COMPLETE", "results": [shown_so]}, operation="read")
+    bench.emulator.faults.add(odd)
+    adopting = replace(BY_EMAIL, adopt_existing=True)
+    with pytest.raises(AnswerLost, match="a record in it has no id"):
+        bench.run([ada], adopting, retry_policy=replace(QUICK, total=0.2))
+    bench.emulator.faults.clear()
+    assert bench.run([ada], adopting).counts["unchanged"] == 1
