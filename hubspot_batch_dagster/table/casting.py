@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -18,6 +20,12 @@ from hubspot_batch_dagster.table.text import Text
 
 Encode = Callable[[Array], Text]
 
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
+_NUMBERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str], object]], ...] = (
+    (pa.types.is_integer, int),
+    (pa.types.is_floating, float),
+    (pa.types.is_decimal, Decimal),
+)
 _TRUTH = {"true", "false"}
 _NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
 
@@ -29,10 +37,26 @@ def without_null_values(array: Array, cast: Cast) -> Array:
     if is_mixed(array.type):
         parts = [Part(without_null_values(part.cells, cast), part.places) for part in parts_of(array)]
         return mixed(parts, len(array))
-    if not pa.types.is_string(array.type):
+    texts = [each.strip() for each in cast.null_values]
+    if pa.types.is_string(array.type):
+        nothing = pa.array(texts, pa.string())
+        return emptied(pc.is_in(pc.utf8_trim_whitespace(array), value_set=nothing), array)
+    numbers = _numbers_of(texts, array.type)
+    if not numbers:
         return array
-    nothing = pa.array([each.strip() for each in cast.null_values], pa.string())
-    return emptied(pc.is_in(pc.utf8_trim_whitespace(array), value_set=nothing), array)
+    return emptied(pc.is_in(array, value_set=pa.array(numbers, array.type)), array)
+
+
+def _numbers_of(texts: Iterable[str], kind: pa.DataType) -> list[object]:
+    """Return those of some texts that are a value of a type of numbers; of another type none is."""
+    found: list[object] = []
+    of = next((of for is_of, of in _NUMBERS if is_of(kind)), None)
+    if of is None:
+        return found
+    for text in filter(_NUMBER.fullmatch, texts):
+        with suppress(pa.ArrowInvalid, ValueError, OverflowError):  # a number that the type has no place for
+            found.append(pa.scalar(of(text), kind).as_py())
+    return found
 
 
 def casting(encode: Encode, rule: Rule, definition: Definition | None) -> Encode:

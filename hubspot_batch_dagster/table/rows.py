@@ -25,8 +25,8 @@ class RowStream:
     """A stream of record batches with plain Arrow types; it can be read once.
 
     Attributes:
-        schema: The columns of every batch, with the types of the first. A later batch of an iterator may have
-            other types: those of its own values.
+        schema: The columns of every batch, with the types of the first; of several frames integers have 64
+            bits. A batch may have other types: those of its own values.
     """
 
     def __init__(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
@@ -148,7 +148,19 @@ def _open_iterator(rows: Iterator[Any], max_rows: int) -> Stream:
     if not is_frame(first):
         raise not_accepted(first, "an iterator of ")
     schema, batches = open_frame(first)
-    return schema, chain(batches, _later_frames(rows, schema))
+    return _with_wide_integers(schema), chain(batches, _later_frames(rows, schema))
+
+
+def _with_wide_integers(schema: pa.Schema) -> pa.Schema:
+    """Integers of 64 bits: a key of a later frame may need more of them than those of the first."""
+    return pa.schema(
+        [
+            field.with_type(pa.int64())
+            if pa.types.is_integer(field.type) and not pa.types.is_uint64(field.type)
+            else field
+            for field in schema
+        ]
+    )
 
 
 def _later_frames(frames: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ class Cast:
 
     Args:
         null_values: Texts that are empty cells, such as ``("N/A", "-")``; compared without surrounding
-            blanks.
+            blanks. In a column of numbers those that are numbers, such as ``"-1"``, are compared by value.
         true_values: Texts that are true in a bool property, in any case.
         false_values: Texts that are false in a bool property, in any case.
         decimal: The decimal mark of numbers.

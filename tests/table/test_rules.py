@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -65,6 +66,9 @@ CASTS = [
     (DATETIME, BERLIN, [dt.datetime(2024, 10, 27, 2, 30)], ["2024-10-27T00:30:00.000Z"]),
     (STRING, Cast(null_values=("N/A", "-")), ["N/A", " - ", "a-b"], [None, None, "a-b"]),
     (NUMBER, Cast(null_values=("n/a",)), ["n/a", "7"], [None, "7"]),
+    (NUMBER, Cast(null_values=("-1", "n/a", "300")), pa.array([-1, 7], pa.int8()), [None, "7"]),
+    (NUMBER, Cast(null_values=("-999.5", "-1")), pa.array([-999.5, -1.0, 7.5]), [None, None, "7.5"]),
+    (NUMBER, Cast(null_values=("-1", "-1.5")), pa.array([Decimal("-1.00"), Decimal("7.25")]), [None, "7.25"]),
     (
         NUMBER,
         Cast(thousands=" "),
