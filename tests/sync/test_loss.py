@@ -304,29 +304,6 @@ def test_two_syncs_of_the_same_rows_warn_of_each_other_and_first_run_allows_a_se
     assert "The sync 'b' of this store knows 5 of 5 rows" in caplog.text
 
 
-def test_a_name_that_knows_few_rows_is_refused_where_another_name_knows_the_rest(
-    hubspot_emulator: Emulator, hubspot: HubSpotResource
-) -> None:
-    """A sync that was renamed, and first ran with a row or two that were new."""
-    hubspot.sync(firms(30), FIRMS, name="a")
-    hubspot.sync([{"k": 99, "name": "new"}], FIRMS, name="b")
-    with pytest.raises(
-        InputError, match=r"'b' has no record for 30 of them.* former name again, 'a'.*first_run"
-    ):
-        hubspot.sync([*firms(30), {"k": 99, "name": "new"}], FIRMS, name="b")
-    assert hubspot_emulator.books.created_count("companies") == 31
-    assert hubspot.sync([{"k": 99, "name": "newer"}], FIRMS, name="b").counts["updated"] == 1
-    both = hubspot.sync([*firms(30), {"k": 99, "name": "newer"}], FIRMS, name="b", first_run=True)
-    assert both.counts["created"] == 30
-
-
-def test_a_few_rows_that_another_sync_knows_do_not_stop_a_night(hubspot: HubSpotResource) -> None:
-    hubspot.sync(firms(30), FIRMS, name="east")
-    west = [{"k": 100 + i, "name": "w"} for i in range(20)]
-    hubspot.sync(west, FIRMS, name="west")
-    assert hubspot.sync([*west, *firms(3)], FIRMS, name="west").counts["created"] == 3
-
-
 def test_syncs_with_a_unique_property_are_warned_and_not_refused(
     hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,7 @@ before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hubspot_batch_dagster.api.errors import HubSpotError, InputError, StoreError
@@ -23,9 +23,6 @@ LOOKED_AT = 1000
 MOSTLY = 0.5
 """The share of them from which two syncs send the same rows."""
 
-_LOOKED_AT = f"""SELECT s.key, k.id IS NOT NULL AS known
-    FROM (SELECT key FROM staged WHERE key IS NOT NULL LIMIT {LOOKED_AT}) s LEFT JOIN known k USING (key)"""
-
 
 @dataclass(frozen=True)
 class Overlap:
@@ -34,7 +31,6 @@ class Overlap:
     Attributes:
         sync: The other one.
         rows: How many of the rows that were looked at it has a record for.
-        new: How many of those this sync has no record for.
         of: How many were looked at.
         generation: The other one's latest run. A name that a restore brought back has an earlier one than the
             name that its state has by now.
@@ -42,18 +38,17 @@ class Overlap:
 
     sync: str
     rows: int
-    new: int
     of: int
     generation: int
 
 
 def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> None:
-    """Refuse a run most of whose rows have records under another name and none under its own, and warn of two
-    syncs with the same rows.
+    """Refuse a first run whose rows have records under another name, and warn of two syncs with the same
+    rows.
 
     Raises:
-        InputError: The ids table is the only memory of the operation, and another sync of the store knows
-            most rows, which this one would make a second time.
+        InputError: The ids table is the only memory of the operation, nothing is known yet, and another sync
+            of the store knows the rows.
     """
     operation = run.operation
     if not operation.makes_records:
@@ -66,27 +61,20 @@ def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> 
             f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were"
             f" looked at by the same keys, and sends them to {run.object_type} too"
         )
-        doubles = found.new > MOSTLY * found.of
-        if doubles and operation.relies_on_ids_table and not run.options.first_run:
-            raise _refusal(run, found, said, first=first)
+        if first and operation.relies_on_ids_table and not run.options.first_run:
+            raise InputError(
+                f"{said}; the sync {run.name!r} knows none of them, and would make every record a second"
+                " time. Nothing was sent.",
+                remedy=(
+                    f"If the sync was renamed, let it keep its state: {rename_command(found.sync, run.name)}."
+                    " If both are meant, run once with first_run=True."
+                ),
+            )
         run.options.on_warning(
             f"{run.name}: {said}. Two syncs for one set of records undo each other's changes."
         )
     if first and area.rows_in:
         _announce(run)
-
-
-def _refusal(run: RunContext, found: Overlap, said: str, *, first: bool) -> InputError:
-    if first:
-        knows = "knows none of them, and would make every record a second time"
-        renamed = f"let it keep its state: {rename_command(found.sync, run.name)}"
-    else:  # a name with state of its own takes no other's
-        knows = f"has no record for {found.new:,} of them, and would make these a second time"
-        renamed = f"give it its former name again, {found.sync!r}"
-    return InputError(
-        f"{said}; the sync {run.name!r} {knows}. Nothing was sent.",
-        remedy=f"If the sync was renamed, {renamed}. If both are meant, run once with first_run=True.",
-    )
 
 
 def start_over(run: RunContext) -> None:
@@ -138,37 +126,40 @@ def _nothing_known(area: StagingArea) -> bool:
 
 
 def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterator[Overlap]:
-    looked_at: dict[str, bool] | None = None
+    of = area.count(f"SELECT count(*) FROM (FROM staged LIMIT {LOOKED_AT})")
+    if not of:
+        return
     for other, about in run.store.identities():
         portals = {about.portal, identity.portal} - {None}
         if other == run.name or len(portals) > 1 or about.makes_records is False:
             continue
         if len(about.key) != len(identity.key) or not run.same_type(about.object_type, identity.object_type):
             continue
-        if looked_at is None:
-            looked_at = {str(key): bool(known) for key, known in area.db.execute(_LOOKED_AT).fetchall()}
-        new = [key for key, known in looked_at.items() if not known]
         try:
-            rows = _known_to(run, other, area, list(looked_at))
-            if rows > MOSTLY * len(looked_at) and being_renamed(run.store, other) is None:
-                of_new = _known_to(run, other, area, new)
-                yield Overlap(other, rows, of_new, len(looked_at), run.store.latest_generation(other))
+            rows = _known_to(run, other, area)
         except WarehouseAway:
             raise  # it may be that sync's rows which this run would make a second time
         except StoreError as error:
             run.options.on_notice(f"{run.name}: whether {other!r} sends the same rows is not known. {error}")
+            continue
+        if rows > MOSTLY * of and being_renamed(run.store, other) is None:
+            yield Overlap(other, rows, of, run.store.latest_generation(other))
 
 
-def _known_to(run: RunContext, other: str, area: StagingArea, keys: Sequence[str]) -> int:
-    """How many of some keys another sync has a record for."""
+def _known_to(run: RunContext, other: str, area: StagingArea) -> int:
+    """How many of the first rows another sync has a record for."""
     pointer = run.store.pointer(other)
     if pointer is not None:
+        first = area.table(f"SELECT key FROM staged WHERE key IS NOT NULL LIMIT {LOOKED_AT}")
+        keys = [str(each) for each in first.column("key").to_pylist()]
         return ask(run.store.elsewhere, pointer, lambda each: each.known(pointer, keys))
     with run.store.local_ids(other) as path:
         if path is None:
             return 0
         return area.count(
-            """SELECT count(*) FROM read_parquet(?)
-            WHERE _key IN (SELECT unnest(?)) AND hs_object_id IS NOT NULL AND outcome <> 'archived'""",
-            [str(path), list(keys)],
+            f"""SELECT count(*) FROM (SELECT key FROM staged LIMIT {LOOKED_AT}) s SEMI JOIN (
+                SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL
+                    AND outcome <> 'archived'
+            ) o USING (key)""",
+            [str(path)],
         )
