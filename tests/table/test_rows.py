@@ -248,6 +248,16 @@ def test_a_later_key_that_is_no_value_of_the_first_keys_type_is_refused_and_neve
     assert {values["id"] for values in encoded.rejected["keys"].to_pylist()} <= {None}
 
 
+@pytest.mark.parametrize("first", [pa.int8(), pa.uint8(), pa.int32(), pa.int64()], ids=str)
+def test_a_later_frame_may_have_keys_that_are_wider_integers(first):
+    frames = (
+        pa.table({"id": pa.array(ids, kind), "x": ["a"] * len(ids)})
+        for ids, kind in (([1, 2], first), ([-(2**40), 300], pa.int64()))
+    )
+    encoded = encode(frames, Layout((Field("p", "x"),), ("id",)))
+    assert encoded.good["key"].to_pylist() == ["1", "2", str(-(2**40)), "300"]
+
+
 def test_texts_too_large_for_one_array_are_divided_and_at_last_refused(monkeypatch):
     def fits_two(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
         if batch.num_rows > 2:
