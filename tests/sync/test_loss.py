@@ -304,6 +304,30 @@ def test_two_syncs_of_the_same_rows_warn_of_each_other_and_first_run_allows_a_se
     assert "The sync 'b' of this store knows 5 of 5 rows" in caplog.text
 
 
+def test_a_later_run_with_mostly_new_rows_that_another_name_knows_is_refused_as_a_first_one_is(
+    hubspot_emulator: Emulator, hubspot: HubSpotResource
+) -> None:
+    """It warned, and made 30 of 31 records twice."""
+    hubspot.sync([{"k": "new", "name": "New"}], FIRMS, name="b")
+    hubspot.sync(firms(30), FIRMS, name="a")
+    rows = [*firms(30), {"k": "new", "name": "New"}]
+    with pytest.raises(InputError, match=r"'a' of this store knows 30 of 30 rows.*under the name 'a'"):
+        hubspot.sync(rows, FIRMS, name="b")
+    assert len(hubspot_emulator.records("companies")) == 31
+    assert hubspot.sync(rows, FIRMS, name="b", first_run=True).counts["created"] == 30
+
+
+def test_a_night_with_few_new_rows_is_not_refused_where_both_of_two_syncs_are_meant(
+    hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    hubspot.sync(firms(), FIRMS, name="a")
+    hubspot.sync(firms(), FIRMS, name="b", first_run=True)
+    hubspot.sync(firms(8), FIRMS, name="a")
+    caplog.clear()
+    assert hubspot.sync(firms(8), FIRMS, name="b").counts["created"] == 3
+    assert "The sync 'a' of this store knows 8 of 8 rows" in caplog.text
+
+
 def test_syncs_with_a_unique_property_are_warned_and_not_refused(
     hubspot: HubSpotResource, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,6 +23,10 @@ LOOKED_AT = 1000
 MOSTLY = 0.5
 """The share of them from which two syncs send the same rows."""
 
+_HAS_RECORD = "id IS NOT NULL"
+_NEW = f"(FROM staged ANTI JOIN (SELECT key FROM known WHERE {_HAS_RECORD}) USING (key))"
+"""Rows that have no record yet under this name."""
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -43,38 +47,46 @@ class Overlap:
 
 
 def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> None:
-    """Refuse a first run whose rows have records under another name, and warn of two syncs with the same
-    rows.
+    """Refuse a run whose new rows have records under another name, and warn of two syncs with the same rows.
+
+    A later run is refused where it has more new rows than the sync has records: that is a sync which began
+    under a new name with a few rows. Where it has fewer, both are likely to be meant.
 
     Raises:
-        InputError: The ids table is the only memory of the operation, nothing is known yet, and another sync
-            of the store knows the rows.
+        InputError: The ids table is the only memory of the operation, little or nothing is known yet, and
+            another sync of the store knows the new rows.
     """
     operation = run.operation
     if not operation.makes_records:
         return
     first = _nothing_known(area)
-    known_by = _overlaps(run, identity, area)
-    found = max(known_by, key=lambda each: (each.rows, each.generation), default=None)
+    refuses = operation.relies_on_ids_table and not run.options.first_run
+    found = _most_known(run, identity, area, _NEW if refuses and _mostly_new(area) else "staged")
     if found is not None:
         said = (
             f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were"
             f" looked at by the same keys, and sends them to {run.object_type} too"
         )
-        if first and operation.relies_on_ids_table and not run.options.first_run:
+        if refuses and _mostly_new(area):
             raise InputError(
                 f"{said}; the sync {run.name!r} knows none of them, and would make every record a second"
                 " time. Nothing was sent.",
-                remedy=(
-                    f"If the sync was renamed, let it keep its state: {rename_command(found.sync, run.name)}."
-                    " If both are meant, run once with first_run=True."
-                ),
+                remedy=_remedy(run, found, first=first),
             )
         run.options.on_warning(
             f"{run.name}: {said}. Two syncs for one set of records undo each other's changes."
         )
     if first and area.rows_in:
         _announce(run)
+
+
+def _remedy(run: RunContext, found: Overlap, *, first: bool) -> str:
+    both = "If both are meant, run once with first_run=True."
+    if first:
+        return (
+            f"If the sync was renamed, let it keep its state: {rename_command(found.sync, run.name)}. {both}"
+        )
+    return f"If the sync was renamed, send its rows under the name {found.sync!r} as before. {both}"
 
 
 def start_over(run: RunContext) -> None:
@@ -125,8 +137,19 @@ def _nothing_known(area: StagingArea) -> bool:
     return area.count("SELECT count(*) FROM (FROM known LIMIT 1)") == 0
 
 
-def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterator[Overlap]:
-    of = area.count(f"SELECT count(*) FROM (FROM staged LIMIT {LOOKED_AT})")
+def _mostly_new(area: StagingArea) -> bool:
+    """Whether more rows have no record yet than the sync has records."""
+    new = area.count(f"SELECT count(*) FROM {_NEW}")
+    return new > area.elsewhere.live + area.count(f"SELECT count(*) FROM known WHERE {_HAS_RECORD}")
+
+
+def _most_known(run: RunContext, identity: Identity, area: StagingArea, rows: str) -> Overlap | None:
+    known_by = _overlaps(run, identity, area, rows)
+    return max(known_by, key=lambda each: (each.rows, each.generation), default=None)
+
+
+def _overlaps(run: RunContext, identity: Identity, area: StagingArea, rows_of: str) -> Iterator[Overlap]:
+    of = area.count(f"SELECT count(*) FROM (FROM {rows_of} LIMIT {LOOKED_AT})")
     if not of:
         return
     for other, about in run.store.identities():
@@ -136,7 +159,7 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
         if len(about.key) != len(identity.key) or not run.same_type(about.object_type, identity.object_type):
             continue
         try:
-            rows = _known_to(run, other, area)
+            rows = _known_to(run, other, area, rows_of)
         except WarehouseAway:
             raise  # it may be that sync's rows which this run would make a second time
         except StoreError as error:
@@ -146,18 +169,18 @@ def _overlaps(run: RunContext, identity: Identity, area: StagingArea) -> Iterato
             yield Overlap(other, rows, of, run.store.latest_generation(other))
 
 
-def _known_to(run: RunContext, other: str, area: StagingArea) -> int:
+def _known_to(run: RunContext, other: str, area: StagingArea, rows_of: str) -> int:
     """How many of the first rows another sync has a record for."""
     pointer = run.store.pointer(other)
     if pointer is not None:
-        first = area.table(f"SELECT key FROM staged WHERE key IS NOT NULL LIMIT {LOOKED_AT}")
+        first = area.table(f"SELECT key FROM {rows_of} WHERE key IS NOT NULL LIMIT {LOOKED_AT}")
         keys = [str(each) for each in first.column("key").to_pylist()]
         return ask(run.store.elsewhere, pointer, lambda each: each.known(pointer, keys))
     with run.store.local_ids(other) as path:
         if path is None:
             return 0
         return area.count(
-            f"""SELECT count(*) FROM (SELECT key FROM staged LIMIT {LOOKED_AT}) s SEMI JOIN (
+            f"""SELECT count(*) FROM (SELECT key FROM {rows_of} LIMIT {LOOKED_AT}) s SEMI JOIN (
                 SELECT _key AS key FROM read_parquet(?) WHERE hs_object_id IS NOT NULL
                     AND outcome <> 'archived'
             ) o USING (key)""",
