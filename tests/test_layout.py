@@ -195,7 +195,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "bucket_log fenced_commits",
         "bucket remote_files sql_database",
         "files group_commits ids_table journal_engine locks patience scratch sql_record",
-        "identity ids_elsewhere journal kept_tables names private_files sql_lines write_ahead",
+        "bucket_answers identity ids_elsewhere journal kept_tables names private_files sql_lines write_ahead",
         "sql_schema",
     ),
     "sync/warehouse": (

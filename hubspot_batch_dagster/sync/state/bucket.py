@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.bucket_answers import REMEDY, AnotherAnswered, check_page
 from hubspot_batch_dagster.sync.state.patience import REMEDIES, Patience
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Bucket:
             import obstore
 
             try:
-                return bytes(obstore.get(self._objects, name).bytes())
+                return check_page(bytes(obstore.get(self._objects, name).bytes()), name)
             except FileNotFoundError:
                 return None
 
@@ -168,7 +169,9 @@ class Bucket:
         return StoreError(
             f"Cannot {verb} the journal in {self.url}: the bucket does not answer, and was waited for"
             f" {waited:.0f} s: {_reason(error)}",
-            remedy=(
+            remedy=REMEDY
+            if isinstance(error, AnotherAnswered)
+            else (
                 "Check the URL, the region and the network, then run again: what was sent is in the journal,"
                 " and the run goes on from there."
             ),

@@ -19,6 +19,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubspot_batch_dagster.api.errors import StoreError
+from hubspot_batch_dagster.sync.state.bucket_answers import REMEDY, AnotherAnswered, check_page, watch_s3
 from hubspot_batch_dagster.sync.state.files import Files, LocalFiles, Place
 from hubspot_batch_dagster.sync.state.patience import REMEDIES, Patience
 from hubspot_batch_dagster.sync.state.private_files import cannot, folder_of_this_user, make_folder
@@ -77,6 +78,7 @@ def open_files(root: str, *, patience: float) -> tuple[Files, Path]:
         ) from None
     if root.startswith(_S3):
         filesystem.retries = 1
+        watch_s3(filesystem)
     mark = hashlib.sha256(f"{getpass.getuser()} {root}".encode()).hexdigest()[:16]
     return RemoteFiles(filesystem, base_url.rstrip("/"), patience=patience), folder_of_this_user(mark)
 
@@ -155,6 +157,8 @@ class RemoteFiles(Files):
 
             def go() -> Path:
                 self._remote.get_file(self._at(place), os.fspath(copy))
+                with copy.open("rb") as file:
+                    check_page(file.read(300), place[-1])
                 return copy
 
             yield self._ask("read", place, go)
@@ -280,7 +284,8 @@ class _Patient(io.RawIOBase):
 
         def go() -> bytes:
             self._file.seek(at)
-            return bytes(self._file.read(wanted))
+            content = bytes(self._file.read(wanted))
+            return content if at else check_page(content, "A file")
 
         found: bytes = self._ask(go) or b""
         buffer[: len(found)] = found
@@ -306,7 +311,9 @@ def _gone(verb: str, where: str, error: Exception, waited: float) -> StoreError:
     why = str(error).rstrip(".") or type(error).__name__
     return StoreError(
         f"Cannot {verb} {where}: the file system does not answer, and was waited for {waited:.0f} s: {why}.",
-        remedy=(
+        remedy=REMEDY
+        if isinstance(error, AnotherAnswered)
+        else (
             "Check the URL and the network, then run again: what was sent is in the journal, and the run goes"
             " on from there."
         ),
