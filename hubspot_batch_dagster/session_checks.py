@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hubspot_batch_dagster.api.arguments import check_fields, check_number
+from hubspot_batch_dagster.api.arguments import check_fields, check_number, shown
 from hubspot_batch_dagster.api.auth.credentials import checked_secret
 from hubspot_batch_dagster.api.endpoints import check_version
 from hubspot_batch_dagster.api.errors import InputError
@@ -29,6 +29,7 @@ _RANGES: Mapping[str, Mapping[str, float]] = {
 _SLIP = re.compile(r"\w[\w+.-]+:/[^/]|://")
 """A URL that lacks a slash or its beginning: it would be taken for a folder."""
 _MEMORY = re.compile(r"\s*(?![0.]+\s*[A-Z])\d+(\.\d+)?\s*([KMGT]i?B)\s*", re.IGNORECASE)
+_LEAST_MEMORY, _MOST_MEMORY = 1e6, 1e15
 _EXTRAS = {
     "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure",
 }  # fmt: skip
@@ -59,6 +60,11 @@ def check_values(values: Mapping[str, Any]) -> None:
             f"memory is {values['memory']!r}: it is a number with a unit.",
             remedy="Write memory='512MB' or memory='2GB'.",
         )
+    if "memory" in values and not _LEAST_MEMORY <= _bytes(values["memory"]) <= _MOST_MEMORY:
+        raise InputError(
+            f"memory is {shown('memory', values['memory'])}: it is at least 1MB and at most 1000TB.",
+            remedy="Write memory='512MB' or memory='2GB'.",
+        )
     if "version" in values:
         check_version(values["version"])
     if {"certain_after", "index_lag"} <= values.keys() and values["certain_after"] < values["index_lag"]:
@@ -81,6 +87,11 @@ def check_values(values: Mapping[str, Any]) -> None:
     for name, check_url_of in _URLS.items():
         if values.get(name) is not None:
             check_url_of(values[name])
+
+
+def _bytes(memory: str) -> float:
+    number, unit = re.split(r"(?=[KMGT])", memory.strip().upper(), maxsplit=1)
+    return float(number) * 1000.0 ** (1 + "KMGT".index(unit[0]))
 
 
 def check_store_url(url: str, name: str = "store") -> None:

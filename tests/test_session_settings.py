@@ -30,6 +30,7 @@ PEOPLE = Upsert("contacts", id_property="email")
         {"certain_after": 1.0, "index_lag": 2.0}, {"timeout": float("inf")}, {"memory": "0MB"}, {"memory": "0.0 gb"},
         {"store": "s3:/bucket"}, {"store": "s3://"}, {"store": "://bucket"}, {"store": "a\0b"}, {"journal": "\0"},
         {"journal": "postgresql+psycopg://u:p@h:0/d"}, {"client_id": "also"},
+        {"memory": "9" * 30 + "TB"}, {"memory": "1KB"},
         {"timeout": 1e12}, {"limit": 10**30}, {"portal_id": 10**30}, {"patience": 1e300}, {"lock_wait": 1e10},
         {"index_lag": 1e10, "certain_after": 1e10}, {"certain_after": 1e10}, {"backoff": 1e9},
     ],

@@ -82,4 +82,7 @@ class ChangedSince:
         if isinstance(newest, int):
             return newest - (self.overlap if isinstance(self.overlap, int) else 0)
         by_default = timedelta(hours=1) if isinstance(newest, datetime) else timedelta(days=1)
-        return newest - (self.overlap if isinstance(self.overlap, timedelta) else by_default)
+        try:
+            return newest - (self.overlap if isinstance(self.overlap, timedelta) else by_default)
+        except OverflowError:  # before the first moment that there is
+            return datetime.min.replace(tzinfo=newest.tzinfo) if isinstance(newest, datetime) else date.min

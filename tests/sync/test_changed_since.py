@@ -312,3 +312,14 @@ def test_after_any_changes_hubspot_has_what_the_source_has(
         bench.run(customers.source(full_every=full_every), BY_EMAIL)
         assert names(bench) == {row["email"]: row["firstname"] for row in customers.rows.values()}
         bench.close()
+
+
+@pytest.mark.parametrize(
+    ("newest", "first"),
+    [
+        (datetime(2026, 1, 1, tzinfo=timezone.utc), datetime.min.replace(tzinfo=timezone.utc)),
+        (date(2026, 1, 1), date.min),
+    ],
+)
+def test_an_overlap_of_more_than_there_is_reads_from_the_first_moment(newest: Any, first: Any) -> None:
+    assert ChangedSince("c", rows=[], overlap=timedelta.max).before(newest) == first
