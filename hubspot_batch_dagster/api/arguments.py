@@ -86,7 +86,7 @@ def refusing(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[None]
             environment; what pydantic takes by chance (True as a number, bytes as text) is refused.
     """
     for name, value in values.items():
-        odd = isinstance(value, bool | bytes) or (isinstance(value, str) and "\0" in value)
+        odd = isinstance(value, bool | bytes) or is_huge(value) or (isinstance(value, str) and "\0" in value)
         if odd and name in kind.model_fields:
             check(kind.__name__, name, value, kind.model_fields[name].annotation)
         if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
@@ -135,7 +135,8 @@ def check_number(
     bounds += [f"at least {least:g}"] if least > -math.inf else []
     bounds += [f"at most {most:g}"] if most < math.inf else []
     raise InputError(
-        f"{name} is {value!r}: {what} takes a number {' and '.join(bounds)}.", remedy=f"Correct {name}=."
+        f"{name} is {shown(name, value)}: {what} takes a number {' and '.join(bounds)}.",
+        remedy=f"Correct {name}=.",
     )
 
 
@@ -157,8 +158,8 @@ def _kinds(hint: Any) -> tuple[Any, ...]:
 
 
 def is_huge(value: object) -> bool:
-    """Whether a number has no place in 64 bits, which databases, clocks and queues count with."""
-    return isinstance(value, Integral) and not -(2**63) <= int(value) < 2**63
+    """Whether a whole number has no place in 64 bits, which databases, clocks and queues count with."""
+    return isinstance(value, Integral) and not -(2**63) <= typing.cast(Any, value) < 2**63
 
 
 def is_class(value: object) -> TypeGuard[type]:
@@ -207,7 +208,12 @@ def _is_plain(value: object, hint: Any) -> bool:
     if hint is int:
         return isinstance(value, Integral) and not isinstance(value, bool) and not is_huge(value)
     if hint is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        return (
+            isinstance(value, Real)
+            and not isinstance(value, bool)
+            and not is_huge(value)
+            and math.isfinite(value)
+        )
     if hint is Any or not isinstance(hint, type):
         return True
     if getattr(hint, "_is_protocol", False):
@@ -257,6 +263,8 @@ def shown(name: str, value: object) -> str:
     kind = type(value).__name__
     if name in SECRETS or not isinstance(value, str | int | float | bool | None):
         return f"{value!r}" if value is None else f"a value of type {kind}"
+    if isinstance(value, int) and is_huge(value):  # Python refuses to spell very long ones
+        return f"a whole number of {value.bit_length():,} bits"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
 

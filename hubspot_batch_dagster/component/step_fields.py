@@ -50,8 +50,8 @@ class Retry(Located, dg.Model):
 
     @model_validator(mode="after")
     def _check(self) -> "Retry":
-        check_number("retry_policy", "max_retries", self.max_retries, least=0)
-        check_number("retry_policy", "delay", self.delay, least=0)
+        check_number("retry_policy", "max_retries", self.max_retries, least=0, most=1_000)
+        check_number("retry_policy", "delay", self.delay, least=0, most=604_800)
         return self
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hubspot_batch_dagster.api.arguments import check_fields
+from hubspot_batch_dagster.api.arguments import check_fields, shown
 from hubspot_batch_dagster.api.association_types import check_direction
 from hubspot_batch_dagster.api.endpoints import object_type
 from hubspot_batch_dagster.api.errors import InputError
@@ -102,7 +102,7 @@ def sync_name_of(given: object, what: str = "through") -> str | None:
             )
         return "/".join(path)
     raise InputError(
-        f"{what} is {given!r}, which is no sync.",
+        f"{what} is {shown(what, given)}, which is no sync.",
         remedy="Give the sync's name, an asset key, or the asset that sends its rows.",
     )
 

@@ -36,24 +36,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = {
-    "client_name",
-    "db",
-    "health_check_interval",
-    "max_connections",
-    "password",
-    "protocol",
-    "socket_connect_timeout",
-    "socket_keepalive",
-    "socket_timeout",
-    "username",
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "protocol": (2, 3),
+    "db": (0, 100_000),
+    "max_connections": (1, 100_000),
+    "health_check_interval": (0, 3_600),
+    "socket_timeout": (0.001, 3_600),
+    "socket_connect_timeout": (0.001, 3_600),
 }
+_OPTIONS = {*_RANGES, "client_name", "password", "socket_keepalive", "username"}
 """What a URL may set beside TLS. How often is tried and in which encoding is set here: another value breaks
 the budget with its first request.
 """
 _DAMAGE = re.compile("WRONGTYPE|not an integer or out of range|would overflow")
 """Redis' words for a key that holds something else than what is written here."""
 _DATABASE = re.compile(r"/?|/[0-9]+/?")
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _KEPT_SECONDS = 2 * 24 * 3600
 
 _TIME = """
@@ -272,3 +270,11 @@ def _check_options(url: str) -> None:
                 " in a password as %3F."
             ),
         )
+    for name, (least, most) in _RANGES.items():
+        for text in given.get(name, ()):
+            if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
+                raise InputError(
+                    f"The budget's Redis URL has {name}= after its ?, and not a number from {least:g} to"
+                    f" {most:g}.",
+                    remedy=f"Correct {name}=, or leave it out.",
+                )
