@@ -50,6 +50,7 @@ class Undo:
         restore: Records that the run changed, with the values that they had.
         archive: Record id, as the run got it, -> row key of the records that the run made.
         kept: Changed records without a before-image: they stay as they are.
+        binned: Records that the run archived: HubSpot's API brings none back.
         associations: The associations that it made and removed.
         lines: Record id of today -> row key and hash of the values sent last, of all that the run touched:
             several rows where their records were merged since, the one that has the record first.
@@ -62,6 +63,7 @@ class Undo:
     restore: list[dict[str, Any]] = field(repr=False)
     archive: dict[str, str] = field(repr=False)
     kept: int
+    binned: int = 0
     associations: AssociationUndo = field(default_factory=AssociationUndo, repr=False)
     lines: dict[str, list[tuple[str, str]]] = field(default_factory=dict, repr=False)
     rows: list[RevertedRow] = field(default_factory=list, repr=False)
@@ -72,13 +74,15 @@ class Undo:
         return {self.object_type, *self.associations.end, *self.associations.restore}
 
     def __str__(self) -> str:
-        kept = (
-            f" {self.kept:,} changed records have no before-image and stay as they are." if self.kept else ""
-        )
-        return (
+        said = (
             f"{self.sync}, run {self.run}: {len(self.restore):,} {self.object_type} get their former values"
-            f" back, {len(self.archive):,} that the run made are archived.{kept}{self._associations()}"
+            f" back, {len(self.archive):,} that the run made are archived."
         )
+        if self.kept:
+            said += f" {self.kept:,} changed records have no before-image and stay as they are."
+        if self.binned:
+            said += f" {self.binned:,} that it archived stay in HubSpot's bin: restore them there."
+        return f"{said}{self._associations()}"
 
     def _associations(self) -> str:
         ended, restored, kept = self.associations.ended, self.associations.restored, self.associations.kept
@@ -146,6 +150,7 @@ def plan_undo(store: Store, sync: str, run: str) -> Undo:
         ],
         archive=archive,
         kept=len(changed - images.keys()),
+        binned=sum(row["outcome"] == "archived" for row in rows),
         associations=associations,
         lines={each: lines[each] for each in {now.get(row["hs_object_id"]) for row in rows} if each},
         rows=reverted,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hubspot_batch_dagster import Create, HubSpotResource, Upsert
+from hubspot_batch_dagster import Archive, Create, HubSpotResource, Upsert
 from hubspot_batch_dagster.api.errors import InputError, Overtaken, StoreError
 from hubspot_batch_dagster.cli import cli
 from hubspot_batch_dagster.emulator import Emulator, Fault
@@ -152,6 +152,18 @@ def test_without_keep_before_changes_stay_and_are_counted(hubspot: HubSpotResour
     found = plan_undo(hubspot.ids, "c", run.run)
     assert (found.restore, found.kept) == ([], 3)
     assert "3 changed records have no before-image" in str(found)
+
+
+def test_what_a_run_archived_is_said_to_stay_in_the_bin(emulator: Emulator, hubspot: HubSpotResource) -> None:
+    """HubSpot's API brings no record back."""
+    hubspot.sync(rows("old", None, 3), KEEPING, name="c")
+    gone = Archive("contacts", key="email", through="c")
+    run = hubspot.sync([{"email": each["email"]} for each in rows("old", None, 2)], gone, name="gone")
+    assert run.counts["archived"] == 2
+    found = plan_undo(hubspot.ids, "gone", run.run)
+    assert "2 that it archived stay in HubSpot's bin" in str(found)
+    hubspot.undo("gone", run.run)
+    assert len(emulator.records("contacts")) == 1
 
 
 def test_nothing_is_changed_when_the_before_image_cannot_be_read(
