@@ -13,9 +13,11 @@ from hubspot_batch_dagster.table.rows import RowStream, record_batches
 def plain_stream(rows: pa.RecordBatchReader) -> RowStream:
     """Rows with plain types; there may be none."""
     first = next(iter(rows), None)
+    none = record_batches(rows.schema.empty_table())
     if first is None:
-        return record_batches(rows.schema.empty_table())
-    return record_batches(finite_batches(rows.schema, chain([first], rows)))
+        return none
+    # Each column of a query has one type, which is the one of an iterator's first batch or wider.
+    return RowStream(none.schema, iter(record_batches(finite_batches(rows.schema, chain([first], rows)))))
 
 
 def plain_reader(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
