@@ -60,14 +60,16 @@ def meet_other_syncs(run: RunContext, identity: Identity, area: StagingArea) -> 
     if not operation.makes_records:
         return
     first = _nothing_known(area)
+    others = _others(run, identity, area)
     refuses = operation.relies_on_ids_table and not run.options.first_run
-    found = _most_known(run, identity, area, _NEW if refuses and _mostly_new(area) else "staged")
+    refuses = refuses and bool(others) and _mostly_new(area)
+    found = _most_known(run, others, area, _NEW if refuses else "staged")
     if found is not None:
         said = (
             f"The sync {found.sync!r} of this store knows {found.rows:,} of {found.of:,} rows that were"
             f" looked at by the same keys, and sends them to {run.object_type} too"
         )
-        if refuses and _mostly_new(area):
+        if refuses:
             raise InputError(
                 f"{said}; the sync {run.name!r} knows none of them, and would make every record a second"
                 " time. Nothing was sent.",
@@ -143,21 +145,31 @@ def _mostly_new(area: StagingArea) -> bool:
     return new > area.elsewhere.live + area.count(f"SELECT count(*) FROM known WHERE {_HAS_RECORD}")
 
 
-def _most_known(run: RunContext, identity: Identity, area: StagingArea, rows: str) -> Overlap | None:
-    known_by = _overlaps(run, identity, area, rows)
+def _others(run: RunContext, identity: Identity, area: StagingArea) -> list[str]:
+    """Return the syncs of the store that may have records for the rows: of the same account and type, with as
+    many key columns.
+    """
+    if area.count("SELECT count(*) FROM (FROM staged LIMIT 1)") == 0:
+        return []
+    return [
+        other
+        for other, about in run.store.identities()
+        if other != run.name
+        and len({about.portal, identity.portal} - {None}) <= 1
+        and about.makes_records is not False
+        and len(about.key) == len(identity.key)
+        and run.same_type(about.object_type, identity.object_type)
+    ]
+
+
+def _most_known(run: RunContext, others: list[str], area: StagingArea, rows: str) -> Overlap | None:
+    known_by = _overlaps(run, others, area, rows) if others else ()
     return max(known_by, key=lambda each: (each.rows, each.generation), default=None)
 
 
-def _overlaps(run: RunContext, identity: Identity, area: StagingArea, rows_of: str) -> Iterator[Overlap]:
+def _overlaps(run: RunContext, others: list[str], area: StagingArea, rows_of: str) -> Iterator[Overlap]:
     of = area.count(f"SELECT count(*) FROM (FROM {rows_of} LIMIT {LOOKED_AT})")
-    if not of:
-        return
-    for other, about in run.store.identities():
-        portals = {about.portal, identity.portal} - {None}
-        if other == run.name or len(portals) > 1 or about.makes_records is False:
-            continue
-        if len(about.key) != len(identity.key) or not run.same_type(about.object_type, identity.object_type):
-            continue
+    for other in others:
         try:
             rows = _known_to(run, other, area, rows_of)
         except WarehouseAway:
