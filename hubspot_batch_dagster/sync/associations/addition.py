@@ -23,12 +23,9 @@ from hubspot_batch_dagster.sync.associations.lines import UNNAMED
 from hubspot_batch_dagster.sync.associations.moved_records import moved_records
 from hubspot_batch_dagster.sync.associations.new_associations import NewAssociation, named, refusal
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
-from hubspot_batch_dagster.sync.requests.groups import Group, Groups
+from hubspot_batch_dagster.sync.requests.groups import MOST_ALONE, Group, Groups
 from hubspot_batch_dagster.sync.requests.requester import Requester
 from hubspot_batch_dagster.sync.requests.retry_policy import Again, Halve, NoneExist, Retries, Split, decide
-
-MOST_ALONE = 8
-"""Associations of a refused request that are tried alone. All refused in the same words: the run stops."""
 
 _NUMBER = re.compile(r"[0-9]+")
 _OPEN = Verdict(outcome="unknown")
@@ -188,7 +185,10 @@ class Addition:
         for row in again:
             del verdicts[self.pairs[row]]
         left = [row for row in group.rows if self.pairs[row] not in verdicts and row not in again]
-        self.groups.halve(Group(left)) if len(left) > 1 else self.groups.add(left)
+        if len(left) > 1:
+            self.groups.halve(Group(left))
+        else:
+            self.groups.add(left)
         for row in again:
             self.groups.add([row], refused=True)
 

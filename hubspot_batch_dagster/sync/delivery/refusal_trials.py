@@ -18,7 +18,7 @@ from enum import Enum
 
 from hubspot_batch_dagster.api.errors import HubSpotError, InvalidBatch
 from hubspot_batch_dagster.sync.batches.verdict import Verdict
-from hubspot_batch_dagster.sync.delivery.trial_rows import MOST_ALONE
+from hubspot_batch_dagster.sync.requests.groups import MOST_ALONE
 from hubspot_batch_dagster.sync.requests.stop_signal import StopSignal
 
 MOST_REQUESTS = 12

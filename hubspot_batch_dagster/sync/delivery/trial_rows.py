@@ -15,9 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hubspot_batch_dagster.sync.batches.batch import Batch
-
-MOST_ALONE = 8
-"""Single rows that are tried."""
+from hubspot_batch_dagster.sync.requests.groups import MOST_ALONE
 
 _SHORTER = ((re.compile(r"\d+"), "0"), (re.compile(r"[^\W\d_]+"), "a"))
 

@@ -17,6 +17,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+MOST_ALONE = 8
+"""Of what is refused without a name so many are tried alone, to tell whether the refusal is about all."""
+
 FEW = 2
 """So many refused rows are found before what waits is no longer sent together: where every other row is bad,
 that would be refused each time.
