@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+import fsspec
 import pytest
+from bench.door import Door
 from bench.servers import S3, Postgres, installed_binaries
 from bench.sync_bench import SETTINGS, Bench
 
@@ -58,3 +61,16 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres(binaries)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def door(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """The way to an S3 server that this test may shut."""
+    made = Door(urlsplit(s3_server.environment["AWS_ENDPOINT_URL"]).port or 0)
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{made.port}")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    yield made
+    made.shut()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

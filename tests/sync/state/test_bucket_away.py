@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import fsspec
@@ -24,19 +23,6 @@ from hubspot_batch_dagster.sync.state.remote_files import open_files
 N = 40
 NAMES = [f"Firm {i}" for i in range(N)]
 OVER = RetryPolicy(index_lag=0.2, certain_after=-5.0)
-
-
-@pytest.fixture
-def door(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    """The way to an S3 server that this test may shut."""
-    made = Door(urlsplit(s3_server.environment["AWS_ENDPOINT_URL"]).port or 0)
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{made.port}")
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    yield made
-    made.shut()
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 def in_bucket(like: Bench, s3_server: S3, patience: float) -> Bench:

@@ -8,10 +8,8 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-import fsspec
 import pytest
 from bench.door import Door
 from bench.servers import S3
@@ -60,18 +58,6 @@ def page(port: int, content: bytes = PAGE, *, etag: bool = False) -> Iterator[in
     finally:
         server.shutdown()
         server.server_close()
-
-
-@pytest.fixture
-def door(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    made = Door(urlsplit(s3_server.environment["AWS_ENDPOINT_URL"]).port or 0)
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{made.port}")
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    yield made
-    made.shut()
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 @pytest.mark.parametrize("content", [PAGE, SOUND])
